@@ -1,0 +1,16 @@
+"""Every bound, in display order. To add one: copy a file, list its BOUND here; tests and pages walk this list."""
+
+from boundlab.bounds import golowich, graf, ledent, long_sedghi, sparse
+from boundlab.bounds.base import Bound, Value, effective_n, evaluate
+
+ALL: tuple[Bound, ...] = (
+    ledent.BOUND,
+    graf.BOUND,
+    golowich.BOUND,
+    graf.PARAMS,
+    long_sedghi.BOUND,
+    sparse.BOUND,
+)
+BY_KEY = {bound.key: bound for bound in ALL}
+
+__all__ = ["ALL", "BY_KEY", "Bound", "Value", "effective_n", "evaluate"]

@@ -1,0 +1,141 @@
+"""What a bound is: formulas per convention, each a set of named log factors and additive terms.
+
+complexity = exp(sum of log factors); value = complexity + sum of additive terms + empirical term. Everything is
+vectorised over the leading shape of the norms, and nothing overflows because products are sums of logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from boundlab.norms import Array, NetworkNorms, SampleStats
+from boundlab.specs import Settings
+
+TINY = 1e-300
+
+
+def log(x: Array | float) -> Array:
+    """Natural log, with 0 mapped to a very small number so that a dead network gives 0 and not NaN."""
+    return np.log(np.maximum(x, TINY))
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One evaluated formula. `empirical`: the empirical term (NaN where not measured); `margin`: the one it is at."""
+
+    log_factors: dict[str, Array | float]
+    additive: dict[str, Array | float]
+    empirical: Array | float = 0.0
+    margin: Array | float | None = None
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """`sentence` completes "it assumes that ..."; `holds` None: cannot be checked on the network, only stated."""
+
+    sentence: str
+    holds: Callable[[NetworkNorms, SampleStats, Settings], bool] | None = None
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A bound in one convention: LaTeX, code and assumptions together. `note`: what a reader must know."""
+
+    latex: str
+    terms: Callable[[NetworkNorms, SampleStats, Settings], Terms]
+    assumptions: tuple[Assumption, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A bound of the literature. `refusals`: why it has no formula in a convention."""
+
+    key: str
+    title: str
+    source: str
+    formulas: dict[str, Formula]
+    refusals: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A bound's value, or None fields and the `reason` why it does not apply. Arrays share the norms' shape.
+
+    All of it is about the 0-1 test error (or, in `published`, what the figures plot): no unit.
+    """
+
+    value: Array | None
+    complexity: Array | None = None
+    confidence: Array | None = None
+    empirical: Array | None = None
+    margin: Array | None = None
+    log_factors: dict[str, Array] = field(default_factory=dict)
+    additive: dict[str, Array] = field(default_factory=dict)
+    reason: str | None = None
+
+
+def effective_n(sample: SampleStats, settings: Settings) -> int:
+    """The n of the formulas: the reader's, else the authors' in `published`, else the sample's own size."""
+    if settings.n is not None:
+        return settings.n
+    return sample.published_n if settings.convention == "published" else sample.n
+
+
+def evaluate(bound: Bound, net: NetworkNorms, sample: SampleStats, settings: Settings) -> Value:
+    """Evaluate a bound for every network in `net`; a bound that does not apply gives its reason, not a number."""
+    formula = bound.formulas.get(settings.convention)
+    if formula is None:
+        return Value(None, reason=bound.refusals[settings.convention])
+    for assumption in formula.assumptions:
+        if assumption.holds is not None and not assumption.holds(net, sample, settings):
+            return Value(None, reason=f"it assumes that {assumption.sentence}")
+    shape = net.path_l1.shape
+    terms = formula.terms(net, sample, settings)
+    factors = {name: np.broadcast_to(value, shape) for name, value in terms.log_factors.items()}
+    additive = {name: np.broadcast_to(value, shape) for name, value in terms.additive.items()}
+    with np.errstate(over="ignore"):  # beyond 1e308 a bound is infinite, and says so
+        complexity = np.exp(sum(factors.values()))
+    confidence = np.asarray(sum(additive.values()))
+    empirical = np.broadcast_to(terms.empirical, shape)
+    margin = None if terms.margin is None else np.broadcast_to(terms.margin, shape)
+    return Value(complexity + confidence + empirical, complexity, confidence, empirical, margin, factors, additive)
+
+
+def chosen_margin(settings: Settings) -> float:
+    """The reader's margin, else the paper's 1."""
+    return 1.0 if settings.margin is None else settings.margin
+
+
+def empirical(net: NetworkNorms, margin: float, kind: str) -> Array:
+    """Ramp or indicator error of the training sample at `margin`; NaN where it was not measured."""
+    return np.full(net.path_l1.shape, np.nan) if net.margins is None else net.margins.at(margin, kind)
+
+
+def log_sum_power(logs: list[Array]) -> Array:
+    """log of (sum of exp(x)^(2/3))^(3/2), the way several bounds add up their layers."""
+    return 1.5 * np.logaddexp.reduce(np.stack(logs) * (2 / 3), axis=0)
+
+
+def radius_log(reach: Array, n: int, delta: float) -> Array:
+    """3 sqrt(log(2 (reach + 2)^2 / delta) / (2n)) for reach = exp(`reach`): confidence over a grid of norms."""
+    return 3 * np.sqrt((np.log(2 / delta) + 2 * np.logaddexp(reach, np.log(2))) / (2 * n))
+
+
+NO_BIAS = Assumption("the network has no biases", lambda net, sample, settings: not net.has_bias)
+NO_BIAS_LAYERS = Assumption(
+    "the network has no biases (if they are all zero, save it with bias: false)",
+    lambda net, sample, settings: not any(shape.bias for shape in net.shapes),
+)
+IID = Assumption("training and test examples are drawn independently from one distribution")
+REFERENCE = Assumption(
+    "the initial weights are stored, when they are the reference",
+    lambda net, sample, settings: settings.reference == "zero" or net.has_init,
+)
+FIXED = Assumption("the norm limits and the margin were fixed before seeing the data")
+STRICT_ONLY_SPARSE = (
+    "in the strict convention only the sparse bound (Theorem S) has a version with every constant proved and checked"
+)

@@ -1,0 +1,78 @@
+"""Golowich, Rakhlin, Shamir, "Size-Independent Sample Complexity of Neural Networks", COLT 2018, Theorem 1;
+multi-class by Mohri, Rostamizadeh, Talwalkar, Foundations of Machine Learning (2nd ed.), Theorem 9.2."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from boundlab.bounds.base import (
+    FIXED,
+    IID,
+    NO_BIAS,
+    STRICT_ONLY_SPARSE,
+    Bound,
+    Formula,
+    Terms,
+    chosen_margin,
+    effective_n,
+    empirical,
+    log,
+    radius_log,
+)
+from boundlab.norms import NetworkNorms, SampleStats
+from boundlab.specs import Settings
+
+
+def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    n, depth = effective_n(sample, settings), len(net.layers)
+    norms = {f"frobenius.{layer.shape.name}": log(layer.frobenius) for layer in net.layers}
+    norms |= {f"positions.{s.name}": np.asarray(0.5 * math.log(s.positions)) for s in net.shapes if s.kind == "conv"}
+    log_rho = np.asarray(sum(norms.values()))
+    factors = {
+        **norms,
+        "grid": np.logaddexp(log_rho, 0.0) - log_rho,
+        "loss": math.log(2 * math.sqrt(2)),
+        "depth": math.log(1 + math.sqrt(2 * (depth * math.log(2) + math.log(sample.classes)))),
+        "data": math.log(sample.fed.frobenius / math.sqrt(n)),
+        "sample_size": -0.5 * math.log(n),
+    }
+    return Terms(factors, {"confidence": radius_log(log_rho, n, settings.delta)})
+
+
+def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
+    factors = {
+        **{f"map_frobenius.{layer.shape.name}": log(layer.map_frobenius) for layer in net.layers},
+        "loss": math.log(4 * sample.classes),
+        "margin": -math.log(margin),
+        "depth": math.log(1 + math.sqrt(2 * depth * math.log(2))),
+        "data": math.log(sample.fed.frobenius / math.sqrt(n)),
+        "sample_size": -0.5 * math.log(n),
+    }
+    confidence = {"confidence": 3 * math.sqrt(math.log(2 / settings.delta) / (2 * n))}
+    return Terms(factors, confidence, empirical(net, margin, "ramp"), margin)
+
+
+BOUND = Bound(
+    key="golowich",
+    title="Golowich et al. 2018",
+    source="Golowich, Rakhlin, Shamir, COLT 2018, Theorem 1",
+    formulas={
+        "published": Formula(
+            latex=r"\frac{\rho_G+1}{n}\,2\sqrt2\Big(1+\sqrt{2(L\log2+\log C)}\Big)\|X\|_F"
+            r"+3\sqrt{\frac{\log(2(\rho_G+2)^2/\delta)}{2n}},\quad \rho_G=\prod_l\|W^l\|_F\prod_{l\in conv}\sqrt{O_l}",
+            terms=published,
+            note="What the paper's figures plot: no empirical margin error; inputs as the network sees them.",
+        ),
+        "theorem": Formula(
+            latex=r"\widehat{\mathrm{err}}_\gamma+\frac{4C}{\gamma n}\prod_l\|\mathrm{op}(W^l)\|_F\big(\sqrt{2L\log2}+1\big)"
+            r"\|X\|_F+3\sqrt{\frac{\log(2/\delta)}{2n}}",
+            terms=theorem,
+            assumptions=(NO_BIAS, IID, FIXED),
+            note="Statement written from memory: constants not re-checked against the paper.",
+        ),
+    },
+    refusals={"strict": STRICT_ONLY_SPARSE},
+)

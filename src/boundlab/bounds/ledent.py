@@ -1,0 +1,135 @@
+"""Ledent, Mustafa, Lei, Kloft, "Norm-based Generalisation Bounds for Deep Multi-class Convolutional Neural Networks",
+AAAI 2021, arXiv 1905.12430; `theorem` is Theorem 11 in the form of rkwitt/excess_capacity."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from boundlab.bounds.base import (
+    FIXED,
+    IID,
+    NO_BIAS,
+    REFERENCE,
+    STRICT_ONLY_SPARSE,
+    Array,
+    Assumption,
+    Bound,
+    Formula,
+    Terms,
+    chosen_margin,
+    effective_n,
+    empirical,
+    log,
+    log_sum_power,
+)
+from boundlab.norms import LayerNorms, NetworkNorms, SampleStats
+from boundlab.specs import Settings
+
+
+def _log_root(log_gamma: Array, widest: int, n: int) -> Array:
+    """log sqrt(log2(32 Gamma n^2 + 7 W n)) + log ln n."""
+    inside = np.logaddexp(math.log(32) + log_gamma + 2 * math.log(n), math.log(7 * widest * n))
+    return 0.5 * np.log(inside / math.log(2)) + math.log(math.log(n))
+
+
+def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    n, depth, radius = effective_n(sample, settings), len(net.layers), sample.fed.max_norm
+    u = [np.log(layer.spectral_kernel + 1 / depth) for layer in net.layers]
+    v = [np.log(layer.norm_21 + 1 / depth) for layer in net.layers]
+    others = [np.asarray(sum(u)) - u[i] for i in range(depth)]
+    spectral = {f"spectral_kernel.{layer.shape.name}": log(layer.spectral_kernel) for layer in net.layers}
+    # The official loop shadows `layer`: every summand carries the output layer's norm; Gamma ends at the last
+    # hidden layer's product instead of the maximum.
+    summed = math.log(depth) + log_sum_power([v[-1] + other for other in others])
+    last = max(depth - 2, 0)
+    shape = net.shapes[last]
+    height = shape.in_channels * shape.in_size[0] if shape.kind == "conv" else 1
+    log_gamma = math.log(radius + 1) + math.log(height) + v[last] + others[last]
+    first = net.shapes[0]
+    widest = max(
+        [first.in_channels * first.in_size[0] * first.in_size[1]]
+        + [s.out_channels * s.positions for s in net.shapes[:-1]]
+    )
+    factors = {
+        **spectral,
+        "layers": summed - np.asarray(sum(spectral.values())),
+        "constant": math.log(1536),
+        "logarithms": _log_root(log_gamma, widest, n),
+        "data": math.log(radius + 1),
+        "sample_size": -0.5 * math.log(n),
+    }
+    norms = np.asarray(sum(layer.norm_21 / depth + 2 for layer in net.layers))
+    additive = {
+        "confidence": 8 / n + 3 * math.sqrt(math.log(2 / settings.delta) / n) + math.sqrt(math.log(2) / n),
+        "norm_grid": 3 * np.sqrt(math.log(1 + radius) / n + norms),
+    }
+    return Terms(factors, additive)
+
+
+def _alpha(layer: LayerNorms, reference: str) -> Array:
+    from_init = reference == "init"
+    if layer.shape.name == "output":
+        return layer.frobenius_from_init if from_init else layer.frobenius
+    return layer.norm_row_from_init if from_init else layer.norm_row
+
+
+def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    n, margin = effective_n(sample, settings), chosen_margin(settings)
+    layers, depth = net.layers, len(net.layers)
+    patch = [log(layer.patch_norm) for layer in layers] + [np.asarray(math.log(margin))]
+    spectral = [log(layer.spectral_map) for layer in layers[:-1]] + [log(layers[-1].max_row)]
+    radii = []
+    for i, layer in enumerate(layers):
+        side = 0.5 * math.log(layer.shape.positions)  # root of the positions entering the next layer
+        reach = [side - patch[j + 1] + np.asarray(sum(spectral[i + 1 : j + 1])) for j in range(i + 1, depth)]
+        onward = np.max(np.stack(np.broadcast_arrays(*reach)), axis=0) if reach else -patch[depth]
+        radii.append(patch[i] + onward + log(_alpha(layer, settings.reference)))
+    units = [math.log(s.positions * s.out_channels) for s in net.shapes]
+    log_gamma = np.max(np.stack([r + u for r, u in zip(radii, units, strict=True)]), axis=0)
+    widest = max(s.positions * s.out_channels for s in net.shapes)
+    factors = {
+        "constant": math.log(2 * 768),
+        "logarithms": _log_root(log_gamma, widest, n),
+        "layers": log_sum_power(radii),
+        "sample_size": -0.5 * math.log(n),
+    }
+    additive = {"confidence": 8 / n + 3 * math.sqrt(math.log(2 / settings.delta) / (2 * n))}
+    return Terms(factors, additive, empirical(net, margin, "ramp"), margin)
+
+
+def _has_patches(net: NetworkNorms, sample: SampleStats, settings: Settings) -> bool:
+    return any(bool(np.any(np.isfinite(layer.patch_norm))) for layer in net.layers)
+
+
+BOUND = Bound(
+    key="ledent",
+    title="Ledent et al. 2021",
+    source="Ledent, Mustafa, Lei, Kloft, AAAI 2021, arXiv 1905.12430, Theorem 11",
+    formulas={
+        "published": Formula(
+            latex=r"\frac8n+3\sqrt{\tfrac{\log(2/\delta)}n}+\sqrt{\tfrac{\log2}n}+\tfrac{1536}{\sqrt n}R"
+            r"\sqrt{\log_2(32\Gamma n^2+7\bar Wn)}\,\ln n+3\sqrt{\tfrac{\log(1+B)}n+\sum_i(\tfrac{N^{21}_i}L+2)},\quad "
+            r"R=L(B+1)\Big(\sum_i\big(v_L\textstyle\prod_{j\ne i}u_j\big)^{2/3}\Big)^{3/2}",
+            terms=published,
+            note="What the paper's figures plot, with the released code's slips (every summand carries the output "
+            "layer's norm).",
+        ),
+        "theorem": Formula(
+            latex=r"\widehat{\mathrm{err}}_\gamma+\frac8n+\frac{1536}{\sqrt n}\Big(\sum_l r_l^{2/3}\Big)^{3/2}"
+            r"\sqrt{\log_2(32\Gamma n^2+7\bar Wn)}\,\ln n+3\sqrt{\tfrac{\log(2/\delta)}{2n}},\quad r_l=b_l\rho_{l+}\alpha_l",
+            terms=theorem,
+            assumptions=(
+                NO_BIAS,
+                Assumption("patch norms were measured on the sample (a pass over the data)", _has_patches),
+                REFERENCE,
+                IID,
+                FIXED,
+            ),
+            note="As implemented by Graf et al.'s code; constants not re-checked against the paper. Spectral norms "
+            "are computed iteratively, from below.",
+        ),
+    },
+    refusals={"strict": STRICT_ONLY_SPARSE},
+)

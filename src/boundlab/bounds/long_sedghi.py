@@ -1,0 +1,85 @@
+"""Long, Sedghi, "Generalization bounds for deep convolutional neural networks", ICLR 2020, arXiv 1905.12600."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from boundlab.bounds.base import (
+    IID,
+    NO_BIAS,
+    STRICT_ONLY_SPARSE,
+    Assumption,
+    Bound,
+    Formula,
+    Terms,
+    chosen_margin,
+    effective_n,
+    empirical,
+    log,
+)
+from boundlab.norms import NetworkNorms, SampleStats
+from boundlab.specs import Settings
+
+
+def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    n, depth = effective_n(sample, settings), len(net.layers)
+    factors = {
+        "layers": math.log(depth),
+        **{f"spectral_kernel.{layer.shape.name}": log(layer.spectral_kernel) / depth for layer in net.layers},
+        "parameters": 0.5 * math.log(sum(shape.parameters for shape in net.shapes)),
+        "sample_size": -0.5 * math.log(n),
+    }
+    return Terms(factors, {"confidence": math.sqrt(math.log(1 / settings.delta) / n)})
+
+
+def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
+    weights = sum(shape.weights for shape in net.shapes)
+    beta = np.asarray(sum(layer.spectral_map_from_init for layer in net.layers))
+    start = np.max(np.stack([layer.spectral_map_of_init for layer in net.layers]), axis=0)  # 1 + nu
+    # small case: linear in the Lipschitz constant; else its log, with the confidence term under the same root
+    lipschitz = math.log(sample.fed.max_norm * math.sqrt(2) / margin) + log(beta)
+    lipschitz = lipschitz + depth * np.log(np.maximum(start, 1.0) + beta / depth)
+    large = lipschitz >= math.log(5)
+    covering = np.where(large, 0.5 * np.log(np.maximum(lipschitz, math.log(5))), lipschitz)
+    confidence = math.log(1 / settings.delta)
+    leading = weights * np.maximum(lipschitz, math.log(5))
+    shared_root = (np.sqrt(leading + confidence) - np.sqrt(leading)) / math.sqrt(n)
+    factors = {
+        "covering": covering,
+        "parameters": 0.5 * math.log(weights),
+        "sample_size": -0.5 * math.log(n),
+    }
+    additive = {"confidence": np.where(large, shared_root, math.sqrt(confidence / n))}
+    return Terms(factors, additive, empirical(net, margin, "ramp"), margin)
+
+
+BOUND = Bound(
+    key="long_sedghi",
+    title="Long & Sedghi 2020",
+    source="Long, Sedghi, ICLR 2020, arXiv 1905.12600, Theorem 3.1",
+    formulas={
+        "published": Formula(
+            latex=r"L\Big(\prod_l\hat s_l\Big)^{1/L}\sqrt{\tfrac{W'}n}+\sqrt{\tfrac{\log(1/\delta)}n}",
+            terms=published,
+            note="What the paper's figures plot. The theorem's universal constant is unspecified and set to 1: a shape, "
+            "not a bound.",
+        ),
+        "theorem": Formula(
+            latex=r"\widehat{\mathrm{err}}_\gamma+C_0\sqrt{\tfrac{W\log\Lambda+\log(1/\delta)}n}\ (\Lambda\ge5),\quad"
+            r"\widehat{\mathrm{err}}_\gamma+C_0\Big(\Lambda\sqrt{\tfrac Wn}+\sqrt{\tfrac{\log(1/\delta)}n}\Big)\ (\Lambda<5),"
+            r"\quad\Lambda=\chi\tfrac{\sqrt2}\gamma\beta(1+\nu+\tfrac\beta L)^L,\ C_0=1",
+            terms=theorem,
+            assumptions=(
+                NO_BIAS,
+                Assumption("the initial weights are stored (init.* tensors)", lambda net, s, settings: net.has_init),
+                IID,
+            ),
+            note="Universal constant unspecified in the paper, set to 1: a shape, never a certificate. Written from "
+            "memory: constants not re-checked against the paper.",
+        ),
+    },
+    refusals={"strict": STRICT_ONLY_SPARSE},
+)

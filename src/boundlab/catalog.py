@@ -1,0 +1,50 @@
+"""The data sets and training presets: facts known without images or weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Facts of a data set needed without its images; `record_every` in steps, `errors_every` in epochs."""
+
+    name: str
+    title: str
+    in_shape: tuple[int, int, int]
+    classes: int
+    train_size: int
+    test_size: int
+    normalize: tuple[float, float] | None
+    published_n: int | None  # the authors' `set_size`, used by their curves instead of the sample's size
+    short_epochs: int
+    warmup_steps: int
+    record_every: int
+    errors_every: int
+
+
+DATASETS = {
+    "mnist": Dataset("mnist", "MNIST", (1, 28, 28), 10, 60000, 10000, (0.1307, 0.3081), 50000, 5, 500, 250, 1),
+    "digits": Dataset("digits", "digits 8×8", (1, 8, 8), 10, 1437, 360, None, None, 200, 100, 25, 10),
+}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A measured training recipe (TRAINING.md). `drops`: (fraction of steps or epoch, factor), per `drops_in`."""
+
+    bias: bool
+    epochs: int | None  # None: the data set's `short_epochs`
+    lr: float
+    momentum: float
+    init: str
+    warmup: bool
+    clip_norm: float | None
+    drops: tuple[float, ...]
+    drops_in: str
+
+
+PRESETS = {
+    "short": Preset(False, None, 0.1, 0.9, "he", True, 1.0, (0.6, 0.85), "fraction"),
+    "paper": Preset(True, 500, 0.01, 0.9, "torch", False, None, (60, 120, 160), "epochs"),
+}

@@ -1,0 +1,1 @@
+"""DataFrame -> plotly Figure. Charts never compute a bound."""

@@ -1,0 +1,92 @@
+"""One colour, marker and name per series on every page; colour-blind-safe, told apart by marker as well."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+FONT = 17  # readable from the last row
+HEIGHT = 560
+VACUOUS = "above 1: vacuous, says nothing"
+
+
+@dataclass(frozen=True)
+class Style:
+    """`short` labels a line's end; `light` and `dark`: the colour on each background."""
+
+    name: str
+    short: str
+    light: str
+    dark: str
+    symbol: str
+    dash: str = "solid"
+    width: float = 2.5
+
+    def colour(self, dark: bool) -> str:
+        return self.dark if dark else self.light
+
+
+INK = ("#1F2328", "#F4F5F7")
+STYLES = {
+    "ledent": Style("Ledent 2021", "Ledent", "#3B6EA8", "#7FB2E8", "diamond"),
+    "graf": Style("Graf 2022", "Graf", "#9A2A6B", "#DD7FB8", "square"),
+    "golowich": Style("Golowich 2018", "Golowich", "#B8485A", "#F09AA5", "triangle-up"),
+    "graf_params": Style("Graf 2022 (by parameters)", "Graf, params", "#6A51A3", "#B3A2E8", "pentagon"),
+    "long_sedghi": Style("Long–Sedghi 2020", "Long–Sedghi", "#767676", "#A9ADB5", "x"),
+    "sparse": Style("Sparse (Galanti 2023)", "Sparse", "#C65A00", "#FF9A3C", "circle", width=5),
+    "holdout": Style("Hold-out limit", "Hold-out limit", *INK, "triangle-down-open", "dot", 1.5),
+    "test_error": Style("Test error", "Test error", *INK, "circle-open", "dash"),
+    "train_error": Style("Train error", "Train error", "#0B7A8C", "#4FC3D6", "square-open", "dashdot", 2),
+    "gap": Style("Generalization gap", "Gap", "#1B7F3B", "#5CC97E", "diamond-open"),
+}
+ALERT = ("#A8321F", "#FF8E7A")
+SHADE = ("rgba(200, 60, 30, 0.06)", "rgba(255, 120, 90, 0.08)")
+GRID = ("rgba(0,0,0,0.10)", "rgba(255,255,255,0.14)")
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def power(exponent: int) -> str:
+    """2 to a whole power as text, 1 for 0."""
+    return "1" if exponent == 0 else "2" + str(exponent).translate(_SUPERSCRIPT)
+
+
+def readable(value: float, series: str = "") -> str:
+    """A value for people: per cent for errors below 1, three digits, powers of ten above a million."""
+    if not math.isfinite(value):
+        return "infinite"
+    if series in ("test_error", "train_error", "gap", "holdout"):
+        return f"{100 * value:.2f} %"
+    if abs(value) >= 1e6:
+        exponent = math.floor(math.log10(abs(value)))
+        return f"{value / 10**exponent:.1f}×10{str(exponent).translate(_SUPERSCRIPT)}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def times(ratio: float) -> str:
+    """A factor for people: two digits, no exponent."""
+    return f"{ratio:,.0f}×" if ratio >= 10 else f"{ratio:.1f}×"
+
+
+def log2_ticks(low: float, high: float) -> tuple[list[int], list[str]]:
+    """Whole powers of two over a log2 range, about eight of them."""
+    step = max(1, math.ceil((high - low) / 8))
+    step = 5 if step in (3, 4, 5) else step
+    ticks = list(range(math.ceil(low / step) * step, math.floor(high) + 1, step))
+    return ticks, [power(t) for t in ticks]
+
+
+def spread(positions: list[float], gap: float) -> list[float]:
+    """Move label positions (any order) apart to at least `gap`, each as little as it takes."""
+    order = sorted(range(len(positions)), key=positions.__getitem__)
+    blocks: list[list[float]] = []  # [centre, size]
+    for index in order:
+        blocks.append([positions[index], 1])
+        while len(blocks) > 1 and blocks[-1][0] - blocks[-2][0] < gap * (blocks[-1][1] + blocks[-2][1]) / 2:
+            (c2, n2), (c1, n1) = blocks.pop(), blocks.pop()
+            blocks.append([(c1 * n1 + c2 * n2) / (n1 + n2), n1 + n2])
+    placed = [c + gap * (k - (n - 1) / 2) for c, n in blocks for k in range(int(n))]
+    out = [0.0] * len(positions)
+    for index, place in zip(order, placed, strict=True):
+        out[index] = place
+    return out

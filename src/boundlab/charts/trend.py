@@ -1,0 +1,120 @@
+"""Every series against one axis (epoch, weight decay, width, depth), log2 like the paper's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from boundlab.charts.theme import ALERT, FONT, GRID, HEIGHT, INK, SHADE, STYLES, VACUOUS, log2_ticks, readable, spread
+from boundlab.tables import Axis
+
+_TOP, _BOTTOM, _RIGHT = 10, 62, 132
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What must not move when a slider does: axis ranges (y in log2), ticks, and the background."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    ticks: Sequence[float] = field(default_factory=tuple)
+    dark: bool = False
+
+
+def _line(curve: pd.DataFrame, axis: Axis, name: str, frame: Frame) -> dict[str, Any]:
+    style, colour = STYLES[name], STYLES[name].colour(frame.dark)
+    curve = curve[curve["mean"] > 0]  # a gap of zero or less has no place on a log axis
+    low = curve["low"].where(curve["low"] > 0, curve["mean"])
+    centre = np.log2(curve["mean"])
+    several = bool((curve["seeds"] > 1).any())
+    hover = [
+        f"<b>{style.name}</b><br>{axis.title} = {x:g}<br>{readable(v, name)} = 2<sup>{np.log2(v):.2f}</sup>"
+        + (f"<br>mean of {k} seeds, from {readable(lo, name)} to {readable(hi, name)}" if k > 1 else "<br>one seed")
+        for x, v, k, lo, hi in zip(curve[axis.column], curve["mean"], curve["seeds"], low, curve["high"], strict=True)
+    ]
+    bars = {"type": "data", "symmetric": False, "array": np.log2(curve["high"]) - centre, "arrayminus": centre - np.log2(low)}
+    dense = len(curve) > 12
+    return {
+        "type": "scatter", "x": curve[axis.column], "y": centre, "name": style.name, "mode": "lines+markers",
+        "line": {"color": colour, "width": style.width, "dash": style.dash},
+        "marker": {"symbol": style.symbol, "size": (6 if dense else 9) + (3 if name == "sparse" else 0), "color": colour},
+        "hovertext": hover, "hoverinfo": "text", **({"error_y": bars} if several else {}),
+    }  # fmt: skip
+
+
+def _paper(curve: pd.DataFrame, axis: Axis, name: str, panel: str, frame: Frame) -> dict[str, Any]:
+    style, colour = STYLES[name], STYLES[name].colour(frame.dark)
+    hover = [
+        f"<b>{style.name}</b>, paper's {panel}<br>{axis.title} = {x:g}<br>2<sup>{v:.2f}</sup> read off the figure, ±{e:g} in log₂"
+        for x, v, e in zip(curve["x"], curve["log2_value"], curve["approx_error_log2"], strict=True)
+    ]
+    return {
+        "type": "scatter", "x": curve["x"], "y": curve["log2_value"], "name": f"{style.name}, {panel}", "mode": "lines+markers",
+        "opacity": 0.55, "line": {"color": colour, "width": 1.5, "dash": "4px,4px"},
+        "marker": {"symbol": "cross-thin-open", "size": 9, "color": colour, "line": {"width": 1.5, "color": colour}},
+        "hovertext": hover, "hoverinfo": "text",
+    }  # fmt: skip
+
+
+def _labels(traces: dict[str, dict[str, Any]], frame: Frame) -> list[dict[str, Any]]:
+    """Names at the right ends of the lines, moved apart where the lines meet."""
+    ends = {name: float(np.asarray(t["y"])[-1]) for name, t in traces.items() if len(t["y"])}
+    per_pixel = (frame.y[1] - frame.y[0]) / (HEIGHT - _TOP - _BOTTOM)
+    places = spread(list(ends.values()), 22 * per_pixel)
+    return [
+        {
+            "x": 1.01, "xref": "paper", "xanchor": "left", "y": place, "yref": "y", "showarrow": False, "align": "left",
+            "text": f"<b>{STYLES[name].short}</b>" if name == "sparse" else STYLES[name].short,
+            "font": {"size": FONT, "color": STYLES[name].colour(frame.dark)},
+        }
+        for name, place in zip(ends, places, strict=True)
+    ]  # fmt: skip
+
+
+def _layout(axis: Axis, frame: Frame, labels: list[dict[str, Any]]) -> dict[str, Any]:
+    ticks, texts = log2_ticks(*frame.y)
+    alert, grid = ALERT[frame.dark], GRID[frame.dark]
+    note = {
+        "x": 0.01, "xref": "paper", "xanchor": "left", "y": 0.99, "yref": "paper", "yanchor": "top", "showarrow": False,
+        "text": VACUOUS, "font": {"size": FONT - 3, "color": alert},
+    }  # fmt: skip
+    x_range = np.log10(frame.x) if axis.log else frame.x
+    x_axis: dict[str, Any] = {
+        "title": {"text": axis.title, "font": {"size": FONT + 1, "color": INK[frame.dark]}}, "type": "log" if axis.log else "linear",
+        "range": list(x_range), "tickfont": {"size": FONT - 1, "color": INK[frame.dark]}, "gridcolor": grid, "zeroline": False,
+    }  # fmt: skip
+    if len(frame.ticks):
+        x_axis |= {"tickvals": list(frame.ticks), "ticktext": [f"{t:g}" for t in frame.ticks], "minor": {"ticks": ""}}
+    return {
+        "height": HEIGHT, "margin": {"l": 70, "r": _RIGHT, "t": _TOP, "b": _BOTTOM}, "showlegend": False,
+        "font": {"size": FONT, "color": INK[frame.dark]}, "hoverlabel": {"font": {"size": FONT - 2}}, "uirevision": axis.key,
+        "xaxis": x_axis,
+        "yaxis": {
+            "title": {"text": "value (log₂ scale)", "font": {"size": FONT + 1, "color": INK[frame.dark]}}, "range": list(frame.y),
+            "tickvals": ticks, "ticktext": texts, "tickfont": {"size": FONT - 1, "color": INK[frame.dark]}, "gridcolor": grid, "zeroline": False,
+        },
+        "shapes": [
+            {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": max(frame.y[1], 0), "fillcolor": SHADE[frame.dark],
+             "line": {"width": 0}, "layer": "below"},
+            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": {"color": alert, "width": 2, "dash": "dot"}},
+        ],
+        "annotations": [note, *labels],
+    }  # fmt: skip
+
+
+def trend(
+    curves: pd.DataFrame, axis: Axis, shown: Sequence[str], frame: Frame, paper: pd.DataFrame | None = None
+) -> go.Figure:
+    """`curves`: `tables.by_axis` rows; `shown`: series in drawing order; `paper`: one panel's digitised rows, drawn faint."""
+    traces = {name: _line(curves[curves["series"] == name], axis, name, frame) for name in shown}
+    overlay = []
+    if paper is not None:
+        for name in shown:
+            rows = paper[paper["series"] == name]
+            overlay += [_paper(rows, axis, name, rows["panel"].iloc[0], frame)] if len(rows) else []
+    return go.Figure({"data": [*overlay, *traces.values()], "layout": _layout(axis, frame, _labels(traces, frame))})

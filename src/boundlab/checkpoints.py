@@ -1,0 +1,134 @@
+"""Checkpoints: one safetensors file, spec in the header. Names, dtypes and shapes are checked before any tensor is read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from boundlab.catalog import DATASETS
+from boundlab.errors import CheckpointError
+from boundlab.shapes import LayerShape
+from boundlab.specs import ArchSpec
+
+DTYPES = ("F16", "BF16", "F32", "F64")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Effective weights per layer; `bias` None where there is none; `init` None when the file has no initial weights."""
+
+    arch: ArchSpec
+    weights: list[Tensor]
+    biases: list[Tensor | None]
+    init: list[Tensor] | None
+
+
+def _names(shapes: tuple[LayerShape, ...]) -> list[str]:
+    return [f"layers.{i}" for i in range(len(shapes) - 1)] + ["output"]
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write beside `path`, then rename: a reader never sees half a file."""
+    tensors = {}
+    for i, name in enumerate(_names(checkpoint.arch.shapes())):
+        tensors[f"{name}.weight"] = checkpoint.weights[i].contiguous()
+        if (bias := checkpoint.biases[i]) is not None:
+            tensors[f"{name}.bias"] = bias.contiguous()
+        if checkpoint.init is not None:
+            tensors[f"init.{name}.weight"] = checkpoint.init[i].contiguous()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file(tensors, temporary, {"spec": json.dumps(checkpoint.arch.to_dict())})
+    temporary.replace(path)
+
+
+def _arch(text: str | None, dataset: str) -> ArchSpec:
+    if text is None:
+        raise CheckpointError("the header has no metadata entry 'spec' (JSON with kind, in_shape, classes, ...)")
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"the metadata entry 'spec' is not JSON ({error})") from error
+    normalize = DATASETS[dataset].normalize
+    if isinstance(given, dict):
+        given = {"normalize": list(normalize) if normalize else None} | given
+    try:
+        return ArchSpec.from_dict(given)
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"spec: {error}") from error
+
+
+def _expected(arch: ArchSpec) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of every tensor that must be there."""
+    shapes = arch.shapes()
+    wanted: dict[str, tuple[int, ...]] = {}
+    for name, shape in zip(_names(shapes), shapes, strict=True):
+        wanted[f"{name}.weight"] = shape.weight_shape
+        if shape.bias:
+            wanted[f"{name}.bias"] = (shape.out_channels,)
+    return wanted
+
+
+def _check_header(handle: Any, expected: dict[str, tuple[int, ...]]) -> None:
+    keys = set(handle.keys())
+    if missing := sorted(set(expected) - keys):
+        raise CheckpointError(f"missing tensors {missing[:3]} (of {len(missing)}); the spec calls for {len(expected)}")
+    known = expected | {f"init.{name}": shape for name, shape in expected.items()}
+    if unknown := sorted(keys - set(known)):
+        raise CheckpointError(f"unknown tensors {unknown[:3]} (of {len(unknown)}); the spec calls for {sorted(expected)[:3]} ...")
+    for key in sorted(keys):
+        part = handle.get_slice(key)
+        if tuple(part.get_shape()) != known[key]:
+            raise CheckpointError(f"{key} should have shape {list(known[key])}, got {list(part.get_shape())}")
+        if part.get_dtype() not in DTYPES:
+            raise CheckpointError(f"{key} should be one of {', '.join(DTYPES)}, got {part.get_dtype()}")
+
+
+def load(path: str | Path, dataset: str) -> Checkpoint:
+    """Read a checkpoint for `dataset`; raises CheckpointError in one sentence for anything that is not one."""
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path} is not a file")
+    try:
+        with safe_open(path, "pt") as handle:
+            arch = _arch((handle.metadata() or {}).get("spec"), dataset)
+            _check_data(arch, dataset)
+            expected = _expected(arch)
+            _check_header(handle, expected)
+            tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118 (not a dict)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is not a complete .safetensors file ({str(error).splitlines()[0]})") from error
+    for key, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{path}: {key} has NaN or infinite values; every weight must be finite")
+    return _assemble(arch, {k: v.float() if v.dtype != torch.float64 else v for k, v in tensors.items()})
+
+
+def _check_data(arch: ArchSpec, dataset: str) -> None:
+    data = DATASETS[dataset]
+    if arch.in_shape != data.in_shape or arch.classes != data.classes:
+        raise CheckpointError(
+            f"the network takes {list(arch.in_shape)} inputs and has {arch.classes} classes, "
+            f"{dataset} has {list(data.in_shape)} and {data.classes}"
+        )
+
+
+def _assemble(arch: ArchSpec, tensors: dict[str, Tensor]) -> Checkpoint:
+    names = _names(arch.shapes())
+    init = [tensors[f"init.{n}.weight"] for n in names if f"init.{n}.weight" in tensors]
+    return Checkpoint(
+        dataclasses.replace(arch),
+        [tensors[f"{n}.weight"] for n in names],
+        [tensors.get(f"{n}.bias") for n in names],
+        init if len(init) == len(names) else None,
+    )

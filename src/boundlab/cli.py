@@ -1,0 +1,176 @@
+"""`boundlab evaluate | train | sweep | runs | pack | bench`. Bad input: exit code 2 and one sentence, no traceback."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from boundlab.catalog import DATASETS
+from boundlab.errors import BoundlabError, RunError
+from boundlab.runs import PACK, list_runs, read_json, read_pack, write_pack
+from boundlab.specs import CONVENTIONS, RunSpec, Settings
+
+RUNS = Path(".runs")
+
+
+def _train(a: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from boundlab.worker import run
+
+    spec = RunSpec.from_dict(read_json(a.spec))
+    with tqdm(desc=spec.id, unit="step", disable=a.quiet) as bar:
+
+        def progress(step: int, total: int, record: dict[str, Any] | None) -> None:
+            bar.total = total
+            bar.set_postfix_str(f"loss {record['loss']:.4f}" if record and record["loss"] is not None else "")
+            bar.update(step - bar.n)
+
+        folder = run(spec, a.out, a.device, a.data_root, progress)
+    print(folder)
+    return 0
+
+
+def _sweep_grid(a: argparse.Namespace, specs: list[RunSpec], out: Path) -> int:
+    from tqdm import tqdm
+
+    from boundlab.sweeps import sweep
+
+    arguments = ["--device", a.device] + (["--data-root", str(a.data_root)] if a.data_root else [])
+    with tqdm(total=len(specs), unit="run", bar_format="{l_bar}{bar}| {n:.1f}/{total} runs [{elapsed}<{remaining}]") as bar:
+        failed = sweep(specs, out, a.workers, arguments, lambda done: bar.update(done - bar.n))
+    for name, error in failed.items():
+        print(f"{name}: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _sweep(a: argparse.Namespace) -> int:
+    from boundlab.sweeps import load_grid
+
+    return _sweep_grid(a, load_grid(a.grid), a.out)
+
+
+def _pack(a: argparse.Namespace) -> int:
+    runs = None
+    if a.grid:
+        from boundlab.sweeps import load_grid
+
+        specs = load_grid(a.grid)
+        if code := _sweep_grid(a, specs, a.runs):
+            return code
+        runs = {spec.id for spec in specs}
+    found = [run for run in list_runs(a.runs) if run.state == "done" and (runs is None or run.id in runs)]
+    if not found:
+        raise RunError(f"no finished runs in {a.runs}; train some with `boundlab sweep GRID --out {a.runs}`")
+    write_pack(found, a.out)
+    folder = a.out / "checkpoints"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    kept = [run for run in found if any(fnmatch(run.id, pattern) for pattern in a.checkpoints)]
+    for run in kept:
+        shutil.copyfile(a.runs / run.id / "network.safetensors", folder / f"{run.id}.safetensors")
+    print(f"{len(found)} runs and {len(kept)} checkpoints in {a.out}")
+    return 0
+
+
+def _runs(a: argparse.Namespace) -> int:
+    from boundlab.tables import run_summaries
+
+    rows = run_summaries(list_runs(a.out) if a.out else read_pack())
+    if a.json:
+        print(json.dumps(rows))
+        return 0
+    for row in rows:
+        flags = ("" if row["trained"] else "  did not train") + ("" if row["at_plateau"] else "  not at plateau")
+        test, sparse = row["test_error"], row["bounds"].get("sparse")
+        shown = "no errors yet" if test is None else f"test error {test:.4f}  sparse {sparse:.4g}"
+        print(f"{row['id']:55} {shown}{flags}")
+    return 0
+
+
+def _evaluate(a: argparse.Namespace) -> int:
+    from boundlab.evaluate import evaluate_file
+
+    settings = Settings(a.convention, a.delta, a.n, a.margin)
+    result = evaluate_file(a.file, a.dataset, settings, not a.no_errors, a.data_root)
+    if a.json:
+        print(json.dumps(result))
+        return 0
+    for key, bound in result["bounds"].items():
+        print(f"{key:12} " + (f"{bound['value']:.6g}" if bound["value"] is not None else f"- ({bound['reason']})"))
+    return 0
+
+
+def _bench(a: argparse.Namespace) -> int:
+    from boundlab.bench import BENCHES
+
+    result = BENCHES[a.what]()
+    print(json.dumps(result) if a.json else "\n".join(f"{k}: {v}" for k, v in result.items()))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="boundlab", description="Generalization bounds of small convolutional networks.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function: Any, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, parents=parents)
+        sub.set_defaults(function=function)
+        return sub
+
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument("--data-root", type=Path, help="folder with MNIST/raw (default: BOUNDLAB_DATA, else a cache folder)")
+    device = argparse.ArgumentParser(add_help=False)
+    device.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    workers = argparse.ArgumentParser(add_help=False)
+    workers.add_argument("--workers", type=int, default=2, help="runs at a time, each in its own process")
+
+    sub = command("evaluate", _evaluate, "every bound of a .safetensors checkpoint", data)
+    sub.add_argument("file", type=Path)
+    sub.add_argument("--dataset", choices=sorted(DATASETS), required=True)
+    sub.add_argument("--convention", choices=CONVENTIONS, default="published")
+    sub.add_argument("--delta", type=float, default=0.001, help="failure probability")
+    sub.add_argument("--n", type=int, help="replaces the sample size, never the sums over the sample")
+    sub.add_argument("--margin", type=float, help="fixed margin (strict: default is the best one)")
+    sub.add_argument("--no-errors", action="store_true", help="skip every pass of the network over the data")
+    sub.add_argument("--json", action="store_true")
+
+    sub = command("train", _train, "train one run spec (resumes, skips when sealed)", data, device)
+    sub.add_argument("spec", type=Path)
+    sub.add_argument("--out", type=Path, default=RUNS)
+    sub.add_argument("--quiet", action="store_true")
+
+    sub = command("sweep", _sweep, "train a grid of runs in local processes (resumes, skips sealed runs)", data, device, workers)
+    sub.add_argument("grid", type=Path)
+    sub.add_argument("--out", type=Path, default=RUNS)
+
+    sub = command("runs", _runs, "list runs with errors and published bounds (default: the shipped pack)")
+    sub.add_argument("--out", type=Path)
+    sub.add_argument("--json", action="store_true")
+
+    sub = command("pack", _pack, "pack finished runs for shipping; with --grid, train what is missing first", data, device, workers)
+    sub.add_argument("--grid", type=Path)
+    sub.add_argument("--runs", type=Path, default=RUNS)
+    sub.add_argument("--out", type=Path, default=PACK)
+    sub.add_argument("--checkpoints", nargs="*", default=["*"], metavar="GLOB", help="ids whose networks are kept")
+
+    sub = command("bench", _bench, "measure throughput on this machine")
+    sub.add_argument("what", choices=["bounds", "train", "store"])
+    sub.add_argument("--json", action="store_true")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    a = _parser().parse_args(argv)
+    try:
+        return int(a.function(a))
+    except (ValueError, TypeError, BoundlabError) as error:
+        print(f"boundlab: {error}", file=sys.stderr)
+        return 2
+

@@ -1,0 +1,154 @@
+"""Images and labels in memory: digits (inside scikit-learn) and MNIST (IDX files in a torchvision-style root)."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from boundlab.catalog import DATASETS
+from boundlab.errors import DataError
+from boundlab.specs import TrainSpec
+
+MIRRORS = {
+    "mnist": ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
+}
+FILES = {  # sha256 of the usual .gz archives; sizes are of the unpacked files
+    "mnist": {
+        "train-images-idx3-ubyte": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "train-labels-idx1-ubyte": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "t10k-images-idx3-ubyte": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "t10k-labels-idx1-ubyte": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    }
+}
+FOLDERS = {"mnist": Path("MNIST", "raw")}
+
+
+@dataclass(frozen=True)
+class Split:
+    """(n, channels, height, width) float32 pixels in [0, 1] and (n,) integer labels."""
+
+    images: Tensor
+    labels: Tensor
+
+    def to(self, device: str | torch.device) -> Split:
+        return Split(self.images.to(device), self.labels.to(device))
+
+
+def data_root(root: str | Path | None = None) -> Path:
+    """`root`, else BOUNDLAB_DATA, else a cache folder of the user."""
+    given = root or os.environ.get("BOUNDLAB_DATA")
+    return Path(given) if given else Path.home() / ".cache" / "boundlab"
+
+
+def read_idx(path: Path, dims: int) -> np.ndarray:
+    """Read an IDX file of unsigned bytes, plain or .gz; raises DataError when magic, size or gzip stream is wrong."""
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path} is not a complete gzip file ({error}); delete it and fetch it again") from error
+    expected = bytes([0, 0, 8, dims])
+    if content[:4] != expected:
+        raise DataError(f"{path} should begin with the IDX magic {expected.hex()}, got {content[:4].hex() or 'nothing'}")
+    shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(dims)]
+    body = len(content) - 4 - 4 * dims
+    if body != int(np.prod(shape, dtype=object)):
+        raise DataError(f"{path} announces {' x '.join(map(str, shape))} bytes but holds {max(body, 0)}: wrong size")
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * dims).reshape(shape)
+
+
+def _find(name: str, file: str, root: Path) -> Path:
+    folder = root / FOLDERS[name]
+    for candidate in (folder / file, folder / f"{file}.gz"):
+        if candidate.is_file():
+            return candidate
+    return _fetch(name, file, folder)
+
+
+def _fetch(name: str, file: str, folder: Path) -> Path:
+    import pooch  # only when something has to be downloaded
+
+    reasons = []
+    for mirror in MIRRORS[name]:
+        try:
+            path = pooch.retrieve(
+                f"{mirror}{file}.gz", f"sha256:{FILES[name][file]}", f"{file}.gz", folder, progressbar=True
+            )
+            return Path(path)
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
+            reasons.append(f"{mirror}: {type(error).__name__}")
+    raise DataError(
+        f"{DATASETS[name].title} is not at {folder} and could not be downloaded ({'; '.join(reasons)}). "
+        f"Put {', '.join(f + '.gz' for f in FILES[name])} there, or point BOUNDLAB_DATA (or --data-root) at a folder "
+        f"that has {FOLDERS[name]}"
+    )
+
+
+def _mnist(name: str, root: Path) -> tuple[Split, Split]:
+    def split(part: str, size: int) -> Split:
+        images = read_idx(_find(name, f"{part}-images-idx3-ubyte", root), 3)
+        labels = read_idx(_find(name, f"{part}-labels-idx1-ubyte", root), 1)
+        expected = (size, *DATASETS[name].in_shape[1:])
+        if images.shape != expected or labels.shape != (size,) or labels.max() >= DATASETS[name].classes:
+            raise DataError(
+                f"{DATASETS[name].title} ({part}) needs images {expected} and {size} labels below "
+                f"{DATASETS[name].classes}, got {images.shape} and {labels.shape} up to {labels.max(initial=0)}"
+            )
+        pixels = torch.from_numpy(images.astype(np.float32) / 255.0)[:, None]
+        return Split(pixels, torch.from_numpy(labels.astype(np.int64)))
+
+    return split("train", DATASETS[name].train_size), split("t10k", DATASETS[name].test_size)
+
+
+def _digits() -> tuple[Split, Split]:
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    images, labels = load_digits(return_X_y=True)
+    parts = train_test_split(
+        (images / 16.0).astype(np.float32).reshape(-1, 1, 8, 8), labels.astype(np.int64),
+        test_size=DATASETS["digits"].test_size, random_state=0, stratify=labels,
+    )  # fmt: skip
+    x_train, x_test, y_train, y_test = (torch.from_numpy(np.ascontiguousarray(p)) for p in parts)
+    return Split(x_train, y_train), Split(x_test, y_test)
+
+
+def load(name: str, root: str | Path | None = None) -> tuple[Split, Split]:
+    """(train, test) of a data set; raises ValueError for an unknown name, DataError when files are missing or bad."""
+    if name not in DATASETS:
+        raise ValueError(f"dataset must be one of {sorted(DATASETS)}, got {name!r}")
+    return _digits() if name == "digits" else _mnist(name, data_root(root))
+
+
+def _relabel(split: Split, groups: tuple[tuple[int, ...], ...]) -> Split:
+    new = torch.full((int(max(split.labels.max(), *map(max, groups))) + 1,), -1)
+    for index, group in enumerate(groups):
+        new[list(group)] = index
+    labels = new[split.labels]
+    keep = labels >= 0
+    return Split(split.images[keep], labels[keep])
+
+
+def task(spec: TrainSpec, root: str | Path | None = None) -> tuple[Split, Split]:
+    """(train, test) as a run sees them: sub-task, then the first n of a permutation with seed 0, then label noise."""
+    train, test = load(spec.dataset, root)
+    if spec.labels is not None:
+        train, test = _relabel(train, spec.labels), _relabel(test, spec.labels)
+    if spec.n_train is not None:
+        if spec.n_train > len(train.labels):
+            raise ValueError(f"n_train is {spec.n_train}, but this task has only {len(train.labels)} training images")
+        chosen = torch.from_numpy(np.random.default_rng(0).permutation(len(train.labels))[: spec.n_train])
+        train = Split(train.images[chosen], train.labels[chosen])
+    if spec.label_noise:
+        rng = np.random.default_rng([spec.seed, 1])
+        classes = len(spec.labels) if spec.labels else DATASETS[spec.dataset].classes
+        redraw = rng.random(len(train.labels)) < spec.label_noise
+        labels = np.where(redraw, rng.integers(0, classes, len(train.labels)), train.labels.numpy())
+        train = Split(train.images, torch.from_numpy(labels))
+    return train, test

@@ -1,0 +1,213 @@
+"""Measure a network and its sample (torch): norms, path norm, patch norms, errors and margins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.sparse.linalg import LinearOperator, svds
+from torch import Tensor, nn
+
+from boundlab.nets import layers
+from boundlab.norms import MARGIN_GRID, InputStats, SampleStats, norm_column
+from boundlab.shapes import LayerShape
+
+BATCH = 500
+QUANTILES = np.linspace(0.0, 1.0, 101)
+
+
+def feed(images: Tensor, normalize: tuple[float, float] | None) -> Tensor:
+    """Pixels in [0, 1] -> what the network sees."""
+    return images if normalize is None else (images - normalize[0]) / normalize[1]
+
+
+def spectral_map(weight: Tensor, shape: LayerShape) -> float:
+    """Operator norm of a layer with its true boundary, by ARPACK from a fixed start (approached from below)."""
+    if not torch.any(weight):
+        return 0.0
+    if shape.kind == "dense":
+        return float(torch.linalg.matrix_norm(weight.double(), 2))
+    kernel = weight.double()
+    in_shape, out_shape = (1, shape.in_channels, *shape.in_size), (1, shape.out_channels, *shape.out_size)
+
+    def apply(x: np.ndarray) -> np.ndarray:
+        inputs = torch.from_numpy(np.ascontiguousarray(x)).reshape(in_shape).to(kernel.device)
+        return F.conv2d(inputs, kernel, None, shape.stride, shape.padding).cpu().numpy().ravel()
+
+    def adjoint(y: np.ndarray) -> np.ndarray:
+        outputs = torch.from_numpy(np.ascontiguousarray(y)).reshape(out_shape).to(kernel.device)
+        grad = torch.nn.grad.conv2d_input(list(in_shape), kernel, outputs, shape.stride, shape.padding)
+        return grad.cpu().numpy().ravel()
+
+    rows, columns = int(np.prod(out_shape)), int(np.prod(in_shape))
+    if min(rows, columns) <= 8:  # ARPACK needs room; such a map is small enough to write out
+        matrix = np.stack([apply(e) for e in np.eye(columns)])
+        return float(np.linalg.norm(matrix, 2))
+    operator = LinearOperator((rows, columns), matvec=apply, rmatvec=adjoint, dtype=np.float64)
+    start = np.random.default_rng(0).standard_normal(min(rows, columns))
+    return float(svds(operator, k=1, v0=start, tol=1e-7, return_singular_vectors=False)[0])
+
+
+def _spectral_kernel(weight: Tensor) -> float:
+    """Largest singular value of W reshaped to (out, rest), from the smaller Gram matrix in float64."""
+    matrix = weight.double().flatten(1)
+    gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
+    return float(torch.linalg.eigvalsh(gram)[-1].clamp_min(0).sqrt())
+
+
+def _norm_21(weight: Tensor) -> float:
+    """l2 over input channels, summed over (out, taps); for a dense layer the sum of row norms."""
+    return float(weight.double().norm(dim=1).sum())
+
+
+def _row_norms(weight: Tensor) -> Tensor:
+    return weight.double().flatten(1).norm(dim=1)
+
+
+def _taps(weight: Tensor) -> list[float]:
+    return weight.double().flatten(2).norm(dim=(0, 1)).tolist() if weight.ndim == 4 else [float(weight.double().norm())]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A layer's weights before training and their spectral norm as a map (measured once, used at every record)."""
+
+    weight: Tensor
+    spectral_map: float
+
+
+def references(init: Sequence[Tensor], shapes: Sequence[LayerShape]) -> list[Reference]:
+    """One `Reference` per layer."""
+    return [Reference(w, spectral_map(w, shape)) for w, shape in zip(init, shapes, strict=True)]
+
+
+def layer_norms(weight: Tensor, bias: Tensor | None, init: Reference | None, shape: LayerShape) -> dict[str, object]:
+    """Fields of `LayerNorms` of one layer, None for what is not known; `patch_norm` is left to `outcome_columns`."""
+    change = None if init is None else weight - init.weight.to(weight.device)
+    output = shape.name == "output"
+    return {
+        "frobenius": float(weight.double().norm()),
+        "tap_frobenius": _taps(weight),
+        "spectral_kernel": _spectral_kernel(weight),
+        "spectral_map": spectral_map(weight, shape),
+        "norm_21": _norm_21(weight),
+        "norm_row": float(_row_norms(weight).sum()),
+        "max_row": float(_row_norms(weight).max()),
+        "centered_frobenius": float((weight.double() - weight.double().mean(0)).norm()) if output else None,
+        "bias_norm": 0.0 if bias is None else float(bias.double().norm()),
+        "patch_norm": None,
+        "frobenius_from_init": None if change is None else float(change.double().norm()),
+        "spectral_map_from_init": None if change is None else spectral_map(change, shape),
+        "norm_21_from_init": None if change is None else _norm_21(change),
+        "norm_row_from_init": None if change is None else float(_row_norms(change).sum()),
+        "spectral_map_of_init": None if init is None else init.spectral_map,
+    }
+
+
+def path_l1(weights: Sequence[Tensor], biases: Sequence[Tensor | None], shapes: Sequence[LayerShape]) -> float:
+    """Sum of the outputs of the network with absolute weights on the all-ones input (Gonon et al. 2024)."""
+    first = shapes[0]
+    ones = torch.ones(1, first.in_channels, *first.in_size, dtype=torch.float64, device=weights[0].device)
+    x = ones if first.kind == "conv" else ones.flatten(1)
+    for weight, bias, shape in zip(weights, biases, shapes, strict=True):
+        b = None if bias is None else bias.double().abs()
+        if shape.kind == "conv":
+            x = F.conv2d(x, weight.double().abs(), b, shape.stride, shape.padding)
+        else:
+            x = F.linear(x.flatten(1), weight.double().abs(), b)
+    return float(x.sum())
+
+
+def norm_columns(
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor | None],
+    init: Sequence[Reference] | None,
+    shapes: Sequence[LayerShape],
+) -> dict[str, object]:
+    """One record's norms: columns `layers.<i>.<field>` and `path_l1`. `init`: what training started from, if known."""
+    columns: dict[str, object] = {"path_l1": path_l1(weights, biases, shapes)}
+    for i, shape in enumerate(shapes):
+        fields = layer_norms(weights[i], biases[i], None if init is None else init[i], shape)
+        columns |= {norm_column(i, name): value for name, value in fields.items()}
+    return columns
+
+
+def _input_stats(inputs: Tensor) -> InputStats:
+    energy = torch.zeros(inputs.shape[2:], dtype=torch.float64, device=inputs.device)
+    largest, extreme = 0.0, 0.0
+    for batch in inputs.split(5000):
+        squares = batch.double() ** 2  # (batch, channels, height, width)
+        energy += squares.sum(dim=(0, 1))
+        largest = max(largest, float(squares.flatten(1).sum(1).max().sqrt()))
+        extreme = max(extreme, float(batch.abs().max()))
+    return InputStats(energy.cpu().numpy(), largest, extreme)
+
+
+def sample_stats(images: Tensor, normalize: tuple[float, float] | None, dataset: str, classes: int) -> SampleStats:
+    """Statistics of (n, channels, height, width) pixels in [0, 1], raw and as the network sees them, in float64."""
+    raw = _input_stats(images)
+    fed = raw if normalize is None else _input_stats(feed(images, normalize))
+    return SampleStats(dataset, len(images), classes, raw, fed)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One pass over a sample: error (fraction), mean squared error to one-hot labels, margins, patch norms."""
+
+    error: float
+    loss: float
+    margins: np.ndarray  # (n,) float64
+    patch_norms: list[float]  # per layer; empty when not asked for
+
+
+def _patch_norm(inputs: Tensor, layer: nn.Module) -> float:
+    """Largest l2 norm of an input patch of one layer over a batch."""
+    squares = inputs.square().sum(dim=1, keepdim=True) if inputs.ndim == 4 else inputs.square().sum(dim=1)
+    if isinstance(layer, nn.Conv2d):
+        ones = torch.ones(1, 1, *layer.kernel_size, device=inputs.device)
+        squares = F.conv2d(squares, ones, None, layer.stride, layer.padding)
+    return float(squares.max().clamp_min(0).sqrt())
+
+
+@torch.no_grad()
+def outcome(net: nn.Sequential, inputs: Tensor, labels: Tensor, patches: bool = False) -> Outcome:
+    """Run the network over (n, ...) inputs and integer labels; margin = true-class output - best other output."""
+    parametrised = layers(net)
+    largest = [0.0] * len(parametrised)
+    wrong, squared, margins = 0, 0.0, []
+    for x, y in zip(inputs.split(BATCH), labels.split(BATCH), strict=True):
+        for module in net:
+            if patches and module in parametrised:
+                index = parametrised.index(module)
+                largest[index] = max(largest[index], _patch_norm(x, module))
+            x = module(x)
+        own = x.gather(1, y[:, None]).squeeze(1).double()
+        other = x.scatter(1, y[:, None], -torch.inf).max(dim=1).values.double()
+        wrong += int((~(own > other)).sum())  # ties and NaN are errors: a dead network gets no credit
+        squared += float((x.double() - F.one_hot(y, x.shape[1])).square().mean(dim=1).sum())
+        margins.append((own - other).cpu().numpy())
+    return Outcome(wrong / len(labels), squared / len(labels), np.concatenate(margins), largest if patches else [])
+
+
+def margin_errors(margins: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Exact (ramp, indicator) errors at each margin of `grid`: mean min(1, max(0, 1 - m/g)), and mean 1[m <= g]."""
+    ramp = np.array([np.clip(1.0 - margins / g, 0.0, 1.0).mean() for g in grid])
+    return ramp, np.array([(margins <= g).mean() for g in grid])
+
+
+def outcome_columns(train: Outcome, test: Outcome) -> dict[str, object]:
+    """One record's errors and margins."""
+    ramp, indicator = margin_errors(train.margins, MARGIN_GRID)
+    return {
+        "train_error": train.error,
+        "test_error": test.error,
+        "train_loss": train.loss,
+        "test_loss": test.loss,
+        "margin_quantiles": np.quantile(train.margins, QUANTILES).tolist(),
+        "ramp": ramp.tolist(),
+        "indicator": indicator.tolist(),
+        **{norm_column(i, "patch_norm"): value for i, value in enumerate(train.patch_norms)},
+    }

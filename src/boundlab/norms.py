@@ -1,0 +1,179 @@
+"""What the bounds eat: norms per layer, margin errors, sample statistics. Frozen, plain numpy, no torch.
+
+Norm arrays share one leading shape (runs, epochs, or none): a bound is evaluated for all of them at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from boundlab.catalog import DATASETS
+from boundlab.shapes import LayerShape
+
+Array = np.ndarray
+MARGIN_GRID = np.geomspace(0.01, 10.0, 64)  # margins at which every record stores exact ramp and indicator errors
+
+
+@dataclass(frozen=True)
+class LayerNorms:
+    """Norms of one layer's effective weights W and of W - W0 (`_from_init`; NaN where W0 is not known).
+
+    `tap_frobenius`: (..., kernel * kernel), Frobenius norm per kernel tap. `spectral_kernel`: of W reshaped to
+    (out, rest). `spectral_map`: of the layer as a linear map with its true boundary (ARPACK, approached from below).
+    `norm_21`: l2 over input channels, summed over (out, taps). `norm_row`: sum of filter norms. `centered_frobenius`
+    (class-mean row subtracted) is of the output layer, NaN elsewhere. `patch_norm`: largest l2 norm of an input patch
+    over the sample, NaN where not measured. `spectral_map_of_init`: of W0.
+    """
+
+    shape: LayerShape
+    frobenius: Array
+    tap_frobenius: Array
+    spectral_kernel: Array
+    spectral_map: Array
+    norm_21: Array
+    norm_row: Array
+    max_row: Array
+    centered_frobenius: Array
+    bias_norm: Array
+    patch_norm: Array
+    frobenius_from_init: Array
+    spectral_map_from_init: Array
+    norm_21_from_init: Array
+    norm_row_from_init: Array
+    spectral_map_of_init: Array
+
+    @property
+    def map_frobenius(self) -> Array:
+        """Frobenius norm of the layer as a matrix: each tap counted where it meets a real input."""
+        return np.sqrt((self.shape.tap_counts().ravel() * self.tap_frobenius**2).sum(axis=-1))
+
+
+NORM_FIELDS = tuple(f.name for f in dataclasses.fields(LayerNorms) if f.name != "shape")
+
+
+@dataclass(frozen=True)
+class MarginErrors:
+    """Exact ramp and indicator errors, (..., len(grid)), of the training sample at each margin of `grid`."""
+
+    grid: Array
+    ramp: Array
+    indicator: Array
+
+    def at(self, margin: float, kind: str) -> Array:
+        """Error at `margin`; between grid points the larger neighbour's, beyond the grid 1: always an upper bound."""
+        values: Array = getattr(self, kind)
+        index = int(np.searchsorted(self.grid, margin * (1 - 1e-12)))
+        return values[..., index] if index < len(self.grid) else np.ones(values.shape[:-1])
+
+
+@dataclass(frozen=True)
+class NetworkNorms:
+    """All norms of one architecture's weights; `margins` None where no pass over the data was made."""
+
+    layers: tuple[LayerNorms, ...]
+    path_l1: Array  # sum of outputs of the network with |weights| on the all-ones input
+    margins: MarginErrors | None = None
+
+    @property
+    def shapes(self) -> tuple[LayerShape, ...]:
+        return tuple(layer.shape for layer in self.layers)
+
+    @property
+    def rho(self) -> Array:
+        """Product of the layers' Frobenius norms (the paper's complexity of the weights)."""
+        return np.prod(np.stack([layer.frobenius for layer in self.layers]), axis=0)
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether any bias is there and not zero."""
+        return any(layer.shape.bias and bool(np.any(layer.bias_norm != 0)) for layer in self.layers)
+
+    @property
+    def has_init(self) -> bool:
+        return all(bool(np.all(np.isfinite(layer.frobenius_from_init))) for layer in self.layers)
+
+
+def norm_column(index: int, field: str) -> str:
+    """Name of a norm in records and parquet files."""
+    return f"layers.{index}.{field}"
+
+
+def from_columns(columns: Mapping[str, Any], shapes: Sequence[LayerShape]) -> NetworkNorms:
+    """Norms from record columns, each a scalar, a list, or a column of them; missing values become NaN."""
+
+    def array(name: str) -> Array:
+        values = columns[name]
+        rows = values.tolist() if hasattr(values, "tolist") else values
+        if not isinstance(rows, list) or not rows or not any(isinstance(row, list | np.ndarray) for row in rows):
+            return np.asarray(np.nan if rows is None else rows, dtype=np.float64)
+        width = max(len(row) for row in rows if isinstance(row, list | np.ndarray))
+        blank = [np.nan] * width  # a record without this quantity
+        return np.array([row if isinstance(row, list | np.ndarray) else blank for row in rows], dtype=np.float64)
+
+    layers = tuple(
+        LayerNorms(shape, **{field: array(norm_column(i, field)) for field in NORM_FIELDS})
+        for i, shape in enumerate(shapes)
+    )
+    margins = None
+    if "ramp" in columns:
+        margins = MarginErrors(MARGIN_GRID, array("ramp"), array("indicator"))
+    return NetworkNorms(layers, array("path_l1"), margins)
+
+
+@dataclass(frozen=True)
+class InputStats:
+    """Sums over the sample of one version of its inputs (pixels in [0, 1], or as the network sees them)."""
+
+    pixel_energy: Array  # (height, width): sum over samples and channels of squares
+    max_norm: float  # largest l2 norm of an input
+    max_abs: float  # largest absolute value
+
+    @property
+    def frobenius(self) -> float:
+        """Root of the sum of squared norms."""
+        return float(np.sqrt(self.pixel_energy.sum()))
+
+    @property
+    def max_pixel(self) -> float:
+        """Root of the largest per-pixel energy."""
+        return float(np.sqrt(self.pixel_energy.max()))
+
+
+@dataclass(frozen=True)
+class SampleStats:
+    """The training sample as the bounds see it: size, and sums of `raw` and of `fed` (as the network sees it)."""
+
+    dataset: str
+    n: int
+    classes: int
+    raw: InputStats
+    fed: InputStats
+
+    @property
+    def published_n(self) -> int:
+        """Sample size in the authors' curves: their `set_size` for a whole data set they used, else this sample's."""
+        data = DATASETS[self.dataset]
+        return data.published_n if data.published_n and self.n == data.train_size else self.n
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset,
+            "n": self.n,
+            "classes": self.classes,
+            **{
+                key: {"pixel_energy": s.pixel_energy.tolist(), "max_norm": s.max_norm, "max_abs": s.max_abs}
+                for key, s in (("raw", self.raw), ("fed", self.fed))
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> SampleStats:
+        def stats(part: dict[str, Any]) -> InputStats:
+            return InputStats(np.asarray(part["pixel_energy"], float), part["max_norm"], part["max_abs"])
+
+        return cls(given["dataset"], given["n"], given["classes"], stats(given["raw"]), stats(given["fed"]))

@@ -1,0 +1,229 @@
+"""What a run is: architecture, data, optimiser. What fixes the weights is hashed into the run's id; `Settings` never is."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from boundlab.catalog import DATASETS, PRESETS
+from boundlab.checks import number, one_of, whole
+from boundlab.shapes import LayerShape, conv_shapes, mlp_shapes
+
+SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
+PLATEAU = 4.0  # TRAINING.md's empirical rule: below this, rho has not come down yet
+CONVENTIONS = ("published", "theorem", "strict")
+LOSSES = ("mse",)
+
+
+def _checked_fields(cls: type, given: dict[str, Any], what: str) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} must be a JSON object, got {type(given).__name__}")
+    names = {f.name for f in dataclasses.fields(cls)}
+    if unknown := sorted(set(given) - names):
+        raise ValueError(f"{what} has unknown fields {unknown}; known are {sorted(names)}")
+    return given
+
+
+@dataclass(frozen=True)
+class ArchSpec:
+    """A network: `kind` "conv" (CONV-L-H: L convolutions of H channels, ReLU, then one dense layer) or "mlp"."""
+
+    kind: str = "conv"
+    in_shape: tuple[int, int, int] = (1, 28, 28)  # channels, height, width
+    channels: int | None = 16
+    conv_layers: int | None = 3
+    kernel_size: int | None = 2
+    stride: int = 1
+    padding: int = 0
+    hidden: tuple[int, ...] | None = None  # widths, "mlp" only
+    classes: int = 10
+    bias: bool = False
+    weight_norm: bool = True  # one scalar per hidden weight tensor, none on the output layer
+    normalize: tuple[float, float] | None = None  # (mean, deviation) subtracted and divided; None: pixels in [0, 1]
+
+    def __post_init__(self) -> None:
+        one_of("kind", self.kind, ("conv", "mlp"))
+        if not isinstance(self.in_shape, tuple) or len(self.in_shape) != 3:
+            raise ValueError(f"in_shape must be [channels, height, width], got {self.in_shape!r}")
+        for size in self.in_shape:
+            whole("in_shape", size, 1, 4096)
+        whole("classes", self.classes, 2, 100_000)
+        for flag in ("bias", "weight_norm"):
+            if not isinstance(getattr(self, flag), bool):
+                raise ValueError(f"{flag} must be true or false, got {getattr(self, flag)!r}")
+        if self.normalize is not None:
+            if not isinstance(self.normalize, tuple) or len(self.normalize) != 2:
+                raise ValueError(f"normalize must be [mean, deviation] or null, got {self.normalize!r}")
+            number("normalize mean", self.normalize[0], -1e6, 1e6)
+            number("normalize deviation", self.normalize[1], 1e-6, 1e6)
+        if self.kind == "conv":
+            whole("channels", self.channels, 1, 1_000_000)
+            whole("conv_layers", self.conv_layers, 1, 64)
+            whole("kernel_size", self.kernel_size, 1, 64)
+            whole("stride", self.stride, 1, 64)
+            whole("padding", self.padding, 0, (self.kernel_size or 1) - 1)
+            if self.hidden is not None:
+                raise ValueError('hidden belongs to kind "mlp"; leave it out for kind "conv"')
+        else:
+            if not self.hidden or not isinstance(self.hidden, tuple) or len(self.hidden) > 64:
+                raise ValueError(f"hidden must be a list of 1 to 64 layer widths, got {self.hidden!r}")
+            for width in self.hidden:
+                whole("hidden", width, 1, 1_000_000)
+            object.__setattr__(self, "stride", 1)
+            object.__setattr__(self, "padding", 0)
+            for name in ("channels", "conv_layers", "kernel_size"):
+                object.__setattr__(self, name, None)
+        self.shapes()  # raises when a kernel does not fit
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> ArchSpec:
+        """Build from JSON; raises ValueError naming the field, what was expected and what came."""
+        fields = dict(_checked_fields(cls, given, "arch"))
+        for name in ("in_shape", "hidden", "normalize"):
+            if isinstance(fields.get(name), list):
+                fields[name] = tuple(fields[name])
+        return cls(**fields)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form; fields that do not belong to this kind are left out."""
+        skip = {"hidden"} if self.kind == "conv" else {"channels", "conv_layers", "kernel_size", "stride", "padding"}
+        return {k: v for k, v in json.loads(json.dumps(dataclasses.asdict(self))).items() if k not in skip}
+
+    def shapes(self) -> tuple[LayerShape, ...]:
+        """Geometry of every parametrised layer, input to output."""
+        return conv_shapes(self) if self.kind == "conv" else mlp_shapes(self)
+
+    @property
+    def title(self) -> str:
+        """CONV-L-H as in the paper, with kernel, stride and padding named only where they differ from 2, 1, 0."""
+        if self.kind == "mlp":
+            return "MLP-" + "-".join(map(str, self.hidden or ()))
+        extra = "" if self.kernel_size == 2 else f" k{self.kernel_size}"
+        extra += "" if self.stride == 1 else f" stride {self.stride}"
+        extra += "" if self.padding == 0 else f" pad {self.padding}"
+        return f"CONV-{self.conv_layers}-{self.channels}{extra}" + (" bias" if self.bias else "")
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """Data and optimiser; together with ArchSpec it fixes the weights."""
+
+    dataset: str
+    n_train: int | None = None  # first n of a permutation with seed 0, so subsets are nested
+    labels: tuple[tuple[int, ...], ...] | None = None  # a sub-task: one tuple of original labels per class
+    label_noise: float = 0.0  # fraction of training labels redrawn uniformly
+    weight_decay: float = 1e-3
+    preset: str = "short"
+    epochs: int = 5
+    batch_size: int = 32
+    lr: float = 0.1
+    momentum: float = 0.9
+    loss: str = "mse"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        one_of("dataset", self.dataset, DATASETS)
+        one_of("preset", self.preset, PRESETS)
+        one_of("loss", self.loss, LOSSES)
+        if self.n_train is not None:
+            whole("n_train", self.n_train, 1, DATASETS[self.dataset].train_size)
+        if self.labels is not None:
+            flat = [label for group in self.labels for label in group]
+            if len(self.labels) < 2 or not all(self.labels) or len(set(flat)) != len(flat):
+                raise ValueError(f"labels must be two or more disjoint non-empty lists, got {self.labels!r}")
+            for label in flat:
+                whole("labels", label, 0, DATASETS[self.dataset].classes - 1)
+        number("label_noise", self.label_noise, 0.0, 1.0)
+        number("weight_decay", self.weight_decay, 0.0, 10.0)
+        whole("epochs", self.epochs, 1, 100_000)
+        whole("batch_size", self.batch_size, 1, 1_000_000)
+        number("lr", self.lr, 1e-9, 100.0)
+        number("momentum", self.momentum, 0.0, 0.9999)
+        whole("seed", self.seed, 0, 2**31 - 1)
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training run: architecture and training."""
+
+    arch: ArchSpec
+    train: TrainSpec
+
+    def __post_init__(self) -> None:
+        data = DATASETS[self.train.dataset]
+        classes = len(self.train.labels) if self.train.labels else data.classes
+        if self.arch.in_shape != data.in_shape or self.arch.classes != classes:
+            raise ValueError(
+                f"{data.name} needs in_shape {list(data.in_shape)} and {classes} classes, "
+                f"got {list(self.arch.in_shape)} and {self.arch.classes}"
+            )
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> RunSpec:
+        """Build from JSON, filling what is left out from the data set and the preset; raises ValueError."""
+        if not isinstance(given, dict) or not isinstance(given.get("arch", {}), dict):
+            raise ValueError("a run spec must be a JSON object with an object under \"arch\"")
+        train = {k: v for k, v in given.items() if k != "arch"}
+        _checked_fields(TrainSpec, train, "run spec")
+        one_of("dataset", train.get("dataset"), DATASETS)
+        one_of("preset", train.setdefault("preset", "short"), PRESETS)
+        data, preset = DATASETS[train["dataset"]], PRESETS[train["preset"]]
+        if isinstance(train.get("labels"), list):
+            train["labels"] = tuple(tuple(g) if isinstance(g, list) else (g,) for g in train["labels"])
+        train = {"epochs": preset.epochs or data.short_epochs, "lr": preset.lr, "momentum": preset.momentum} | train
+        arch = {
+            "in_shape": list(data.in_shape),
+            "classes": len(train["labels"]) if train.get("labels") else data.classes,
+            "bias": preset.bias,
+            "normalize": list(data.normalize) if data.normalize else None,
+        } | given.get("arch", {})
+        return cls(ArchSpec.from_dict(arch), TrainSpec(**train))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run spec of DESIGN.md, every field written out."""
+        return {"arch": self.arch.to_dict(), **json.loads(json.dumps(dataclasses.asdict(self.train)))}
+
+    @property
+    def id(self) -> str:
+        """Readable slug and 12 hex digits of sha256 over the canonical JSON."""
+        text = json.dumps({**self.to_dict(), "schema": SCHEMA}, sort_keys=True, separators=(",", ":"))
+        t = self.train
+        name = self.arch.title.lower().replace(" ", "-")
+        return f"{t.dataset}-{name}-wd{t.weight_decay:g}-s{t.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    def drop_steps(self, steps_per_epoch: int) -> tuple[int, ...]:
+        """Steps at which the learning rate falls by 10."""
+        preset = PRESETS[self.train.preset]
+        unit = steps_per_epoch * (self.train.epochs if preset.drops_in == "fraction" else 1)
+        return tuple(round(d * unit) for d in preset.drops)
+
+    def plateau_number(self, n: int) -> float:
+        """(steps before the first drop) x lr / (1 - momentum) x weight_decay, to compare with `PLATEAU`."""
+        steps_per_epoch = -(-n // self.train.batch_size)
+        steps = min(self.drop_steps(steps_per_epoch)[0], self.train.epochs * steps_per_epoch)
+        return steps * self.train.lr / (1 - self.train.momentum) * self.train.weight_decay
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the reader chooses. `n` None: the convention's own; `margin` None: 1, or optimised in `strict`."""
+
+    convention: str = "published"
+    delta: float = 0.001
+    n: int | None = None
+    margin: float | None = None
+    reference: str = "zero"  # reference weights of the theorems that have them: "zero" or "init"
+    output_fan_in: bool = True  # sparse, `theorem`: count the output layer's fan-in
+
+    def __post_init__(self) -> None:
+        one_of("convention", self.convention, CONVENTIONS)
+        one_of("reference", self.reference, ("zero", "init"))
+        if not isinstance(self.delta, int | float) or not 0 < self.delta < 1:
+            raise ValueError(f"delta must lie strictly between 0 and 1, got {self.delta!r}")
+        if self.n is not None:
+            whole("n", self.n, 2, 10**15)
+        if self.margin is not None and not 0 < self.margin < float("inf"):
+            raise ValueError(f"margin must be a positive number, got {self.margin!r}")

@@ -1,0 +1,95 @@
+"""Grids of runs: each run is its own process, so a killed one takes nothing down with it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from boundlab.runs import status, write_atomic
+from boundlab.specs import RunSpec
+
+
+def load_grid(path: Path) -> list[RunSpec]:
+    """Specs of a grid file: a list of {"base": spec, "axes": {"arch.channels": [8, 16], ...}} (TOML: under [[grid]]).
+
+    Each entry is a full product; duplicates are dropped. Raises ValueError naming what is wrong.
+    """
+    try:
+        content = tomllib.loads(path.read_text()) if path.suffix == ".toml" else json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is not a readable grid ({error})") from error
+    entries = content.get("grid") if isinstance(content, dict) else content
+    if not isinstance(entries, list) or not all(isinstance(e, dict) and set(e) <= {"base", "axes"} for e in entries):
+        raise ValueError(f'{path} must be a list of {{"base": spec, "axes": {{...}}}} (in TOML: [[grid]] tables)')
+    specs = [spec for entry in entries for spec in _product(entry.get("base", {}), entry.get("axes", {}))]
+    return list({spec.id: spec for spec in specs}.values())
+
+
+def _product(base: dict[str, Any], axes: dict[str, list[Any]]) -> list[RunSpec]:
+    for name, values in axes.items():
+        if not isinstance(values, list) or not values:
+            raise ValueError(f"axis {name} must be a non-empty list, got {values!r}")
+    return [
+        RunSpec.from_dict(_with(base, dict(zip(axes, point, strict=True)))) for point in itertools.product(*axes.values())
+    ]
+
+
+def _with(base: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
+    spec = {**base, "arch": dict(base.get("arch", {}))}
+    for name, value in point.items():
+        target, key = (spec["arch"], name.removeprefix("arch.")) if name.startswith("arch.") else (spec, name)
+        target[key] = value
+    return spec
+
+
+def _launch(spec: RunSpec, out: Path, arguments: list[str]) -> subprocess.Popen[str]:
+    folder = out / ".queue"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / f"{spec.id}.json", json.dumps(spec.to_dict()))
+    command = [sys.executable, "-m", "boundlab", "train", str(folder / f"{spec.id}.json"), "--out", str(out), "--quiet"]
+    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command + arguments, env=os.environ | one_thread, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+def sweep(
+    specs: list[RunSpec], out: Path, workers: int, arguments: list[str], progress: Callable[[float], None]
+) -> dict[str, str]:
+    """Train every spec that is not sealed, `workers` at a time; returns {id: error} of those that failed.
+
+    `progress` is called about twice a second with the number of finished runs, running ones counted in part.
+    """
+    waiting = [spec for spec in specs if status(out / spec.id)["state"] != "done"]
+    finished, failed = len(specs) - len(waiting), {}
+    running: dict[str, subprocess.Popen[str]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                spec = waiting.pop(0)
+                running[spec.id] = _launch(spec, out, arguments)
+            time.sleep(0.5)
+            for name, process in list(running.items()):
+                if process.poll() is not None:
+                    finished += 1
+                    if process.returncode:
+                        failed[name] = (process.communicate()[1].strip().splitlines() or ["killed"])[-1]
+                    del running[name]
+            progress(finished + sum(_fraction(out / name) for name in running))
+    finally:
+        for process in running.values():
+            process.terminate()
+    return failed
+
+
+def _fraction(folder: Path) -> float:
+    now = status(folder)
+    return now["step"] / now["steps"] if now.get("steps") else 0.0

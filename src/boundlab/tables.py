@@ -1,0 +1,179 @@
+"""runs x bounds -> tidy DataFrames. Every column name used by charts and pages is defined here; no plotly, no torch.
+
+A tidy row is one value of one series of one record: columns `COLUMNS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import betaincinv
+
+from boundlab.bounds import ALL, effective_n, evaluate
+from boundlab.catalog import DATASETS
+from boundlab.norms import from_columns
+from boundlab.runs import Run
+from boundlab.specs import Settings
+
+COLUMNS = (
+    "run", "dataset", "architecture", "conv_layers", "channels", "weight_decay", "seed", "trained", "at_plateau", "plateau_number",
+    "step", "epoch", "n", "delta", "convention", "series", "value", "log2_value", "complexity", "confidence",
+    "empirical", "margin", "reason",
+)  # fmt: skip
+MEASURED = ("holdout", "test_error", "train_error", "gap")
+SERIES = (*(bound.key for bound in ALL), *MEASURED)
+PAPER = Path(__file__).resolve().parents[2] / "data" / "paper" / "figures_digitized.csv"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A variable the figures run over: its column here, its words, and the paper's figure of it."""
+
+    key: str
+    column: str
+    title: str
+    paper_figure: int
+    log: bool = False
+
+
+AXES = {
+    "epoch": Axis("epoch", "epoch", "epoch", 1),
+    "weight_decay": Axis("weight_decay", "weight_decay", "weight decay λ", 4, log=True),
+    "channels": Axis("channels", "channels", "channels per layer", 2),
+    "depth": Axis("depth", "conv_layers", "convolutional layers", 3),
+}
+
+
+def clopper_pearson(errors: np.ndarray, n: int, delta: float) -> np.ndarray:
+    """Upper limit with probability 1 - delta on an error rate seen as `errors` (fraction) on n fresh examples."""
+    wrong = np.round(np.asarray(errors) * n)
+    return np.where(wrong >= n, 1.0, betaincinv(wrong + 1, np.maximum(n - wrong, 1), 1 - delta))
+
+
+def _measured(group: Sequence[Run], records: pd.DataFrame, delta: float) -> dict[str, np.ndarray]:
+    train, test = (records[name].to_numpy(float) for name in ("train_error", "test_error"))
+    spec = group[0].spec.train
+    if spec.labels is None:
+        limit = clopper_pearson(test, DATASETS[spec.dataset].test_size, delta)
+    else:
+        limit = np.full(test.shape, np.nan)  # a sub-task's test size is not stored
+    return {"holdout": limit, "test_error": test, "train_error": train, "gap": test - train}
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    arch, train = run.spec.arch, run.spec.train
+    return {
+        "run": run.id, "dataset": train.dataset, "architecture": arch.title, "conv_layers": arch.conv_layers,
+        "channels": arch.channels, "weight_decay": train.weight_decay, "seed": train.seed,
+        "trained": run.trained, "at_plateau": run.at_plateau, "plateau_number": run.plateau_number,
+    }  # fmt: skip
+
+
+def _alike(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs of one architecture on one sample: their norms stack, so each bound is evaluated once for all of them."""
+    groups: dict[Any, list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.spec.arch, id(run.sample), run.spec.train.labels), []).append(run)
+    return list(groups.values())
+
+
+def _group_values(group: list[Run], parts: list[pd.DataFrame], settings: Settings) -> pd.DataFrame:
+    """Tidy rows of alike runs; `parts`: the records wanted of each."""
+    sizes = [len(part) for part in parts]
+    records = pd.concat(parts, ignore_index=True)
+    sample, norms = group[0].sample, from_columns(records, group[0].spec.arch.shapes())
+    blank = np.full(len(records), np.nan)
+    blocks = []
+    for bound in ALL:
+        result = evaluate(bound, norms, sample, settings)
+        fields = {name: getattr(result, name) for name in ("value", "complexity", "confidence", "empirical", "margin")}
+        about = {"series": bound.key, "reason": result.reason, "convention": settings.convention}
+        about |= {"n": float(effective_n(sample, settings)), "delta": settings.delta}
+        blocks.append(about | {name: blank if part is None else part for name, part in fields.items()})
+    for name, value in _measured(group, records, settings.delta).items():
+        about = {"series": name, "reason": None, "convention": "measured", "n": np.nan}
+        blocks.append(about | {"delta": settings.delta if name == "holdout" else np.nan, "value": value})
+    identity = pd.DataFrame([_identity(run) for run in group]).loc[np.repeat(np.arange(len(group)), sizes)]
+    where = {**identity, "step": records["step"], "epoch": records["epoch"]}
+    columns = {name: np.tile(np.asarray(values), len(blocks)) for name, values in where.items()}
+    for name in COLUMNS:
+        if name not in columns and name != "log2_value":
+            columns[name] = np.concatenate([np.broadcast_to(block.get(name, np.nan), blank.shape) for block in blocks])
+    table = pd.DataFrame(columns)
+    table["log2_value"] = np.log2(table["value"].where(table["value"] > 0))
+    return table[list(COLUMNS)]
+
+
+def _values(runs: Sequence[Run], last: bool, settings: Settings) -> pd.DataFrame:
+    runs = [run for run in runs if not run.epochs.empty]
+    frames = [
+        _group_values(group, [run.epochs.iloc[-1:] if last else run.records for run in group], settings)
+        for group in _alike(runs)
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
+
+
+def final_table(runs: Sequence[Run], settings: Settings) -> pd.DataFrame:
+    """Every series of the last record with errors of every run; a bound that does not apply has a `reason` instead."""
+    return _values(runs, True, settings)
+
+
+def history_table(runs: Sequence[Run], settings: Settings) -> pd.DataFrame:
+    """Every series of every record of every run; errors, margins and what needs them are NaN between epoch ends."""
+    return _values(runs, False, settings)
+
+
+def by_axis(table: pd.DataFrame, axis: Axis) -> pd.DataFrame:
+    """Over seeds: `axis.column`, series, mean, low, high (of value), seeds, margin."""
+    groups = table.dropna(subset=["value"]).groupby([axis.column, "series"], sort=True)
+    out = groups.agg(mean=("value", "mean"), low=("value", "min"), high=("value", "max"), seeds=("seed", "nunique"),
+                     margin=("margin", "mean"))  # fmt: skip
+    return out.reset_index()
+
+
+def reasons(table: pd.DataFrame) -> dict[str, str]:
+    """Series that do not apply here, and why."""
+    missing = table.dropna(subset=["reason"]).drop_duplicates("series")
+    return dict(zip(missing["series"], missing["reason"], strict=True))
+
+
+def read_paper(axis: Axis, path: Path = PAPER) -> pd.DataFrame:
+    """The paper's curves over `axis`, read off its figures: panel, x, series, log2_value, approx_error_log2.
+
+    The paper counts depth with the output layer; here it is the number of convolutional layers.
+    """
+    table = pd.read_csv(path)
+    table = table[table["figure"] == axis.paper_figure].copy()
+    if axis.key == "depth":
+        table["x"] -= 1
+    return table
+
+
+def run_summaries(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """One JSON object per run: id, every spec field, errors, rho, flags, final published bounds."""
+    table = final_table(runs, Settings()).set_index(["run", "series"])["value"]
+    return [_summary(run, {} if run.epochs.empty else table[run.id].dropna().to_dict()) for run in runs]
+
+
+def _summary(run: Run, values: dict[str, float]) -> dict[str, Any]:
+    spec = run.spec.to_dict()
+    rho = None if run.epochs.empty else float(run.norms(run.epochs.iloc[-1:]).rho[0])
+    return {
+        "id": run.id,
+        **spec["arch"],
+        **{name: value for name, value in spec.items() if name != "arch"},
+        "n": run.sample.n,
+        "state": run.state,
+        "trained": run.trained,
+        "at_plateau": run.at_plateau,
+        "plateau_number": run.plateau_number,
+        "train_error": values.get("train_error"),
+        "test_error": values.get("test_error"),
+        "rho": rho,
+        "bounds": {bound.key: values[bound.key] for bound in ALL if bound.key in values},
+    }

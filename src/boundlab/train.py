@@ -1,0 +1,125 @@
+"""epochs(spec, data, device): train one network and yield its records. Deterministic per spec on one machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from boundlab import nets
+from boundlab.catalog import DATASETS, PRESETS
+from boundlab.datasets import Split
+from boundlab.errors import Diverged
+from boundlab.measure import Reference, feed, norm_columns, outcome, outcome_columns, references
+from boundlab.specs import RunSpec
+
+Record = dict[str, Any]
+
+
+def _loss(name: str, classes: int) -> Any:
+    def mse(out: Tensor, labels: Tensor) -> Tensor:
+        return F.mse_loss(out, F.one_hot(labels, classes).to(out.dtype))
+
+    return {"mse": mse}[name]
+
+
+class Training:
+    """One run in progress: network, optimiser, position. `epoch()` trains one epoch; `state()` is all it needs."""
+
+    def __init__(self, spec: RunSpec, data: tuple[Split, Split], device: str = "cpu") -> None:
+        self.spec, self.facts, self.preset = spec, DATASETS[spec.train.dataset], PRESETS[spec.train.preset]
+        self.shapes = spec.arch.shapes()
+        self.net = nets.build(spec.arch)
+        nets.initialise(self.net, self.preset.init, spec.train.seed)
+        self.init = nets.weights(self.net)
+        self.references: list[Reference] = references(self.init, self.shapes)
+        self.net.to(device)
+        train, test = (part.to(device) for part in data)
+        self.train = Split(feed(train.images, spec.arch.normalize), train.labels)
+        self.test = Split(feed(test.images, spec.arch.normalize), test.labels)
+        self.loss = _loss(spec.train.loss, spec.arch.classes)
+        self.optimiser = torch.optim.SGD(
+            self.net.parameters(), lr=spec.train.lr, momentum=spec.train.momentum,
+            weight_decay=spec.train.weight_decay, fused=True,
+        )  # fmt: skip
+        self.steps_per_epoch = -(-len(self.train.labels) // spec.train.batch_size)
+        self.drops = spec.drop_steps(self.steps_per_epoch)
+        self.done = 0  # finished epochs
+
+    def rate(self, step: int) -> float:
+        """Learning rate of the step that follows `step` finished ones: linear warm-up, then /10 at each drop."""
+        warm = min(1.0, (step + 1) / self.facts.warmup_steps) if self.preset.warmup else 1.0
+        return self.spec.train.lr * warm * 0.1 ** sum(step >= drop for drop in self.drops)
+
+    def record(self, step: int, losses: list[Tensor]) -> Record:
+        """Norms now; `loss`: mean minibatch loss since this epoch's last record; errors where the epoch ends."""
+        epoch, left = divmod(step, self.steps_per_epoch)
+        record: Record = {
+            "step": step,
+            "epoch": step / self.steps_per_epoch,
+            "loss": float(torch.stack(losses).mean()) if losses else None,
+            **norm_columns(nets.weights(self.net), nets.biases(self.net), self.references, self.shapes),
+        }
+        if left == 0 and (epoch % self.facts.errors_every == 0 or epoch == self.spec.train.epochs):
+            train = outcome(self.net, self.train.images, self.train.labels, patches=True)
+            record |= outcome_columns(train, outcome(self.net, self.test.images, self.test.labels))
+        return record
+
+    def epoch(self) -> Iterator[Record]:
+        """Train one epoch, yielding the records that fall into it."""
+        shuffle = torch.Generator().manual_seed(self.spec.train.seed * 100_003 + self.done)
+        order = torch.randperm(len(self.train.labels), generator=shuffle).to(self.train.labels.device)
+        step, losses = self.done * self.steps_per_epoch, []
+        for batch in order.split(self.spec.train.batch_size):
+            losses.append(self._step(batch, self.rate(step)))
+            step += 1
+            end = step % self.steps_per_epoch == 0
+            if end:
+                self.done += 1
+            due = end and (self.done % self.facts.errors_every == 0 or self.done == self.spec.train.epochs)
+            if step % self.facts.record_every == 0 or due:
+                if not math.isfinite(float(torch.stack(losses).mean())):
+                    raise Diverged(f"the loss is not finite after {step} steps; try a smaller lr (it is {self.spec.train.lr:g})")
+                yield self.record(step, losses)
+                losses = []
+
+    def _step(self, batch: Tensor, rate: float) -> Tensor:
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        loss: Tensor = self.loss(self.net(self.train.images[batch]), self.train.labels[batch])
+        loss.backward()
+        if self.preset.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.preset.clip_norm)
+        self.optimiser.step()
+        return loss.detach()
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors from which `restore` continues exactly: parameters, momentum, finished epochs."""
+        state = {f"param.{k}": v.detach().cpu().clone() for k, v in self.net.named_parameters()}
+        for (name, parameter) in self.net.named_parameters():
+            if (buffer := self.optimiser.state[parameter].get("momentum_buffer")) is not None:
+                state[f"momentum.{name}"] = buffer.detach().cpu().clone()
+        return state | {"done": torch.tensor(self.done)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Continue from `state()`."""
+        with torch.no_grad():
+            for name, parameter in self.net.named_parameters():
+                parameter.copy_(state[f"param.{name}"])
+                if f"momentum.{name}" in state:
+                    self.optimiser.state[parameter]["momentum_buffer"] = state[f"momentum.{name}"].to(parameter.device)
+        self.done = int(state["done"])
+
+
+def epochs(spec: RunSpec, data: tuple[Split, Split], device: str = "cpu") -> Iterator[Record]:
+    """Train `spec` on (train, test) of pixels in [0, 1]; yield records: before training, every `record_every` steps,
+    and at epoch ends with errors and margins. Raises Diverged when the loss is no longer finite."""
+    training = Training(spec, data, device)
+    yield training.record(0, [])
+    while training.done < spec.train.epochs:
+        yield from training.epoch()

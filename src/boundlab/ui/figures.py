@@ -1,0 +1,143 @@
+"""The figure page: controls, chart, what to notice, table. One implementation for every axis."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from boundlab.catalog import DATASETS
+from boundlab.charts.theme import STYLES
+from boundlab.charts.trend import Frame, trend
+from boundlab.specs import Settings
+from boundlab.tables import AXES, Axis, by_axis, read_paper
+from boundlab.ui import prose
+from boundlab.ui.controls import pick, series_control, settings_controls, slide
+from boundlab.ui.page import final, history, is_dark
+
+_OTHERS = {  # the variables a figure holds fixed: column -> (label, link name, preferred value)
+    "conv_layers": ("Convolutional layers L", "layers", "3"),
+    "channels": ("Channels H", "channels", "16"),
+    "weight_decay": ("Weight decay λ", "wd", "0.004"),
+}
+_PAPER_OFF = "off"
+
+
+@st.fragment
+def explore(axis: Axis) -> None:
+    """Controls above, chart, then words and numbers; a moved control reruns only this."""
+    top = st.columns([0.8, 1, 1, 1])
+    with top[0]:
+        dataset = pick("Data", list(DATASETS), "dataset", help="MNIST: 60,000 images. digits: 1,437 images of 8×8.")
+    with st.container(horizontal=True):
+        settings = settings_controls()
+        panel = _paper_control(axis)
+    table = (history if axis.key == "epoch" else final)(settings)
+    whole = _trusted(table[table["dataset"] == dataset])
+    chosen = _fix_others(whole, axis, top[1:])
+    picture = st.container()
+    shown = series_control(settings.convention)
+    with picture:
+        _picture(whole, chosen, axis, shown, panel, settings)
+    _numbers(chosen, axis, shown, settings)
+
+
+def _paper_control(axis: Axis) -> str:
+    panels = [_PAPER_OFF, *sorted(read_paper(axis)["panel"].unique(), key=lambda p: (len(p), p))]
+    return pick("Overlay the paper's own curves", panels, "paper", help="Read off the published figures, ± the reading error.")
+
+
+def _trusted(table: pd.DataFrame) -> pd.DataFrame:
+    """Runs that trained and reached the plateau; the others only on request, because rho → 0 flatters a dead network."""
+    flagged = table.loc[~(table["trained"] & table["at_plateau"]), "run"].nunique()
+    if not flagged:
+        return table
+    if st.toggle(f"Include {flagged} runs that did not train or are not at plateau", key="flagged", bind="query-params"):
+        return table
+    return table[table["trained"] & table["at_plateau"]]
+
+
+def _fix_others(table: pd.DataFrame, axis: Axis, places: list) -> pd.DataFrame:
+    """Sliders over the values that exist for every variable but the axis, each narrowing the next."""
+    others = {column: words for column, words in _OTHERS.items() if column != axis.column}
+    for place, (column, (label, key, default)) in zip(places, others.items(), strict=False):
+        options = {f"{value:g}": value for value in sorted(table[column].unique())}
+        with place:
+            table = table[table[column] == options[slide(label, list(options), key, default)]]
+    return table
+
+
+def _frame(whole: pd.DataFrame, chosen: pd.DataFrame, axis: Axis, paper: pd.DataFrame | None) -> Frame:
+    """Axis ranges that hold still: over this network at every weight decay, and over every network's final values."""
+    same = (whole["conv_layers"] == chosen["conv_layers"].iloc[0]) & (whole["channels"] == chosen["channels"].iloc[0])
+    values = [whole["log2_value"][same | (whole["step"] == whole.groupby("run")["step"].transform("max"))]]
+    values += [paper["log2_value"]] if paper is not None else []
+    x = sorted({*whole[axis.column], *([] if paper is None else paper["x"])})
+    low, high = float(x[0]), float(x[-1])
+    y = pd.concat(values).dropna()
+    pad = (high / low) ** 0.04 if axis.log else 0.03 * (high - low)
+    x_range = (low / pad, high * pad) if axis.log else (low - pad, high + pad)
+    ticks = [t for t in x if t != 9e-4] if axis.key != "epoch" else ()  # 9e-4 has no room beside 8e-4 and 1e-3
+    return Frame(x_range, (float(np.floor(y.min())) - 0.5, float(np.ceil(y.max())) + 3.5), tuple(ticks), is_dark())
+
+
+def _paper(axis: Axis, panel: str, chosen: pd.DataFrame) -> pd.DataFrame | None:
+    """One panel of the paper's figure; epochs are shrunk so that its whole training lies over ours."""
+    if panel == _PAPER_OFF:
+        return None
+    paper = read_paper(axis)
+    paper = paper[paper["panel"] == panel].copy()
+    if axis.key == "epoch":
+        paper["x"] *= chosen["epoch"].max() / paper["x"].max()
+    return paper
+
+
+def _paper_note(axis: Axis, panel: str) -> str:
+    drawn = "Its 500 epochs are shrunk to the length of our training. " if axis.key == "epoch" else ""
+    fixed = "" if axis.key == "weight_decay" else ", λ = 0.003"
+    return (
+        f"Faint dashed lines with crosses: the paper's {panel}, read off its figure {axis.paper_figure} (published "
+        f"convention, n = 50,000, 500 epochs{fixed}). {drawn}Everything else: our own runs."
+    )
+
+
+def _picture(
+    whole: pd.DataFrame, chosen: pd.DataFrame, axis: Axis, shown: list[str], panel: str, settings: Settings
+) -> None:
+    curves, paper = by_axis(chosen, axis), _paper(axis, panel, chosen)
+    words = prose.notice(curves, axis, settings)
+    st.caption(prose.subject(chosen, settings))
+    st.plotly_chart(
+        trend(curves, axis, shown, _frame(whole, chosen, axis, paper), paper), key=f"chart_{axis.key}",
+        config={"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 2, "filename": f"boundlab-{axis.key}"}},
+        alt=f"Bounds, test and train error against {axis.title}. {words}",
+    )  # fmt: skip
+    if paper is not None:
+        st.caption(_paper_note(axis, panel))
+    st.markdown(words)
+
+
+def _numbers(chosen: pd.DataFrame, axis: Axis, shown: list[str], settings: Settings) -> None:
+    """What the convention means, what is not drawn and why, and exactly what is drawn as a table and a CSV."""
+    st.info(prose.CONVENTIONS[settings.convention], icon=":material/info:")
+    for line in prose.not_drawn(chosen):
+        st.caption(line)
+    drawn = chosen[chosen["series"].isin(shown)].drop(columns="reason").dropna(subset=["value"])
+    st.dataframe(wide_table(drawn, axis, shown), hide_index=True, alt=f"Values of every line against {axis.title}",
+                 column_config={STYLES[name].name: st.column_config.NumberColumn(format="%.4g") for name in shown})  # fmt: skip
+    st.download_button("Download CSV of what is drawn", drawn.to_csv(index=False), f"boundlab-{axis.key}.csv", "text/csv",
+                       icon=":material/download:", on_click="ignore")  # fmt: skip
+
+
+def wide_table(drawn: pd.DataFrame, axis: Axis, shown: list[str]) -> pd.DataFrame:
+    """One row per point, one column per line, and each run's plateau number."""
+    index = [axis.column, "seed"]
+    wide = drawn.pivot_table(index=index, columns="series", values="value")
+    wide = wide[[name for name in shown if name in wide]].rename(columns={name: STYLES[name].name for name in shown})
+    plateau = drawn.groupby(index)["plateau_number"].first().rename("plateau number (needs 4)")
+    return wide.join(plateau).reset_index().rename(columns={axis.column: axis.title})
+
+
+def explore_axis(key: str) -> None:
+    """The figure page of one of `tables.AXES`."""
+    explore(AXES[key])

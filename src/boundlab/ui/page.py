@@ -1,0 +1,84 @@
+"""open_page(): the first call of every page, so that a deep link on a fresh server finds everything set up."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from boundlab.errors import BoundlabError
+from boundlab.runs import PACK, Run, read_pack
+from boundlab.specs import Settings
+from boundlab.tables import final_table, history_table
+
+
+@dataclass(frozen=True)
+class Page:
+    """An entry of the menu; `params`: the query parameters a link to it may carry."""
+
+    key: str
+    path: str
+    title: str
+    icon: str
+    help: str
+    params: tuple[str, ...]
+
+
+_FIGURE = ("convention", "delta", "show", "paper", "flagged")
+PAGES = (
+    Page("start", "app.py", "Start", ":material/home:", "The claim in one chart.", ("dataset", "network", "wd", "convention", "delta")),
+    Page("training", "pages/1_training.py", "During training", ":material/show_chart:",
+         "The paper's figure 1: bounds and errors against epochs.", ("dataset", "layers", "channels", "wd", *_FIGURE)),
+    Page("lambda", "pages/2_lambda.py", "Weight decay λ", ":material/tune:",
+         "The paper's figure 4: bounds and errors against weight decay.", ("dataset", "layers", "channels", *_FIGURE)),
+)  # fmt: skip
+
+
+@st.cache_resource(show_spinner=False)
+def shipped_runs() -> list[Run]:
+    """The shipped pack, read once per server; what it allocated is then left alone by garbage collection."""
+    runs = read_pack(PACK)
+    gc.collect()
+    gc.freeze()
+    return runs
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def final(settings: Settings) -> pd.DataFrame:
+    """`final_table` of the shipped runs."""
+    return final_table(shipped_runs(), settings)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def history(settings: Settings) -> pd.DataFrame:
+    """`history_table` of the shipped runs."""
+    return history_table(shipped_runs(), settings)
+
+
+def open_page(key: str) -> None:
+    """Configure the page, draw the menu, say which parts of the link are not understood, load the runs."""
+    page = next(p for p in PAGES if p.key == key)
+    st.set_page_config(f"{page.title} · Boundlab", ":material/stacked_line_chart:", layout="wide", initial_sidebar_state=230)
+    with st.sidebar:
+        st.markdown("### Boundlab")
+        for entry in PAGES:
+            st.page_link(entry.path, label=entry.title, icon=entry.icon, help=entry.help, width="stretch")
+    if unknown := sorted(set(st.query_params) - set(page.params)):
+        known = ", ".join(f"`{name}`" for name in page.params)
+        st.warning(f"This link has parts this page does not know, ignored: {_quoted(unknown)}. Known: {known}.")
+    try:
+        shipped_runs()
+    except BoundlabError as error:
+        st.error(f"The shipped runs cannot be read: {error}. Restore `data/runs` from the repository.")
+        st.stop()
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f"`{name[:40].replace('`', '')}`" for name in names[:5]) + (" …" if len(names) > 5 else "")
+
+
+def is_dark() -> bool:
+    """Whether the reader sees the dark theme."""
+    return st.context.theme.type == "dark"

@@ -1,0 +1,73 @@
+"""The landing page's chart: one network, every bound, one ladder."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from boundlab.bounds import ALL
+from boundlab.catalog import DATASETS
+from boundlab.charts.ladder import ladder
+from boundlab.charts.theme import STYLES, readable, times
+from boundlab.ui import prose
+from boundlab.ui.controls import pick, settings_controls, slide
+from boundlab.ui.page import final, is_dark
+
+_MEASURED = ("holdout", "test_error")
+
+
+@st.fragment
+def headline() -> None:
+    """Pick a shipped network, see what each bound says about its test error."""
+    first, left, right = st.columns([1, 2, 2])
+    with first:
+        dataset = pick("Data", list(DATASETS), "dataset")
+    with st.container(horizontal=True):
+        settings = settings_controls()
+    table = final(settings)
+    table = table[(table["dataset"] == dataset) & table["trained"] & table["at_plateau"]]
+    names = table.sort_values(["conv_layers", "channels"])["architecture"].unique().tolist()
+    with left:
+        network = slide(
+            "Network", names, "network", "CONV-3-16",
+            help="CONV-L-H: L convolutions 2×2 of H channels with ReLU, then one dense layer",
+        )  # fmt: skip
+    mine = table[table["architecture"] == network]
+    values = {f"{v:g}": v for v in sorted(mine["weight_decay"].unique())}
+    with right:
+        decay = values[slide("Weight decay λ", list(values), "wd", "0.004")]
+    _show(table, mine[mine["weight_decay"] == decay], settings)
+
+
+def _show(table: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> None:
+    values = rows.groupby("series")["value"].mean().dropna()
+    order = [b.key for b in ALL if settings.convention in b.formulas]
+    st.caption(f"{prose.subject(rows, settings)} · λ = {rows['weight_decay'].iloc[0]:g}")
+    logs = table["log2_value"][table["series"].isin([*order, *_MEASURED])].dropna()
+    reach = (float(np.floor(logs.min())) - 3.5, float(np.ceil(logs.max())) + 4.5)  # room for the numbers at both ends
+    st.plotly_chart(ladder(values, [*order, *_MEASURED], reach, is_dark()), key="chart_ladder",
+                    config={"displaylogo": False}, alt=_sentence(values))  # fmt: skip
+    st.markdown(_sentence(values))
+    st.info(prose.CONVENTIONS[settings.convention], icon=":material/info:")
+    for line in prose.not_drawn(rows[rows["series"].isin(order)]):
+        st.caption(line)
+    with st.expander("Table and CSV"):
+        drawn = rows[rows["series"].isin([*order, *_MEASURED])].drop(columns="reason")
+        st.dataframe(drawn[["series", "value", "complexity", "confidence", "empirical", "margin", "n", "delta", "convention"]],
+                     hide_index=True, alt="Values of every bar in the chart")  # fmt: skip
+        st.download_button("Download CSV", drawn.to_csv(index=False), "boundlab-start.csv", "text/csv", on_click="ignore")
+
+
+def _sentence(values: pd.Series) -> str:
+    """The comparison on screen in words."""
+    test, limit = (readable(values[name], name) for name in ("test_error", "holdout"))
+    words = f"The network errs on **{test}** of the test images (hold-out limit {limit})."
+    others = {b.key: values[b.key] for b in ALL if b.key in values and b.key != "sparse"}
+    if "sparse" in values:
+        words += f" The sparse bound says **{readable(values['sparse'])}**"
+        if others:
+            top = max(others, key=others.__getitem__)
+            words += f", {times(others[top] / values['sparse'])} less than {STYLES[top].name}'s {readable(others[top])}"
+        words += ". A bound of 1 or more says nothing." if values["sparse"] >= 1 else "."
+    return words

@@ -1,0 +1,114 @@
+"""Train one run into its folder: resumable after any kill, sealed when finished."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from boundlab import __version__, nets
+from boundlab.checkpoints import Checkpoint, save
+from boundlab.datasets import Split, task
+from boundlab.errors import Diverged
+from boundlab.measure import sample_stats
+from boundlab.runs import read_lines, status, write_atomic, write_parquet
+from boundlab.specs import RunSpec
+from boundlab.train import Record, Training
+
+Progress = Callable[[int, int, Record | None], None]  # (step, steps in all, latest record)
+
+
+def pick_device(name: str) -> str:
+    """"auto" -> "cuda" where there is one; raises ValueError when "cuda" is asked for and missing."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda was asked for, but this torch sees no CUDA device; use --device cpu or auto")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def run(
+    spec: RunSpec, out: Path, device: str = "cpu", root: Path | None = None, progress: Progress = lambda *_: None
+) -> Path:
+    """Train `spec` below `out`, or resume it, or return at once when it is sealed; returns the run folder.
+
+    Raises DataError when the data set is missing and Diverged when the loss is no longer finite (status "failed").
+    """
+    folder = out / spec.id
+    if status(folder)["state"] == "done":
+        return folder
+    torch.set_num_threads(1)
+    data = task(spec.train, root)
+    folder.mkdir(parents=True, exist_ok=True)
+    training = Training(spec, data, pick_device(device))
+    records = _start(folder, spec, training, data[0])
+    started = time.monotonic()
+    total = spec.train.epochs * training.steps_per_epoch
+    try:
+        with (folder / "records.jsonl").open("a") as log:
+            while training.done < spec.train.epochs:
+                for record in training.epoch():
+                    records.append(record)
+                    log.write(json.dumps(record) + "\n")
+                    log.flush()
+                    _heartbeat(folder, "running", record["step"], total)
+                    progress(record["step"], total, record)
+                _save_state(folder, training)
+    except Diverged as error:
+        _heartbeat(folder, "failed", training.done, total, str(error))
+        raise
+    _seal(folder, training, records, time.monotonic() - started)
+    return folder
+
+
+def _start(folder: Path, spec: RunSpec, training: Training, train: Split) -> list[Record]:
+    """Write the head of the folder, or go back to the last finished epoch; returns the records so far."""
+    write_atomic(folder / "spec.json", json.dumps(spec.to_dict(), indent=1) + "\n")
+    sample = sample_stats(train.images, spec.arch.normalize, spec.train.dataset, spec.arch.classes)
+    write_atomic(folder / "sample.json", json.dumps(sample.to_dict()) + "\n")
+    records = read_lines(folder / "records.jsonl")
+    try:
+        training.restore(load_file(folder / "state.safetensors"))
+    except (FileNotFoundError, SafetensorError):
+        records = []
+    step = training.done * training.steps_per_epoch
+    records = [record for record in records if record["step"] <= step] or [training.record(0, [])]
+    write_atomic(folder / "records.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+    _heartbeat(folder, "running", step, spec.train.epochs * training.steps_per_epoch)
+    return records
+
+
+def _heartbeat(folder: Path, state: str, step: int, total: int, error: str | None = None) -> None:
+    now = {"state": state, "step": step, "steps": total, "heartbeat": time.time(), "pid": os.getpid(), "error": error}
+    write_atomic(folder / "status.json", json.dumps(now) + "\n")
+
+
+def _save_state(folder: Path, training: Training) -> None:
+    temporary = folder / f".state.{os.getpid()}"
+    save_file(training.state(), temporary)
+    temporary.replace(folder / "state.safetensors")
+
+
+def _seal(folder: Path, training: Training, records: list[Record], seconds: float) -> None:
+    network = Checkpoint(training.spec.arch, nets.weights(training.net), nets.biases(training.net), training.init)
+    save(folder / "network.safetensors", network)
+    write_parquet(pd.DataFrame(records), folder / "epochs.parquet")
+    environment: dict[str, Any] = {
+        "boundlab": __version__,
+        "torch": torch.__version__,
+        "device": str(next(training.net.parameters()).device),
+        "machine": platform.machine(),
+        "seconds": round(seconds, 1),
+        "images_per_second": round(len(training.train.labels) * training.spec.train.epochs / max(seconds, 1e-9)),
+    }
+    write_atomic(folder / "env.json", json.dumps(environment, indent=1) + "\n")
+    _heartbeat(folder, "done", records[-1]["step"], records[-1]["step"])
+    for leftover in ("state.safetensors", "records.jsonl"):
+        (folder / leftover).unlink(missing_ok=True)
