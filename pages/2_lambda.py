@@ -7,5 +7,7 @@ from boundlab.ui.page import open_page
 
 open_page("lambda")
 st.header("Weight decay λ")
-st.markdown("More weight decay λ shrinks the norms, and with them every norm-based bound; the test error pays a little.")
+st.markdown(
+    "More weight decay λ shrinks the norms, and with them every norm-based bound; the test error pays a little."
+)
 explore_axis("weight_decay")

@@ -83,7 +83,9 @@ def _check_header(handle: Any, expected: dict[str, tuple[int, ...]]) -> None:
         raise CheckpointError(f"missing tensors {missing[:3]} (of {len(missing)}); the spec calls for {len(expected)}")
     known = expected | {f"init.{name}": shape for name, shape in expected.items()}
     if unknown := sorted(keys - set(known)):
-        raise CheckpointError(f"unknown tensors {unknown[:3]} (of {len(unknown)}); the spec calls for {sorted(expected)[:3]} ...")
+        raise CheckpointError(
+            f"unknown tensors {unknown[:3]} (of {len(unknown)}); the spec calls for {sorted(expected)[:3]} ..."
+        )
     for key in sorted(keys):
         part = handle.get_slice(key)
         if tuple(part.get_shape()) != known[key]:

@@ -42,7 +42,9 @@ def _sweep_grid(a: argparse.Namespace, specs: list[RunSpec], out: Path) -> int:
     from boundlab.sweeps import sweep
 
     arguments = ["--device", a.device] + (["--data-root", str(a.data_root)] if a.data_root else [])
-    with tqdm(total=len(specs), unit="run", bar_format="{l_bar}{bar}| {n:.1f}/{total} runs [{elapsed}<{remaining}]") as bar:
+    with tqdm(
+        total=len(specs), unit="run", bar_format="{l_bar}{bar}| {n:.1f}/{total} runs [{elapsed}<{remaining}]"
+    ) as bar:
         failed = sweep(specs, out, a.workers, arguments, lambda done: bar.update(done - bar.n))
     for name, error in failed.items():
         print(f"{name}: {error}", file=sys.stderr)
@@ -124,7 +126,9 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     data = argparse.ArgumentParser(add_help=False)
-    data.add_argument("--data-root", type=Path, help="folder with MNIST/raw (default: BOUNDLAB_DATA, else a cache folder)")
+    data.add_argument(
+        "--data-root", type=Path, help="folder with MNIST/raw (default: BOUNDLAB_DATA, else a cache folder)"
+    )
     device = argparse.ArgumentParser(add_help=False)
     device.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     workers = argparse.ArgumentParser(add_help=False)
@@ -145,7 +149,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, default=RUNS)
     sub.add_argument("--quiet", action="store_true")
 
-    sub = command("sweep", _sweep, "train a grid of runs in local processes (resumes, skips sealed runs)", data, device, workers)
+    sub = command(
+        "sweep", _sweep, "train a grid of runs in local processes (resumes, skips sealed runs)", data, device, workers
+    )
     sub.add_argument("grid", type=Path)
     sub.add_argument("--out", type=Path, default=RUNS)
 
@@ -153,7 +159,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path)
     sub.add_argument("--json", action="store_true")
 
-    sub = command("pack", _pack, "pack finished runs for shipping; with --grid, train what is missing first", data, device, workers)
+    sub = command(
+        "pack",
+        _pack,
+        "pack finished runs for shipping; with --grid, train what is missing first",
+        data,
+        device,
+        workers,
+    )
     sub.add_argument("--grid", type=Path)
     sub.add_argument("--runs", type=Path, default=RUNS)
     sub.add_argument("--out", type=Path, default=PACK)
@@ -173,4 +186,3 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, TypeError, BoundlabError) as error:
         print(f"boundlab: {error}", file=sys.stderr)
         return 2
-

@@ -55,7 +55,9 @@ def read_idx(path: Path, dims: int) -> np.ndarray:
         raise DataError(f"{path} is not a complete gzip file ({error}); delete it and fetch it again") from error
     expected = bytes([0, 0, 8, dims])
     if content[:4] != expected:
-        raise DataError(f"{path} should begin with the IDX magic {expected.hex()}, got {content[:4].hex() or 'nothing'}")
+        raise DataError(
+            f"{path} should begin with the IDX magic {expected.hex()}, got {content[:4].hex() or 'nothing'}"
+        )
     shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(dims)]
     body = len(content) - 4 - 4 * dims
     if body != int(np.prod(shape, dtype=object)):
@@ -112,9 +114,12 @@ def _digits() -> tuple[Split, Split]:
 
     images, labels = load_digits(return_X_y=True)
     parts = train_test_split(
-        (images / 16.0).astype(np.float32).reshape(-1, 1, 8, 8), labels.astype(np.int64),
-        test_size=DATASETS["digits"].test_size, random_state=0, stratify=labels,
-    )  # fmt: skip
+        (images / 16.0).astype(np.float32).reshape(-1, 1, 8, 8),
+        labels.astype(np.int64),
+        test_size=DATASETS["digits"].test_size,
+        random_state=0,
+        stratify=labels,
+    )
     x_train, x_test, y_train, y_test = (torch.from_numpy(np.ascontiguousarray(p)) for p in parts)
     return Split(x_train, y_train), Split(x_test, y_test)
 
@@ -127,7 +132,7 @@ def load(name: str, root: str | Path | None = None) -> tuple[Split, Split]:
 
 
 def _relabel(split: Split, groups: tuple[tuple[int, ...], ...]) -> Split:
-    new = torch.full((int(max(split.labels.max(), *map(max, groups))) + 1,), -1)
+    new = torch.full((max(int(split.labels.max()), *map(max, groups)) + 1,), -1)
     for index, group in enumerate(groups):
         new[list(group)] = index
     labels = new[split.labels]

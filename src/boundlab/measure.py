@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from scipy.sparse.linalg import LinearOperator, svds
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_input
 
 from boundlab.nets import layers
 from boundlab.norms import MARGIN_GRID, InputStats, SampleStats, norm_column
@@ -39,7 +40,7 @@ def spectral_map(weight: Tensor, shape: LayerShape) -> float:
 
     def adjoint(y: np.ndarray) -> np.ndarray:
         outputs = torch.from_numpy(np.ascontiguousarray(y)).reshape(out_shape).to(kernel.device)
-        grad = torch.nn.grad.conv2d_input(list(in_shape), kernel, outputs, shape.stride, shape.padding)
+        grad = conv2d_input(list(in_shape), kernel, outputs, shape.stride, shape.padding)
         return grad.cpu().numpy().ravel()
 
     rows, columns = int(np.prod(out_shape)), int(np.prod(in_shape))

@@ -20,8 +20,9 @@ def _layer(shape: LayerShape) -> nn.Module:
         )
     else:
         layer = nn.Linear(shape.in_channels, shape.out_channels, bias=shape.bias)
-    # dim=None: one scalar g for the whole weight tensor, as in the paper's networks
-    return weight_norm(layer, dim=None) if shape.weight_norm else layer
+    if shape.weight_norm:  # dim=None: one scalar g for the whole weight tensor, as in the paper's networks
+        layer = weight_norm(layer, dim=None)  # type: ignore[arg-type]
+    return layer
 
 
 def build(arch: ArchSpec) -> nn.Sequential:

@@ -84,8 +84,14 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
     """Zstandard; floats split by byte, which packs slowly changing norms well."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    pq.write_table(table, temporary, compression="zstd", compression_level=15, use_dictionary=False,
-                   column_encoding=_encodings(table))  # fmt: skip
+    pq.write_table(
+        table,
+        temporary,
+        compression="zstd",
+        compression_level=15,
+        use_dictionary=False,
+        column_encoding=_encodings(table),
+    )
     temporary.replace(path)
 
 
@@ -159,6 +165,4 @@ def read_pack(folder: Path = PACK) -> list[Run]:
     except (OSError, pa.ArrowException) as error:
         raise RunError(f"{folder / 'epochs.parquet'} cannot be read ({error})") from error
     groups = dict(iter(frame.groupby("run", sort=False)))
-    return [
-        Run(RunSpec.from_dict(e["spec"]), groups[e["id"]], samples[e["sample"]], "done") for e in index["runs"]
-    ]
+    return [Run(RunSpec.from_dict(e["spec"]), groups[e["id"]], samples[e["sample"]], "done") for e in index["runs"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ class LayerShape:
 
 def conv_shapes(arch: ArchSpec) -> tuple[LayerShape, ...]:
     """Convolutions and the output layer of a "conv" spec; raises ValueError when a kernel does not fit."""
-    assert arch.channels and arch.conv_layers and arch.kernel_size
+    assert arch.channels and arch.conv_layers and arch.kernel_size  # noqa: PT018 (one fact: this is a "conv" spec)
     channels, size = arch.in_shape[0], arch.in_shape[1:]
     layers = []
     for i in range(1, arch.conv_layers + 1):
@@ -79,10 +80,19 @@ def conv_shapes(arch: ArchSpec) -> tuple[LayerShape, ...]:
             )
         layers.append(
             LayerShape(
-                f"conv{i}", "conv", channels, size, arch.channels, (out[0], out[1]),
-                arch.kernel_size, arch.stride, arch.padding, arch.bias, arch.weight_norm,
+                f"conv{i}",
+                "conv",
+                channels,
+                size,
+                arch.channels,
+                (out[0], out[1]),
+                arch.kernel_size,
+                arch.stride,
+                arch.padding,
+                arch.bias,
+                arch.weight_norm,
             )
-        )  # fmt: skip
+        )
         channels, size = arch.channels, (out[0], out[1])
     return _checked([*layers, _dense("output", channels * size[0] * size[1], arch.classes, arch.bias, False)])
 
@@ -92,7 +102,7 @@ def mlp_shapes(arch: ArchSpec) -> tuple[LayerShape, ...]:
     widths = [int(np.prod(arch.in_shape)), *(arch.hidden or ())]
     layers = [
         _dense(f"dense{i}", wide, out, arch.bias, arch.weight_norm)
-        for i, (wide, out) in enumerate(zip(widths, widths[1:], strict=False), start=1)
+        for i, (wide, out) in enumerate(itertools.pairwise(widths), start=1)
     ]
     return _checked([*layers, _dense("output", widths[-1], arch.classes, arch.bias, False)])
 

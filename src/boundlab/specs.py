@@ -165,7 +165,7 @@ class RunSpec:
     def from_dict(cls, given: dict[str, Any]) -> RunSpec:
         """Build from JSON, filling what is left out from the data set and the preset; raises ValueError."""
         if not isinstance(given, dict) or not isinstance(given.get("arch", {}), dict):
-            raise ValueError("a run spec must be a JSON object with an object under \"arch\"")
+            raise ValueError('a run spec must be a JSON object with an object under "arch"')
         train = {k: v for k, v in given.items() if k != "arch"}
         _checked_fields(TrainSpec, train, "run spec")
         one_of("dataset", train.get("dataset"), DATASETS)

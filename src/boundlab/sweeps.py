@@ -38,7 +38,8 @@ def _product(base: dict[str, Any], axes: dict[str, list[Any]]) -> list[RunSpec]:
         if not isinstance(values, list) or not values:
             raise ValueError(f"axis {name} must be a non-empty list, got {values!r}")
     return [
-        RunSpec.from_dict(_with(base, dict(zip(axes, point, strict=True)))) for point in itertools.product(*axes.values())
+        RunSpec.from_dict(_with(base, dict(zip(axes, point, strict=True))))
+        for point in itertools.product(*axes.values())
     ]
 
 
@@ -50,15 +51,19 @@ def _with(base: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
     return spec
 
 
-def _launch(spec: RunSpec, out: Path, arguments: list[str]) -> subprocess.Popen[str]:
-    folder = out / ".queue"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / f"{spec.id}.json", json.dumps(spec.to_dict()))
-    command = [sys.executable, "-m", "boundlab", "train", str(folder / f"{spec.id}.json"), "--out", str(out), "--quiet"]
+def _launch(spec: RunSpec, out: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
+    queue = out / ".queue"
+    queue.mkdir(parents=True, exist_ok=True)
+    file = queue / f"{spec.id}.json"
+    write_atomic(file, json.dumps(spec.to_dict()))
+    command = [sys.executable, "-m", "boundlab", "train", str(file), "--out", str(out), "--quiet", *arguments]
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command + arguments, env=os.environ | one_thread, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    with _log(out, spec.id).open("wb") as log:
+        return subprocess.Popen(command, env=os.environ | one_thread, stdout=subprocess.DEVNULL, stderr=log)
+
+
+def _log(out: Path, run: str) -> Path:
+    return out / ".queue" / f"{run}.log"
 
 
 def sweep(
@@ -70,7 +75,7 @@ def sweep(
     """
     waiting = [spec for spec in specs if status(out / spec.id)["state"] != "done"]
     finished, failed = len(specs) - len(waiting), {}
-    running: dict[str, subprocess.Popen[str]] = {}
+    running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
@@ -81,12 +86,13 @@ def sweep(
                 if process.poll() is not None:
                     finished += 1
                     if process.returncode:
-                        failed[name] = (process.communicate()[1].strip().splitlines() or ["killed"])[-1]
+                        failed[name] = (_log(out, name).read_text().strip().splitlines() or ["killed"])[-1]
                     del running[name]
             progress(finished + sum(_fraction(out / name) for name in running))
     finally:
-        for process in running.values():
+        for process in running.values():  # only after Ctrl-C: a run resumes from its last epoch
             process.terminate()
+            process.wait()
     return failed
 
 

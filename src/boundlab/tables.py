@@ -21,10 +21,30 @@ from boundlab.runs import Run
 from boundlab.specs import Settings
 
 COLUMNS = (
-    "run", "dataset", "architecture", "conv_layers", "channels", "weight_decay", "seed", "trained", "at_plateau", "plateau_number",
-    "step", "epoch", "n", "delta", "convention", "series", "value", "log2_value", "complexity", "confidence",
-    "empirical", "margin", "reason",
-)  # fmt: skip
+    "run",
+    "dataset",
+    "architecture",
+    "conv_layers",
+    "channels",
+    "weight_decay",
+    "seed",
+    "trained",
+    "at_plateau",
+    "plateau_number",
+    "step",
+    "epoch",
+    "n",
+    "delta",
+    "convention",
+    "series",
+    "value",
+    "log2_value",
+    "complexity",
+    "confidence",
+    "empirical",
+    "margin",
+    "reason",
+)
 MEASURED = ("holdout", "test_error", "train_error", "gap")
 SERIES = (*(bound.key for bound in ALL), *MEASURED)
 PAPER = Path(__file__).resolve().parents[2] / "data" / "paper" / "figures_digitized.csv"
@@ -68,10 +88,17 @@ def _measured(group: Sequence[Run], records: pd.DataFrame, delta: float) -> dict
 def _identity(run: Run) -> dict[str, Any]:
     arch, train = run.spec.arch, run.spec.train
     return {
-        "run": run.id, "dataset": train.dataset, "architecture": arch.title, "conv_layers": arch.conv_layers,
-        "channels": arch.channels, "weight_decay": train.weight_decay, "seed": train.seed,
-        "trained": run.trained, "at_plateau": run.at_plateau, "plateau_number": run.plateau_number,
-    }  # fmt: skip
+        "run": run.id,
+        "dataset": train.dataset,
+        "architecture": arch.title,
+        "conv_layers": arch.conv_layers,
+        "channels": arch.channels,
+        "weight_decay": train.weight_decay,
+        "seed": train.seed,
+        "trained": run.trained,
+        "at_plateau": run.at_plateau,
+        "plateau_number": run.plateau_number,
+    }
 
 
 def _alike(runs: Sequence[Run]) -> list[list[Run]]:
@@ -88,11 +115,11 @@ def _group_values(group: list[Run], parts: list[pd.DataFrame], settings: Setting
     records = pd.concat(parts, ignore_index=True)
     sample, norms = group[0].sample, from_columns(records, group[0].spec.arch.shapes())
     blank = np.full(len(records), np.nan)
-    blocks = []
+    blocks: list[dict[str, Any]] = []
     for bound in ALL:
         result = evaluate(bound, norms, sample, settings)
         fields = {name: getattr(result, name) for name in ("value", "complexity", "confidence", "empirical", "margin")}
-        about = {"series": bound.key, "reason": result.reason, "convention": settings.convention}
+        about: dict[str, Any] = {"series": bound.key, "reason": result.reason, "convention": settings.convention}
         about |= {"n": float(effective_n(sample, settings)), "delta": settings.delta}
         blocks.append(about | {name: blank if part is None else part for name, part in fields.items()})
     for name, value in _measured(group, records, settings.delta).items():
@@ -131,8 +158,13 @@ def history_table(runs: Sequence[Run], settings: Settings) -> pd.DataFrame:
 def by_axis(table: pd.DataFrame, axis: Axis) -> pd.DataFrame:
     """Over seeds: `axis.column`, series, mean, low, high (of value), seeds, margin."""
     groups = table.dropna(subset=["value"]).groupby([axis.column, "series"], sort=True)
-    out = groups.agg(mean=("value", "mean"), low=("value", "min"), high=("value", "max"), seeds=("seed", "nunique"),
-                     margin=("margin", "mean"))  # fmt: skip
+    out = groups.agg(
+        mean=("value", "mean"),
+        low=("value", "min"),
+        high=("value", "max"),
+        seeds=("seed", "nunique"),
+        margin=("margin", "mean"),
+    )
     return out.reset_index()
 
 

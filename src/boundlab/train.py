@@ -43,9 +43,12 @@ class Training:
         self.test = Split(feed(test.images, spec.arch.normalize), test.labels)
         self.loss = _loss(spec.train.loss, spec.arch.classes)
         self.optimiser = torch.optim.SGD(
-            self.net.parameters(), lr=spec.train.lr, momentum=spec.train.momentum,
-            weight_decay=spec.train.weight_decay, fused=True,
-        )  # fmt: skip
+            self.net.parameters(),
+            lr=spec.train.lr,
+            momentum=spec.train.momentum,
+            weight_decay=spec.train.weight_decay,
+            fused=True,
+        )
         self.steps_per_epoch = -(-len(self.train.labels) // spec.train.batch_size)
         self.drops = spec.drop_steps(self.steps_per_epoch)
         self.done = 0  # finished epochs
@@ -83,7 +86,9 @@ class Training:
             due = end and (self.done % self.facts.errors_every == 0 or self.done == self.spec.train.epochs)
             if step % self.facts.record_every == 0 or due:
                 if not math.isfinite(float(torch.stack(losses).mean())):
-                    raise Diverged(f"the loss is not finite after {step} steps; try a smaller lr (it is {self.spec.train.lr:g})")
+                    raise Diverged(
+                        f"the loss is not finite after {step} steps; try a smaller lr (it is {self.spec.train.lr:g})"
+                    )
                 yield self.record(step, losses)
                 losses = []
 
@@ -101,7 +106,7 @@ class Training:
     def state(self) -> dict[str, Tensor]:
         """Tensors from which `restore` continues exactly: parameters, momentum, finished epochs."""
         state = {f"param.{k}": v.detach().cpu().clone() for k, v in self.net.named_parameters()}
-        for (name, parameter) in self.net.named_parameters():
+        for name, parameter in self.net.named_parameters():
             if (buffer := self.optimiser.state[parameter].get("momentum_buffer")) is not None:
                 state[f"momentum.{name}"] = buffer.detach().cpu().clone()
         return state | {"done": torch.tensor(self.done)}

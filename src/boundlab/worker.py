@@ -28,7 +28,7 @@ Progress = Callable[[int, int, Record | None], None]  # (step, steps in all, lat
 
 
 def pick_device(name: str) -> str:
-    """"auto" -> "cuda" where there is one; raises ValueError when "cuda" is asked for and missing."""
+    """ "auto" -> "cuda" where there is one; raises ValueError when "cuda" is asked for and missing."""
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda was asked for, but this torch sees no CUDA device; use --device cpu or auto")
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name

@@ -6,8 +6,9 @@ vectorised over the leading shape of the norms, and nothing overflows because pr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from boundlab.norms import Array, NetworkNorms, SampleStats
 from boundlab.specs import Settings
 
 TINY = 1e-300
+Parts = Mapping[str, Any]  # name -> number or array
 
 
 def log(x: Array | float) -> Array:
@@ -26,8 +28,8 @@ def log(x: Array | float) -> Array:
 class Terms:
     """One evaluated formula. `empirical`: the empirical term (NaN where not measured); `margin`: the one it is at."""
 
-    log_factors: dict[str, Array | float]
-    additive: dict[str, Array | float]
+    log_factors: Parts
+    additive: Parts
     empirical: Array | float = 0.0
     margin: Array | float | None = None
 
@@ -94,7 +96,8 @@ def evaluate(bound: Bound, net: NetworkNorms, sample: SampleStats, settings: Set
         if assumption.holds is not None and not assumption.holds(net, sample, settings):
             return Value(None, reason=f"it assumes that {assumption.sentence}")
     shape = net.path_l1.shape
-    terms = formula.terms(net, sample, settings)
+    with np.errstate(invalid="ignore"):  # NaN is "not measured" and stays NaN
+        terms = formula.terms(net, sample, settings)
     factors = {name: np.broadcast_to(value, shape) for name, value in terms.log_factors.items()}
     additive = {name: np.broadcast_to(value, shape) for name, value in terms.additive.items()}
     with np.errstate(over="ignore"):  # beyond 1e308 a bound is infinite, and says so

@@ -70,7 +70,7 @@ BOUND = Bound(
         "theorem": Formula(
             latex=r"\widehat{\mathrm{err}}_\gamma+C_0\sqrt{\tfrac{W\log\Lambda+\log(1/\delta)}n}\ (\Lambda\ge5),\quad"
             r"\widehat{\mathrm{err}}_\gamma+C_0\Big(\Lambda\sqrt{\tfrac Wn}+\sqrt{\tfrac{\log(1/\delta)}n}\Big)\ (\Lambda<5),"
-            r"\quad\Lambda=\chi\tfrac{\sqrt2}\gamma\beta(1+\nu+\tfrac\beta L)^L,\ C_0=1",
+            r"\quad \Lambda=\chi\tfrac{\sqrt2}\gamma\beta(1+\nu+\tfrac\beta L)^L,\ C_0=1",
             terms=theorem,
             assumptions=(
                 NO_BIAS,

@@ -165,7 +165,7 @@ BOUND = Bound(
         ),
         "theorem": Formula(
             latex=r"\frac1n\sum_i 1[m_i\le\gamma]+\frac{\rho/\gamma+1}{n}\,2\sqrt2\Big(1+\sqrt{2(L\log(2\deg)+\log C)}"
-            r"\Big)\sqrt{\max_{j_L,\dots,j_0}\prod_l|pred(l,j_l)|\,E_{j_0}}+3\sqrt{\frac{\log(2(\rho/\gamma+2)^2/\delta)}{2n}}",
+            r"\Big)\sqrt{\max_{j_L,\dots,j_0}\prod_l|pred(l,j_l)|\,E_{j_0}}\\+3\sqrt{\frac{\log(2(\rho/\gamma+2)^2/\delta)}{2n}}",
             terms=theorem,
             assumptions=(NO_BIAS, IID),
             note="Statement written from memory: constants not re-checked against the paper.",

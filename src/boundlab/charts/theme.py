@@ -64,16 +64,20 @@ def readable(value: float, series: str = "") -> str:
 
 
 def times(ratio: float) -> str:
-    """A factor for people: two digits, no exponent."""
-    return f"{ratio:,.0f}×" if ratio >= 10 else f"{ratio:.1f}×"
+    """A factor for people."""
+    return readable(ratio) if ratio >= 1e6 else f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
 
 
 def log2_ticks(low: float, high: float) -> tuple[list[int], list[str]]:
     """Whole powers of two over a log2 range, about eight of them."""
-    step = max(1, math.ceil((high - low) / 8))
-    step = 5 if step in (3, 4, 5) else step
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 1000) if (high - low) / s <= 10 or s == 1000)
     ticks = list(range(math.ceil(low / step) * step, math.floor(high) + 1, step))
     return ticks, [power(t) for t in ticks]
+
+
+def tick(value: float) -> str:
+    """A short axis label: 8e-4 rather than 0.0008."""
+    return f"{value:.0e}".replace("e-0", "e-") if 0 < value < 0.01 else f"{value:g}"
 
 
 def spread(positions: list[float], gap: float) -> list[float]:

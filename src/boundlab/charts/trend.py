@@ -10,7 +10,20 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import ALERT, FONT, GRID, HEIGHT, INK, SHADE, STYLES, VACUOUS, log2_ticks, readable, spread
+from boundlab.charts.theme import (
+    ALERT,
+    FONT,
+    GRID,
+    HEIGHT,
+    INK,
+    SHADE,
+    STYLES,
+    VACUOUS,
+    log2_ticks,
+    readable,
+    spread,
+    tick,
+)
 from boundlab.tables import Axis
 
 _TOP, _BOTTOM, _RIGHT = 10, 62, 132
@@ -37,14 +50,29 @@ def _line(curve: pd.DataFrame, axis: Axis, name: str, frame: Frame) -> dict[str,
         + (f"<br>mean of {k} seeds, from {readable(lo, name)} to {readable(hi, name)}" if k > 1 else "<br>one seed")
         for x, v, k, lo, hi in zip(curve[axis.column], curve["mean"], curve["seeds"], low, curve["high"], strict=True)
     ]
-    bars = {"type": "data", "symmetric": False, "array": np.log2(curve["high"]) - centre, "arrayminus": centre - np.log2(low)}
+    bars = {
+        "type": "data",
+        "symmetric": False,
+        "array": np.log2(curve["high"]) - centre,
+        "arrayminus": centre - np.log2(low),
+    }
     dense = len(curve) > 12
     return {
-        "type": "scatter", "x": curve[axis.column], "y": centre, "name": style.name, "mode": "lines+markers",
+        "type": "scatter",
+        "x": curve[axis.column],
+        "y": centre,
+        "name": style.name,
+        "mode": "lines+markers",
         "line": {"color": colour, "width": style.width, "dash": style.dash},
-        "marker": {"symbol": style.symbol, "size": (6 if dense else 9) + (3 if name == "sparse" else 0), "color": colour},
-        "hovertext": hover, "hoverinfo": "text", **({"error_y": bars} if several else {}),
-    }  # fmt: skip
+        "marker": {
+            "symbol": style.symbol,
+            "size": (6 if dense else 9) + (3 if name == "sparse" else 0),
+            "color": colour,
+        },
+        "hovertext": hover,
+        "hoverinfo": "text",
+        **({"error_y": bars} if several else {}),
+    }
 
 
 def _paper(curve: pd.DataFrame, axis: Axis, name: str, panel: str, frame: Frame) -> dict[str, Any]:
@@ -54,11 +82,17 @@ def _paper(curve: pd.DataFrame, axis: Axis, name: str, panel: str, frame: Frame)
         for x, v, e in zip(curve["x"], curve["log2_value"], curve["approx_error_log2"], strict=True)
     ]
     return {
-        "type": "scatter", "x": curve["x"], "y": curve["log2_value"], "name": f"{style.name}, {panel}", "mode": "lines+markers",
-        "opacity": 0.55, "line": {"color": colour, "width": 1.5, "dash": "4px,4px"},
+        "type": "scatter",
+        "x": curve["x"],
+        "y": curve["log2_value"],
+        "name": f"{style.name}, {panel}",
+        "mode": "lines+markers",
+        "opacity": 0.55,
+        "line": {"color": colour, "width": 1.5, "dash": "4px,4px"},
         "marker": {"symbol": "cross-thin-open", "size": 9, "color": colour, "line": {"width": 1.5, "color": colour}},
-        "hovertext": hover, "hoverinfo": "text",
-    }  # fmt: skip
+        "hovertext": hover,
+        "hoverinfo": "text",
+    }
 
 
 def _labels(traces: dict[str, dict[str, Any]], frame: Frame) -> list[dict[str, Any]]:
@@ -68,43 +102,86 @@ def _labels(traces: dict[str, dict[str, Any]], frame: Frame) -> list[dict[str, A
     places = spread(list(ends.values()), 22 * per_pixel)
     return [
         {
-            "x": 1.01, "xref": "paper", "xanchor": "left", "y": place, "yref": "y", "showarrow": False, "align": "left",
+            "x": 1.01,
+            "xref": "paper",
+            "xanchor": "left",
+            "y": place,
+            "yref": "y",
+            "showarrow": False,
+            "align": "left",
             "text": f"<b>{STYLES[name].short}</b>" if name == "sparse" else STYLES[name].short,
             "font": {"size": FONT, "color": STYLES[name].colour(frame.dark)},
         }
         for name, place in zip(ends, places, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _layout(axis: Axis, frame: Frame, labels: list[dict[str, Any]]) -> dict[str, Any]:
     ticks, texts = log2_ticks(*frame.y)
     alert, grid = ALERT[frame.dark], GRID[frame.dark]
     note = {
-        "x": 0.01, "xref": "paper", "xanchor": "left", "y": 0.99, "yref": "paper", "yanchor": "top", "showarrow": False,
-        "text": VACUOUS, "font": {"size": FONT - 3, "color": alert},
-    }  # fmt: skip
+        "x": 0.01,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 0.99,
+        "yref": "paper",
+        "yanchor": "top",
+        "showarrow": False,
+        "text": VACUOUS,
+        "font": {"size": FONT - 3, "color": alert},
+    }
     x_range = np.log10(frame.x) if axis.log else frame.x
     x_axis: dict[str, Any] = {
-        "title": {"text": axis.title, "font": {"size": FONT + 1, "color": INK[frame.dark]}}, "type": "log" if axis.log else "linear",
-        "range": list(x_range), "tickfont": {"size": FONT - 1, "color": INK[frame.dark]}, "gridcolor": grid, "zeroline": False,
-    }  # fmt: skip
+        "title": {"text": axis.title, "font": {"size": FONT + 1, "color": INK[frame.dark]}},
+        "type": "log" if axis.log else "linear",
+        "range": list(x_range),
+        "tickfont": {"size": FONT - 1, "color": INK[frame.dark]},
+        "gridcolor": grid,
+        "zeroline": False,
+    }
     if len(frame.ticks):
-        x_axis |= {"tickvals": list(frame.ticks), "ticktext": [f"{t:g}" for t in frame.ticks], "minor": {"ticks": ""}}
+        x_axis |= {"tickvals": list(frame.ticks), "ticktext": [tick(t) for t in frame.ticks], "minor": {"ticks": ""}}
     return {
-        "height": HEIGHT, "margin": {"l": 70, "r": _RIGHT, "t": _TOP, "b": _BOTTOM}, "showlegend": False,
-        "font": {"size": FONT, "color": INK[frame.dark]}, "hoverlabel": {"font": {"size": FONT - 2}}, "uirevision": axis.key,
+        "height": HEIGHT,
+        "margin": {"l": 70, "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
+        "showlegend": False,
+        "font": {"size": FONT, "color": INK[frame.dark]},
+        "hoverlabel": {"font": {"size": FONT - 2}},
+        "uirevision": axis.key,
         "xaxis": x_axis,
         "yaxis": {
-            "title": {"text": "value (log₂ scale)", "font": {"size": FONT + 1, "color": INK[frame.dark]}}, "range": list(frame.y),
-            "tickvals": ticks, "ticktext": texts, "tickfont": {"size": FONT - 1, "color": INK[frame.dark]}, "gridcolor": grid, "zeroline": False,
+            "title": {"text": "value (log₂ scale)", "font": {"size": FONT + 1, "color": INK[frame.dark]}},
+            "range": list(frame.y),
+            "tickvals": ticks,
+            "ticktext": texts,
+            "tickfont": {"size": FONT - 1, "color": INK[frame.dark]},
+            "gridcolor": grid,
+            "zeroline": False,
         },
         "shapes": [
-            {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": max(frame.y[1], 0), "fillcolor": SHADE[frame.dark],
-             "line": {"width": 0}, "layer": "below"},
-            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": {"color": alert, "width": 2, "dash": "dot"}},
+            {
+                "type": "rect",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": 0,
+                "y1": max(frame.y[1], 0),
+                "fillcolor": SHADE[frame.dark],
+                "line": {"width": 0},
+                "layer": "below",
+            },
+            {
+                "type": "line",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": 0,
+                "y1": 0,
+                "line": {"color": alert, "width": 2, "dash": "dot"},
+            },
         ],
         "annotations": [note, *labels],
-    }  # fmt: skip
+    }
 
 
 def trend(

@@ -12,59 +12,70 @@ from boundlab.specs import CONVENTIONS, Settings
 from boundlab.tables import MEASURED, SERIES
 
 DELTAS = ("0.1", "0.05", "0.01", "0.001", "0.0001", "0.000001")
+CONVENTION_HELP = (
+    "published: what the paper's figures plot · theorem: the cited theorem, constants and empirical error included · "
+    "strict: Theorem S, every constant and fan-in counted"
+)
 
 
-def _keep_possible(key: str, options: Sequence[str], label: str) -> None:
-    """Before a widget is made: say so if the link's value is not an option, forget a state that no longer is."""
-    linked = st.query_params.get_all(key)
-    if bad := [value for value in linked if value not in options]:
-        shown = ", ".join(f"`{value[:40].replace('`', '')}`" for value in bad[:3])
-        choices = ", ".join(f"`{option}`" for option in options)
-        st.warning(f"{label}: the link asks for {shown}, which is not among {choices}; the default is shown.")
-    state = st.session_state.get(key)
-    if state is not None and any(value not in options for value in (state if isinstance(state, list) else [state])):
-        del st.session_state[key]
+class Controls:
+    """Widgets of one page. Make it first: notes about the link appear where it was made."""
+
+    def __init__(self) -> None:
+        self.notes = st.container()
+
+    def _keep_possible(self, key: str, options: Sequence[str], label: str) -> None:
+        """Before a widget is made: say so if the link's value is no option, and forget a state that no longer is one."""
+        if bad := [value for value in st.query_params.get_all(key) if value not in options]:
+            choices = ", ".join(f"`{option}`" for option in options)
+            self.notes.warning(f"{label}: the link asks for {quoted(bad)}, but there is only {choices}.")
+        state = st.session_state.get(key)
+        if state is not None and any(value not in options for value in (state if isinstance(state, list) else [state])):
+            del st.session_state[key]
+
+    def slide(self, label: str, options: Sequence[str], key: str, default: str, help: str | None = None) -> str:
+        """A slider over text values; with a single value it keeps its place, disabled, so that nothing jumps."""
+        self._keep_possible(key, options, label)
+        if len(options) == 1:
+            only = "only one value is shipped for these choices"
+            st.select_slider(label, [options[0], " "], disabled=True, help=only, key=f"{key}_only")
+            return options[0]
+        start = default if default in options else options[0]
+        return str(st.select_slider(label, options, start, key=key, bind="query-params", help=help))
+
+    def pick(self, label: str, options: Sequence[str], key: str, help: str | None = None) -> str:
+        """A few options side by side, the first one chosen to begin with."""
+        self._keep_possible(key, options, label)
+        return str(
+            st.segmented_control(
+                label, options, default=options[0], key=key, bind="query-params", help=help, required=True
+            )
+        )
+
+    def settings(self) -> Settings:
+        """Convention and delta; the same two on every page."""
+        convention = self.pick("Convention", CONVENTIONS, "convention", CONVENTION_HELP)
+        delta = self.slide("δ, the probability that a bound fails", DELTAS, "delta", "0.001")
+        return Settings(convention=convention, delta=float(delta))
+
+    def series(self, convention: str) -> list[str]:
+        """Which series are drawn, in display order, out of those the convention has; the link carries their names."""
+        names = {STYLES[key].name: key for key in SERIES}
+        self._keep_possible("show", list(names), "Show")
+        chosen = st.pills(
+            "Show",
+            list(names),
+            selection_mode="multi",
+            default=list(names),
+            key="show",
+            bind="query-params",
+            help="Hide or show lines; the axes stay put.",
+        )
+        possible = {bound.key for bound in ALL if convention in bound.formulas} | set(MEASURED)
+        return [key for name, key in names.items() if name in (chosen or []) and key in possible]
 
 
-def slide(label: str, options: Sequence[str], key: str, default: str | None = None, help: str | None = None) -> str:
-    """A slider over text values; with a single value it stays in place, disabled."""
-    _keep_possible(key, options, label)
-    if len(options) == 1:  # a slider needs two stops; keep its place so that nothing jumps
-        st.select_slider(label, [options[0], " "], disabled=True, help=help or "only one value is shipped", key=f"{key}_only")
-        return options[0]
-    start = default if default in options else options[0]
-    return str(st.select_slider(label, options, start, key=key, bind="query-params", help=help))
-
-
-def pick(label: str, options: Sequence[str], key: str, default: str | None = None, help: str | None = None) -> str:
-    """A few options side by side, one of them chosen."""
-    _keep_possible(key, options, label)
-    start = default if default in options else options[0]
-    chosen = st.segmented_control(
-        label, options, default=start, key=key, bind="query-params", help=help, required=True
-    )
-    return str(chosen)
-
-
-def settings_controls() -> Settings:
-    """Convention and delta; the same two on every page."""
-    convention = pick(
-        "Convention", CONVENTIONS, "convention",
-        help="published: what the paper's figures plot · theorem: the cited theorem, constants and empirical error "
-        "included · strict: Theorem S, every constant and fan-in counted",
-    )  # fmt: skip
-    delta = slide("δ, the probability that a bound fails", DELTAS, "delta", "0.001")
-    return Settings(convention=convention, delta=float(delta))
-
-
-def series_control(convention: str) -> list[str]:
-    """Which series are drawn, in display order; the names are the link's values."""
-    possible = [b.key for b in ALL if convention in b.formulas] + list(MEASURED)
-    names = {STYLES[key].name: key for key in SERIES}
-    options = [STYLES[key].name for key in possible]
-    _keep_possible("show", list(names), "Show")
-    chosen = st.pills(
-        "Show", list(names), selection_mode="multi", default=list(names), key="show", bind="query-params",
-        help="Hide or show lines; the axes stay put.",
-    )  # fmt: skip
-    return [names[name] for name in options if name in (chosen or [])]
+def quoted(values: Sequence[str]) -> str:
+    """Text from a link, safe to show: cut short, in code marks."""
+    shown = ", ".join(f"`{value[:40].replace('`', '')}`" for value in values[:5])
+    return shown + (" …" if len(values) > 5 else "")

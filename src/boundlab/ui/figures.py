@@ -12,7 +12,8 @@ from boundlab.charts.trend import Frame, trend
 from boundlab.specs import Settings
 from boundlab.tables import AXES, Axis, by_axis, read_paper
 from boundlab.ui import prose
-from boundlab.ui.controls import pick, series_control, settings_controls, slide
+from boundlab.ui.controls import Controls
+from boundlab.ui.explain import explain
 from boundlab.ui.page import final, history, is_dark
 
 _OTHERS = {  # the variables a figure holds fixed: column -> (label, link name, preferred value)
@@ -26,25 +27,31 @@ _PAPER_OFF = "off"
 @st.fragment
 def explore(axis: Axis) -> None:
     """Controls above, chart, then words and numbers; a moved control reruns only this."""
-    top = st.columns([0.8, 1, 1, 1])
-    with top[0]:
-        dataset = pick("Data", list(DATASETS), "dataset", help="MNIST: 60,000 images. digits: 1,437 images of 8×8.")
+    controls = Controls()
+    top = st.container(horizontal=True)
+    with top:
+        dataset = controls.pick(
+            "Data", list(DATASETS), "dataset", help="MNIST: 60,000 images. digits: 1,437 images of 8×8."
+        )
     with st.container(horizontal=True):
-        settings = settings_controls()
-        panel = _paper_control(axis)
+        settings = controls.settings()
+        panel = _paper_control(axis, controls)
     table = (history if axis.key == "epoch" else final)(settings)
     whole = _trusted(table[table["dataset"] == dataset])
-    chosen = _fix_others(whole, axis, top[1:])
+    with top:
+        chosen = _fix_others(whole, axis, controls)
     picture = st.container()
-    shown = series_control(settings.convention)
+    shown = controls.series(settings.convention)
     with picture:
         _picture(whole, chosen, axis, shown, panel, settings)
     _numbers(chosen, axis, shown, settings)
 
 
-def _paper_control(axis: Axis) -> str:
+def _paper_control(axis: Axis, controls: Controls) -> str:
     panels = [_PAPER_OFF, *sorted(read_paper(axis)["panel"].unique(), key=lambda p: (len(p), p))]
-    return pick("Overlay the paper's own curves", panels, "paper", help="Read off the published figures, ± the reading error.")
+    return controls.pick(
+        "Overlay the paper's own curves", panels, "paper", help="Read off the published figures, ± the reading error."
+    )
 
 
 def _trusted(table: pd.DataFrame) -> pd.DataFrame:
@@ -52,18 +59,19 @@ def _trusted(table: pd.DataFrame) -> pd.DataFrame:
     flagged = table.loc[~(table["trained"] & table["at_plateau"]), "run"].nunique()
     if not flagged:
         return table
-    if st.toggle(f"Include {flagged} runs that did not train or are not at plateau", key="flagged", bind="query-params"):
+    if st.toggle(
+        f"Include {flagged} runs that did not train or are not at plateau", key="flagged", bind="query-params"
+    ):
         return table
     return table[table["trained"] & table["at_plateau"]]
 
 
-def _fix_others(table: pd.DataFrame, axis: Axis, places: list) -> pd.DataFrame:
+def _fix_others(table: pd.DataFrame, axis: Axis, controls: Controls) -> pd.DataFrame:
     """Sliders over the values that exist for every variable but the axis, each narrowing the next."""
-    others = {column: words for column, words in _OTHERS.items() if column != axis.column}
-    for place, (column, (label, key, default)) in zip(places, others.items(), strict=False):
-        options = {f"{value:g}": value for value in sorted(table[column].unique())}
-        with place:
-            table = table[table[column] == options[slide(label, list(options), key, default)]]
+    for column, (label, key, default) in _OTHERS.items():
+        if column != axis.column:
+            options = {f"{value:g}": value for value in sorted(table[column].unique())}
+            table = table[table[column] == options[controls.slide(label, list(options), key, default)]]
     return table
 
 
@@ -96,7 +104,7 @@ def _paper_note(axis: Axis, panel: str) -> str:
     drawn = "Its 500 epochs are shrunk to the length of our training. " if axis.key == "epoch" else ""
     fixed = "" if axis.key == "weight_decay" else ", λ = 0.003"
     return (
-        f"Faint dashed lines with crosses: the paper's {panel}, read off its figure {axis.paper_figure} (published "
+        f"Faint dashed lines with crosses: the paper's {panel} on MNIST, read off its figure {axis.paper_figure} (published "
         f"convention, n = 50,000, 500 epochs{fixed}). {drawn}Everything else: our own runs."
     )
 
@@ -108,10 +116,14 @@ def _picture(
     words = prose.notice(curves, axis, settings)
     st.caption(prose.subject(chosen, settings))
     st.plotly_chart(
-        trend(curves, axis, shown, _frame(whole, chosen, axis, paper), paper), key=f"chart_{axis.key}",
-        config={"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 2, "filename": f"boundlab-{axis.key}"}},
+        trend(curves, axis, shown, _frame(whole, chosen, axis, paper), paper),
+        key=f"chart_{axis.key}",
+        config={
+            "displaylogo": False,
+            "toImageButtonOptions": {"format": "png", "scale": 2, "filename": f"boundlab-{axis.key}"},
+        },
         alt=f"Bounds, test and train error against {axis.title}. {words}",
-    )  # fmt: skip
+    )
     if paper is not None:
         st.caption(_paper_note(axis, panel))
     st.markdown(words)
@@ -119,14 +131,24 @@ def _picture(
 
 def _numbers(chosen: pd.DataFrame, axis: Axis, shown: list[str], settings: Settings) -> None:
     """What the convention means, what is not drawn and why, and exactly what is drawn as a table and a CSV."""
-    st.info(prose.CONVENTIONS[settings.convention], icon=":material/info:")
+    explain(settings.convention, shown)
     for line in prose.not_drawn(chosen):
         st.caption(line)
     drawn = chosen[chosen["series"].isin(shown)].drop(columns="reason").dropna(subset=["value"])
-    st.dataframe(wide_table(drawn, axis, shown), hide_index=True, alt=f"Values of every line against {axis.title}",
-                 column_config={STYLES[name].name: st.column_config.NumberColumn(format="%.4g") for name in shown})  # fmt: skip
-    st.download_button("Download CSV of what is drawn", drawn.to_csv(index=False), f"boundlab-{axis.key}.csv", "text/csv",
-                       icon=":material/download:", on_click="ignore")  # fmt: skip
+    st.dataframe(
+        wide_table(drawn, axis, shown),
+        hide_index=True,
+        alt=f"Values of every line against {axis.title}",
+        column_config={STYLES[name].name: st.column_config.NumberColumn(format="%.4g") for name in shown},
+    )
+    st.download_button(
+        "Download CSV of what is drawn",
+        drawn.to_csv(index=False),
+        f"boundlab-{axis.key}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 def wide_table(drawn: pd.DataFrame, axis: Axis, shown: list[str]) -> pd.DataFrame:

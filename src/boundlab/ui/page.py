@@ -12,6 +12,7 @@ from boundlab.errors import BoundlabError
 from boundlab.runs import PACK, Run, read_pack
 from boundlab.specs import Settings
 from boundlab.tables import final_table, history_table
+from boundlab.ui.controls import quoted
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,31 @@ class Page:
 
 _FIGURE = ("convention", "delta", "show", "paper", "flagged")
 PAGES = (
-    Page("start", "app.py", "Start", ":material/home:", "The claim in one chart.", ("dataset", "network", "wd", "convention", "delta")),
-    Page("training", "pages/1_training.py", "During training", ":material/show_chart:",
-         "The paper's figure 1: bounds and errors against epochs.", ("dataset", "layers", "channels", "wd", *_FIGURE)),
-    Page("lambda", "pages/2_lambda.py", "Weight decay λ", ":material/tune:",
-         "The paper's figure 4: bounds and errors against weight decay.", ("dataset", "layers", "channels", *_FIGURE)),
-)  # fmt: skip
+    Page(
+        "start",
+        "app.py",
+        "Start",
+        ":material/home:",
+        "The claim in one chart.",
+        ("dataset", "network", "wd", "convention", "delta"),
+    ),
+    Page(
+        "training",
+        "pages/1_training.py",
+        "During training",
+        ":material/show_chart:",
+        "The paper's figure 1: bounds and errors against epochs.",
+        ("dataset", "layers", "channels", "wd", *_FIGURE),
+    ),
+    Page(
+        "lambda",
+        "pages/2_lambda.py",
+        "Weight decay λ",
+        ":material/tune:",
+        "The paper's figure 4: bounds and errors against weight decay.",
+        ("dataset", "layers", "channels", *_FIGURE),
+    ),
+)
 
 
 @st.cache_resource(show_spinner=False)
@@ -60,23 +80,21 @@ def history(settings: Settings) -> pd.DataFrame:
 def open_page(key: str) -> None:
     """Configure the page, draw the menu, say which parts of the link are not understood, load the runs."""
     page = next(p for p in PAGES if p.key == key)
-    st.set_page_config(f"{page.title} · Boundlab", ":material/stacked_line_chart:", layout="wide", initial_sidebar_state=230)
+    st.set_page_config(
+        f"{page.title} · Boundlab", ":material/stacked_line_chart:", layout="wide", initial_sidebar_state=230
+    )
     with st.sidebar:
         st.markdown("### Boundlab")
         for entry in PAGES:
             st.page_link(entry.path, label=entry.title, icon=entry.icon, help=entry.help, width="stretch")
     if unknown := sorted(set(st.query_params) - set(page.params)):
         known = ", ".join(f"`{name}`" for name in page.params)
-        st.warning(f"This link has parts this page does not know, ignored: {_quoted(unknown)}. Known: {known}.")
+        st.warning(f"This link has parts this page does not know, ignored: {quoted(unknown)}. Known: {known}.")
     try:
         shipped_runs()
     except BoundlabError as error:
         st.error(f"The shipped runs cannot be read: {error}. Restore `data/runs` from the repository.")
         st.stop()
-
-
-def _quoted(names: list[str]) -> str:
-    return ", ".join(f"`{name[:40].replace('`', '')}`" for name in names[:5]) + (" …" if len(names) > 5 else "")
 
 
 def is_dark() -> bool:

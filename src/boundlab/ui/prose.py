@@ -31,11 +31,17 @@ def subject(table: pd.DataFrame, settings: Settings) -> str:
         n += f" (the authors' setting; {data.train_size:,} images in the sums)"
     names = sorted(table["architecture"].unique())
     seeds = table["seed"].nunique()
-    return " · ".join([
-        names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}", data.title,
-        f"{table['epoch'].max():g} epochs",
-        "one seed" if seeds == 1 else f"{seeds} seeds", n, f"δ = {settings.delta:g}", f"{settings.convention} convention",
-    ])  # fmt: skip
+    return " · ".join(
+        [
+            names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}",
+            data.title,
+            f"{table['epoch'].max():g} epochs",
+            "one seed" if seeds == 1 else f"{seeds} seeds",
+            n,
+            f"δ = {settings.delta:g}",
+            f"{settings.convention} convention",
+        ]
+    )
 
 
 def _move(first: float, last: float, series: str) -> str:
@@ -43,15 +49,16 @@ def _move(first: float, last: float, series: str) -> str:
     ratio = last / first if first else float("inf")
     if abs(ratio - 1) < 0.03:
         return f"stays put ({span})"
-    return f"falls {times(1 / ratio)} ({span})" if ratio < 1 else f"grows {times(ratio)} ({span})"
+    verb, factor = ("falls", 1 / ratio) if ratio < 1 else ("grows", ratio)
+    return f"{verb} by a factor {times(factor)} ({span})"
 
 
 def notice(curves: pd.DataFrame, axis: Axis, settings: Settings) -> str:
     """What to notice between the first and last point of `tables.by_axis` rows."""
-    by = {name: rows.sort_values(axis.column) for name, rows in curves.groupby("series")}
-    sparse, test = by.get("sparse"), by.get("test_error")
-    if sparse is None or test is None:
+    by = {str(name): rows.sort_values(axis.column) for name, rows in curves.groupby("series")}
+    if "sparse" not in by or "test_error" not in by:
         return "The sparse bound does not apply to these runs; the reasons are under the chart."
+    sparse, test = by["sparse"], by["test_error"]
     start, end = sparse.iloc[0], sparse.iloc[-1]
     words = []
     if len(sparse) > 1:
@@ -60,23 +67,29 @@ def notice(curves: pd.DataFrame, axis: Axis, settings: Settings) -> str:
             f"{_move(start['mean'], end['mean'], 'sparse')}, while the test error goes from "
             f"{readable(test.iloc[0]['mean'], 'test_error')} to {readable(test.iloc[-1]['mean'], 'test_error')}."
         )
-    at = f"At {axis.title} = {end[axis.column]:g}"
-    others = {n: r.iloc[-1]["mean"] for n, r in by.items() if n in BY_KEY and n != "sparse"}
-    if others:
-        near = min(others, key=others.__getitem__)
-        words.append(
-            f"{at} the sparse value is {readable(end['mean'])}; the next smallest, {STYLES[near].name}, is "
-            f"{readable(others[near])} and the largest {readable(max(others.values()))}."
-        )
-    if end["mean"] >= 1:
-        words.append(f"{'A value of' if others else at + ' it is'} {readable(end['mean'])} is still vacuous (1 or more).")
-    elif settings.convention == "published":
-        words.append("It is below 1, but the published formula is not a valid bound by itself.")
-    else:
-        words.append("It is below 1: it says something about the test error.")
-    if (start := sparse.iloc[0])["margin"] == start["margin"] and settings.convention == "strict":
-        words.append(f"(Margin used at the last point: {end['margin']:.3g}.)")
+    others = {name: rows.iloc[-1]["mean"] for name, rows in by.items() if name in BY_KEY and name != "sparse"}
+    words.append(_last_point(f"{axis.title} = {end[axis.column]:g}", end, others, settings))
     return " ".join(words)
+
+
+def _last_point(where: str, end: pd.Series, others: dict[str, float], settings: Settings) -> str:
+    value = end["mean"]
+    words = f"At {where} it is {readable(value)}"
+    if settings.convention == "strict":
+        words += f" (margin {end['margin']:.3g})"
+    if value >= 1:
+        words += ": vacuous, as is anything of 1 or more."
+    elif settings.convention == "published":
+        words += ": below 1, but the published formula is not a valid bound by itself."
+    else:
+        words += ": below 1, so it says something about the test error."
+    if others:
+        near, far = min(others, key=others.__getitem__), max(others, key=others.__getitem__)
+        words += (
+            f" The other bounds there lie between {readable(others[near])} ({STYLES[near].name}) "
+            f"and {readable(others[far])} ({STYLES[far].name})."
+        )
+    return words
 
 
 def not_drawn(table: pd.DataFrame) -> list[str]:

@@ -11,7 +11,8 @@ from boundlab.catalog import DATASETS
 from boundlab.charts.ladder import ladder
 from boundlab.charts.theme import STYLES, readable, times
 from boundlab.ui import prose
-from boundlab.ui.controls import pick, settings_controls, slide
+from boundlab.ui.controls import Controls
+from boundlab.ui.explain import explain
 from boundlab.ui.page import final, is_dark
 
 _MEASURED = ("holdout", "test_error")
@@ -20,23 +21,27 @@ _MEASURED = ("holdout", "test_error")
 @st.fragment
 def headline() -> None:
     """Pick a shipped network, see what each bound says about its test error."""
-    first, left, right = st.columns([1, 2, 2])
+    controls = Controls()
+    first = st.container(horizontal=True)
     with first:
-        dataset = pick("Data", list(DATASETS), "dataset")
+        dataset = controls.pick("Data", list(DATASETS), "dataset")
     with st.container(horizontal=True):
-        settings = settings_controls()
+        settings = controls.settings()
     table = final(settings)
     table = table[(table["dataset"] == dataset) & table["trained"] & table["at_plateau"]]
     names = table.sort_values(["conv_layers", "channels"])["architecture"].unique().tolist()
-    with left:
-        network = slide(
-            "Network", names, "network", "CONV-3-16",
+    with first:
+        network = controls.slide(
+            "Network",
+            names,
+            "network",
+            "CONV-3-16",
             help="CONV-L-H: L convolutions 2×2 of H channels with ReLU, then one dense layer",
-        )  # fmt: skip
+        )
     mine = table[table["architecture"] == network]
     values = {f"{v:g}": v for v in sorted(mine["weight_decay"].unique())}
-    with right:
-        decay = values[slide("Weight decay λ", list(values), "wd", "0.004")]
+    with first:
+        decay = values[controls.slide("Weight decay λ", list(values), "wd", "0.004")]
     _show(table, mine[mine["weight_decay"] == decay], settings)
 
 
@@ -45,18 +50,27 @@ def _show(table: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> 
     order = [b.key for b in ALL if settings.convention in b.formulas]
     st.caption(f"{prose.subject(rows, settings)} · λ = {rows['weight_decay'].iloc[0]:g}")
     logs = table["log2_value"][table["series"].isin([*order, *_MEASURED])].dropna()
-    reach = (float(np.floor(logs.min())) - 3.5, float(np.ceil(logs.max())) + 4.5)  # room for the numbers at both ends
-    st.plotly_chart(ladder(values, [*order, *_MEASURED], reach, is_dark()), key="chart_ladder",
-                    config={"displaylogo": False}, alt=_sentence(values))  # fmt: skip
+    reach = (float(np.floor(logs.min())) - 0.7, float(np.ceil(logs.max())) + 4.5)  # room for the numbers
+    st.plotly_chart(
+        ladder(values, [*order, *_MEASURED], reach, is_dark()),
+        key="chart_ladder",
+        config={"displaylogo": False},
+        alt=_sentence(values),
+    )
     st.markdown(_sentence(values))
-    st.info(prose.CONVENTIONS[settings.convention], icon=":material/info:")
+    explain(settings.convention, order)
     for line in prose.not_drawn(rows[rows["series"].isin(order)]):
         st.caption(line)
     with st.expander("Table and CSV"):
         drawn = rows[rows["series"].isin([*order, *_MEASURED])].drop(columns="reason")
-        st.dataframe(drawn[["series", "value", "complexity", "confidence", "empirical", "margin", "n", "delta", "convention"]],
-                     hide_index=True, alt="Values of every bar in the chart")  # fmt: skip
-        st.download_button("Download CSV", drawn.to_csv(index=False), "boundlab-start.csv", "text/csv", on_click="ignore")
+        st.dataframe(
+            drawn[["series", "value", "complexity", "confidence", "empirical", "margin", "n", "delta", "convention"]],
+            hide_index=True,
+            alt="Values of every bar in the chart",
+        )
+        st.download_button(
+            "Download CSV", drawn.to_csv(index=False), "boundlab-start.csv", "text/csv", on_click="ignore"
+        )
 
 
 def _sentence(values: pd.Series) -> str:
@@ -68,6 +82,8 @@ def _sentence(values: pd.Series) -> str:
         words += f" The sparse bound says **{readable(values['sparse'])}**"
         if others:
             top = max(others, key=others.__getitem__)
-            words += f", {times(others[top] / values['sparse'])} less than {STYLES[top].name}'s {readable(others[top])}"
+            words += (
+                f", a factor {times(others[top] / values['sparse'])} below {STYLES[top].name}'s {readable(others[top])}"
+            )
         words += ". A bound of 1 or more says nothing." if values["sparse"] >= 1 else "."
     return words

@@ -1,0 +1,83 @@
+"""Shared fixtures. MNIST comes from BOUNDLAB_DATA (never from the network); without it those tests say why they skip."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from boundlab.norms import InputStats, NetworkNorms, SampleStats, from_columns
+from boundlab.runs import Run, read_pack
+from boundlab.specs import ArchSpec
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def mnist_root() -> Path:
+    root = os.environ.get("BOUNDLAB_DATA")
+    if not root or not list(Path(root, "MNIST", "raw").glob("train-images-idx3-ubyte*")):
+        pytest.skip("no MNIST: set BOUNDLAB_DATA to a folder that has MNIST/raw/*.gz")
+    return Path(root)
+
+
+@pytest.fixture(scope="session")
+def pack() -> list[Run]:
+    return read_pack()
+
+
+def make_norms(
+    arch: ArchSpec, seed: int, scale: float = 1.0, with_init: bool = True, biases: bool = False
+) -> NetworkNorms:
+    """Norms of a random network, measured by the real code, with random margin errors and patch norms."""
+    import torch
+
+    from boundlab.measure import margin_errors, norm_columns, references
+    from boundlab.norms import MARGIN_GRID, norm_column
+
+    rng = np.random.default_rng(seed)
+    shapes = arch.shapes()
+
+    def draw(shape, factor=1.0):
+        fan_in = np.prod(shape.weight_shape[1:])
+        return torch.from_numpy(rng.standard_normal(shape.weight_shape) * factor * scale / np.sqrt(fan_in))
+
+    weights = [draw(s) for s in shapes]
+    init = references([w - draw(s, 0.3) for w, s in zip(weights, shapes, strict=True)], shapes) if with_init else None
+    bias = [torch.from_numpy(rng.standard_normal(s.out_channels)) if biases else None for s in shapes]
+    columns = norm_columns(weights, bias, init, shapes)
+    columns |= {norm_column(i, "patch_norm"): float(rng.uniform(1, 5)) for i in range(len(shapes))}
+    ramp, indicator = margin_errors(rng.normal(1.0, 1.0, 200), MARGIN_GRID)
+    return from_columns(columns | {"ramp": ramp.tolist(), "indicator": indicator.tolist()}, shapes)
+
+
+def make_sample(arch: ArchSpec, n: int = 1000, factor: float = 1.0, seed: int = 0) -> SampleStats:
+    """A sample's statistics with random pixel energies; `factor` scales every input."""
+    energy = np.random.default_rng(seed).uniform(0.1, 1.0, arch.in_shape[1:]) * n
+    stats = InputStats(energy * factor**2, 5.0 * factor, 1.0 * factor)
+    return SampleStats("digits", n, arch.classes, stats, stats)
+
+
+def write_checkpoint(path: Path, arch: ArchSpec, weights, spec: dict | None = None) -> Path:
+    """A checkpoint in the fixed format, with zero biases where the spec has them."""
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {}
+    for i, (shape, weight) in enumerate(zip(arch.shapes(), weights, strict=True)):
+        key = "output" if shape.name == "output" else f"layers.{i}"
+        tensors[f"{key}.weight"] = torch.as_tensor(weight)
+        if shape.bias:
+            tensors[f"{key}.bias"] = torch.zeros(shape.out_channels)
+    save_file(tensors, path, {"spec": json.dumps(spec or arch.to_dict())})
+    return path
+
+
+def reference_weights(arch: ArchSpec, seed: int) -> list[np.ndarray]:
+    """The weights of BOUNDS.md's reference rows."""
+    rs = np.random.RandomState(seed)
+    return [
+        (rs.standard_normal(s.weight_shape) / np.sqrt(3.0 * np.prod(s.weight_shape[1:]))).astype(np.float32)
+        for s in arch.shapes()
+    ]

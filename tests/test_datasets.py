@@ -1,0 +1,135 @@
+import functools
+import gzip
+import hashlib
+import http.server
+import threading
+
+import numpy as np
+import pytest
+import requests
+import torch
+
+from boundlab import datasets
+from boundlab.datasets import load, read_idx, task
+from boundlab.errors import DataError
+from boundlab.specs import RunSpec
+
+
+def idx(array: np.ndarray) -> bytes:
+    head = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return head + array.astype(np.uint8).tobytes()
+
+
+IMAGES = np.arange(2 * 3 * 4).reshape(2, 3, 4)
+
+
+def test_reads_plain_and_gzipped(tmp_path):
+    (tmp_path / "plain").write_bytes(idx(IMAGES))
+    (tmp_path / "packed.gz").write_bytes(gzip.compress(idx(IMAGES)))
+    for name in ("plain", "packed.gz"):
+        np.testing.assert_array_equal(read_idx(tmp_path / name, 3), IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a", idx(IMAGES), "should begin with the IDX magic 00000801, got 00000803"),
+        ("a", idx(np.arange(5))[:-2], "announces 5 bytes but holds 3: wrong size"),
+        ("a", idx(np.arange(5)) + b"x", "announces 5 bytes but holds 6: wrong size"),
+        ("a", b"", "got nothing"),
+        ("a", b"\x00\x00\x08\x01", "wrong size"),
+        ("a.gz", gzip.compress(idx(np.arange(5000)))[:-20], "is not a complete gzip file"),
+        ("a.gz", b"not gzip at all", "is not a complete gzip file"),
+    ],
+)
+def test_damaged_files_are_named(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_idx(tmp_path / name, 1)
+
+
+def test_offline_error_says_where_to_put_the_files(tmp_path, monkeypatch):
+    import pooch
+
+    def offline(*args, **kwargs):
+        raise requests.ConnectionError("no route")
+
+    monkeypatch.setattr(pooch, "retrieve", offline)
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz.*BOUNDLAB_DATA") as error:
+        load("mnist", tmp_path)
+    assert str(tmp_path / "MNIST" / "raw") in str(error.value)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A mirror on this machine."""
+    folder = tmp_path / "www"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{running.server_address[1]}/"
+        running.shutdown()
+
+
+def test_downloads_from_the_next_mirror_and_checks_sha256(tmp_path, monkeypatch, server, capfd):
+    folder, url = server
+    content = gzip.compress(idx(IMAGES))
+    (folder / "images.gz").write_bytes(content)
+    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (url + "gone/", url)})
+    monkeypatch.setattr(datasets, "FILES", {"mnist": {"images": hashlib.sha256(content).hexdigest()}})
+    path = datasets._find("mnist", "images", tmp_path)
+    np.testing.assert_array_equal(read_idx(path, 3), IMAGES)
+    assert path.parent == tmp_path / "MNIST" / "raw"
+    monkeypatch.setattr(datasets, "FILES", {"mnist": {"images": "0" * 64}})
+    path.unlink()
+    with pytest.raises(DataError, match="ValueError"):
+        datasets._find("mnist", "images", tmp_path)
+
+
+def test_wrong_number_of_images_is_named(tmp_path):
+    folder = tmp_path / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    (folder / "train-images-idx3-ubyte").write_bytes(idx(np.zeros((3, 28, 28))))
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx(np.zeros(3)))
+    with pytest.raises(DataError, match=r"needs images \(60000, 28, 28\)"):
+        load("mnist", tmp_path)
+
+
+def test_digits_are_embedded_and_split_as_documented():
+    train, test = load("digits")
+    assert (tuple(train.images.shape), tuple(test.images.shape)) == ((1437, 1, 8, 8), (360, 1, 8, 8))
+    assert (float(train.images.min()), float(train.images.max())) == (0.0, 1.0)
+    counts = torch.bincount(test.labels)
+    assert counts.max() - counts.min() <= 2  # stratified
+
+
+def test_subsets_are_nested_and_tasks_relabelled():
+    def images(**fields):
+        return task(RunSpec.from_dict({"dataset": "digits", **fields}).train)
+
+    small, large = images(n_train=50)[0], images(n_train=200)[0]
+    assert torch.equal(small.images, large.images[:50])
+    train, test = images(labels=[[0, 2, 4, 6, 8], [1, 3, 5, 7, 9]])
+    assert (len(train.labels), len(test.labels)) == (1437, 360)
+    assert set(train.labels.tolist()) == {0, 1}
+    zero_one, _ = images(labels=[[0], [1]])
+    assert len(zero_one.labels) == int((load("digits")[0].labels < 2).sum())
+    with pytest.raises(ValueError, match="only 288 training images"):
+        images(labels=[[0], [1]], n_train=1000)
+
+
+def test_label_noise_is_seeded_and_of_the_right_size():
+    def labels(**fields):
+        return task(RunSpec.from_dict({"dataset": "digits", **fields}).train)[0].labels
+
+    clean, noisy = labels(), labels(label_noise=0.5)
+    changed = float((clean != noisy).float().mean())
+    assert changed == pytest.approx(0.45, abs=0.05)  # a redrawn label is right one time in ten
+    assert torch.equal(noisy, labels(label_noise=0.5))
+    assert not torch.equal(noisy, labels(label_noise=0.5, seed=1))
+
+
+def test_unknown_data_set():
+    with pytest.raises(ValueError, match=r"dataset must be one of \['digits', 'mnist'\], got 'cifar'"):
+        load("cifar")

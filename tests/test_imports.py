@@ -1,0 +1,53 @@
+"""The architecture's arrows: what a module must not pull in, seen in a fresh interpreter."""
+
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import boundlab
+
+CORE = (
+    "bounds",
+    "norms",
+    "specs",
+    "tables",
+    "runs",
+    "charts",
+    "shapes",
+    "paths",
+    "catalog",
+    "checks",
+    "errors",
+    "sweeps",
+    "cli",
+)
+TRAINING = ("train", "measure", "nets", "datasets", "worker", "checkpoints", "evaluate", "bench")
+RULES = {
+    **dict.fromkeys(CORE, ("torch", "streamlit", "sklearn", "pooch")),
+    **dict.fromkeys(TRAINING, ("streamlit", "plotly", "pooch", "sklearn")),
+    "ui": ("torch", "sklearn", "pooch"),
+}
+NO_PLOTLY = ("tables", "bounds", "norms", "runs", "specs")
+MODULES = [m.name.removeprefix("boundlab.") for m in pkgutil.walk_packages(boundlab.__path__, "boundlab.")]
+
+
+def test_every_module_has_a_rule():
+    assert {m.split(".")[0] for m in MODULES} - {"__main__"} == set(RULES)
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m != "__main__"])
+def test_a_module_loads_without_what_it_must_not_need(module):
+    forbidden = RULES[module.split(".")[0]] + (("plotly",) if module.split(".")[0] in NO_PLOTLY else ())
+    code = f"import sys, boundlab.{module}; print([m for m in {forbidden!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_charts_never_compute_a_bound():
+    """`charts` may name series, but `evaluate` and the formulas stay out of its sources."""
+    import pathlib
+
+    for file in pathlib.Path(boundlab.__path__[0], "charts").glob("*.py"):
+        assert "boundlab.bounds" not in file.read_text()

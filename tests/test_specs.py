@@ -1,0 +1,71 @@
+import pytest
+
+from boundlab.specs import PLATEAU, ArchSpec, RunSpec, Settings
+
+
+def test_left_out_fields_take_the_data_sets_and_the_presets_values():
+    spec = RunSpec.from_dict({"dataset": "mnist", "weight_decay": 4e-3})
+    assert (spec.arch.in_shape, spec.arch.normalize, spec.arch.bias) == ((1, 28, 28), (0.1307, 0.3081), False)
+    assert (spec.train.epochs, spec.train.lr, spec.train.preset) == (5, 0.1, "short")
+    paper = RunSpec.from_dict({"dataset": "mnist", "preset": "paper"})
+    assert (paper.arch.bias, paper.train.epochs, paper.train.lr) == (True, 500, 0.01)
+    assert RunSpec.from_dict({"dataset": "digits"}).arch.normalize is None
+
+
+def test_json_round_trip_keeps_the_id():
+    for given in (
+        {"dataset": "mnist", "labels": [[0], [1]], "arch": {"kind": "mlp", "hidden": [8, 4]}},
+        {"dataset": "digits"},
+    ):
+        spec = RunSpec.from_dict(given)
+        again = RunSpec.from_dict(spec.to_dict())
+        assert again == spec
+        assert again.id == spec.id
+
+
+def test_id_is_stable_and_changes_with_every_field():
+    spec = {"dataset": "mnist", "weight_decay": 4e-3}
+    assert RunSpec.from_dict(spec).id == "mnist-conv-3-16-wd0.004-s0-be65a98e265c"  # the shipped run's
+    others = [{"seed": 1}, {"weight_decay": 3e-3}, {"arch": {"stride": 2}}, {"label_noise": 0.1}, {"n_train": 100}]
+    ids = {RunSpec.from_dict(spec | other).id for other in [{}, *others]}
+    assert len(ids) == len(others) + 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, r"dataset must be one of \['digits', 'mnist'\], got None"),
+        ({"dataset": "mnist", "colour": 1}, r"unknown fields \['colour'\]"),
+        ({"dataset": "mnist", "arch": {"kind": "rnn"}}, "kind must be one of"),
+        ({"dataset": "mnist", "arch": {"channels": "16"}}, "channels must be a whole number from 1"),
+        ({"dataset": "mnist", "arch": {"padding": 2}}, "padding must be a whole number from 0 to 1"),
+        ({"dataset": "mnist", "arch": {"classes": 3}}, "10 classes, got .* and 3"),
+        ({"dataset": "mnist", "weight_decay": -1}, "weight_decay must be a number from 0"),
+        ({"dataset": "mnist", "weight_decay": float("nan")}, "weight_decay must be a number"),
+        ({"dataset": "mnist", "labels": [[0], [0]]}, "disjoint"),
+        ({"dataset": "mnist", "seed": True}, "seed must be a whole number"),
+        ([], "must be a JSON object"),
+    ],
+)
+def test_bad_specs_say_what_was_expected(given, message):
+    with pytest.raises(ValueError, match=message):
+        RunSpec.from_dict(given)
+
+
+def test_plateau_number_is_trainings_rule():
+    spec = RunSpec.from_dict({"dataset": "mnist", "weight_decay": 8e-4})
+    assert spec.plateau_number(60_000) == pytest.approx(5 * 1875 * 0.6 * 0.1 / 0.1 * 8e-4)  # 4.5: at plateau
+    assert RunSpec.from_dict({"dataset": "mnist", "weight_decay": 5e-4}).plateau_number(60_000) < PLATEAU
+
+
+@pytest.mark.parametrize(
+    "bad", [{"delta": 0}, {"delta": 1.0}, {"margin": -1.0}, {"n": 1}, {"convention": "x"}, {"reference": "x"}]
+)
+def test_settings_refuse_nonsense(bad):
+    with pytest.raises(ValueError, match="must"):
+        Settings(**bad)
+
+
+def test_titles_name_what_differs():
+    assert ArchSpec(channels=8, conv_layers=2, kernel_size=4, stride=4).title == "CONV-2-8 k4 stride 4"
+    assert ArchSpec(kind="mlp", hidden=(32, 16)).title == "MLP-32-16"

@@ -1,0 +1,79 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from boundlab.bounds import ALL
+from boundlab.specs import Settings
+from boundlab.tables import (
+    AXES,
+    COLUMNS,
+    SERIES,
+    by_axis,
+    clopper_pearson,
+    final_table,
+    history_table,
+    read_paper,
+    reasons,
+)
+
+
+def test_tidy_rows(pack):
+    table = final_table(pack, Settings())
+    assert list(table.columns) == list(COLUMNS)
+    assert len(table) == len(pack) * len(SERIES)
+    assert not table.duplicated(["run", "series"]).any()
+    bounds = table[table["series"].isin([b.key for b in ALL])]
+    assert (bounds["value"].isna() == bounds["reason"].notna()).all()
+    shown = table.dropna(subset=["value", "log2_value"])
+    np.testing.assert_allclose(2 ** shown["log2_value"], shown["value"])
+
+
+def test_values_are_those_of_each_run_alone(pack):
+    together = final_table(pack, Settings("theorem")).set_index(["run", "series"])["value"]
+    for run in pack[::5]:
+        alone = final_table([run], Settings("theorem")).set_index(["run", "series"])["value"]
+        np.testing.assert_allclose(together[run.id], alone[run.id], rtol=1e-12)
+
+
+def test_n_on_screen_is_the_n_used(pack):
+    for convention, wanted in (("published", 50000), ("theorem", 60000)):
+        table = final_table([r for r in pack if r.spec.train.dataset == "mnist"], Settings(convention))
+        assert set(table["n"].dropna()) == {wanted}
+
+
+def test_history_has_every_record_and_errors_at_epoch_ends(pack):
+    run = pack[-1]
+    table = history_table([run], Settings())
+    sparse, test = (table[table["series"] == name] for name in ("sparse", "test_error"))
+    assert sparse["value"].notna().all()
+    assert len(sparse) == len(run.records)
+    assert test["value"].notna().sum() == len(run.epochs)
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 37, 359, 360])
+def test_holdout_limit_is_clopper_pearsons(wrong):
+    expected = binomtest(wrong, 360, alternative="less").proportion_ci(0.95, "exact").high
+    assert clopper_pearson(np.array([wrong / 360]), 360, 0.05)[0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_seeds_are_averaged_and_counted(pack):
+    table = final_table([r for r in pack if r.spec.arch.title == "CONV-3-16"], Settings())
+    table = table[table["dataset"] == "mnist"]
+    twice = pd.concat([table, table.assign(seed=1, value=table["value"] * 3)])
+    curve = by_axis(twice, AXES["weight_decay"])
+    sparse = curve[curve["series"] == "sparse"].set_index("weight_decay")
+    original = table[table["series"] == "sparse"].set_index("weight_decay")["value"]
+    np.testing.assert_allclose(sparse["mean"], 2 * original)
+    np.testing.assert_allclose(sparse["low"], original)
+    assert set(sparse["seeds"]) == {2}
+    assert "graf_params" in reasons(table)
+
+
+@pytest.mark.parametrize("axis", AXES.values(), ids=lambda a: a.key)
+def test_the_papers_curves_are_there_for_every_axis(axis):
+    paper = read_paper(axis)
+    assert {"sparse", "golowich", "ledent", "graf", "test_error"} <= set(paper["series"])
+    assert set(paper["figure"]) == {axis.paper_figure}
+    if axis.key == "depth":
+        assert paper["x"].min() == 3  # the paper counts the output layer, the axis does not
