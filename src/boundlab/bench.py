@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from boundlab.runs import read_pack
@@ -27,8 +28,8 @@ def bounds() -> dict[str, Any]:
     result: dict[str, Any] = {"runs": len(runs), "records": sum(len(run.records) for run in runs)}
     for convention in CONVENTIONS:
         settings = Settings(convention=convention)
-        result[f"final_{convention}_ms"] = _median_ms(lambda s=settings: final_table(runs, s))
-        result[f"history_{convention}_ms"] = _median_ms(lambda s=settings: history_table(runs, s))
+        result[f"final_{convention}_ms"] = _median_ms(partial(final_table, runs, settings))
+        result[f"history_{convention}_ms"] = _median_ms(partial(history_table, runs, settings))
     return result
 
 

@@ -77,5 +77,5 @@ class Controls:
 
 def quoted(values: Sequence[str]) -> str:
     """Text from a link, safe to show: cut short, in code marks."""
-    shown = ", ".join(f"`{value[:40].replace('`', '')}`" for value in values[:5])
+    shown = ", ".join(f"`{' '.join(value.replace('`', '').split())[:40]}`" for value in values[:5])
     return shown + (" …" if len(values) > 5 else "")

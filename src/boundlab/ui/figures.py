@@ -14,7 +14,7 @@ from boundlab.tables import AXES, Axis, by_axis, read_paper
 from boundlab.ui import prose
 from boundlab.ui.controls import Controls
 from boundlab.ui.explain import explain
-from boundlab.ui.page import final, history, is_dark
+from boundlab.ui.page import is_dark, table
 
 _OTHERS = {  # the variables a figure holds fixed: column -> (label, link name, preferred value)
     "conv_layers": ("Convolutional layers L", "layers", "3"),
@@ -36,8 +36,12 @@ def explore(axis: Axis) -> None:
     with st.container(horizontal=True):
         settings = controls.settings()
         panel = _paper_control(axis, controls)
-    table = (history if axis.key == "epoch" else final)(settings)
-    whole = _trusted(table[table["dataset"] == dataset])
+    whole = _trusted(table(dataset, settings, history=axis.key == "epoch"))
+    if whole.empty:
+        st.info(
+            "No run of this data set trained and reached the plateau: include the others above, or pick other data."
+        )
+        return
     with top:
         chosen = _fix_others(whole, axis, controls)
     picture = st.container()
@@ -86,7 +90,7 @@ def _frame(whole: pd.DataFrame, chosen: pd.DataFrame, axis: Axis, paper: pd.Data
     pad = (high / low) ** 0.04 if axis.log else 0.03 * (high - low)
     x_range = (low / pad, high * pad) if axis.log else (low - pad, high + pad)
     ticks = [t for t in x if t != 9e-4] if axis.key != "epoch" else ()  # 9e-4 has no room beside 8e-4 and 1e-3
-    return Frame(x_range, (float(np.floor(y.min())) - 0.5, float(np.ceil(y.max())) + 3.5), tuple(ticks), is_dark())
+    return Frame(x_range, (float(np.floor(y.min())) - 0.5, float(np.ceil(y.max())) + 2.5), tuple(ticks), is_dark())
 
 
 def _paper(axis: Axis, panel: str, chosen: pd.DataFrame) -> pd.DataFrame | None:

@@ -66,15 +66,10 @@ def shipped_runs() -> list[Run]:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def final(settings: Settings) -> pd.DataFrame:
-    """`final_table` of the shipped runs."""
-    return final_table(shipped_runs(), settings)
-
-
-@st.cache_data(show_spinner=False, max_entries=32)
-def history(settings: Settings) -> pd.DataFrame:
-    """`history_table` of the shipped runs."""
-    return history_table(shipped_runs(), settings)
+def table(dataset: str, settings: Settings, history: bool = False) -> pd.DataFrame:
+    """`history_table` or `final_table` of the shipped runs on one data set."""
+    runs = [run for run in shipped_runs() if run.spec.train.dataset == dataset]
+    return (history_table if history else final_table)(runs, settings)
 
 
 def open_page(key: str) -> None:

@@ -13,7 +13,7 @@ from boundlab.charts.theme import STYLES, readable, times
 from boundlab.ui import prose
 from boundlab.ui.controls import Controls
 from boundlab.ui.explain import explain
-from boundlab.ui.page import final, is_dark
+from boundlab.ui.page import is_dark, table
 
 _MEASURED = ("holdout", "test_error")
 
@@ -27,9 +27,12 @@ def headline() -> None:
         dataset = controls.pick("Data", list(DATASETS), "dataset")
     with st.container(horizontal=True):
         settings = controls.settings()
-    table = final(settings)
-    table = table[(table["dataset"] == dataset) & table["trained"] & table["at_plateau"]]
-    names = table.sort_values(["conv_layers", "channels"])["architecture"].unique().tolist()
+    whole = table(dataset, settings)
+    whole = whole[whole["trained"] & whole["at_plateau"]]
+    if whole.empty:
+        st.info("No shipped run of this data set trained and reached the plateau.")
+        return
+    names = whole.sort_values(["conv_layers", "channels"])["architecture"].unique().tolist()
     with first:
         network = controls.slide(
             "Network",
@@ -38,18 +41,18 @@ def headline() -> None:
             "CONV-3-16",
             help="CONV-L-H: L convolutions 2×2 of H channels with ReLU, then one dense layer",
         )
-    mine = table[table["architecture"] == network]
+    mine = whole[whole["architecture"] == network]
     values = {f"{v:g}": v for v in sorted(mine["weight_decay"].unique())}
     with first:
         decay = values[controls.slide("Weight decay λ", list(values), "wd", "0.004")]
-    _show(table, mine[mine["weight_decay"] == decay], settings)
+    _show(whole, mine[mine["weight_decay"] == decay], settings)
 
 
-def _show(table: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> None:
+def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> None:
     values = rows.groupby("series")["value"].mean().dropna()
     order = [b.key for b in ALL if settings.convention in b.formulas]
     st.caption(f"{prose.subject(rows, settings)} · λ = {rows['weight_decay'].iloc[0]:g}")
-    logs = table["log2_value"][table["series"].isin([*order, *_MEASURED])].dropna()
+    logs = whole["log2_value"][whole["series"].isin([*order, *_MEASURED])].dropna()
     reach = (float(np.floor(logs.min())) - 0.7, float(np.ceil(logs.max())) + 4.5)  # room for the numbers
     st.plotly_chart(
         ladder(values, [*order, *_MEASURED], reach, is_dark()),
