@@ -1,12 +1,18 @@
 """Every page from a cold deep link, through Streamlit's own test runner; no torch in the web process."""
 
+import base64
+import dataclasses
+import json
 import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from boundlab.ui import page as page_module
 from boundlab.ui.page import PAGES
 from tests.conftest import ROOT
 
@@ -25,13 +31,13 @@ def open_link(page, **params):
 
 def chart(app):
     (figure,) = app.get("plotly_chart")
-    import json
-
     return json.loads(figure.proto.spec)
 
 
-def line(app, name):
-    return next(trace for trace in chart(app)["data"] if trace["name"].startswith(name))
+def line(app, name, axis="y"):
+    """Numbers of one line as sent to the browser (plotly packs them in base64)."""
+    packed = next(trace for trace in chart(app)["data"] if trace["name"].startswith(name))[axis]
+    return np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"]).tolist()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.key)
@@ -70,12 +76,12 @@ def test_a_bad_link_is_answered_with_a_note_and_the_default(page):
 
 def test_moving_a_slider_moves_the_lines_and_not_the_axes():
     app = open_link(FIGURES[0])
-    before = chart(app)
+    before, heights = chart(app)["layout"], line(app, "Sparse")
     app.select_slider(key="wd").set_value("0.0008").run()
-    after = chart(app)
-    assert before["layout"]["yaxis"]["range"] == after["layout"]["yaxis"]["range"]
-    assert before["layout"]["xaxis"]["range"] == after["layout"]["xaxis"]["range"]
-    assert line(app, "Sparse")["y"] != next(t for t in before["data"] if t["name"].startswith("Sparse"))["y"]
+    after = chart(app)["layout"]
+    assert before["yaxis"]["range"] == after["yaxis"]["range"]
+    assert before["xaxis"]["range"] == after["xaxis"]["range"]
+    assert line(app, "Sparse")[-1] > heights[-1] + 1  # less decay: the bound more than doubles
 
 
 def test_hiding_a_series_and_overlaying_the_paper():
@@ -84,6 +90,33 @@ def test_hiding_a_series_and_overlaying_the_paper():
     assert not app.exception
     assert [t["name"] for t in chart(app)["data"]] == ["Sparse (Galanti 2023), CONV-3-200", "Sparse (Galanti 2023)"]
     assert any("read off its figure 4" in c.value for c in app.caption)
+
+
+@pytest.fixture
+def one_dead_run(pack, monkeypatch):
+    """The shipped pack, but the network at the largest weight decay never trained."""
+    dead = next(run for run in pack if run.id.startswith("mnist-conv-3-16-wd0.004-s0"))
+    errors = dead.records["train_error"].where(dead.records["train_error"].isna(), 0.9)
+    changed = [
+        dataclasses.replace(run, records=run.records.assign(train_error=errors)) if run is dead else run for run in pack
+    ]
+    monkeypatch.setattr(page_module, "read_pack", lambda folder: changed)
+    for cache in (st.cache_data, st.cache_resource):
+        cache.clear()
+    yield dead
+    for cache in (st.cache_data, st.cache_resource):
+        cache.clear()
+
+
+def test_a_run_that_did_not_train_is_left_out_until_asked_for(one_dead_run):
+    page = next(p for p in PAGES if p.key == "lambda")
+    app = open_link(page)
+    assert 0.004 not in line(app, "Sparse", "x")
+    (toggle,) = app.toggle
+    assert toggle.label == "Include one run that did not train or did not reach the plateau"
+    toggle.set_value(True).run()
+    assert 0.004 in line(app, "Sparse", "x")
+    assert 0.004 in line(open_link(page, flagged="true"), "Sparse", "x")
 
 
 def test_published_is_never_shown_as_a_guarantee():

@@ -12,7 +12,7 @@ from typing import Any
 
 from boundlab.catalog import DATASETS
 from boundlab.errors import BoundlabError, RunError
-from boundlab.runs import PACK, list_runs, read_json, read_pack, write_pack
+from boundlab.runs import PACK, list_runs, read_json, read_pack, status, write_pack
 from boundlab.specs import CONVENTIONS, RunSpec, Settings
 
 RUNS = Path(".runs")
@@ -41,9 +41,14 @@ def _sweep_grid(a: argparse.Namespace, specs: list[RunSpec], out: Path) -> int:
 
     from boundlab.sweeps import sweep
 
+    sealed = sum(status(out / spec.id)["state"] == "done" for spec in specs)
+
     arguments = ["--device", a.device] + (["--data-root", str(a.data_root)] if a.data_root else [])
     with tqdm(
-        total=len(specs), unit="run", bar_format="{l_bar}{bar}| {n:.1f}/{total} runs [{elapsed}<{remaining}]"
+        total=len(specs),
+        initial=sealed,
+        unit="run",
+        bar_format="{l_bar}{bar}| {n:.1f}/{total} runs [{elapsed}<{remaining}]",
     ) as bar:
         failed = sweep(specs, out, a.workers, arguments, lambda done: bar.update(done - bar.n))
     for name, error in failed.items():
@@ -186,3 +191,6 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, TypeError, BoundlabError) as error:
         print(f"boundlab: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("boundlab: stopped; the same command goes on from here", file=sys.stderr)
+        return 130

@@ -63,9 +63,8 @@ def _trusted(table: pd.DataFrame) -> pd.DataFrame:
     flagged = table.loc[~(table["trained"] & table["at_plateau"]), "run"].nunique()
     if not flagged:
         return table
-    if st.toggle(
-        f"Include {flagged} runs that did not train or are not at plateau", key="flagged", bind="query-params"
-    ):
+    runs = "one run" if flagged == 1 else f"{flagged} runs"
+    if st.toggle(f"Include {runs} that did not train or did not reach the plateau", key="flagged", bind="query-params"):
         return table
     return table[table["trained"] & table["at_plateau"]]
 
