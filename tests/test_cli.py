@@ -195,6 +195,21 @@ def test_bad_settings_and_specs_are_sentences(tmp_path, capsys):
     assert "no finished runs" in capsys.readouterr().err
 
 
+def test_folders_that_cannot_be_used_are_sentences(tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "spec.json").write_text('{"dataset": "digits"}')
+    assert main(["train", str(tmp_path / "spec.json"), "--out", str(tmp_path / "file"), "--quiet"]) == 2
+    assert "Not a directory" in capsys.readouterr().err
+    broken = tmp_path / "runs" / "some-run"
+    broken.mkdir(parents=True)
+    (broken / "status.json").write_text('{"state": "done"}')
+    assert main(["runs", "--out", str(tmp_path / "runs")]) == 2
+    assert "spec.json cannot be read" in capsys.readouterr().err
+    (broken / "status.json").write_text("[]")
+    assert main(["runs", "--out", str(tmp_path / "runs")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_sweep_and_pack(tmp_path, capsys):
     base = {"dataset": "digits", "epochs": 2, "arch": {"conv_layers": 1, "channels": 2}}
     grid = [{"base": base, "axes": {"arch.channels": [2, 3], "weight_decay": [1e-3, 2e-3]}}]

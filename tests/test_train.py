@@ -14,7 +14,7 @@ import torch
 
 from boundlab.checkpoints import load
 from boundlab.datasets import task
-from boundlab.errors import Diverged
+from boundlab.errors import Diverged, RunError
 from boundlab.measure import norm_columns
 from boundlab.runs import open_run, status
 from boundlab.specs import RunSpec
@@ -99,6 +99,65 @@ def test_killed_and_resumed_equals_uninterrupted(finished, tmp_path):
         pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(finished / "epochs.parquet")
     )
     assert (folder / "network.safetensors").read_bytes() == (finished / "network.safetensors").read_bytes()
+
+
+def interrupted(tmp_path, epochs_done=12):
+    """A folder as a killed worker leaves it after some epochs."""
+    spec = RunSpec.from_dict(SPEC)
+
+    class Killed(BaseException):
+        pass
+
+    def stop(step, total, record):
+        if step > epochs_done * 45:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(spec, tmp_path, progress=stop)
+    return spec, tmp_path / spec.id
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "state.safetensors").write_bytes(b"x" * 100),
+        lambda folder: (folder / "state.safetensors").unlink(),
+        lambda folder: (folder / "records.jsonl").write_text('{"step": 0}\nnonsense\n'),
+        lambda folder: (folder / "records.jsonl").unlink(),
+        lambda folder: (folder / "sample.json").write_text("{"),
+        lambda folder: (folder / "spec.json").write_text("[]"),
+        lambda folder: None,
+    ],
+    ids=["bad state", "no state", "bad records", "no records", "bad sample", "bad spec", "undamaged"],
+)
+def test_a_damaged_folder_ends_in_the_same_history(finished, tmp_path, damage):
+    spec, folder = interrupted(tmp_path)
+    damage(folder)
+    run(spec, tmp_path)
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(finished / "epochs.parquet")
+    )
+
+
+def test_resuming_does_not_start_again(tmp_path):
+    spec, _ = interrupted(tmp_path)
+    steps = []
+    run(spec, tmp_path, progress=lambda step, total, record: steps.append(step))
+    assert steps[0] > 12 * 45
+
+
+def test_two_processes_do_not_train_the_same_run(tmp_path):
+    spec = RunSpec.from_dict(SPEC)
+    refused = []
+
+    def second(step, total, record):
+        if not refused:
+            with pytest.raises(RunError, match="is being trained by another process"):
+                run(spec, tmp_path)
+            refused.append(step)
+
+    run(spec, tmp_path, progress=second)
+    assert refused
 
 
 def test_a_sealed_run_is_not_touched(finished):

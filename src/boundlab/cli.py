@@ -188,8 +188,8 @@ def main(argv: list[str] | None = None) -> int:
     a = _parser().parse_args(argv)
     try:
         return int(a.function(a))
-    except (ValueError, TypeError, BoundlabError) as error:
-        print(f"boundlab: {error}", file=sys.stderr)
+    except (ValueError, TypeError, OSError, BoundlabError) as error:
+        print(f"boundlab: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("boundlab: stopped; the same command goes on from here", file=sys.stderr)

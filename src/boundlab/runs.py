@@ -109,7 +109,7 @@ def read_json(path: Path) -> Any:
     """Parsed JSON; raises RunError naming the file."""
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} cannot be read as JSON ({error})") from error
 
 
@@ -121,19 +121,27 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def open_run(folder: Path) -> Run:
     """Open a run folder, finished or not; raises RunError."""
-    spec = RunSpec.from_dict(read_json(folder / "spec.json"))
-    sample = SampleStats.from_dict(read_json(folder / "sample.json"))
-    if (folder / "epochs.parquet").exists():
-        records = pd.read_parquet(folder / "epochs.parquet")
-    else:
-        records = pd.DataFrame(read_lines(folder / "records.jsonl"))
-    return Run(spec, records, sample, status(folder)["state"])
+    try:
+        spec = RunSpec.from_dict(read_json(folder / "spec.json"))
+        sample = SampleStats.from_dict(read_json(folder / "sample.json"))
+        if (folder / "epochs.parquet").exists():
+            records = pd.read_parquet(folder / "epochs.parquet")
+        else:
+            records = pd.DataFrame(read_lines(folder / "records.jsonl"))
+        return Run(spec, records, sample, status(folder)["state"])
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
 
 
 def status(folder: Path) -> dict[str, Any]:
     """The run's status.json, or {"state": "new"}."""
     path = folder / "status.json"
-    return read_json(path) if path.exists() else {"state": "new"}
+    now = read_json(path) if path.exists() else {"state": "new"}
+    if not isinstance(now, dict) or "state" not in now:
+        raise RunError(
+            f"{path} should be an object with a state, got {str(now)[:40]}; delete it to train the run again"
+        )
+    return now
 
 
 def list_runs(out: Path) -> list[Run]:

@@ -173,6 +173,8 @@ class RunSpec:
         data, preset = DATASETS[train["dataset"]], PRESETS[train["preset"]]
         if isinstance(train.get("labels"), list):
             train["labels"] = tuple(tuple(g) if isinstance(g, list) else (g,) for g in train["labels"])
+        elif train.get("labels") is not None:
+            raise ValueError(f"labels must be null or a list of one list per class, got {train['labels']!r}")
         train = {"epochs": preset.epochs or data.short_epochs, "lr": preset.lr, "momentum": preset.momentum} | train
         arch = {
             "in_shape": list(data.in_shape),

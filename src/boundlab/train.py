@@ -58,16 +58,24 @@ class Training:
         warm = min(1.0, (step + 1) / self.facts.warmup_steps) if self.preset.warmup else 1.0
         return self.spec.train.lr * warm * 0.1 ** sum(step >= drop for drop in self.drops)
 
+    def errors_due(self, step: int) -> bool:
+        """Whether the record at `step` carries errors and margins: every `errors_every` epochs, and at the end."""
+        epoch, left = divmod(step, self.steps_per_epoch)
+        return left == 0 and (epoch % self.facts.errors_every == 0 or epoch == self.spec.train.epochs)
+
+    def record_due(self, step: int) -> bool:
+        """Whether there is a record at `step`."""
+        return step % self.facts.record_every == 0 or self.errors_due(step)
+
     def record(self, step: int, losses: list[Tensor]) -> Record:
         """Norms now; `loss`: mean minibatch loss since this epoch's last record; errors where the epoch ends."""
-        epoch, left = divmod(step, self.steps_per_epoch)
         record: Record = {
             "step": step,
             "epoch": step / self.steps_per_epoch,
             "loss": float(torch.stack(losses).mean()) if losses else None,
             **norm_columns(nets.weights(self.net), nets.biases(self.net), self.references, self.shapes),
         }
-        if left == 0 and (epoch % self.facts.errors_every == 0 or epoch == self.spec.train.epochs):
+        if self.errors_due(step):
             train = outcome(self.net, self.train.images, self.train.labels, patches=True)
             record |= outcome_columns(train, outcome(self.net, self.test.images, self.test.labels))
         return record
@@ -80,17 +88,13 @@ class Training:
         for batch in order.split(self.spec.train.batch_size):
             losses.append(self._step(batch, self.rate(step)))
             step += 1
-            end = step % self.steps_per_epoch == 0
-            if end:
-                self.done += 1
-            due = end and (self.done % self.facts.errors_every == 0 or self.done == self.spec.train.epochs)
-            if step % self.facts.record_every == 0 or due:
+            if self.record_due(step):
                 if not math.isfinite(float(torch.stack(losses).mean())):
-                    raise Diverged(
-                        f"the loss is not finite after {step} steps; try a smaller lr (it is {self.spec.train.lr:g})"
-                    )
+                    rate = self.spec.train.lr
+                    raise Diverged(f"the loss is not finite after {step} steps; try a smaller lr (it is {rate:g})")
                 yield self.record(step, losses)
                 losses = []
+        self.done += 1
 
     def _step(self, batch: Tensor, rate: float) -> Tensor:
         for group in self.optimiser.param_groups:

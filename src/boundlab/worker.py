@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from boundlab import __version__, nets
 from boundlab.checkpoints import Checkpoint, save
 from boundlab.datasets import Split, task
-from boundlab.errors import Diverged
+from boundlab.errors import Diverged, RunError
 from boundlab.measure import sample_stats
 from boundlab.runs import read_lines, status, write_atomic, write_parquet
 from boundlab.specs import RunSpec
@@ -39,15 +41,33 @@ def run(
 ) -> Path:
     """Train `spec` below `out`, or resume it, or return at once when it is sealed; returns the run folder.
 
-    Raises DataError when the data set is missing and Diverged when the loss is no longer finite (status "failed").
+    Raises DataError when the data set is missing, Diverged when the loss is no longer finite (status "failed"), RunError
+    when another process is training it.
     """
-    folder = out / spec.id
-    if status(folder)["state"] == "done":
-        return folder
-    torch.set_num_threads(1)
-    data = task(spec.train, root)
-    folder.mkdir(parents=True, exist_ok=True)
-    training = Training(spec, data, pick_device(device))
+    with _only_one(out, spec.id):
+        folder = out / spec.id
+        if status(folder)["state"] != "done":
+            torch.set_num_threads(1)
+            data, device = task(spec.train, root), pick_device(device)
+            folder.mkdir(parents=True, exist_ok=True)
+            _train(folder, spec, data, device, progress)
+    return folder
+
+
+@contextmanager
+def _only_one(out: Path, run: str) -> Iterator[None]:
+    """Hold the run's lock; it goes with the process, however that ends. Raises RunError when another holds it."""
+    (out / ".locks").mkdir(parents=True, exist_ok=True)
+    with (out / ".locks" / run).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(f"{out / run} is being trained by another process; wait for it or stop it") from error
+        yield
+
+
+def _train(folder: Path, spec: RunSpec, data: tuple[Split, Split], device: str, progress: Progress) -> None:
+    training = Training(spec, data, device)
     records = _start(folder, spec, training, data[0])
     started = time.monotonic()
     total = spec.train.epochs * training.steps_per_epoch
@@ -65,24 +85,35 @@ def run(
         _heartbeat(folder, "failed", training.done, total, str(error))
         raise
     _seal(folder, training, records, time.monotonic() - started)
-    return folder
 
 
 def _start(folder: Path, spec: RunSpec, training: Training, train: Split) -> list[Record]:
-    """Write the head of the folder, or go back to the last finished epoch; returns the records so far."""
+    """Write the head of the folder, or go back to the last finished epoch; returns the records so far.
+
+    A state or a record that cannot be used, or is missing, means starting again from the beginning.
+    """
     write_atomic(folder / "spec.json", json.dumps(spec.to_dict(), indent=1) + "\n")
     sample = sample_stats(train.images, spec.arch.normalize, spec.train.dataset, spec.arch.classes)
     write_atomic(folder / "sample.json", json.dumps(sample.to_dict()) + "\n")
-    records = read_lines(folder / "records.jsonl")
-    try:
-        training.restore(load_file(folder / "state.safetensors"))
-    except (FileNotFoundError, SafetensorError):
-        records = []
-    step = training.done * training.steps_per_epoch
-    records = [record for record in records if record["step"] <= step] or [training.record(0, [])]
+    records, step = _resume(folder, training)
+    records = records or [training.record(0, [])]
     write_atomic(folder / "records.jsonl", "".join(json.dumps(record) + "\n" for record in records))
     _heartbeat(folder, "running", step, spec.train.epochs * training.steps_per_epoch)
     return records
+
+
+def _resume(folder: Path, training: Training) -> tuple[list[Record], int]:
+    """Records up to the last finished epoch, and its step; ([], 0) when there is nothing usable to go on from."""
+    try:
+        state = load_file(folder / "state.safetensors")
+        step = int(state["done"]) * training.steps_per_epoch
+        records = [record for record in read_lines(folder / "records.jsonl") if record["step"] <= step]
+        if [record["step"] for record in records] != [s for s in range(step + 1) if training.record_due(s)]:
+            return [], 0
+        training.restore(state)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError):
+        return [], 0
+    return records, step
 
 
 def _heartbeat(folder: Path, state: str, step: int, total: int, error: str | None = None) -> None:
