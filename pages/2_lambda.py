@@ -7,7 +7,5 @@ from boundlab.ui.page import open_page
 
 open_page("lambda")
 st.header("Weight decay λ")
-st.markdown(
-    "More weight decay λ shrinks the norms, and with them every norm-based bound; the test error pays a little."
-)
+st.markdown("More weight decay λ shrinks the weights. Which bounds follow, how far, and what does the test error pay?")
 explore_axis("weight_decay")

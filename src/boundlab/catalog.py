@@ -31,7 +31,7 @@ DATASETS = {
 
 @dataclass(frozen=True)
 class Preset:
-    """A measured training recipe (TRAINING.md). `drops`: (fraction of steps or epoch, factor), per `drops_in`."""
+    """A measured training recipe. `drops`: (fraction of steps or epoch, factor), per `drops_in`."""
 
     bias: bool
     epochs: int | None  # None: the data set's `short_epochs`

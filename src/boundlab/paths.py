@@ -25,7 +25,7 @@ def _windows(energy: Array, layer: LayerShape) -> Array:
 
 
 def path_energy(energy: Array, shapes: Sequence[LayerShape]) -> float:
-    """P of Theorem S (BOUNDS.md section 9): sum of V over the positions entering the output layer.
+    """P of Theorem S (bounds/theorem_s.md): sum of V over the positions entering the output layer.
 
     `energy`: (height, width), sum over samples and channels of squared inputs. V sums over real predecessors only;
     a dense layer sees every position.

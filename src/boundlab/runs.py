@@ -56,7 +56,7 @@ class Run:
 
     @property
     def plateau_number(self) -> float:
-        """TRAINING.md's rule, to compare with `PLATEAU`."""
+        """`RunSpec.plateau_number` of this run's sample size, to compare with `PLATEAU`."""
         return self.spec.plateau_number(self.sample.n)
 
     @property
@@ -145,7 +145,9 @@ def status(folder: Path) -> dict[str, Any]:
 
 
 def list_runs(out: Path) -> list[Run]:
-    """Every run folder below `out` that has started, ordered by id."""
+    """Every run folder below `out` that has started, ordered by id; raises RunError when `out` is no folder."""
+    if not out.is_dir():
+        raise RunError(f"{out} is not a folder; give the --out of a training or sweep")
     return [open_run(path.parent) for path in sorted(out.glob("*/status.json"))]
 
 

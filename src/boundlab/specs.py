@@ -13,7 +13,7 @@ from boundlab.checks import number, one_of, whole
 from boundlab.shapes import LayerShape, conv_shapes, mlp_shapes
 
 SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
-PLATEAU = 4.0  # TRAINING.md's empirical rule: below this, rho has not come down yet
+PLATEAU = 4.0  # empirical: below this number rho has not come down yet
 CONVENTIONS = ("published", "theorem", "strict")
 LOSSES = ("mse",)
 
@@ -23,7 +23,8 @@ def _checked_fields(cls: type, given: dict[str, Any], what: str) -> dict[str, An
         raise ValueError(f"{what} must be a JSON object, got {type(given).__name__}")
     names = {f.name for f in dataclasses.fields(cls)}
     if unknown := sorted(set(given) - names):
-        raise ValueError(f"{what} has unknown fields {unknown}; known are {sorted(names)}")
+        known = sorted(names | {"arch"} if cls is TrainSpec else names)
+        raise ValueError(f"{what} has unknown fields {unknown}; known are {known}")
     return given
 
 
@@ -185,7 +186,7 @@ class RunSpec:
         return cls(ArchSpec.from_dict(arch), TrainSpec(**train))
 
     def to_dict(self) -> dict[str, Any]:
-        """The run spec of DESIGN.md, every field written out."""
+        """JSON form, every field written out."""
         return {"arch": self.arch.to_dict(), **json.loads(json.dumps(dataclasses.asdict(self.train)))}
 
     @property

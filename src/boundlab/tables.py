@@ -164,6 +164,7 @@ def by_axis(table: pd.DataFrame, axis: Axis) -> pd.DataFrame:
         high=("value", "max"),
         seeds=("seed", "nunique"),
         margin=("margin", "mean"),
+        empirical=("empirical", "mean"),
     )
     return out.reset_index()
 

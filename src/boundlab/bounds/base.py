@@ -44,12 +44,15 @@ class Assumption:
 
 @dataclass(frozen=True)
 class Formula:
-    """A bound in one convention: LaTeX, code and assumptions together. `note`: what a reader must know."""
+    """A bound in one convention: LaTeX, code and assumptions together. `note`: what a reader must know; `symbols`: what
+    the LaTeX uses beyond `SYMBOLS`; `source`: where this convention is from, when not the bound's own source."""
 
     latex: str
     terms: Callable[[NetworkNorms, SampleStats, Settings], Terms]
     assumptions: tuple[Assumption, ...] = ()
     note: str = ""
+    symbols: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,12 @@ def radius_log(reach: Array, n: int, delta: float) -> Array:
     return 3 * np.sqrt((np.log(2 / delta) + 2 * np.logaddexp(reach, np.log(2))) / (2 * n))
 
 
+SYMBOLS = (
+    r"$n$: sample size · $C$: classes · $L$: layers, output layer included · $W^l$: weights of layer $l$ · $\delta$: "
+    r"probability that the bound fails · $\|X\|_F$: root of the summed squared input norms, as the network sees them · "
+    r"$m_i$: margin of example $i$, its own class's output minus the largest other · $\gamma$: margin asked for · "
+    r"$\widehat{\mathrm{err}}_\gamma$: ramp error, the mean of $\min(1,\max(0,1-m_i/\gamma))$ · $\log$ and $\ln$: natural."
+)
 NO_BIAS = Assumption("the network has no biases", lambda net, sample, settings: not net.has_bias)
 NO_BIAS_LAYERS = Assumption(
     "the network has no biases (if they are all zero, save it with bias: false)",

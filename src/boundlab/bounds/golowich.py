@@ -64,12 +64,14 @@ BOUND = Bound(
             latex=r"\frac{\rho_G+1}{n}\,2\sqrt2\Big(1+\sqrt{2(L\log2+\log C)}\Big)\|X\|_F"
             r"+3\sqrt{\frac{\log(2(\rho_G+2)^2/\delta)}{2n}},\quad \rho_G=\prod_l\|W^l\|_F\prod_{l\in conv}\sqrt{O_l}",
             terms=published,
+            symbols=r"$O_l$: output positions of layer $l$.",
             note="What the paper's figures plot: no empirical margin error; inputs as the network sees them.",
         ),
         "theorem": Formula(
             latex=r"\widehat{\mathrm{err}}_\gamma+\frac{4C}{\gamma n}\prod_l\|\mathrm{op}(W^l)\|_F\big(\sqrt{2L\log2}+1\big)"
             r"\|X\|_F+3\sqrt{\frac{\log(2/\delta)}{2n}}",
             terms=theorem,
+            symbols=r"$\mathrm{op}(W)$: the layer written out as one matrix.",
             assumptions=(NO_BIAS, IID, FIXED),
             note="Statement written from memory: constants not re-checked against the paper.",
         ),

@@ -116,6 +116,8 @@ BOUND = Bound(
             latex=r"3\sqrt{\tfrac{\log(2/\delta)}{2n}}+\tfrac8n+\frac{24\ln n\,\log(2W')}{\sqrt n}\Big(\sum_i\big(4B"
             r"\textstyle\prod_l\hat s_l\,N^{21}_i/\hat s_i\big)^{2/3}\Big)^{3/2}",
             terms=published,
+            symbols=r"$W'$: most trainable numbers in a layer · $B$: largest input norm · $\hat s$: spectral norm of the kernel "
+            r"as a matrix · $N^{21}$: l2 over input channels, summed over the rest.",
             note="What the paper's figures plot: the logarithm is not under a root as in the theorem.",
         ),
         "theorem": Formula(
@@ -123,6 +125,8 @@ BOUND = Bound(
             r"C_i^{2/3}\rceil\Big)^{3/2}+3\sqrt{\tfrac{\log(2/\delta)}{2n}},\quad C_i=\tfrac4\gamma\tfrac{\|X\|_F}{\sqrt n}"
             r"\tfrac{b_i}{s_i}\textstyle\prod_l s_l",
             terms=theorem,
+            symbols=r"$H_k=\sum_{j\le k}\frac1j$ · $W$: most weights in a layer · $s_i$: spectral norm of the layer as a map · "
+            r"$b_i$: (2,1) norm of its distance from the reference (0 here).",
             assumptions=_ASSUMPTIONS,
             note=_NOTE,
         ),
@@ -139,6 +143,7 @@ PARAMS = Bound(
             latex=r"\widehat{\mathrm{err}}_\gamma+\frac{24}{\sqrt n}\sqrt{\sum_i2W_i\big(\log(1+\lceil L^2C_i^2\rceil)+\psi"
             r"\big)}+3\sqrt{\tfrac{\log(2/\delta)}{2n}},\quad\psi<2.7",
             terms=theorem_params,
+            symbols=r"$W_i$: weights of layer $i$ · $C_i$: as in the first form.",
             assumptions=_ASSUMPTIONS,
             note=_NOTE,
         ),

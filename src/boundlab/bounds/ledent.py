@@ -113,6 +113,9 @@ BOUND = Bound(
             r"\sqrt{\log_2(32\Gamma n^2+7\bar Wn)}\,\ln n+3\sqrt{\tfrac{\log(1+B)}n+\sum_i(\tfrac{N^{21}_i}L+2)},\quad "
             r"R=L(B+1)\Big(\sum_i\big(v_L\textstyle\prod_{j\ne i}u_j\big)^{2/3}\Big)^{3/2}",
             terms=published,
+            symbols=r"$B$: largest input norm · $u_j=\hat s_j+\frac1L$, $v_i=N^{21}_i+\frac1L$ · $\hat s$: spectral norm of the "
+            r"kernel as a matrix · $N^{21}$: l2 over input channels, summed over the rest · $v_L$: the output layer's · "
+            r"$\Gamma$: a product of norms and sizes, $\bar W$: the widest layer; both only inside a logarithm.",
             note="What the paper's figures plot, with the released code's slips (every summand carries the output "
             "layer's norm).",
         ),
@@ -120,6 +123,9 @@ BOUND = Bound(
             latex=r"\widehat{\mathrm{err}}_\gamma+\frac8n+\frac{1536}{\sqrt n}\Big(\sum_l r_l^{2/3}\Big)^{3/2}"
             r"\sqrt{\log_2(32\Gamma n^2+7\bar Wn)}\,\ln n+3\sqrt{\tfrac{\log(2/\delta)}{2n}},\quad r_l=b_l\rho_{l+}\alpha_l",
             terms=theorem,
+            symbols=r"$b_l$: largest norm of an input patch of layer $l$ · $\alpha_l$: sum of filter norms (Frobenius norm for "
+            r"the output layer), minus the reference weights (0 here) · $\rho_{l+}$: largest amplification from layer $l$ on, "
+            r"relative to the patch norm there · $\Gamma=\max_lr_lO_l\cdot$ channels · $\bar W$: the widest layer.",
             assumptions=(
                 NO_BIAS,
                 Assumption("patch norms were measured on the sample (a pass over the data)", _has_patches),

@@ -64,6 +64,8 @@ BOUND = Bound(
         "published": Formula(
             latex=r"L\Big(\prod_l\hat s_l\Big)^{1/L}\sqrt{\tfrac{W'}n}+\sqrt{\tfrac{\log(1/\delta)}n}",
             terms=published,
+            symbols=r"$\hat s$: spectral norm of the kernel as a matrix · $W'$: trainable numbers, biases and weight-norm "
+            r"scalars included.",
             note="What the paper's figures plot. The theorem's universal constant is unspecified and set to 1: a shape, "
             "not a bound.",
         ),
@@ -72,6 +74,8 @@ BOUND = Bound(
             r"\widehat{\mathrm{err}}_\gamma+C_0\Big(\Lambda\sqrt{\tfrac Wn}+\sqrt{\tfrac{\log(1/\delta)}n}\Big)\ (\Lambda<5),"
             r"\quad \Lambda=\chi\tfrac{\sqrt2}\gamma\beta(1+\nu+\tfrac\beta L)^L,\ C_0=1",
             terms=theorem,
+            symbols=r"$W$: number of weights · $\chi$: largest input norm · $\beta$: sum over layers of the spectral distance "
+            r"from initialisation · $1+\nu$: largest spectral norm at initialisation · $C_0$: unspecified.",
             assumptions=(
                 NO_BIAS,
                 Assumption("the initial weights are stored (init.* tensors)", lambda net, s, settings: net.has_init),

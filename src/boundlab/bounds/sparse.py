@@ -1,5 +1,5 @@
 """Sparse bound: Galanti, Xu, Galanti, Poggio, "Norm-based Generalization Bounds for (Compositionally) Sparse Neural
-Networks", NeurIPS 2023, arXiv 2301.12033; the `strict` convention is Theorem S (BOUNDS.md section 9, Appendix A)."""
+Networks", NeurIPS 2023, arXiv 2301.12033; the `strict` convention is Theorem S (theorem_s.md beside this file)."""
 
 from __future__ import annotations
 
@@ -160,6 +160,8 @@ BOUND = Bound(
             latex=r"\frac{\rho+1}{n}\,2\sqrt2\Big(1+\sqrt{2(L\log(2a_{\max})+\log C)}\Big)\sqrt{\textstyle\prod_l a_l}"
             r"\,\sqrt{\max_j E^{\mathrm{raw}}_j}+3\sqrt{\frac{\log(2(\rho+2)^2/\delta)}{2n}},\quad \rho=\prod_l\|W^l\|_F",
             terms=published,
+            symbols=r"$a_l$: kernel area (1 for a dense layer) · $E^{\mathrm{raw}}_j$: energy of pixel $j$, the sum over "
+            r"images of its squared value in [0, 1].",
             note="What the paper's figures plot. It leaves out the output layer's fan-in and the empirical margin "
             "error, and reads raw pixels: it is not a valid bound for these networks by itself.",
         ),
@@ -167,6 +169,9 @@ BOUND = Bound(
             latex=r"\frac1n\sum_i 1[m_i\le\gamma]+\frac{\rho/\gamma+1}{n}\,2\sqrt2\Big(1+\sqrt{2(L\log(2\deg)+\log C)}"
             r"\Big)\sqrt{\max_{j_L,\dots,j_0}\prod_l|pred(l,j_l)|\,E_{j_0}}\\+3\sqrt{\frac{\log(2(\rho/\gamma+2)^2/\delta)}{2n}}",
             terms=theorem,
+            symbols=r"First term: share of training margins of at most $\gamma$ (not the ramp) · $pred(l,j)$: positions that "
+            r"position $j$ of layer $l$ sees · $\deg$: the largest $|pred|$ · $E_j$: energy of pixel $j$ as the network sees it "
+            r"· $\rho=\prod_l\|W^l\|_F$.",
             assumptions=(NO_BIAS, IID),
             note="Statement written from memory: constants not re-checked against the paper.",
         ),
@@ -174,6 +179,10 @@ BOUND = Bound(
             latex=r"\frac1n\sum_i\varphi_\gamma(m_i)+e^{\eta}c_C\sqrt{D}\,\frac{\rho_P}{\gamma}\frac{\sqrt{\mathcal P}}{n}"
             r"+\sqrt{\frac{2\ln(\omega/\delta)}{n}},\quad \rho_P=\|\Pi W^L\|_F\prod_{l<L}\|W^l\|_F",
             terms=strict,
+            symbols=r"$\varphi_\gamma(m)=\min(1,\max(0,1-m/\gamma))$ · $c_C$: price of $C$ classes · $D$: price of depth · "
+            r"$\mathcal P$: path energy of the inputs · $\Pi$: subtract the mean row · $\eta=0.01$ · $\omega$: price of the grid "
+            r"over $\rho_P/\gamma$; all in the statement below.",
+            source="Theorem S of this project, after Golowich et al. 2018 and Galanti et al. 2023; statement and proof below",
             assumptions=(
                 NO_BIAS_LAYERS,
                 Assumption(

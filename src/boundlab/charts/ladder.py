@@ -38,7 +38,8 @@ def ladder(values: pd.Series, shown: Sequence[str], x_range: tuple[float, float]
         "marker": {"opacity": 1, "size": [20 if name == "sparse" else 15 for name in rows], "color": colours},
         "hoverinfo": "text",
         "hovertext": [
-            f"<b>{STYLES[name].name}</b><br>2<sup>{x:.2f}</sup>" for name, x in zip(rows, exponents, strict=True)
+            f"<b>{STYLES[name].name}</b><br>{readable(values[name], name)} = 2<sup>{x:.2f}</sup>"
+            for name, x in zip(rows, exponents, strict=True)
         ],
     }
     numbers = {  # to the right of the dot, or of the line at 1 for what lies below it

@@ -46,9 +46,9 @@ def _line(curve: pd.DataFrame, axis: Axis, name: str, frame: Frame) -> dict[str,
     centre = np.log2(curve["mean"])
     several = bool((curve["seeds"] > 1).any())
     hover = [
-        f"<b>{style.name}</b><br>{axis.title} = {x:g}<br>{readable(v, name)} = 2<sup>{np.log2(v):.2f}</sup>"
-        + (f"<br>mean of {k} seeds, from {readable(lo, name)} to {readable(hi, name)}" if k > 1 else "<br>one seed")
-        for x, v, k, lo, hi in zip(curve[axis.column], curve["mean"], curve["seeds"], low, curve["high"], strict=True)
+        f"{style.short} <b>{readable(v, name)}</b> = 2<sup>{np.log2(v):.2f}</sup>"
+        + (f", mean of {k} seeds ({readable(lo, name)} to {readable(hi, name)})" if k > 1 else "")
+        for v, k, lo, hi in zip(curve["mean"], curve["seeds"], low, curve["high"], strict=True)
     ]
     bars = {
         "type": "data",
@@ -69,17 +69,18 @@ def _line(curve: pd.DataFrame, axis: Axis, name: str, frame: Frame) -> dict[str,
             "size": (6 if dense else 9) + (3 if name == "sparse" else 0),
             "color": colour,
         },
-        "hovertext": hover,
-        "hoverinfo": "text",
+        "customdata": hover,
+        "hovertemplate": "%{customdata}<extra></extra>",
         **({"error_y": bars} if several else {}),
     }
 
 
 def _paper(curve: pd.DataFrame, axis: Axis, name: str, panel: str, frame: Frame) -> dict[str, Any]:
     style, colour = STYLES[name], STYLES[name].colour(frame.dark)
+    told = curve["told"] if "told" in curve else curve["x"]
     hover = [
-        f"<b>{style.name}</b>, paper's {panel}<br>{axis.title} = {x:g}<br>2<sup>{v:.2f}</sup> read off the figure, ±{e:g} in log₂"
-        for x, v, e in zip(curve["x"], curve["log2_value"], curve["approx_error_log2"], strict=True)
+        f"{style.short}, paper's {panel} at {x:g}: 2<sup>{v:.2f}</sup> ± {e:g} in log₂"
+        for x, v, e in zip(told, curve["log2_value"], curve["approx_error_log2"], strict=True)
     ]
     return {
         "type": "scatter",
@@ -90,8 +91,8 @@ def _paper(curve: pd.DataFrame, axis: Axis, name: str, panel: str, frame: Frame)
         "opacity": 0.55,
         "line": {"color": colour, "width": 1.5, "dash": "4px,4px"},
         "marker": {"symbol": "cross-thin-open", "size": 9, "color": colour, "line": {"width": 1.5, "color": colour}},
-        "hovertext": hover,
-        "hoverinfo": "text",
+        "customdata": hover,
+        "hovertemplate": "%{customdata}<extra></extra>",
     }
 
 
@@ -132,6 +133,7 @@ def _layout(axis: Axis, frame: Frame, labels: list[dict[str, Any]]) -> dict[str,
     }
     x_range = np.log10(frame.x) if axis.log else frame.x
     x_axis: dict[str, Any] = {
+        "unifiedhovertitle": {"text": f"<b>{axis.title} = %{{x}}</b>"},
         "title": {"text": axis.title, "font": {"size": FONT + 1, "color": INK[frame.dark]}},
         "type": "log" if axis.log else "linear",
         "range": list(x_range),
@@ -145,6 +147,7 @@ def _layout(axis: Axis, frame: Frame, labels: list[dict[str, Any]]) -> dict[str,
         "height": HEIGHT,
         "margin": {"l": 70, "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
         "showlegend": False,
+        "hovermode": "x unified",
         "font": {"size": FONT, "color": INK[frame.dark]},
         "hoverlabel": {"font": {"size": FONT - 2}},
         "uirevision": axis.key,
@@ -187,7 +190,8 @@ def _layout(axis: Axis, frame: Frame, labels: list[dict[str, Any]]) -> dict[str,
 def trend(
     curves: pd.DataFrame, axis: Axis, shown: Sequence[str], frame: Frame, paper: pd.DataFrame | None = None
 ) -> go.Figure:
-    """`curves`: `tables.by_axis` rows; `shown`: series in drawing order; `paper`: one panel's digitised rows, drawn faint."""
+    """`curves`: `tables.by_axis` rows; `shown`: series in drawing order; `paper`: one panel's digitised rows, drawn faint
+    (`told`: the paper's own x, where x was rescaled)."""
     traces = {name: _line(curves[curves["series"] == name], axis, name, frame) for name in shown}
     overlay = []
     if paper is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import pandas as pd
 import streamlit as st
 
 from boundlab.bounds import ALL
@@ -11,7 +12,16 @@ from boundlab.charts.theme import STYLES
 from boundlab.specs import CONVENTIONS, Settings
 from boundlab.tables import MEASURED, SERIES
 
-DELTAS = ("0.1", "0.05", "0.01", "0.001", "0.0001", "0.000001")
+DELTAS = ("0.1", "0.05", "0.01", "0.001", "0.0001")
+VARIABLES = {  # column -> (label, name in the link, preferred value)
+    "conv_layers": ("Convolutional layers L", "layers", "3"),
+    "channels": ("Channels H", "channels", "16"),
+    "weight_decay": ("Weight decay λ", "wd", "0.004"),
+}
+SHOW_HELP = (
+    "Hide or show lines; the axes stay put. Hold-out limit: with probability 1 − δ the error is below it, judging by the "
+    "test images alone (Clopper–Pearson). Generalization gap: test error minus train error."
+)
 CONVENTION_HELP = (
     "published: what the paper's figures plot · theorem: the cited theorem, constants and empirical error included · "
     "strict: Theorem S, every constant and fan-in counted"
@@ -23,12 +33,15 @@ class Controls:
 
     def __init__(self) -> None:
         self.notes = st.container()
+        self._seen: set[str] = st.session_state.setdefault("link_values_seen", set())
 
     def _keep_possible(self, key: str, options: Sequence[str], label: str) -> None:
-        """Before a widget is made: say so if the link's value is no option, and forget a state that no longer is one."""
-        if bad := [value for value in st.query_params.get_all(key) if value not in options]:
-            choices = ", ".join(f"`{option}`" for option in options)
-            self.notes.warning(f"{label}: the link asks for {quoted(bad)}, but there is only {choices}.")
+        """Before a widget is made: name a value the link got wrong, and drop a choice that is no longer one."""
+        if key not in self._seen:  # the session's first run: what the address has is the link's, later it is our own
+            self._seen.add(key)
+            if bad := [value for value in st.query_params.get_all(key) if value and value not in options]:
+                choices = ", ".join(f"`{option}`" for option in options)
+                self.notes.warning(f"{label}: the link asks for {quoted(bad)}, but there is only {choices}.")
         state = st.session_state.get(key)
         if state is not None and any(value not in options for value in (state if isinstance(state, list) else [state])):
             del st.session_state[key]
@@ -52,6 +65,14 @@ class Controls:
             )
         )
 
+    def narrow(self, table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+        """One slider per column over the values that exist in it, each narrowing the rows for the next."""
+        for column in columns:
+            label, key, default = VARIABLES[column]
+            options = {f"{value:g}": value for value in sorted(table[column].unique())}
+            table = table[table[column] == options[self.slide(label, list(options), key, default)]]
+        return table
+
     def settings(self) -> Settings:
         """Convention and delta; the same two on every page."""
         convention = self.pick("Convention", CONVENTIONS, "convention", CONVENTION_HELP)
@@ -69,7 +90,7 @@ class Controls:
             default=list(names),
             key="show",
             bind="query-params",
-            help="Hide or show lines; the axes stay put.",
+            help=SHOW_HELP,
         )
         possible = {bound.key for bound in ALL if convention in bound.formulas} | set(MEASURED)
         return [key for name, key in names.items() if name in (chosen or []) and key in possible]

@@ -1,37 +1,39 @@
-"""What the convention on screen means, and the formula, source and assumptions of every bound in it."""
+"""What the convention on screen means, and the formula, source, symbols and assumptions of every bound in it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
+import boundlab.bounds
 from boundlab.bounds import BY_KEY
+from boundlab.bounds.base import SYMBOLS
 from boundlab.ui.prose import CONVENTIONS
 
-SYMBOLS = (
-    "n: sample size in the bound · C: classes · L: layers, output layer included · δ: probability that the bound fails · "
-    "γ: margin · ρ: product of the layers' Frobenius norms · ŝ: spectral norm of the kernel as a matrix · s: of the "
-    "layer as a map · N²¹: (2,1) norm · a: kernel area · O: output positions · E: energy per pixel · W: weights, W′ with "
-    "biases and weight-norm scalars · ‖X‖: root of the summed squared input norms · B: largest input norm."
-)
+PROOF = Path(boundlab.bounds.__file__).with_name("theorem_s.md")
 
 
 def explain(convention: str, shown: Sequence[str]) -> None:
     """The convention's warning, and on request the formulas of the bounds that are drawn."""
     st.info(CONVENTIONS[convention], icon=":material/info:")
-    box = st.expander(
-        "Formulas, sources and assumptions", icon=":material/function:", on_change="rerun", key="formulas"
-    )
+    words = "Formulas, sources, symbols and assumptions" + (", proof of Theorem S" if convention == "strict" else "")
+    box = st.expander(words, icon=":material/function:", on_change="rerun", key=f"formulas_{convention}")
     if not box.open:
         return
     with box:
-        for bound in (BY_KEY[key] for key in reversed(shown) if key in BY_KEY):
-            formula = bound.formulas[convention]
-            st.markdown(f"**{bound.title}**: {bound.source}")
-            st.latex(
-                r"\begin{gathered}" + formula.latex.replace(r",\quad", r",\\") + r"\end{gathered}"
-            )  # definitions below
-            assumed = "; ".join(a.sentence for a in formula.assumptions)
-            st.caption(" ".join(filter(None, [formula.note, f"Assumes that {assumed}." if assumed else ""])))
+        for key in reversed(shown):
+            if key in BY_KEY:
+                _formula(key, convention)
         st.caption(SYMBOLS)
+        if convention == "strict":
+            st.markdown(PROOF.read_text())
+
+
+def _formula(key: str, convention: str) -> None:
+    bound, formula = BY_KEY[key], BY_KEY[key].formulas[convention]
+    st.markdown(f"**{bound.title}**: {formula.source or bound.source}")
+    st.latex(r"\begin{gathered}" + formula.latex.replace(r",\quad", r",\\") + r"\end{gathered}")  # definitions below
+    assumed = "; ".join(assumption.sentence for assumption in formula.assumptions)
+    st.caption(" ".join(filter(None, [formula.symbols, formula.note, f"Assumes that {assumed}." if assumed else ""])))

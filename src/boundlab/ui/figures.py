@@ -10,18 +10,18 @@ from boundlab.catalog import DATASETS
 from boundlab.charts.theme import STYLES
 from boundlab.charts.trend import Frame, trend
 from boundlab.specs import Settings
-from boundlab.tables import AXES, Axis, by_axis, read_paper
+from boundlab.tables import AXES, MEASURED, Axis, by_axis, read_paper
 from boundlab.ui import prose
-from boundlab.ui.controls import Controls
+from boundlab.ui.controls import VARIABLES, Controls
 from boundlab.ui.explain import explain
 from boundlab.ui.page import is_dark, table
 
-_OTHERS = {  # the variables a figure holds fixed: column -> (label, link name, preferred value)
-    "conv_layers": ("Convolutional layers L", "layers", "3"),
-    "channels": ("Channels H", "channels", "16"),
-    "weight_decay": ("Weight decay λ", "wd", "0.004"),
-}
 _PAPER_OFF = "off"
+PLATEAU_COLUMN = "plateau number"
+PLATEAU_HELP = (
+    "Steps before the learning rate first falls × lr / (1 − momentum) × λ. From 4 on the norms have come down as far as "
+    "they will; below, the run is marked and left out (an empirical rule)."
+)
 
 
 @st.fragment
@@ -43,7 +43,7 @@ def explore(axis: Axis) -> None:
         )
         return
     with top:
-        chosen = _fix_others(whole, axis, controls)
+        chosen = controls.narrow(whole, [column for column in VARIABLES if column != axis.column])
     picture = st.container()
     shown = controls.series(settings.convention)
     with picture:
@@ -69,15 +69,6 @@ def _trusted(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["trained"] & table["at_plateau"]]
 
 
-def _fix_others(table: pd.DataFrame, axis: Axis, controls: Controls) -> pd.DataFrame:
-    """Sliders over the values that exist for every variable but the axis, each narrowing the next."""
-    for column, (label, key, default) in _OTHERS.items():
-        if column != axis.column:
-            options = {f"{value:g}": value for value in sorted(table[column].unique())}
-            table = table[table[column] == options[controls.slide(label, list(options), key, default)]]
-    return table
-
-
 def _frame(whole: pd.DataFrame, chosen: pd.DataFrame, axis: Axis, paper: pd.DataFrame | None) -> Frame:
     """Axis ranges that hold still: over this network at every weight decay, and over every network's final values."""
     same = (whole["conv_layers"] == chosen["conv_layers"].iloc[0]) & (whole["channels"] == chosen["channels"].iloc[0])
@@ -98,6 +89,7 @@ def _paper(axis: Axis, panel: str, chosen: pd.DataFrame) -> pd.DataFrame | None:
         return None
     paper = read_paper(axis)
     paper = paper[paper["panel"] == panel].copy()
+    paper["told"] = paper["x"]
     if axis.key == "epoch":
         paper["x"] *= chosen["epoch"].max() / paper["x"].max()
     return paper
@@ -127,7 +119,7 @@ def _picture(
         },
         alt=f"Bounds, test and train error against {axis.title}. {words}",
     )
-    if paper is not None:
+    if paper is not None and paper["series"].isin(shown).any():
         st.caption(_paper_note(axis, panel))
     st.markdown(words)
 
@@ -135,17 +127,18 @@ def _picture(
 def _numbers(chosen: pd.DataFrame, axis: Axis, shown: list[str], settings: Settings) -> None:
     """What the convention means, what is not drawn and why, and exactly what is drawn as a table and a CSV."""
     explain(settings.convention, shown)
-    for line in prose.not_drawn(chosen):
+    for line in prose.not_drawn(chosen[chosen["series"].isin(shown) | chosen["reason"].notna()]):
         st.caption(line)
     drawn = chosen[chosen["series"].isin(shown)].drop(columns="reason").dropna(subset=["value"])
     st.dataframe(
         wide_table(drawn, axis, shown),
         hide_index=True,
         alt=f"Values of every line against {axis.title}",
-        column_config={STYLES[name].name: st.column_config.NumberColumn(format="%.4g") for name in shown},
+        column_config={STYLES[name].name: st.column_config.NumberColumn(format=_digits(name)) for name in shown}
+        | {PLATEAU_COLUMN: st.column_config.NumberColumn(format="%.1f", help=PLATEAU_HELP)},
     )
     st.download_button(
-        "Download CSV of what is drawn",
+        "Download CSV of these runs",
         drawn.to_csv(index=False),
         f"boundlab-{axis.key}.csv",
         "text/csv",
@@ -154,12 +147,16 @@ def _numbers(chosen: pd.DataFrame, axis: Axis, shown: list[str], settings: Setti
     )
 
 
+def _digits(series: str) -> str:
+    return "%.4f" if series in MEASURED else "%.3e"
+
+
 def wide_table(drawn: pd.DataFrame, axis: Axis, shown: list[str]) -> pd.DataFrame:
     """One row per point, one column per line, and each run's plateau number."""
     index = [axis.column, "seed"]
     wide = drawn.pivot_table(index=index, columns="series", values="value")
     wide = wide[[name for name in shown if name in wide]].rename(columns={name: STYLES[name].name for name in shown})
-    plateau = drawn.groupby(index)["plateau_number"].first().rename("plateau number (needs 4)")
+    plateau = drawn.groupby(index)["plateau_number"].first().rename(PLATEAU_COLUMN)
     return wide.join(plateau).reset_index().rename(columns={axis.column: axis.title})
 
 

@@ -35,7 +35,7 @@ PAGES = (
         "Start",
         ":material/home:",
         "The claim in one chart.",
-        ("dataset", "network", "wd", "convention", "delta"),
+        ("dataset", "layers", "channels", "wd", "convention", "delta"),
     ),
     Page(
         "training",
@@ -75,13 +75,11 @@ def table(dataset: str, settings: Settings, history: bool = False) -> pd.DataFra
 def open_page(key: str) -> None:
     """Configure the page, draw the menu, say which parts of the link are not understood, load the runs."""
     page = next(p for p in PAGES if p.key == key)
-    st.set_page_config(
-        f"{page.title} · Boundlab", ":material/stacked_line_chart:", layout="wide", initial_sidebar_state=230
-    )
+    st.set_page_config(f"{page.title} · Boundlab", layout="wide", initial_sidebar_state=230)
     with st.sidebar:
         st.markdown("### Boundlab")
         for entry in PAGES:
-            st.page_link(entry.path, label=entry.title, icon=entry.icon, help=entry.help, width="stretch")
+            st.page_link(entry.path, label=entry.title, icon=entry.icon, help="", width="stretch")
     if unknown := sorted(set(st.query_params) - set(page.params)):
         known = ", ".join(f"`{name}`" for name in page.params)
         st.warning(f"This link has parts this page does not know, ignored: {quoted(unknown)}. Known: {known}.")

@@ -15,7 +15,7 @@ CONVENTIONS = {
     "out the output layer's fan-in and the empirical margin error, so it is not a valid bound for these networks by "
     "itself; choose **strict** for one that is.",
     "theorem": "**The cited theorems**, with constants, class factors and the empirical error at margin 1 as far as known. "
-    "Statements marked “from memory” in the source have not been re-checked against the papers.",
+    "Statements marked “written from memory” under the formulas have not been re-checked against the papers.",
     "strict": "**Strict: Theorem S**, the sparse bound with every constant and every fan-in counted, at the margin (0.01 "
     "to 10) that makes it smallest. It holds with probability 1 − δ for the network on screen, if examples are independent "
     "and architecture, n and input scaling were fixed in advance.",
@@ -63,20 +63,24 @@ def notice(curves: pd.DataFrame, axis: Axis, settings: Settings) -> str:
     words = []
     if len(sparse) > 1:
         words.append(
-            f"From {axis.title} = {start[axis.column]:g} to {end[axis.column]:g} the sparse bound "
+            f"From {axis.title} {start[axis.column]:g} to {end[axis.column]:g} the sparse bound "
             f"{_move(start['mean'], end['mean'], 'sparse')}, while the test error goes from "
             f"{readable(test.iloc[0]['mean'], 'test_error')} to {readable(test.iloc[-1]['mean'], 'test_error')}."
         )
+    else:
+        words.append(f"Only {axis.title} {end[axis.column]:g} is shipped for this network.")
     others = {name: rows.iloc[-1]["mean"] for name, rows in by.items() if name in BY_KEY and name != "sparse"}
-    words.append(_last_point(f"{axis.title} = {end[axis.column]:g}", end, others, settings))
+    words.append(_last_point(f"{axis.title} {end[axis.column]:g}", end, others, settings))
     return " ".join(words)
 
 
 def _last_point(where: str, end: pd.Series, others: dict[str, float], settings: Settings) -> str:
     value = end["mean"]
-    words = f"At {where} it is {readable(value)}"
+    words = f"At {where} the sparse bound is {readable(value)}"
     if settings.convention == "strict":
-        words += f" (margin {end['margin']:.3g})"
+        words += f" at margin {end['margin']:.3g}, ramp error {readable(end['empirical'])} included"
+        if value >= 1 and end["margin"] > 9.99:
+            return words + ": vacuous at every margin (a larger one only brings it closer to 1, from above)."
     if value >= 1:
         words += ": vacuous, as is anything of 1 or more."
     elif settings.convention == "published":

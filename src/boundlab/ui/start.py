@@ -9,9 +9,9 @@ import streamlit as st
 from boundlab.bounds import ALL
 from boundlab.catalog import DATASETS
 from boundlab.charts.ladder import ladder
-from boundlab.charts.theme import STYLES, readable, times
+from boundlab.charts.theme import STYLES, readable
 from boundlab.ui import prose
-from boundlab.ui.controls import Controls
+from boundlab.ui.controls import VARIABLES, Controls
 from boundlab.ui.explain import explain
 from boundlab.ui.page import is_dark, table
 
@@ -32,20 +32,9 @@ def headline() -> None:
     if whole.empty:
         st.info("No shipped run of this data set trained and reached the plateau.")
         return
-    names = whole.sort_values(["conv_layers", "channels"])["architecture"].unique().tolist()
     with first:
-        network = controls.slide(
-            "Network",
-            names,
-            "network",
-            "CONV-3-16",
-            help="CONV-L-H: L convolutions 2×2 of H channels with ReLU, then one dense layer",
-        )
-    mine = whole[whole["architecture"] == network]
-    values = {f"{v:g}": v for v in sorted(mine["weight_decay"].unique())}
-    with first:
-        decay = values[controls.slide("Weight decay λ", list(values), "wd", "0.004")]
-    _show(whole, mine[mine["weight_decay"] == decay], settings)
+        rows = controls.narrow(whole, VARIABLES)
+    _show(whole, rows, settings)
 
 
 def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> None:
@@ -62,7 +51,7 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> 
     )
     st.markdown(_sentence(values))
     explain(settings.convention, order)
-    for line in prose.not_drawn(rows[rows["series"].isin(order)]):
+    for line in prose.not_drawn(rows[rows["series"] != "gap"]):
         st.caption(line)
     with st.expander("Table and CSV"):
         drawn = rows[rows["series"].isin([*order, *_MEASURED])].drop(columns="reason")
@@ -72,7 +61,7 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> 
             alt="Values of every bar in the chart",
         )
         st.download_button(
-            "Download CSV", drawn.to_csv(index=False), "boundlab-start.csv", "text/csv", on_click="ignore"
+            "Download CSV of this run", drawn.to_csv(index=False), "boundlab-start.csv", "text/csv", on_click="ignore"
         )
 
 
@@ -82,11 +71,12 @@ def _sentence(values: pd.Series) -> str:
     words = f"The network errs on **{test}** of the test images (hold-out limit {limit})."
     others = {b.key: values[b.key] for b in ALL if b.key in values and b.key != "sparse"}
     if "sparse" in values:
-        words += f" The sparse bound says **{readable(values['sparse'])}**"
-        if others:
-            top = max(others, key=others.__getitem__)
-            words += (
-                f", a factor {times(others[top] / values['sparse'])} below {STYLES[top].name}'s {readable(others[top])}"
-            )
-        words += ". A bound of 1 or more says nothing." if values["sparse"] >= 1 else "."
+        words += f" The sparse bound says **{readable(values['sparse'])}**; a value of 1 or more says nothing."
+    if others:
+        near, far = min(others, key=others.__getitem__), max(others, key=others.__getitem__)
+        words += (
+            f" The others lie between {readable(others[near])} ({STYLES[near].name}"
+            + (", whose unknown constant is set to 1" if near == "long_sedghi" else "")
+            + f") and {readable(others[far])} ({STYLES[far].name})."
+        )
     return words
