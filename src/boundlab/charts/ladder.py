@@ -3,57 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import ALERT, FONT, GRID, INK, SHADE, STYLES, VACUOUS, log2_ticks, readable
+from boundlab.charts.theme import FONT, STYLES, axis_look, log2_axis, readable, vacuous_note, vacuous_zone
 
 ROW = 54  # pixels per series
 
 
-def ladder(values: pd.Series, shown: Sequence[str], x_range: tuple[float, float], dark: bool = False) -> go.Figure:
-    """`values`: series -> value; `shown`: top to bottom; `x_range` in log2, fixed by the caller so that nothing jumps."""
-    rows = [name for name in shown if name in values and values[name] > 0]
-    places = {name: len(shown) - 1 - list(shown).index(name) for name in rows}
+def _traces(values: pd.Series, rows: dict[str, int], dark: bool) -> list[dict[str, Any]]:
+    """Dots at the values, and the numbers to the right of the dot, or of the line at 1 for what lies below it."""
     exponents = [float(np.log2(values[name])) for name in rows]
     colours = [STYLES[name].colour(dark) for name in rows]
-    stems = [
+    numbers = [readable(values[name], name) for name in rows]
+    hover = [
+        f"<b>{STYLES[name].name}</b><br>{number} = 2<sup>{x:.2f}</sup>"
+        for name, number, x in zip(rows, numbers, exponents, strict=True)
+    ]
+    sizes = [20 if name == "sparse" else 15 for name in rows]
+    dots = {
+        "mode": "markers",
+        "x": exponents,
+        "marker": {"opacity": 1, "size": sizes, "color": colours},
+        "hovertext": hover,
+        "hoverinfo": "text",
+    }
+    labels = {
+        "mode": "text",
+        "x": [max(x, 0.0) for x in exponents],
+        "text": [f"    <b>{number}</b>" for number in numbers],
+        "textposition": "middle right",
+        "textfont": {"size": FONT, "color": colours},
+        "hoverinfo": "skip",
+    }
+    return [{"type": "scatter", "y": list(rows.values()), **trace} for trace in (dots, labels)]
+
+
+def _stems(values: pd.Series, rows: dict[str, int], dark: bool) -> list[dict[str, Any]]:
+    """Bars from the line at 1 to each value."""
+    return [
         {
             "type": "line",
             "x0": 0,
-            "x1": x,
-            "y0": places[name],
-            "y1": places[name],
+            "x1": float(np.log2(values[name])),
+            "y0": place,
+            "y1": place,
             "line": {"color": STYLES[name].colour(dark), "width": 9 if name == "sparse" else 5},
         }
-        for name, x in zip(rows, exponents, strict=True)
+        for name, place in rows.items()
     ]
-    dots = {
-        "type": "scatter",
-        "x": exponents,
-        "y": [places[name] for name in rows],
-        "mode": "markers",
-        "marker": {"opacity": 1, "size": [20 if name == "sparse" else 15 for name in rows], "color": colours},
-        "hoverinfo": "text",
-        "hovertext": [
-            f"<b>{STYLES[name].name}</b><br>{readable(values[name], name)} = 2<sup>{x:.2f}</sup>"
-            for name, x in zip(rows, exponents, strict=True)
-        ],
+
+
+def ladder(values: pd.Series, shown: Sequence[str], x_range: tuple[float, float], dark: bool = False) -> go.Figure:
+    """`values`: series -> value; `shown`: top to bottom; `x_range` in log2, fixed by the caller so that nothing jumps."""
+    places = {name: len(shown) - 1 - i for i, name in enumerate(shown)}
+    rows = {name: place for name, place in places.items() if name in values and values[name] > 0}
+    y_axis = axis_look("", dark, grid=False) | {
+        "range": [-0.6, len(shown) - 0.4],
+        "tickvals": list(places.values()),
+        "ticktext": [STYLES[name].short for name in places],
     }
-    numbers = {  # to the right of the dot, or of the line at 1 for what lies below it
-        "type": "scatter",
-        "x": [max(x, 0.0) for x in exponents],
-        "y": dots["y"],
-        "mode": "text",
-        "hoverinfo": "skip",
-        "text": [f"    <b>{readable(values[name], name)}</b>" for name in rows],
-        "textposition": "middle right",
-        "textfont": {"size": FONT, "color": colours},
-    }
-    ticks, texts = log2_ticks(*x_range)
-    alert = ALERT[dark]
     layout = {
         "height": ROW * len(shown) + 96,
         "margin": {"l": 128, "r": 16, "t": 34, "b": 62},
@@ -61,57 +73,9 @@ def ladder(values: pd.Series, shown: Sequence[str], x_range: tuple[float, float]
         "font": {"size": FONT},
         "uirevision": "ladder",
         "hoverlabel": {"font": {"size": FONT - 2}},
-        "xaxis": {
-            "range": list(x_range),
-            "tickvals": ticks,
-            "ticktext": texts,
-            "tickfont": {"size": FONT - 1, "color": INK[dark]},
-            "zeroline": False,
-            "gridcolor": GRID[dark],
-            "title": {"text": "value (log₂ scale)", "font": {"size": FONT + 1, "color": INK[dark]}},
-        },
-        "yaxis": {
-            "range": [-0.6, len(shown) - 0.4],
-            "showgrid": False,
-            "zeroline": False,
-            "tickvals": [len(shown) - 1 - i for i in range(len(shown))],
-            "ticktext": [STYLES[s].short for s in shown],
-            "tickfont": {"size": FONT, "color": INK[dark]},
-        },
-        "shapes": [
-            {
-                "type": "rect",
-                "yref": "paper",
-                "y0": 0,
-                "y1": 1,
-                "x0": 0,
-                "x1": x_range[1],
-                "fillcolor": SHADE[dark],
-                "line": {"width": 0},
-                "layer": "below",
-            },
-            {
-                "type": "line",
-                "yref": "paper",
-                "y0": 0,
-                "y1": 1,
-                "x0": 0,
-                "x1": 0,
-                "line": {"color": alert, "width": 2, "dash": "dot"},
-            },
-            *stems,
-        ],
-        "annotations": [
-            {
-                "x": 0,
-                "y": 1,
-                "yref": "paper",
-                "yanchor": "bottom",
-                "xanchor": "left",
-                "showarrow": False,
-                "text": VACUOUS,
-                "font": {"size": FONT - 3, "color": alert},
-            }
-        ],
+        "xaxis": log2_axis(*x_range, dark),
+        "yaxis": y_axis,
+        "shapes": [*vacuous_zone("x", x_range[1], dark), *_stems(values, rows, dark)],
+        "annotations": [vacuous_note(dark, x=0, y=1, yref="paper", yanchor="bottom", xanchor="left")],
     }
-    return go.Figure({"data": [dots, numbers], "layout": layout})
+    return go.Figure({"data": _traces(values, rows, dark), "layout": layout})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 FONT = 17  # readable from the last row
 HEIGHT = 560
@@ -78,6 +79,39 @@ def log2_ticks(low: float, high: float) -> tuple[list[int], list[str]]:
 def tick(value: float) -> str:
     """A short axis label: 8e-4 rather than 0.0008."""
     return f"{value:.0e}".replace("e-0", "e-") if 0 < value < 0.01 else f"{value:g}"
+
+
+def axis_look(title: str, dark: bool, grid: bool = True) -> dict[str, Any]:
+    """An axis in the ink of the theme, large enough for the last row."""
+    return {
+        "title": {"text": title, "font": {"size": FONT + 1, "color": INK[dark]}},
+        "tickfont": {"size": FONT - 1, "color": INK[dark]},
+        "gridcolor": GRID[dark],
+        "showgrid": grid,
+        "zeroline": False,
+    }
+
+
+def log2_axis(low: float, high: float, dark: bool) -> dict[str, Any]:
+    """The axis of values, in log2, with powers of two as ticks; its range is the caller's and stays."""
+    ticks, texts = log2_ticks(low, high)
+    return axis_look("value (log₂ scale)", dark) | {"range": [low, high], "tickvals": ticks, "ticktext": texts}
+
+
+def vacuous_zone(along: str, high: float, dark: bool) -> list[dict[str, Any]]:
+    """Shapes for the line at 1 and the shaded zone above it; `along`: the axis of values, "x" or "y"."""
+    across = "y" if along == "x" else "x"
+    span = {f"{across}ref": "paper", f"{across}0": 0, f"{across}1": 1, f"{along}0": 0}
+    return [
+        span
+        | {"type": "rect", f"{along}1": max(high, 0), "fillcolor": SHADE[dark], "line": {"width": 0}, "layer": "below"},
+        span | {"type": "line", f"{along}1": 0, "line": {"color": ALERT[dark], "width": 2, "dash": "dot"}},
+    ]
+
+
+def vacuous_note(dark: bool, **place: Any) -> dict[str, Any]:
+    """The annotation that names the zone."""
+    return {"text": VACUOUS, "showarrow": False, "font": {"size": FONT - 3, "color": ALERT[dark]}} | place
 
 
 def spread(positions: list[float], gap: float) -> list[float]:

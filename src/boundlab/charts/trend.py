@@ -11,18 +11,17 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from boundlab.charts.theme import (
-    ALERT,
     FONT,
-    GRID,
     HEIGHT,
     INK,
-    SHADE,
     STYLES,
-    VACUOUS,
-    log2_ticks,
+    axis_look,
+    log2_axis,
     readable,
     spread,
     tick,
+    vacuous_note,
+    vacuous_zone,
 )
 from boundlab.tables import Axis
 
@@ -117,32 +116,19 @@ def _labels(traces: dict[str, dict[str, Any]], frame: Frame) -> list[dict[str, A
     ]
 
 
-def _layout(axis: Axis, frame: Frame, labels: list[dict[str, Any]]) -> dict[str, Any]:
-    ticks, texts = log2_ticks(*frame.y)
-    alert, grid = ALERT[frame.dark], GRID[frame.dark]
-    note = {
-        "x": 0.01,
-        "xref": "paper",
-        "xanchor": "left",
-        "y": 0.99,
-        "yref": "paper",
-        "yanchor": "top",
-        "showarrow": False,
-        "text": VACUOUS,
-        "font": {"size": FONT - 3, "color": alert},
-    }
-    x_range = np.log10(frame.x) if axis.log else frame.x
-    x_axis: dict[str, Any] = {
-        "unifiedhovertitle": {"text": f"<b>{axis.title} = %{{x}}</b>"},
-        "title": {"text": axis.title, "font": {"size": FONT + 1, "color": INK[frame.dark]}},
+def _x_axis(axis: Axis, frame: Frame) -> dict[str, Any]:
+    look = axis_look(axis.title, frame.dark) | {
         "type": "log" if axis.log else "linear",
-        "range": list(x_range),
-        "tickfont": {"size": FONT - 1, "color": INK[frame.dark]},
-        "gridcolor": grid,
-        "zeroline": False,
+        "range": list(np.log10(frame.x) if axis.log else frame.x),
+        "unifiedhovertitle": {"text": f"<b>{axis.title} = %{{x}}</b>"},
     }
     if len(frame.ticks):
-        x_axis |= {"tickvals": list(frame.ticks), "ticktext": [tick(t) for t in frame.ticks], "minor": {"ticks": ""}}
+        look |= {"tickvals": list(frame.ticks), "ticktext": [tick(t) for t in frame.ticks], "minor": {"ticks": ""}}
+    return look
+
+
+def _layout(axis: Axis, frame: Frame, labels: list[dict[str, Any]]) -> dict[str, Any]:
+    corner = {"x": 0.01, "xref": "paper", "xanchor": "left", "y": 0.99, "yref": "paper", "yanchor": "top"}
     return {
         "height": HEIGHT,
         "margin": {"l": 70, "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
@@ -151,39 +137,10 @@ def _layout(axis: Axis, frame: Frame, labels: list[dict[str, Any]]) -> dict[str,
         "font": {"size": FONT, "color": INK[frame.dark]},
         "hoverlabel": {"font": {"size": FONT - 2}},
         "uirevision": axis.key,
-        "xaxis": x_axis,
-        "yaxis": {
-            "title": {"text": "value (log₂ scale)", "font": {"size": FONT + 1, "color": INK[frame.dark]}},
-            "range": list(frame.y),
-            "tickvals": ticks,
-            "ticktext": texts,
-            "tickfont": {"size": FONT - 1, "color": INK[frame.dark]},
-            "gridcolor": grid,
-            "zeroline": False,
-        },
-        "shapes": [
-            {
-                "type": "rect",
-                "xref": "paper",
-                "x0": 0,
-                "x1": 1,
-                "y0": 0,
-                "y1": max(frame.y[1], 0),
-                "fillcolor": SHADE[frame.dark],
-                "line": {"width": 0},
-                "layer": "below",
-            },
-            {
-                "type": "line",
-                "xref": "paper",
-                "x0": 0,
-                "x1": 1,
-                "y0": 0,
-                "y1": 0,
-                "line": {"color": alert, "width": 2, "dash": "dot"},
-            },
-        ],
-        "annotations": [note, *labels],
+        "xaxis": _x_axis(axis, frame),
+        "yaxis": log2_axis(*frame.y, frame.dark),
+        "shapes": vacuous_zone("y", frame.y[1], frame.dark),
+        "annotations": [vacuous_note(frame.dark, **corner), *labels],
     }
 
 
