@@ -15,4 +15,5 @@ st.markdown(
 headline()
 st.markdown("#### Where to go next")
 for page in PAGES[1:]:
-    st.page_link(page.path, label=f"{page.title}: {page.help}", icon=page.icon)
+    st.page_link(page.path, label=page.title, icon=page.icon)
+    st.caption(page.help)
