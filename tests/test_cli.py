@@ -192,7 +192,72 @@ def test_bad_settings_and_specs_are_sentences(tmp_path, capsys):
     (tmp_path / "grid.json").write_text('[{"base": {}, "axis": {}}]')
     assert main(["sweep", str(tmp_path / "grid.json"), "--out", str(tmp_path)]) == 2
     assert main(["pack", "--runs", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 2
-    assert "no finished runs" in capsys.readouterr().err
+    assert "is not a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "grid",
+    ["[]", "{}", '[{"axes": [1]}]', '[{"axes": null}]', '[{"base": []}]', '[{"base": {"arch": "abc"}}]', "[" * 100_000,
+     '[{"base": {"dataset": "digits"}, "axes": {"seed": 3}}]'],
+)  # fmt: skip
+def test_odd_grids_are_sentences(tmp_path, capsys, grid):
+    (tmp_path / "grid.json").write_text(grid)
+    assert main(["sweep", str(tmp_path / "grid.json"), "--out", str(tmp_path / "runs")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["sweep", "g", "--workers", "0"], ["evaluate", "f"], ["evaluate", "f", "--n", "1e3"], []]
+)
+def test_usage_errors_are_one_line(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_messages_have_a_limit(tmp_path, capsys):
+    (tmp_path / "spec.json").write_text(json.dumps({"dataset": "digits"} | {f"x{i}": 1 for i in range(10_000)}))
+    assert main(["train", str(tmp_path / "spec.json"), "--out", str(tmp_path)]) == 2
+    assert len(capsys.readouterr().err) < 700
+
+
+def test_extreme_weights_are_measured_or_refused(tmp_path, capfd):
+    weights = [w.astype(np.float64) for w in reference_weights(DIGITS, 0)]
+    for factor, code in ((1e200, 2), (1e-200, 0), (0.0, 0)):
+        path = write_checkpoint(tmp_path / f"w{factor}", DIGITS, [w * factor for w in weights])
+        assert main(["evaluate", str(path), "--dataset", "digits", "--json"]) == code
+        out, err = capfd.readouterr()
+        assert len(err.splitlines()) == (code > 0)
+        assert "Infinity" not in out
+        assert "NaN" not in out
+    deep = ArchSpec(in_shape=(1, 8, 8), channels=1, conv_layers=64, kernel_size=1)
+    path = write_checkpoint(tmp_path / "deep", deep, [np.full(s.weight_shape, 1e20, np.float32) for s in deep.shapes()])
+    assert main(["evaluate", str(path), "--dataset", "digits", "--no-errors", "--json"]) == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out, parse_constant=pytest.fail)["norms"]["rho"] is None
+    assert err == ""
+
+
+def test_pack_leaves_other_files_alone_and_checks_first(tmp_path, capsys):
+    (tmp_path / "spec.json").write_text('{"dataset": "digits", "epochs": 1, "arch": {"channels": 2, "conv_layers": 1}}')
+    runs, out = tmp_path / "runs", tmp_path / "pack"
+    assert main(["train", str(tmp_path / "spec.json"), "--out", str(runs), "--quiet"]) == 0
+    (out / "checkpoints").mkdir(parents=True)
+    (out / "checkpoints" / "thesis.txt").write_text("mine")
+    assert main(["pack", "--runs", str(runs), "--out", str(out)]) == 0
+    assert (out / "checkpoints" / "thesis.txt").read_text() == "mine"
+    network = next(runs.glob("*/network.safetensors"))
+    before = sorted(p.name for p in out.rglob("*"))
+    network.unlink()
+    capsys.readouterr()
+    assert main(["pack", "--runs", str(runs), "--out", str(out)]) == 2
+    assert "has no network.safetensors" in capsys.readouterr().err
+    assert sorted(p.name for p in out.rglob("*")) == before
+    assert (
+        main(["train", str(tmp_path / "spec.json"), "--out", str(runs), "--quiet"]) == 0
+    )  # not sealed any more: trained again
+    assert network.is_file()
 
 
 def test_folders_that_cannot_be_used_are_sentences(tmp_path, capsys):

@@ -48,6 +48,19 @@ def test_damaged_files_are_named(tmp_path, name, content, message):
         read_idx(tmp_path / name, 1)
 
 
+def test_a_gzip_bomb_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "LARGEST", 1000)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(idx(np.zeros(5000))))
+    with pytest.raises(DataError, match="unpacks to more than 1,000 bytes"):
+        read_idx(tmp_path / "a.gz", 1)
+
+
+def test_a_folder_in_place_of_a_file_is_named(tmp_path):
+    (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte.gz").mkdir(parents=True)
+    with pytest.raises(DataError, match="should be a file"):
+        load("mnist", tmp_path)
+
+
 def test_offline_error_says_where_to_put_the_files(tmp_path, monkeypatch):
     import pooch
 

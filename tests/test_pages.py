@@ -74,6 +74,33 @@ def test_a_bad_link_is_answered_with_a_note_and_the_default(page):
     assert "δ = 0.001" in app.caption[0].value
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.key)
+def test_empty_and_repeated_parameters(page):
+    names = ("convention", "dataset", "delta", "layers", "channels", "show", "paper")
+    app = open_link(page, **{name: "" for name in names if name in page.params})
+    assert not app.exception
+    assert "published convention" in app.caption[0].value
+    app = open_link(page, dataset=["mnist", "digits"])
+    assert not app.exception
+    assert any("only one of them can be shown" in w.value for w in app.warning)
+
+
+def test_a_choice_that_no_longer_exists_is_dropped_without_blaming_a_link():
+    app = open_link(FIGURES[0], wd="0.001")
+    app.select_slider(key="layers").set_value("4").run()
+    assert not app.exception
+    assert not app.warning
+    assert "CONV-4-16" in app.caption[0].value
+
+
+def test_hiding_every_line_is_no_mistake_of_the_link():
+    app = open_link(FIGURES[0])
+    next(g for g in app.get("button_group") if "show" in g.proto.id).set_value([]).run()
+    assert not app.exception
+    assert not app.warning
+    assert chart(app)["data"] == []
+
+
 def test_moving_a_slider_moves_the_lines_and_not_the_axes():
     app = open_link(FIGURES[0])
     before, heights = chart(app)["layout"], line(app, "Sparse")

@@ -31,6 +31,15 @@ def test_id_is_stable_and_changes_with_every_field():
     assert len(ids) == len(others) + 1
 
 
+def test_one_run_has_one_id():
+    ids = {
+        RunSpec.from_dict({"dataset": "digits", "weight_decay": w, "label_noise": z}).id
+        for w in (1, 1.0)
+        for z in (0, 0.0, -0.0)
+    }
+    assert len(ids) == 1
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -44,6 +53,11 @@ def test_id_is_stable_and_changes_with_every_field():
         ({"dataset": "mnist", "weight_decay": float("nan")}, "weight_decay must be a number"),
         ({"dataset": "mnist", "labels": [[0], [0]]}, "disjoint"),
         ({"dataset": "mnist", "seed": True}, "seed must be a whole number"),
+        ({"dataset": "mnist", "labels": True}, "labels must be null or a list"),
+        ({"dataset": "mnist", "labels": [[[1]], [2]]}, "labels must be a whole number"),
+        ({"dataset": "mnist", "labels": [[1]]}, "two or more disjoint"),
+        ({"dataset": "mnist", "n_train": 1}, "n_train must be a whole number from 2"),
+        ({"dataset": "mnist", "arch": None}, "an object under"),
         ([], "must be a JSON object"),
     ],
 )

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from boundlab.checkpoints import load
 from boundlab.datasets import task
@@ -126,9 +127,34 @@ def interrupted(tmp_path, epochs_done=12):
         lambda folder: (folder / "records.jsonl").unlink(),
         lambda folder: (folder / "sample.json").write_text("{"),
         lambda folder: (folder / "spec.json").write_text("[]"),
+        lambda folder: (folder / "records.jsonl").write_text('{"step": 0}\n{}\n'),
+        lambda folder: (folder / "records.jsonl").write_text(
+            "".join(line + "\n" for line in (folder / "records.jsonl").read_text().splitlines()[::2])
+        ),
+        lambda folder: save_file({"done": torch.tensor(999)}, folder / "state.safetensors"),
+        lambda folder: save_file({"done": torch.tensor(-3)}, folder / "state.safetensors"),
+        lambda folder: save_file(
+            {k: v.flatten()[0] if v.ndim > 1 else v for k, v in load_file(folder / "state.safetensors").items()},
+            folder / "state.safetensors",
+        ),
+        lambda folder: (folder / "status.json").write_text('{"state": "done"}'),
         lambda folder: None,
     ],
-    ids=["bad state", "no state", "bad records", "no records", "bad sample", "bad spec", "undamaged"],
+    ids=[
+        "bad state",
+        "no state",
+        "bad records",
+        "no records",
+        "bad sample",
+        "bad spec",
+        "bad line",
+        "gaps",
+        "done 999",
+        "done -3",
+        "scalars",
+        "false seal",
+        "undamaged",
+    ],
 )
 def test_a_damaged_folder_ends_in_the_same_history(finished, tmp_path, damage):
     spec, folder = interrupted(tmp_path)

@@ -15,10 +15,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from boundlab.catalog import DATASETS
-from boundlab.errors import CheckpointError
+from boundlab.errors import CheckpointError, RunError
 from boundlab.shapes import LayerShape
 from boundlab.specs import ArchSpec
 
+LARGEST = 1e30
 DTYPES = ("F16", "BF16", "F32", "F64")
 
 
@@ -36,8 +37,19 @@ def _names(shapes: tuple[LayerShape, ...]) -> list[str]:
     return [f"layers.{i}" for i in range(len(shapes) - 1)] + ["output"]
 
 
+def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write beside `path`, then rename: a reader never sees half a file. Raises RunError when it cannot be written."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file(tensors, temporary, metadata)
+    except SafetensorError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"{path} cannot be written ({error})") from error
+    temporary.replace(path)
+
+
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write beside `path`, then rename: a reader never sees half a file."""
+    """Write a checkpoint; raises RunError when it cannot be written."""
     tensors = {}
     for i, name in enumerate(_names(checkpoint.arch.shapes())):
         tensors[f"{name}.weight"] = checkpoint.weights[i].contiguous()
@@ -45,9 +57,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
             tensors[f"{name}.bias"] = bias.contiguous()
         if checkpoint.init is not None:
             tensors[f"init.{name}.weight"] = checkpoint.init[i].contiguous()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, temporary, {"spec": json.dumps(checkpoint.arch.to_dict())})
-    temporary.replace(path)
+    write_tensors(tensors, path, {"spec": json.dumps(checkpoint.arch.to_dict())})
 
 
 def _arch(text: str | None, dataset: str) -> ArchSpec:
@@ -113,6 +123,8 @@ def load(path: str | Path, dataset: str) -> Checkpoint:
     for key, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise CheckpointError(f"{path}: {key} has NaN or infinite values; every weight must be finite")
+        if tensor.numel() and float(tensor.abs().max()) > LARGEST:
+            raise CheckpointError(f"{path}: {key} has weights above {LARGEST:g}, beyond what can be measured")
     return _assemble(arch, {k: v.float() if v.dtype != torch.float64 else v for k, v in tensors.items()})
 
 

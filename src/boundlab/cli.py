@@ -10,9 +10,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+
 from boundlab.catalog import DATASETS
 from boundlab.errors import BoundlabError, RunError
-from boundlab.runs import PACK, list_runs, read_json, read_pack, status, write_pack
+from boundlab.runs import PACK, list_runs, read_json, read_pack, sealed, write_pack
 from boundlab.specs import CONVENTIONS, RunSpec, Settings
 
 RUNS = Path(".runs")
@@ -41,16 +43,16 @@ def _sweep_grid(a: argparse.Namespace, specs: list[RunSpec], out: Path) -> int:
 
     from boundlab.sweeps import sweep
 
-    sealed = sum(status(out / spec.id)["state"] == "done" for spec in specs)
+    done = sum(sealed(out / spec.id) for spec in specs)
 
     arguments = ["--device", a.device] + (["--data-root", str(a.data_root)] if a.data_root else [])
     with tqdm(
         total=len(specs),
-        initial=sealed,
+        initial=done,
         unit="run",
         bar_format="{l_bar}{bar}| {n:.1f}/{total} runs [{elapsed}<{remaining}]",
     ) as bar:
-        failed = sweep(specs, out, a.workers, arguments, lambda done: bar.update(done - bar.n))
+        failed = sweep(specs, out, a.workers, arguments, lambda now: bar.update(now - bar.n))
     for name, error in failed.items():
         print(f"{name}: {error}", file=sys.stderr)
     return 1 if failed else 0
@@ -74,11 +76,14 @@ def _pack(a: argparse.Namespace) -> int:
     found = [run for run in list_runs(a.runs) if run.state == "done" and (runs is None or run.id in runs)]
     if not found:
         raise RunError(f"no finished runs in {a.runs}; train some with `boundlab sweep GRID --out {a.runs}`")
+    kept = [run for run in found if any(fnmatch(run.id, pattern) for pattern in a.checkpoints)]
+    if gone := [run.id for run in kept if not (a.runs / run.id / "network.safetensors").is_file()]:
+        raise RunError(f"{a.runs / gone[0]} has no network.safetensors; delete that folder and train it again")
     write_pack(found, a.out)
     folder = a.out / "checkpoints"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    kept = [run for run in found if any(fnmatch(run.id, pattern) for pattern in a.checkpoints)]
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.safetensors"):
+        old.unlink()
     for run in kept:
         shutil.copyfile(a.runs / run.id / "network.safetensors", folder / f"{run.id}.safetensors")
     print(f"{len(found)} runs and {len(kept)} checkpoints in {a.out}")
@@ -110,12 +115,16 @@ def _evaluate(a: argparse.Namespace) -> int:
         return 0
     errors = {k: "not measured" if v is None else f"{v:.4f}" for k, v in result["errors"].items()}
     print(
-        f"{settings.convention} convention, n = {result['n']}, delta = {settings.delta:g}, rho = {result['norms']['rho']:.6g}"
+        f"{settings.convention} convention, n = {result['n']}, delta = {settings.delta:g}, rho = {_shown(result['norms']['rho'])}"
     )
     print(f"train error {errors['train']}, test error {errors['test']}")
     for key, bound in result["bounds"].items():
         print(f"{key:12} {_line(bound)}")
     return 0
+
+
+def _shown(number: float | None) -> str:
+    return "infinite" if number is None else f"{number:.6g}"
 
 
 def _line(bound: dict[str, Any]) -> str:
@@ -132,6 +141,12 @@ def _bench(a: argparse.Namespace) -> int:
     result = BENCHES[a.what]()
     print(json.dumps(result) if a.json else "\n".join(f"{k}: {v}" for k, v in result.items()))
     return 0
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return int(text)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -157,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     device = _Parser(add_help=False)
     device.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     workers = _Parser(add_help=False)
-    workers.add_argument("--workers", type=int, default=2, help="runs at a time, each in its own process")
+    workers.add_argument("--workers", type=_positive, default=2, help="runs at a time, each in its own process")
 
     sub = command("evaluate", _evaluate, "every bound of a .safetensors checkpoint", data)
     sub.add_argument("file", type=Path)
@@ -203,13 +218,20 @@ def _parser() -> argparse.ArgumentParser:
     return top
 
 
+def _short(text: str) -> str:
+    """One line of at most 600 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 600 else f"{line[:600]} ..."
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     a = _parser().parse_args(argv)
     try:
-        return int(a.function(a))
+        with np.errstate(all="ignore"):  # what is infinite or not measured is said in the result
+            return int(a.function(a))
     except (ValueError, TypeError, OSError, BoundlabError) as error:
-        print(f"boundlab: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"boundlab: {_short(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("boundlab: stopped; the same command goes on from here", file=sys.stderr)

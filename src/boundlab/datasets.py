@@ -27,6 +27,7 @@ FILES = {  # sha256 of the usual .gz archives; sizes are of the unpacked files
         "t10k-labels-idx1-ubyte": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     }
 }
+LARGEST = 256 * 2**20  # bytes in an unpacked file
 FOLDERS = {"mnist": Path("MNIST", "raw")}
 
 
@@ -50,9 +51,12 @@ def data_root(root: str | Path | None = None) -> Path:
 def read_idx(path: Path, dims: int) -> np.ndarray:
     """Read an IDX file of unsigned bytes, plain or .gz; raises DataError when magic, size or gzip stream is wrong."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is not a complete gzip file ({error}); delete it and fetch it again") from error
+    if len(content) > LARGEST:
+        raise DataError(f"{path} unpacks to more than {LARGEST:,} bytes: this is not one of the expected files")
     expected = bytes([0, 0, 8, dims])
     if content[:4] != expected:
         raise DataError(
@@ -70,6 +74,8 @@ def _find(name: str, file: str, root: Path) -> Path:
     for candidate in (folder / file, folder / f"{file}.gz"):
         if candidate.is_file():
             return candidate
+        if candidate.exists():
+            raise DataError(f"{candidate} should be a file; move what is there away")
     return _fetch(name, file, folder)
 
 

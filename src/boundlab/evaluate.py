@@ -83,13 +83,14 @@ def _number(value: Any) -> float | None:
 
 def _norms_json(norms: NetworkNorms) -> dict[str, Any]:
     layers = [
-        {"name": layer.shape.name, "map_frobenius": float(layer.map_frobenius), "parameters": layer.shape.parameters}
+        {"name": layer.shape.name, "map_frobenius": _number(layer.map_frobenius), "parameters": layer.shape.parameters}
         | {field: _number(getattr(layer, field)) for field in NORM_FIELDS if field != "tap_frobenius"}
         for layer in norms.layers
     ]
     positions = math.prod(shape.positions for shape in norms.shapes)
     rho = float(norms.rho)
-    return {"rho": rho, "rho_golowich": rho * math.sqrt(positions), "path_l1": float(norms.path_l1), "layers": layers}
+    products = {"rho": rho, "rho_golowich": rho * math.sqrt(positions), "path_l1": float(norms.path_l1)}
+    return {**{name: _number(value) for name, value in products.items()}, "layers": layers}
 
 
 def value_json(value: Value) -> dict[str, Any]:

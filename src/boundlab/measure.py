@@ -16,7 +16,8 @@ from boundlab.nets import layers
 from boundlab.norms import MARGIN_GRID, InputStats, SampleStats, norm_column
 from boundlab.shapes import LayerShape
 
-BATCH = 500
+BATCH = 500  # images per pass, fewer when the widest layer would need more than MEMORY numbers
+MEMORY = 2**26
 QUANTILES = np.linspace(0.0, 1.0, 101)
 
 
@@ -27,8 +28,11 @@ def feed(images: Tensor, normalize: tuple[float, float] | None) -> Tensor:
 
 def spectral_map(weight: Tensor, shape: LayerShape) -> float:
     """Operator norm of a layer with its true boundary, by ARPACK from a fixed start (approached from below)."""
-    if not torch.any(weight):
+    size = float(weight.abs().max())
+    if size == 0:
         return 0.0
+    if not 1e-100 < size < 1e100:  # out of reach of products in float64
+        return size * spectral_map(weight.double() / size, shape)
     if shape.kind == "dense":
         return float(torch.linalg.matrix_norm(weight.double(), 2))
     kernel = weight.double()
@@ -173,13 +177,23 @@ def _patch_norm(inputs: Tensor, layer: nn.Module) -> float:
     return float(squares.max().clamp_min(0).sqrt())
 
 
+def _batch(net: nn.Sequential, inputs: Tensor) -> int:
+    """Images per pass: by the widest layer's output for one image."""
+    widest, x = 1, inputs[:1]
+    for module in net:
+        x = module(x)
+        widest = max(widest, x.numel())
+    return max(1, min(BATCH, MEMORY // widest))
+
+
 @torch.no_grad()
 def outcome(net: nn.Sequential, inputs: Tensor, labels: Tensor, patches: bool = False) -> Outcome:
     """Run the network over (n, ...) inputs and integer labels; margin = true-class output - best other output."""
     parametrised = layers(net)
     largest = [0.0] * len(parametrised)
+    batch = _batch(net, inputs)
     wrong, squared, margins = 0, 0.0, []
-    for x, y in zip(inputs.split(BATCH), labels.split(BATCH), strict=True):
+    for x, y in zip(inputs.split(batch), labels.split(batch), strict=True):
         for module in net:
             if patches and module in parametrised:
                 index = parametrised.index(module)

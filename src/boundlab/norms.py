@@ -86,7 +86,8 @@ class NetworkNorms:
     @property
     def rho(self) -> Array:
         """Product of the layers' Frobenius norms (the paper's complexity of the weights)."""
-        return np.prod(np.stack([layer.frobenius for layer in self.layers]), axis=0)
+        with np.errstate(over="ignore"):
+            return np.prod(np.stack([layer.frobenius for layer in self.layers]), axis=0)
 
     @property
     def has_bias(self) -> bool:
@@ -101,6 +102,12 @@ class NetworkNorms:
 def norm_column(index: int, field: str) -> str:
     """Name of a norm in records and parquet files."""
     return f"layers.{index}.{field}"
+
+
+def norm_columns_of(shapes: Sequence[LayerShape]) -> set[str]:
+    """Every column that `from_columns` needs, and the position of the record."""
+    norms = {norm_column(i, field) for i in range(len(shapes)) for field in NORM_FIELDS}
+    return norms | {"step", "epoch", "path_l1"}
 
 
 def from_columns(columns: Mapping[str, Any], shapes: Sequence[LayerShape]) -> NetworkNorms:

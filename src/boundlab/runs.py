@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from boundlab.errors import RunError
-from boundlab.norms import NetworkNorms, SampleStats, from_columns
+from boundlab.norms import NetworkNorms, SampleStats, from_columns, norm_columns_of
 from boundlab.specs import PLATEAU, RunSpec
 
 PACK = Path(__file__).resolve().parents[2] / "data" / "runs"
@@ -128,6 +128,8 @@ def open_run(folder: Path) -> Run:
             records = pd.read_parquet(folder / "epochs.parquet")
         else:
             records = pd.DataFrame(read_lines(folder / "records.jsonl"))
+        if missing := sorted(norm_columns_of(spec.arch.shapes()) - set(records)):
+            raise ValueError(f"its records lack {missing[0]} and {len(missing) - 1} more columns")
         return Run(spec, records, sample, status(folder)["state"])
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
@@ -142,6 +144,12 @@ def status(folder: Path) -> dict[str, Any]:
             f"{path} should be an object with a state, got {str(now)[:40]}; delete it to train the run again"
         )
     return now
+
+
+def sealed(folder: Path) -> bool:
+    """Whether the run is finished and its results are there."""
+    results = ("epochs.parquet", "network.safetensors")
+    return status(folder)["state"] == "done" and all((folder / name).is_file() for name in results)
 
 
 def list_runs(out: Path) -> list[Run]:

@@ -130,13 +130,13 @@ class TrainSpec:
         one_of("preset", self.preset, PRESETS)
         one_of("loss", self.loss, LOSSES)
         if self.n_train is not None:
-            whole("n_train", self.n_train, 1, DATASETS[self.dataset].train_size)
+            whole("n_train", self.n_train, 2, DATASETS[self.dataset].train_size)
         if self.labels is not None:
             flat = [label for group in self.labels for label in group]
-            if len(self.labels) < 2 or not all(self.labels) or len(set(flat)) != len(flat):
-                raise ValueError(f"labels must be two or more disjoint non-empty lists, got {self.labels!r}")
             for label in flat:
                 whole("labels", label, 0, DATASETS[self.dataset].classes - 1)
+            if len(self.labels) < 2 or not all(self.labels) or len(set(flat)) != len(flat):
+                raise ValueError(f"labels must be two or more disjoint non-empty lists, got {self.labels!r}")
         number("label_noise", self.label_noise, 0.0, 1.0)
         number("weight_decay", self.weight_decay, 0.0, 10.0)
         whole("epochs", self.epochs, 1, 100_000)
@@ -144,6 +144,8 @@ class TrainSpec:
         number("lr", self.lr, 1e-9, 100.0)
         number("momentum", self.momentum, 0.0, 0.9999)
         whole("seed", self.seed, 0, 2**31 - 1)
+        for name in ("label_noise", "weight_decay", "lr", "momentum"):  # 1, 1.0 and -0.0 must not make different ids
+            object.__setattr__(self, name, float(getattr(self, name)) + 0.0)
 
 
 @dataclass(frozen=True)
@@ -177,13 +179,14 @@ class RunSpec:
         elif train.get("labels") is not None:
             raise ValueError(f"labels must be null or a list of one list per class, got {train['labels']!r}")
         train = {"epochs": preset.epochs or data.short_epochs, "lr": preset.lr, "momentum": preset.momentum} | train
+        training = TrainSpec(**train)
         arch = {
             "in_shape": list(data.in_shape),
-            "classes": len(train["labels"]) if train.get("labels") else data.classes,
+            "classes": len(training.labels) if training.labels else data.classes,
             "bias": preset.bias,
             "normalize": list(data.normalize) if data.normalize else None,
         } | given.get("arch", {})
-        return cls(ArchSpec.from_dict(arch), TrainSpec(**train))
+        return cls(ArchSpec.from_dict(arch), training)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, every field written out."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from boundlab.runs import status, write_atomic
+from boundlab.runs import sealed, status, write_atomic
 from boundlab.specs import RunSpec
 
 
@@ -24,13 +24,20 @@ def load_grid(path: Path) -> list[RunSpec]:
     """
     try:
         content = tomllib.loads(path.read_text()) if path.suffix == ".toml" else json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a readable grid ({error})") from error
     entries = content.get("grid") if isinstance(content, dict) else content
-    if not isinstance(entries, list) or not all(isinstance(e, dict) and set(e) <= {"base", "axes"} for e in entries):
+    if not isinstance(entries, list) or not entries or not all(map(_is_entry, entries)):
         raise ValueError(f'{path} must be a list of {{"base": spec, "axes": {{...}}}} (in TOML: [[grid]] tables)')
     specs = [spec for entry in entries for spec in _product(entry.get("base", {}), entry.get("axes", {}))]
     return list({spec.id: spec for spec in specs}.values())
+
+
+def _is_entry(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not set(entry) <= {"base", "axes"}:
+        return False
+    base, axes = entry.get("base", {}), entry.get("axes", {})
+    return isinstance(base, dict) and isinstance(axes, dict) and isinstance(base.get("arch", {}), dict)
 
 
 def _product(base: dict[str, Any], axes: dict[str, list[Any]]) -> list[RunSpec]:
@@ -73,7 +80,7 @@ def sweep(
 
     `progress` is called about twice a second with the number of finished runs, running ones counted in part.
     """
-    waiting = [spec for spec in specs if status(out / spec.id)["state"] != "done"]
+    waiting = [spec for spec in specs if not sealed(out / spec.id)]
     finished, failed = len(specs) - len(waiting), {}
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:

@@ -116,7 +116,10 @@ class Training:
         return state | {"done": torch.tensor(self.done)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Continue from `state()`."""
+        """Continue from `state()`; raises KeyError or ValueError when it is of another network."""
+        for name, parameter in self.net.named_parameters():
+            if state[f"param.{name}"].shape != parameter.shape:
+                raise ValueError(f"the state's {name} has another shape than the network's")
         with torch.no_grad():
             for name, parameter in self.net.named_parameters():
                 parameter.copy_(state[f"param.{name}"])

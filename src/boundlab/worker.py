@@ -15,14 +15,14 @@ from typing import Any
 import pandas as pd
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from boundlab import __version__, nets
-from boundlab.checkpoints import Checkpoint, save
+from boundlab.checkpoints import Checkpoint, save, write_tensors
 from boundlab.datasets import Split, task
 from boundlab.errors import Diverged, RunError
 from boundlab.measure import sample_stats
-from boundlab.runs import read_lines, status, write_atomic, write_parquet
+from boundlab.runs import read_lines, sealed, write_atomic, write_parquet
 from boundlab.specs import RunSpec
 from boundlab.train import Record, Training
 
@@ -46,7 +46,7 @@ def run(
     """
     with _only_one(out, spec.id):
         folder = out / spec.id
-        if status(folder)["state"] != "done":
+        if not sealed(folder):
             torch.set_num_threads(1)
             data, device = task(spec.train, root), pick_device(device)
             folder.mkdir(parents=True, exist_ok=True)
@@ -107,6 +107,8 @@ def _resume(folder: Path, training: Training) -> tuple[list[Record], int]:
     try:
         state = load_file(folder / "state.safetensors")
         step = int(state["done"]) * training.steps_per_epoch
+        if not 0 < int(state["done"]) <= training.spec.train.epochs:
+            return [], 0
         records = [record for record in read_lines(folder / "records.jsonl") if record["step"] <= step]
         if [record["step"] for record in records] != [s for s in range(step + 1) if training.record_due(s)]:
             return [], 0
@@ -122,9 +124,7 @@ def _heartbeat(folder: Path, state: str, step: int, total: int, error: str | Non
 
 
 def _save_state(folder: Path, training: Training) -> None:
-    temporary = folder / f".state.{os.getpid()}"
-    save_file(training.state(), temporary)
-    temporary.replace(folder / "state.safetensors")
+    write_tensors(training.state(), folder / "state.safetensors")
 
 
 def _seal(folder: Path, training: Training, records: list[Record], seconds: float) -> None:

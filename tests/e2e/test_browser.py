@@ -95,14 +95,14 @@ LAYOUT = """() => {
 
 def test_a_slider_repaints_the_chart_keeps_its_frame_and_writes_the_link(browser, server):
     page = visit(browser, f"{server}/training")
-    before, sentence = page.evaluate(LAYOUT), page.get_by_text("From epoch = 0").inner_text()
+    before, sentence = page.evaluate(LAYOUT), page.get_by_text("From epoch 0").inner_text()
     page.get_by_role("slider", name="Weight decay λ").focus()
     page.keyboard.press("ArrowLeft")
     page.wait_for_url("**wd=0.003**", timeout=10_000)
     page.wait_for_function("old => !document.body.innerText.includes(old)", arg=sentence, timeout=10_000)
     assert page.evaluate(LAYOUT) == before
-    moved = page.get_by_text("From epoch = 0").inner_text()
-    assert visit(browser, page.url).get_by_text("From epoch = 0").inner_text() == moved  # the link restores the view
+    moved = page.get_by_text("From epoch 0").inner_text()
+    assert visit(browser, page.url).get_by_text("From epoch 0").inner_text() == moved  # the link restores the view
 
 
 def test_the_menu_leads_to_every_page(browser, server):

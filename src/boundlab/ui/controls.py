@@ -35,13 +35,16 @@ class Controls:
         self.notes = st.container()
         self._seen: set[str] = st.session_state.setdefault("link_values_seen", set())
 
-    def _keep_possible(self, key: str, options: Sequence[str], label: str) -> None:
+    def _keep_possible(self, key: str, options: Sequence[str], label: str, several: bool = False) -> None:
         """Before a widget is made: name a value the link got wrong, and drop a choice that is no longer one."""
         if key not in self._seen:  # the session's first run: what the address has is the link's, later it is our own
             self._seen.add(key)
-            if bad := [value for value in st.query_params.get_all(key) if value and value not in options]:
+            linked = [value for value in st.query_params.get_all(key) if value]
+            if bad := [value for value in linked if value not in options]:
                 choices = ", ".join(f"`{option}`" for option in options)
                 self.notes.warning(f"{label}: the link asks for {quoted(bad)}, but there is only {choices}.")
+            elif len(linked) > 1 and not several:
+                self.notes.warning(f"{label}: the link gives {quoted(linked)}; only one of them can be shown.")
         state = st.session_state.get(key)
         if state is not None and any(value not in options for value in (state if isinstance(state, list) else [state])):
             del st.session_state[key]
@@ -59,11 +62,10 @@ class Controls:
     def pick(self, label: str, options: Sequence[str], key: str, help: str | None = None) -> str:
         """A few options side by side, the first one chosen to begin with."""
         self._keep_possible(key, options, label)
-        return str(
-            st.segmented_control(
-                label, options, default=options[0], key=key, bind="query-params", help=help, required=True
-            )
+        chosen = st.segmented_control(
+            label, options, default=options[0], key=key, bind="query-params", help=help, required=True
         )
+        return options[0] if chosen is None else str(chosen)  # None: the link left the value empty
 
     def narrow(self, table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
         """One slider per column over the values that exist in it, each narrowing the rows for the next."""
@@ -82,7 +84,7 @@ class Controls:
     def series(self, convention: str) -> list[str]:
         """Which series are drawn, in display order, out of those the convention has; the link carries their names."""
         names = {STYLES[key].name: key for key in SERIES}
-        self._keep_possible("show", list(names), "Show")
+        self._keep_possible("show", list(names), "Show", several=True)
         chosen = st.pills(
             "Show",
             list(names),
