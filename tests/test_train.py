@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -184,6 +185,46 @@ def test_two_processes_do_not_train_the_same_run(tmp_path):
 
     run(spec, tmp_path, progress=second)
     assert refused
+
+
+def alive(pid):
+    """Whether a process runs (and is no zombie waiting for its parent)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_killed_sweep_takes_its_runs_along_and_goes_on_later(finished, tmp_path):
+    spec = RunSpec.from_dict(SPEC)
+    (tmp_path / "grid.json").write_text(json.dumps([{"base": SPEC}]))
+    command = [
+        sys.executable,
+        "-m",
+        "boundlab",
+        "sweep",
+        str(tmp_path / "grid.json"),
+        "--out",
+        str(tmp_path),
+        "--device",
+        "cpu",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    folder = tmp_path / spec.id
+    while process.poll() is None and status(folder).get("step", 0) < 100:
+        time.sleep(0.01)
+    assert process.poll() is None, "finished before it could be killed"
+    worker = status(folder)["pid"]
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 10
+    while alive(worker):
+        assert time.monotonic() < deadline, "the worker outlived its sweep"
+        time.sleep(0.05)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(finished / "epochs.parquet")
+    )
 
 
 def test_a_sealed_run_is_not_touched(finished):

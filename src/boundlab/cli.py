@@ -23,8 +23,10 @@ RUNS = Path(".runs")
 def _train(a: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from boundlab.worker import run
+    from boundlab.worker import end_with_parent, run
 
+    if a.with_parent:
+        end_with_parent()
     spec = RunSpec.from_dict(read_json(a.spec))
     with tqdm(desc=spec.id, unit="step", disable=a.quiet) as bar:
 
@@ -188,6 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("spec", type=Path)
     sub.add_argument("--out", type=Path, default=RUNS)
     sub.add_argument("--quiet", action="store_true")
+    sub.add_argument("--with-parent", action="store_true", help="stop when standard input closes (a sweep's runs do)")
 
     sub = command(
         "sweep", _sweep, "train a grid of runs in local processes (resumes, skips sealed runs)", data, device, workers

@@ -63,14 +63,33 @@ def _launch(spec: RunSpec, out: Path, arguments: list[str]) -> subprocess.Popen[
     queue.mkdir(parents=True, exist_ok=True)
     file = queue / f"{spec.id}.json"
     write_atomic(file, json.dumps(spec.to_dict()))
-    command = [sys.executable, "-m", "boundlab", "train", str(file), "--out", str(out), "--quiet", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "boundlab",
+        "train",
+        str(file),
+        "--out",
+        str(out),
+        "--quiet",
+        "--with-parent",
+        *arguments,
+    ]
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with _log(out, spec.id).open("wb") as log:
-        return subprocess.Popen(command, env=os.environ | one_thread, stdout=subprocess.DEVNULL, stderr=log)
+        return subprocess.Popen(
+            command, env=os.environ | one_thread, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
+        )
 
 
 def _log(out: Path, run: str) -> Path:
     return out / ".queue" / f"{run}.log"
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        process.stdin.close()
+    process.wait()
 
 
 def sweep(
@@ -92,6 +111,7 @@ def sweep(
             for name, process in list(running.items()):
                 if process.poll() is not None:
                     finished += 1
+                    _close(process)
                     if process.returncode:
                         failed[name] = (_log(out, name).read_text().strip().splitlines() or ["killed"])[-1]
                     del running[name]
@@ -99,7 +119,7 @@ def sweep(
     finally:
         for process in running.values():  # only after Ctrl-C: a run resumes from its last epoch
             process.terminate()
-            process.wait()
+            _close(process)
     return failed
 
 

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import platform
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,17 @@ from boundlab.specs import RunSpec
 from boundlab.train import Record, Training
 
 Progress = Callable[[int, int, Record | None], None]  # (step, steps in all, latest record)
+
+
+def end_with_parent() -> None:
+    """End this process when its standard input closes, as it does when the parent dies, even by kill -9."""
+
+    def watch() -> None:
+        while os.read(0, 1024):  # not sys.stdin: its lock would be held at interpreter shutdown
+            pass
+        os._exit(1)  # writes are atomic and a run resumes: nothing to tidy up
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def pick_device(name: str) -> str:
