@@ -9,7 +9,7 @@ import pytest
 
 from boundlab.norms import InputStats, NetworkNorms, SampleStats, from_columns
 from boundlab.runs import Run, read_pack
-from boundlab.specs import ArchSpec
+from boundlab.specs import ArchSpec, RunSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,6 +25,15 @@ def mnist_root() -> Path:
 @pytest.fixture(scope="session")
 def pack() -> list[Run]:
     return read_pack()
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """The folder of a small run, trained without interruption."""
+    from boundlab.worker import run
+    from tests.cases import TRAINED
+
+    return run(RunSpec.from_dict(TRAINED), tmp_path_factory.mktemp("runs"))
 
 
 def make_norms(

@@ -6,50 +6,16 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from boundlab.bounds import ALL, BY_KEY, evaluate
+from boundlab.bounds import ALL, BY_KEY
 from boundlab.bounds.sparse import class_factor, depth_factor
 from boundlab.measure import norm_columns
-from boundlab.norms import InputStats, SampleStats, from_columns
+from boundlab.norms import from_columns
 from boundlab.specs import CONVENTIONS, ArchSpec, Settings
 from boundlab.tables import final_table
+from tests.cases import FORMULAS, SMALL, mnist_like_sample, value
 from tests.conftest import make_norms, make_sample, reference_weights
-
-SMALL = ArchSpec(in_shape=(1, 8, 8), channels=3, conv_layers=2, kernel_size=3, stride=1, padding=1, classes=4)
-FORMULAS = [(bound, convention) for bound in ALL for convention in bound.formulas]
-NAMES = [f"{bound.key}-{convention}" for bound, convention in FORMULAS]
-
-# Ledent's norms enter as B + 1 and norm + 1/L, Long-Sedghi's with the parameter count: no exact scaling there
-SCALES_WITH_INPUTS = {
-    ("sparse", "published"), ("sparse", "theorem"), ("sparse", "strict"), ("golowich", "published"), ("golowich", "theorem"),
-    ("graf", "published"),
-}  # fmt: skip
-KEEPS_WHEN_SCALE_MOVES = SCALES_WITH_INPUTS | {
-    ("long_sedghi", "published"),
-    ("graf_params", "theorem"),
-    ("graf", "theorem"),
-}
-
-
-def value(bound, convention, net, sample, **others):
-    return evaluate(bound, net, sample, Settings(convention=convention, **others))
-
-
-def mnist_like_sample() -> SampleStats:
-    """MNIST's published data scalars (BOUNDS.md); the pixel maps are stand-ins with the right maximum and sum."""
-
-    def stats(max_pixel, total, max_norm):
-        energy = np.full((28, 28), (total - max_pixel) / 783)
-        energy[14, 15] = max_pixel
-        return InputStats(energy, max_norm, 1.0)
-
-    return SampleStats(
-        "mnist", 60000, 10, stats(29038.2855, 5268601.31, 17.17905), stats(226281.06, 6858.745057**2, 48.9051)
-    )
 
 
 @pytest.mark.parametrize(
@@ -243,127 +209,6 @@ def test_every_convention_has_a_formula_or_a_reason(bound):
     assert not set(bound.formulas) & set(bound.refusals)
     assert bound.source
     assert all(formula.latex for formula in bound.formulas.values())
-
-
-@pytest.mark.parametrize(("bound", "convention"), FORMULAS, ids=NAMES)
-@given(seed=st.integers(0, 50), factor=st.floats(0.1, 10.0))
-@hypothesis_settings(max_examples=15, deadline=None)
-def test_scaling_the_inputs(bound, convention, seed, factor):
-    net = make_norms(SMALL, seed)
-    one = value(bound, convention, net, make_sample(SMALL, seed=seed), margin=1.0)
-    more = value(bound, convention, net, make_sample(SMALL, seed=seed, factor=factor), margin=1.0)
-    if (bound.key, convention) in SCALES_WITH_INPUTS:
-        assert more.complexity == pytest.approx(one.complexity * factor, rel=1e-9)
-    else:  # never smaller for larger inputs
-        assert (more.complexity - one.complexity) * (factor - 1) >= -1e-9 * one.complexity
-
-
-@pytest.mark.parametrize(("bound", "convention"), FORMULAS, ids=NAMES)
-@given(seed=st.integers(0, 50), n=st.integers(200, 10**6))
-@hypothesis_settings(max_examples=15, deadline=None)
-def test_more_samples_never_hurt(bound, convention, seed, n):
-    """Four times the sample with four times the energy: the same distribution, a smaller bound."""
-    net = make_norms(SMALL, seed)
-    few, many = (value(bound, convention, net, make_sample(SMALL, n=size), margin=1.0) for size in (n, 4 * n))
-    assert many.complexity < few.complexity
-    assert many.confidence < few.confidence
-    if convention == "strict":
-        assert many.complexity == pytest.approx(few.complexity / 2, rel=1e-9)
-
-
-@pytest.mark.parametrize(("bound", "convention"), FORMULAS, ids=NAMES)
-@given(seed=st.integers(0, 50), factor=st.floats(0.2, 5.0))
-@hypothesis_settings(max_examples=15, deadline=None)
-def test_moving_scale_between_relu_layers(bound, convention, seed, factor):
-    """W1 times c and W2 divided by c: the same function. Most bounds cannot tell, the rest stay finite and positive."""
-    net, sample = make_norms(SMALL, seed), make_sample(SMALL)
-
-    def scaled(layer, c):
-        arrays = {
-            f.name: getattr(layer, f.name) * c
-            for f in dataclasses.fields(layer)
-            if f.name not in ("shape", "patch_norm")
-        }
-        return dataclasses.replace(layer, **arrays)
-
-    moved = dataclasses.replace(
-        net, layers=(scaled(net.layers[0], factor), scaled(net.layers[1], 1 / factor), net.layers[2])
-    )
-    one, other = value(bound, convention, net, sample), value(bound, convention, moved, sample)
-    if (bound.key, convention) in KEEPS_WHEN_SCALE_MOVES:
-        assert other.value == pytest.approx(one.value, rel=1e-9)
-    assert np.isfinite(other.value)
-    assert other.value > 0
-
-
-@pytest.mark.parametrize(("bound", "convention"), FORMULAS, ids=NAMES)
-def test_permuting_channels_changes_nothing(bound, convention):
-    rng = np.random.default_rng(0)
-    shapes = SMALL.shapes()
-    weights = [rng.standard_normal(s.weight_shape) for s in shapes]
-    order = [2, 0, 1]
-    permuted = [weights[0][order], weights[1][:, order], weights[2]]
-    margins = make_norms(SMALL, 0).margins
-
-    def measured(some):
-        columns = norm_columns([torch.from_numpy(w) for w in some], [None] * 3, None, shapes)
-        columns |= {f"layers.{i}.patch_norm": 2.0 for i in range(3)}
-        return dataclasses.replace(from_columns(columns, shapes), margins=margins)
-
-    one, other = (value(bound, convention, measured(some), make_sample(SMALL)) for some in (weights, permuted))
-    if one.value is None:  # Long-Sedghi's theorem needs the initial weights
-        assert bound.key == "long_sedghi"
-        assert "initial weights" in one.reason
-    else:
-        assert other.value == pytest.approx(one.value, rel=1e-6)
-
-
-@pytest.mark.parametrize("convention", CONVENTIONS)
-def test_factors_multiply_to_the_complexity_over_the_whole_pack(pack, convention):
-    for run in pack:
-        net = run.norms(run.records)
-        for bound in ALL:
-            result = evaluate(bound, net, run.sample, Settings(convention=convention))
-            if result.value is None:
-                assert result.reason
-                continue
-            product = np.ones(len(run.records))
-            for factor in result.log_factors.values():
-                product = product * np.exp(factor)
-            seen = np.isfinite(result.complexity)
-            np.testing.assert_allclose(product[seen], result.complexity[seen], rtol=1e-12)
-            total = result.complexity + sum(result.additive.values()) + result.empirical
-            np.testing.assert_allclose(result.value, total, rtol=1e-12)
-
-
-def test_vectorised_over_records_equals_one_at_a_time(pack):
-    run = pack[0]
-    together = {b.key: evaluate(b, run.norms(run.epochs), run.sample, Settings("theorem")) for b in ALL}
-    for i in range(len(run.epochs)):
-        alone = run.norms(run.epochs.iloc[i : i + 1])
-        for b in ALL:
-            assert evaluate(b, alone, run.sample, Settings("theorem")).value[0] == pytest.approx(
-                together[b.key].value[i], rel=1e-12
-            )
-
-
-def test_a_dead_network_gives_numbers_and_no_certificate():
-    shapes = SMALL.shapes()
-    columns = norm_columns([torch.zeros(s.weight_shape) for s in shapes], [None] * 3, None, shapes)
-    columns |= {f"layers.{i}.patch_norm": 0.0 for i in range(3)} | {"ramp": [1.0] * 64, "indicator": [1.0] * 64}
-    net = from_columns(columns, shapes)
-    for bound, convention in FORMULAS:
-        result = value(bound, convention, net, make_sample(SMALL))
-        if result.value is not None:
-            assert np.isfinite(result.value), (bound.key, convention)
-    assert value(BY_KEY["sparse"], "strict", net, make_sample(SMALL)).value >= 1
-
-
-def test_huge_norms_do_not_overflow():
-    net = make_norms(ArchSpec(in_shape=(1, 8, 8), channels=2, conv_layers=5, classes=3), 0, scale=1e70)
-    got = value(BY_KEY["sparse"], "published", net, make_sample(SMALL))
-    assert np.isinf(got.value)
-    assert all(np.isfinite(f) for f in got.log_factors.values())
 
 
 def test_refusals_are_reasons():

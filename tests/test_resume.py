@@ -1,0 +1,182 @@
+"""Killed, damaged, doubled: a run folder always ends in the history of an uninterrupted run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from boundlab.errors import RunError
+from boundlab.runs import open_run, status
+from boundlab.specs import RunSpec
+from boundlab.worker import run
+from tests.cases import TRAINED
+
+
+def test_killed_and_resumed_equals_uninterrupted(finished, tmp_path):
+    """kill -9 at several moments; the sealed history is the same to the last bit."""
+    spec = RunSpec.from_dict(TRAINED)
+    (tmp_path / "spec.json").write_text(json.dumps(TRAINED))
+    command = [
+        sys.executable,
+        "-m",
+        "boundlab",
+        "train",
+        str(tmp_path / "spec.json"),
+        "--out",
+        str(tmp_path),
+        "--quiet",
+    ]
+    folder = tmp_path / spec.id
+    for records in (4, 20):  # kill once it has written that many lines
+        process = subprocess.Popen([*command, "--device", "cpu"], stdout=subprocess.DEVNULL)
+        log = folder / "records.jsonl"
+        while process.poll() is None and (not log.exists() or log.read_text().count("\n") < records):
+            time.sleep(0.01)
+        assert process.poll() is None, "finished before it could be killed"
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert status(folder)["state"] == "running"
+        assert len(open_run(folder).records) >= records - 1
+    subprocess.run([*command, "--device", "cpu"], check=True, stdout=subprocess.DEVNULL)
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(finished / "epochs.parquet")
+    )
+    assert (folder / "network.safetensors").read_bytes() == (finished / "network.safetensors").read_bytes()
+
+
+def interrupted(tmp_path, epochs_done=12):
+    """A folder as a killed worker leaves it after some epochs."""
+    spec = RunSpec.from_dict(TRAINED)
+
+    class Killed(BaseException):
+        pass
+
+    def stop(step, total, record):
+        if step > epochs_done * 45:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(spec, tmp_path, progress=stop)
+    return spec, tmp_path / spec.id
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "state.safetensors").write_bytes(b"x" * 100),
+        lambda folder: (folder / "state.safetensors").unlink(),
+        lambda folder: (folder / "records.jsonl").write_text('{"step": 0}\nnonsense\n'),
+        lambda folder: (folder / "records.jsonl").unlink(),
+        lambda folder: (folder / "sample.json").write_text("{"),
+        lambda folder: (folder / "spec.json").write_text("[]"),
+        lambda folder: (folder / "records.jsonl").write_text('{"step": 0}\n{}\n'),
+        lambda folder: (folder / "records.jsonl").write_text(
+            "".join(line + "\n" for line in (folder / "records.jsonl").read_text().splitlines()[::2])
+        ),
+        lambda folder: save_file({"done": torch.tensor(999)}, folder / "state.safetensors"),
+        lambda folder: save_file({"done": torch.tensor(-3)}, folder / "state.safetensors"),
+        lambda folder: save_file(
+            {k: v.flatten()[0] if v.ndim > 1 else v for k, v in load_file(folder / "state.safetensors").items()},
+            folder / "state.safetensors",
+        ),
+        lambda folder: (folder / "status.json").write_text('{"state": "done"}'),
+        lambda folder: None,
+    ],
+    ids=[
+        "bad state",
+        "no state",
+        "bad records",
+        "no records",
+        "bad sample",
+        "bad spec",
+        "bad line",
+        "gaps",
+        "done 999",
+        "done -3",
+        "scalars",
+        "false seal",
+        "undamaged",
+    ],
+)
+def test_a_damaged_folder_ends_in_the_same_history(finished, tmp_path, damage):
+    spec, folder = interrupted(tmp_path)
+    damage(folder)
+    run(spec, tmp_path)
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(finished / "epochs.parquet")
+    )
+
+
+def test_resuming_does_not_start_again(tmp_path):
+    spec, _ = interrupted(tmp_path)
+    steps = []
+    run(spec, tmp_path, progress=lambda step, total, record: steps.append(step))
+    assert steps[0] > 12 * 45
+
+
+def test_two_processes_do_not_train_the_same_run(tmp_path):
+    spec = RunSpec.from_dict(TRAINED)
+    refused = []
+
+    def second(step, total, record):
+        if not refused:
+            with pytest.raises(RunError, match="is being trained by another process"):
+                run(spec, tmp_path)
+            refused.append(step)
+
+    run(spec, tmp_path, progress=second)
+    assert refused
+
+
+def alive(pid):
+    """Whether a process runs (and is no zombie waiting for its parent)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_killed_sweep_takes_its_runs_along_and_goes_on_later(finished, tmp_path):
+    spec = RunSpec.from_dict(TRAINED)
+    (tmp_path / "grid.json").write_text(json.dumps([{"base": TRAINED}]))
+    command = [
+        sys.executable,
+        "-m",
+        "boundlab",
+        "sweep",
+        str(tmp_path / "grid.json"),
+        "--out",
+        str(tmp_path),
+        "--device",
+        "cpu",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    folder = tmp_path / spec.id
+    while process.poll() is None and status(folder).get("step", 0) < 100:
+        time.sleep(0.01)
+    assert process.poll() is None, "finished before it could be killed"
+    worker = status(folder)["pid"]
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 10
+    while alive(worker):
+        assert time.monotonic() < deadline, "the worker outlived its sweep"
+        time.sleep(0.05)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(finished / "epochs.parquet")
+    )
+
+
+def test_a_sealed_run_is_not_touched(finished):
+    before = {p.name: p.stat().st_mtime_ns for p in finished.iterdir()}
+    assert run(RunSpec.from_dict(TRAINED), finished.parent) == finished
+    assert {p.name: p.stat().st_mtime_ns for p in finished.iterdir()} == before
