@@ -144,6 +144,9 @@ def test_a_run_that_did_not_train_is_left_out_until_asked_for(one_dead_run):
     toggle.set_value(True).run()
     assert 0.004 in line(app, "Sparse", "x")
     assert 0.004 in line(open_link(page, flagged="true"), "Sparse", "x")
+    start = open_link(next(p for p in PAGES if p.key == "start"))
+    assert len(start.toggle) == 1
+    assert "λ = 0.004" not in start.caption[0].value
 
 
 def test_published_is_never_shown_as_a_guarantee():

@@ -98,7 +98,7 @@ def _fetch(name: str, file: str, folder: Path) -> Path:
     )
 
 
-def _mnist(name: str, root: Path) -> tuple[Split, Split]:
+def _idx(name: str, root: Path) -> tuple[Split, Split]:
     def split(part: str, size: int) -> Split:
         images = read_idx(_find(name, f"{part}-images-idx3-ubyte", root), 3)
         labels = read_idx(_find(name, f"{part}-labels-idx1-ubyte", root), 1)
@@ -134,7 +134,7 @@ def load(name: str, root: str | Path | None = None) -> tuple[Split, Split]:
     """(train, test) of a data set; raises ValueError for an unknown name, DataError when files are missing or bad."""
     if name not in DATASETS:
         raise ValueError(f"dataset must be one of {sorted(DATASETS)}, got {name!r}")
-    return _digits() if name == "digits" else _mnist(name, data_root(root))
+    return _digits() if name == "digits" else _idx(name, data_root(root))
 
 
 def _relabel(split: Split, groups: tuple[tuple[int, ...], ...]) -> Split:

@@ -67,6 +67,16 @@ class Controls:
         )
         return options[0] if chosen is None else str(chosen)  # None: the link left the value empty
 
+    def trusted(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Runs that trained and reached the plateau; the others on request: rho → 0 flatters a dead network."""
+        good = table["trained"] & table["at_plateau"]
+        flagged = table.loc[~good, "run"].nunique()
+        runs = "one run" if flagged == 1 else f"{flagged} runs"
+        label = f"Include {runs} that did not train or did not reach the plateau"
+        if flagged and st.toggle(label, key="flagged", bind="query-params"):
+            return table
+        return table[good]
+
     def narrow(self, table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
         """One slider per column over the values that exist in it, each narrowing the rows for the next."""
         for column in columns:

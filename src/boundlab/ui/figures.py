@@ -36,7 +36,7 @@ def explore(axis: Axis) -> None:
     with st.container(horizontal=True):
         settings = controls.settings()
         panel = _paper_control(axis, controls)
-    whole = _trusted(table(dataset, settings, history=axis.key == "epoch"))
+    whole = controls.trusted(table(dataset, settings, history=axis.key == "epoch"))
     if whole.empty:
         st.info(
             "No run of this data set trained and reached the plateau: include the others above, or pick other data."
@@ -56,17 +56,6 @@ def _paper_control(axis: Axis, controls: Controls) -> str:
     return controls.pick(
         "Overlay the paper's own curves", panels, "paper", help="Read off the published figures, ± the reading error."
     )
-
-
-def _trusted(table: pd.DataFrame) -> pd.DataFrame:
-    """Runs that trained and reached the plateau; the others only on request, because rho → 0 flatters a dead network."""
-    flagged = table.loc[~(table["trained"] & table["at_plateau"]), "run"].nunique()
-    if not flagged:
-        return table
-    runs = "one run" if flagged == 1 else f"{flagged} runs"
-    if st.toggle(f"Include {runs} that did not train or did not reach the plateau", key="flagged", bind="query-params"):
-        return table
-    return table[table["trained"] & table["at_plateau"]]
 
 
 def _frame(whole: pd.DataFrame, chosen: pd.DataFrame, axis: Axis, paper: pd.DataFrame | None) -> Frame:

@@ -35,7 +35,7 @@ PAGES = (
         "Start",
         ":material/home:",
         "The claim in one chart.",
-        ("dataset", "layers", "channels", "wd", "convention", "delta"),
+        ("dataset", "layers", "channels", "wd", "convention", "delta", "flagged"),
     ),
     Page(
         "training",

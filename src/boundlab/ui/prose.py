@@ -18,7 +18,8 @@ CONVENTIONS = {
     "Statements marked “written from memory” under the formulas have not been re-checked against the papers.",
     "strict": "**Strict: Theorem S**, the sparse bound with every constant and every fan-in counted, at the margin (0.01 "
     "to 10) that makes it smallest. It holds with probability 1 − δ for the network on screen, if examples are independent "
-    "and architecture, n and input scaling were fixed in advance.",
+    "and architecture, n and input scaling were fixed in advance: choosing among N architectures after looking at their "
+    "values costs δ / N.",
 }
 
 

@@ -27,10 +27,9 @@ def headline() -> None:
         dataset = controls.pick("Data", list(DATASETS), "dataset")
     with st.container(horizontal=True):
         settings = controls.settings()
-    whole = table(dataset, settings)
-    whole = whole[whole["trained"] & whole["at_plateau"]]
+    whole = controls.trusted(table(dataset, settings))
     if whole.empty:
-        st.info("No shipped run of this data set trained and reached the plateau.")
+        st.info("No run of this data set trained and reached the plateau.")
         return
     with first:
         rows = controls.narrow(whole, VARIABLES)
