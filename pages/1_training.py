@@ -1,11 +1,11 @@
 """The paper's figure 1: bounds and errors during training."""
 
-import streamlit as st
-
 from boundlab.ui.figures import explore_axis
-from boundlab.ui.page import open_page
+from boundlab.ui.page import open_page, title
 
 open_page("training")
-st.header("During training")
-st.markdown("Weight decay brings the norms down epoch by epoch; a bound means something only once it has levelled off.")
+title(
+    "During training",
+    "Weight decay brings the norms down epoch by epoch; a bound means something only once it has levelled off.",
+)
 explore_axis("epoch")

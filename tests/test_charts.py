@@ -7,43 +7,148 @@ from hypothesis import strategies as st
 
 from boundlab.charts.ladder import ladder
 from boundlab.charts.theme import STYLES, log2_ticks, readable, spread, tick
-from boundlab.charts.trend import Frame, trend
+from boundlab.charts.traces import Canvas
+from boundlab.charts.trend import trend
+from boundlab.curves import by_axis, last_known, relative
 from boundlab.specs import Settings
-from boundlab.tables import AXES, SERIES, by_axis, final_table, history_table, read_paper
+from boundlab.tables import AXES, SERIES, final_table, history_table, read_paper
+
+SHOWN = ["golowich", "sparse", "test_error"]
+CANVAS = Canvas((1e-4, 10), (-10, 30), (1.0,))
+
+
+def chosen(pack, key):
+    runs = [r for r in pack if r.spec.train.dataset == "mnist" and r.spec.arch.channels == 16]
+    runs = [r for r in runs if key == "depth" or r.spec.arch.conv_layers == 3]
+    return [r for r in runs if key == "weight_decay" or r.spec.train.weight_decay == 4e-3]
 
 
 def curves(pack, key):
-    runs = [r for r in pack if r.spec.train.dataset == "mnist" and (key == "depth" or r.spec.arch.conv_layers == 3)]
-    runs = [r for r in runs if key == "weight_decay" or r.spec.train.weight_decay == 4e-3]
-    table = (history_table if key == "epoch" else final_table)(runs, Settings())
+    table = (history_table if key == "epoch" else final_table)(chosen(pack, key), Settings())
     return by_axis(table, AXES[key])
+
+
+def moved(pack):
+    """λ on the axis, epochs as frames."""
+    return by_axis(
+        last_known(history_table(chosen(pack, "weight_decay"), Settings(), 12)), AXES["weight_decay"], "epoch"
+    )
+
+
+def named(figure, name):
+    return next(trace for trace in figure.data if trace.name == STYLES[name].name)
 
 
 @pytest.mark.parametrize("key", list(AXES))
 def test_a_trend_over_any_axis(pack, key):
-    """Width and Depth need nothing but their entry in AXES."""
     axis = AXES[key]
-    shown = ["golowich", "sparse", "test_error"]
     paper = read_paper(axis)
-    paper = paper[paper["panel"] == paper["panel"].iloc[0]]
-    figure = trend(curves(pack, key), axis, shown, Frame((1e-4, 10), (-10, 30), (1.0,)), paper)
-    assert len(figure.data) == 6
-    ours = figure.data[-2]
-    assert ours.name == STYLES["sparse"].name
+    paper = paper[paper["panel"] == paper["panel"].iloc[0]].assign(told=paper["x"], difference=np.nan)
+    figure = trend(curves(pack, key), axis, SHOWN, CANVAS, paper).figure
     rows = curves(pack, key)
-    np.testing.assert_allclose(2 ** np.asarray(ours.y), rows[rows["series"] == "sparse"]["mean"])
-    texts = [a.text for a in figure.layout.annotations]
-    assert any("vacuous" in t for t in texts)
-    assert sum("Sparse" in t for t in texts) == 1
-    assert len(json.dumps(figure.to_plotly_json(), default=str)) < 200_000
+    expected = np.log2(rows[rows["series"] == "sparse"]["mean"])
+    np.testing.assert_allclose(np.asarray(named(figure, "sparse").y, float), expected, atol=1e-4)
+    assert sum("CONV" in trace.name for trace in figure.data) == 3
+    names = next(trace for trace in figure.data if trace.name == "names")
+    assert names.text[1] == "<b> Sparse</b>"
+    assert any("vacuous" in a.text for a in figure.layout.annotations)
+
+
+def test_a_frame_is_what_the_figure_drawn_at_that_position_shows(pack):
+    rows = moved(pack)
+    whole = trend(rows, AXES["weight_decay"], SHOWN, CANVAS)
+    assert len(whole.frames) == rows["frame"].nunique() > 10
+    for k in (0, 3, len(whole.frames) - 1):
+        there = trend(rows, AXES["weight_decay"], SHOWN, CANVAS, base=k).figure.to_plotly_json()["data"]
+        for index, part in zip(whole.moving, whole.frames[k], strict=True):
+            for name, value in part.items():
+                assert list(there[index][name]) == list(value)
+    first, last = whole.frames[0], whole.frames[-1]
+    assert first != last
+
+
+def test_frames_stay_small(pack):
+    shown = [name for name in SERIES if name != "graf_params"]
+    picture = trend(moved(pack), AXES["weight_decay"], shown, CANVAS)
+    per_frame = len(json.dumps(picture.frames)) / len(picture.frames)
+    assert per_frame * 43 < 200_000  # the pages send at most 43 frames of six points
+    assert len(picture.figure.to_json()) < 50_000
+
+
+def test_the_stamp_tells_frames_apart_and_the_canvas_does_not_follow_the_data(pack):
+    rows = moved(pack)
+    one, same = (trend(rows, AXES["weight_decay"], SHOWN, CANVAS, base=k) for k in (0, 5))
+    other = trend(rows.assign(mean=2 * rows["mean"]), AXES["weight_decay"], SHOWN, CANVAS)
+    assert one.stamp == same.stamp != other.stamp
+    assert one.figure.layout.meta["base"] == 0
+    assert same.figure.layout.meta["base"] == 5
+    assert one.figure.layout.meta["canvas"] == other.figure.layout.meta["canvas"]
+
+
+def test_several_seeds_have_a_band_and_one_seed_has_none(pack):
+    rows = curves(pack, "weight_decay")
+    single = trend(rows.assign(seeds=1), AXES["weight_decay"], ["sparse"], CANVAS).figure
+    assert [t.name for t in single.data] == [STYLES["sparse"].name, "names"]
+    three = trend(
+        rows.assign(seeds=3, low=rows["mean"] / 2, high=2 * rows["mean"]), AXES["weight_decay"], ["sparse"], CANVAS
+    )
+    band, line = three.figure.data[:2]
+    middle = np.asarray(line.y, float)
+    np.testing.assert_allclose(np.asarray(band.y, float), [*(middle + 1), *(middle[::-1] - 1)], atol=1e-3)
+    assert " to " in line.customdata[0]
+
+
+def test_flagged_runs_are_ringed(pack):
+    rows = curves(pack, "weight_decay")
+    flags = rows["weight_decay"] == 1e-3
+    figure = trend(rows.assign(flagged=flags), AXES["weight_decay"], SHOWN, CANVAS).figure
+    ring = next(trace for trace in figure.data if trace.name == "flagged")
+    assert list(ring.x) == [1e-3] * 3
+    assert "flagged" not in [t.name for t in trend(rows, AXES["weight_decay"], SHOWN, CANVAS).figure.data]
+
+
+def test_panels_share_the_value_axis(pack):
+    table = final_table(chosen(pack, "weight_decay"), Settings())
+    rows = by_axis(table.assign(half=(table["weight_decay"] > 1e-3) * 1.0), AXES["weight_decay"], panel="half")
+    canvas = Canvas((1e-4, 10), (-10, 30), (1e-3,), panels={0.0: "small", 1.0: "large"})
+    figure = trend(rows, AXES["weight_decay"], ["sparse"], canvas).figure
+    lines = [trace for trace in figure.data if trace.name == STYLES["sparse"].name]
+    assert [t.xaxis for t in lines] == ["x", "x2"]
+    assert all(t.yaxis in (None, "y") for t in lines)
+    assert sum(len(t.x) for t in lines) == 6
+    assert {"<b>small</b>", "<b>large</b>"} <= {a.text for a in figure.layout.annotations}
+
+
+def test_a_line_off_the_picture_is_named_at_its_edge(pack):
+    figure = trend(curves(pack, "weight_decay"), AXES["weight_decay"], SHOWN, Canvas((1e-4, 10), (-3, 3))).figure
+    names = next(trace for trace in figure.data if trace.name == "names")
+    assert list(names.text) == [" Golowich ↑", "<b> Sparse</b>", " Test error ↓"]
+    assert -3 < min(names.y) < max(names.y) < 3
+
+
+def test_the_linear_scale_draws_values_and_keeps_a_negative_gap(pack):
+    rows = curves(pack, "weight_decay")
+    gap = rows[rows["series"] == "gap"]["mean"]
+    assert (gap < 0).any()
+    canvas = Canvas((1e-4, 1e-2), (-1, 5), scale="linear")
+    line = named(trend(rows, AXES["weight_decay"], ["gap"], canvas).figure, "gap")
+    np.testing.assert_allclose(np.asarray(line.y, float), gap, atol=1e-4)
 
 
 def test_non_positive_gaps_are_left_out_of_a_log_axis(pack):
     rows = curves(pack, "weight_decay")
     gap = rows[rows["series"] == "gap"]
-    figure = trend(rows, AXES["weight_decay"], ["gap"], Frame((1e-4, 1e-2), (-12, 5)))
-    assert len(figure.data[0].y) == (gap["mean"] > 0).sum() < len(gap)
-    assert np.isfinite(figure.data[0].y).all()
+    line = named(trend(rows, AXES["weight_decay"], ["gap"], CANVAS).figure, "gap")
+    drawn = [y for y in line.y if y is not None and np.isfinite(y)]
+    assert len(drawn) == (gap["mean"] > 0).sum() < len(gap)
+
+
+def test_relative_curves_start_at_the_same_height(pack):
+    rows = relative(curves(pack, "weight_decay"), AXES["weight_decay"])
+    figure = trend(rows, AXES["weight_decay"], SHOWN, Canvas((1e-4, 1e-2), (-5, 5), scale="relative")).figure
+    assert {named(figure, name).y[0] for name in SHOWN} == {0.0}
+    assert not any("vacuous" in a.text for a in figure.layout.annotations)
+    assert "first λ" in figure.layout.yaxis.title.text
 
 
 def test_the_ladder_places_every_value(pack):
@@ -64,6 +169,14 @@ def test_labels_keep_their_distance_and_order(places, gap):
     order = np.argsort(places, kind="stable")
     assert (np.diff(np.array(moved)[order]) >= gap * (1 - 1e-9)).all()
     assert spread([0.0, 100.0], gap) == [0.0, 100.0]
+
+
+@given(st.lists(st.floats(0, 20), min_size=1, max_size=10))
+def test_labels_stay_inside(places):
+    moved = np.array(spread([min(max(p, 0.5), 19.5) for p in places], 1.0, 0.0, 20.0))
+    assert (moved >= 0.5 - 1e-9).all()
+    assert (moved <= 19.5 + 1e-9).all()
+    assert (np.diff(np.sort(moved)) >= 1 - 1e-9).all()
 
 
 def test_numbers_for_people():

@@ -13,6 +13,7 @@ CORE = (
     "norms",
     "specs",
     "tables",
+    "curves",
     "runs",
     "charts",
     "shapes",
@@ -23,13 +24,13 @@ CORE = (
     "sweeps",
     "cli",
 )
-TRAINING = ("train", "measure", "nets", "datasets", "worker", "checkpoints", "evaluate", "bench")
+TRAINING = ("train", "captured", "measure", "nets", "datasets", "worker", "checkpoints", "evaluate", "bench")
 RULES = {
     **dict.fromkeys(CORE, ("torch", "streamlit", "sklearn", "pooch")),
     **dict.fromkeys(TRAINING, ("streamlit", "plotly", "pooch", "sklearn")),
     "ui": ("torch", "sklearn", "pooch"),
 }
-NO_PLOTLY = ("tables", "bounds", "norms", "runs", "specs")
+NO_PLOTLY = ("tables", "curves", "bounds", "norms", "runs", "specs")
 MODULES = [m.name.removeprefix("boundlab.") for m in pkgutil.walk_packages(boundlab.__path__, "boundlab.")]
 
 

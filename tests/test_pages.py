@@ -2,16 +2,19 @@
 
 import base64
 import dataclasses
+import io
 import json
 import re
 import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from boundlab.charts.theme import STYLES
 from boundlab.ui import page as page_module
 from boundlab.ui.page import PAGES
 from tests.conftest import ROOT
@@ -34,10 +37,18 @@ def chart(app):
     return json.loads(figure.proto.spec)
 
 
+def numbers(sent):
+    """An array as sent to the browser: plotly packs some in base64."""
+    if isinstance(sent, dict):
+        return np.frombuffer(base64.b64decode(sent["bdata"]), sent["dtype"]).tolist()
+    return sent
+
+
 def line(app, name, axis="y"):
-    """Numbers of one line as sent to the browser (plotly packs them in base64)."""
-    packed = next(trace for trace in chart(app)["data"] if trace["name"].startswith(name))[axis]
-    return np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"]).tolist()
+    """Numbers of one line, the points that are there."""
+    names = [style.name for style in STYLES.values() if style.name.startswith(name)]
+    trace = next(trace for trace in chart(app)["data"] if trace["name"] in names)
+    return [x for x, y in zip(numbers(trace[axis]), numbers(trace["y"]), strict=True) if y is not None]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.key)
@@ -49,18 +60,27 @@ def test_a_page_opens_with_its_chart_and_no_warning(page):
     assert [link.proto.label for link in app.sidebar.get("page_link")] == [p.title for p in PAGES]
 
 
+LINKED = {
+    "training": ({"channels": "8", "wd": "0.001"}, "CONV-3-8 · digits 8×8 · λ = 0.001"),
+    "lambda": ({"channels": "8", "epoch": "20"}, "CONV-3-8 · digits 8×8 · λ = 0.0008 to 0.004 · after 20 epochs"),
+    "width": ({"wd": "0.001", "epoch": "0"}, "digits 8×8 · λ = 0.001 · after 0 epochs"),
+    "depth": ({"wd": "0.001", "epoch": "100"}, "digits 8×8 · λ = 0.001 · after 100 epochs"),
+}
+
+
 @pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
 def test_a_link_sets_every_control(page):
-    params = {"dataset": "digits", "channels": "8", "convention": "theorem", "delta": "0.05"}
-    if page.key == "training":
-        params["wd"] = "0.001"
-    app = open_link(page, **params)
+    own, words = LINKED[page.key]
+    everywhere = {"dataset": "digits", "convention": "theorem", "delta": "0.05", "scale": "linear"}
+    app = open_link(page, **everywhere, **own)
     assert not app.exception
     assert not app.warning
     caption = app.caption[0].value
-    assert "CONV-3-8 · digits 8×8" in caption
-    assert "δ = 0.05 · theorem convention" in caption
+    assert words in caption
+    assert "δ = 0.05 · theorem" in caption
     assert "n = 1,437" in caption
+    assert chart(app)["layout"]["yaxis"]["title"]["text"] == "value"
+    assert {name: app.query_params[name] for name in own} == own
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.key)
@@ -76,21 +96,29 @@ def test_a_bad_link_is_answered_with_a_note_and_the_default(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.key)
 def test_empty_and_repeated_parameters(page):
-    names = ("convention", "dataset", "delta", "layers", "channels", "show", "paper")
-    app = open_link(page, **{name: "" for name in names if name in page.params})
+    app = open_link(page, **dict.fromkeys(page.params, ""))
     assert not app.exception
-    assert "published convention" in app.caption[0].value
+    assert "· published" in app.caption[0].value
     app = open_link(page, dataset=["mnist", "digits"])
     assert not app.exception
     assert any("only one of them can be shown" in w.value for w in app.warning)
 
 
+@pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
+def test_a_position_the_handle_does_not_have_is_named(page):
+    key = "wd" if page.key == "training" else "epoch"
+    app = open_link(page, **{key: "77"})
+    assert not app.exception
+    assert "`77`" in app.warning[0].value
+    assert key not in app.query_params
+
+
 def test_a_choice_that_no_longer_exists_is_dropped_without_blaming_a_link():
-    app = open_link(FIGURES[0], wd="0.001")
-    app.select_slider(key="layers").set_value("4").run()
+    app = open_link(FIGURES[0], dataset="digits", channels="32")
+    next(g for g in app.get("button_group") if "dataset" in g.proto.id).set_value(["mnist"]).run()
     assert not app.exception
     assert not app.warning
-    assert "CONV-4-16" in app.caption[0].value
+    assert "MNIST" in app.caption[0].value
 
 
 def test_hiding_every_line_is_no_mistake_of_the_link():
@@ -98,35 +126,82 @@ def test_hiding_every_line_is_no_mistake_of_the_link():
     next(g for g in app.get("button_group") if "show" in g.proto.id).set_value([]).run()
     assert not app.exception
     assert not app.warning
-    assert chart(app)["data"] == []
+    assert {trace["name"] for trace in chart(app)["data"]} <= {"names"}
 
 
-def test_moving_a_slider_moves_the_lines_and_not_the_axes():
-    app = open_link(FIGURES[0])
-    before, heights = chart(app)["layout"], line(app, "Sparse")
-    app.select_slider(key="wd").set_value("0.0008").run()
-    after = chart(app)["layout"]
-    assert before["yaxis"]["range"] == after["yaxis"]["range"]
-    assert before["xaxis"]["range"] == after["xaxis"]["range"]
-    assert line(app, "Sparse")[-1] > heights[-1] + 1  # less decay: the bound more than doubles
+def frames(app):
+    """What the player got: per position, the moving traces."""
+    (sent,) = app.get("bidi_component")
+    return json.loads(sent.proto.json)
+
+
+def test_the_handle_moves_the_lines_and_not_the_axes():
+    page = FIGURES[0]
+    strong, weak = open_link(page), open_link(page, wd="0.0008")
+    for key in ("xaxis", "yaxis"):
+        assert chart(strong)["layout"][key]["range"] == chart(weak)["layout"][key]["range"]
+    assert line(weak, "Sparse")[-1] > line(strong, "Sparse")[-1] + 1  # less decay: the bound more than doubles
+
+
+@pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
+def test_the_player_has_a_frame_per_position_and_the_chart_is_the_one_it_stands_at(page):
+    app = open_link(page, dataset="digits")
+    sent, drawn = frames(app), chart(app)
+    assert len(sent["frames"]) == len(sent["labels"]) > 3
+    assert sent["stamp"] == drawn["layout"]["meta"]["stamp"]
+    assert sent["at"] == drawn["layout"]["meta"]["base"]
+    for index, part in zip(sent["traces"], sent["frames"][sent["at"]], strict=True):
+        assert list(part["y"]) == numbers(drawn["data"][index]["y"])
+    assert len(json.dumps(sent)) < 250_000
+
+
+def test_panels_split_the_picture():
+    page = next(p for p in PAGES if p.key == "lambda")
+    app = open_link(page, dataset="digits", panels="channels")
+    assert not app.exception
+    assert not app.warning
+    titles = [a["text"] for a in chart(app)["layout"]["annotations"]]
+    assert {"<b>H = 8</b>", "<b>H = 16</b>", "<b>H = 32</b>"} <= set(titles)
+    assert any(m.value.startswith("**H = 8**: From λ") for m in app.markdown)
 
 
 def test_hiding_a_series_and_overlaying_the_paper():
     page = next(p for p in PAGES if p.key == "lambda")
     app = open_link(page, show="Sparse (Galanti 2023)", paper="CONV-3-200")
     assert not app.exception
-    assert [t["name"] for t in chart(app)["data"]] == ["Sparse (Galanti 2023), CONV-3-200", "Sparse (Galanti 2023)"]
-    assert any("read off its figure 4" in c.value for c in app.caption)
+    names = [t["name"] for t in chart(app)["data"]]
+    assert names[0] == "Sparse (Galanti 2023), CONV-3-200"
+    assert {n for n in names[1:] if "seeds" not in n} == {"Sparse (Galanti 2023)", "names"}
+    assert "; ours is " in chart(app)["data"][0]["customdata"][0]  # the difference per point
+    note = next(c.value for c in app.caption if "read off its figure 4" in c.value)
+    assert "Every other point is a run of ours" in note
+    assert re.search(r"minus the paper's, in log₂: Sparse [−+]\d\.\d to", note)
+
+
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [
+        ({"dataset": "digits"}, "The paper trained on MNIST"),
+        ({"convention": "theorem"}, "The paper plots the published convention"),
+    ],
+)
+def test_no_difference_is_taken_where_there_is_none_to_take(params, why):
+    page = next(p for p in PAGES if p.key == "lambda")
+    app = open_link(page, paper="CONV-3-200", **params)
+    assert any(why in c.value for c in app.caption)
+    assert "ours is" not in json.dumps(chart(app)["data"])
 
 
 @pytest.fixture
-def one_dead_run(pack, monkeypatch):
-    """The shipped pack, but the network at the largest weight decay never trained."""
-    dead = next(run for run in pack if run.id.startswith("mnist-conv-3-16-wd0.004-s0"))
-    errors = dead.records["train_error"].where(dead.records["train_error"].isna(), 0.9)
-    changed = [
-        dataclasses.replace(run, records=run.records.assign(train_error=errors)) if run is dead else run for run in pack
-    ]
+def dead_runs(pack, monkeypatch):
+    """The shipped pack, but the networks at the largest weight decay never trained."""
+
+    def untrained(run):
+        errors = run.records["train_error"].where(run.records["train_error"].isna(), 0.9)
+        return dataclasses.replace(run, records=run.records.assign(train_error=errors))
+
+    dead = [run for run in pack if run.id.startswith("mnist-conv-3-16-wd0.004-")]
+    changed = [untrained(run) if run in dead else run for run in pack]
     monkeypatch.setattr(page_module, "read_pack", lambda folder: changed)
     for cache in (st.cache_data, st.cache_resource):
         cache.clear()
@@ -135,14 +210,18 @@ def one_dead_run(pack, monkeypatch):
         cache.clear()
 
 
-def test_a_run_that_did_not_train_is_left_out_until_asked_for(one_dead_run):
+def test_a_run_that_did_not_train_is_left_out_until_asked_for(dead_runs):
     page = next(p for p in PAGES if p.key == "lambda")
     app = open_link(page)
     assert 0.004 not in line(app, "Sparse", "x")
     (toggle,) = app.toggle
-    assert toggle.label == "Include one run that did not train or did not reach the plateau"
+    count = len(dead_runs)
+    runs = "one run" if count == 1 else f"{count} runs"
+    assert toggle.label == f"Include {runs} that did not train or did not reach the plateau"
     toggle.set_value(True).run()
     assert 0.004 in line(app, "Sparse", "x")
+    assert "flagged" in [trace["name"] for trace in chart(app)["data"]]
+    assert any(f"Ringed in red: {count} of the runs" in c.value for c in app.caption)
     assert 0.004 in line(open_link(page, flagged="true"), "Sparse", "x")
     start = open_link(next(p for p in PAGES if p.key == "start"))
     assert len(start.toggle) == 1
@@ -167,10 +246,27 @@ def test_strict_draws_only_the_sparse_bound_and_says_why():
 def test_the_sentence_under_the_chart_agrees_with_the_table():
     page = next(p for p in PAGES if p.key == "lambda")
     app = open_link(page)
-    table = app.dataframe[0].value
-    first, last = table["Sparse (Galanti 2023)"].iloc[[0, -1]]
-    sentence = next(m.value for m in app.markdown if m.value.startswith("From weight decay"))
-    assert f"falls by a factor {first / last:.1f} ({first:.3g} → {last:.3g})" in sentence
+    sparse = app.dataframe[0].value.groupby("weight decay λ")["Sparse (Galanti 2023)"].mean()
+    first, last = sparse.iloc[[0, -1]]
+    sentence = next(m.value for m in app.markdown if m.value.startswith("From λ"))
+    assert f"at epoch 5, the sparse bound falls by a factor {first / last:.1f} ({first:.3g} → {last:.3g})" in sentence
+
+
+def test_the_csv_is_what_is_drawn(monkeypatch):
+    page = next(p for p in PAGES if p.key == "lambda")
+    files = []
+    real = st.download_button
+    monkeypatch.setattr(
+        st, "download_button", lambda label, data, *a, **k: files.append(data) or real(label, data, *a, **k)
+    )
+    app = open_link(page, show=["Golowich 2018", "Sparse (Galanti 2023)"], paper="CONV-3-600", epoch="2")
+    table = pd.read_csv(io.StringIO(files[-1]))
+    ours = table[table["source"] == "our runs"]
+    assert set(ours["series"]) == {"golowich", "sparse"}
+    np.testing.assert_allclose(np.log2(ours[ours["series"] == "sparse"]["mean"]), line(app, "Sparse (Gal"), atol=1e-4)
+    assert (table["source"] == "paper's figure 4, CONV-3-600, read off the plot").sum() == 12
+    assert set(ours["scale"]) == {"log2"}
+    assert set(ours["n"]) == {50000}
 
 
 def test_a_fresh_interpreter_that_serves_every_page_has_no_torch():

@@ -4,17 +4,18 @@ import pytest
 from scipy.stats import binomtest
 
 from boundlab.bounds import ALL
+from boundlab.curves import by_axis
 from boundlab.specs import Settings
 from boundlab.tables import (
     AXES,
     COLUMNS,
     SERIES,
-    by_axis,
     clopper_pearson,
     final_table,
     history_table,
     read_paper,
     reasons,
+    runs_table,
 )
 
 
@@ -77,3 +78,19 @@ def test_the_papers_curves_are_there_for_every_axis(axis):
     assert set(paper["figure"]) == {axis.paper_figure}
     if axis.key == "depth":
         assert paper["x"].min() == 3  # the paper counts the output layer, the axis does not
+
+
+def test_thinned_histories_keep_the_records_with_errors(pack):
+    run = pack[-1]
+    got = history_table([run], Settings(), 12)
+    steps = got[got["series"] == "sparse"]["step"].tolist()
+    assert len(steps) == 12
+    assert set(run.epochs["step"]) <= set(steps) <= set(run.records["step"])
+    assert history_table([run], Settings(), 3)["step"].nunique() == 3  # fewer than there are records with errors
+
+
+def test_the_listing_says_what_each_run_is(pack):
+    listed = runs_table(pack)
+    assert len(listed) == len(pack)
+    assert listed["run"].tolist() == [run.id for run in pack]
+    assert set(listed["preset"]) == {"short"}

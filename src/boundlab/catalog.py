@@ -42,9 +42,10 @@ class Preset:
     clip_norm: float | None
     drops: tuple[float, ...]
     drops_in: str
+    record_epochs: int | None = None  # records only every so many epochs, all with errors; None: the data set's spacing
 
 
 PRESETS = {
     "short": Preset(False, None, 0.1, 0.9, "he", True, 1.0, (0.6, 0.85), "fraction"),
-    "paper": Preset(True, 500, 0.01, 0.9, "torch", False, None, (60, 120, 160), "epochs"),
+    "paper": Preset(True, 500, 0.01, 0.9, "torch", False, None, (60, 120, 160), "epochs", 5),
 }

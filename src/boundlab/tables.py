@@ -5,7 +5,7 @@ A tidy row is one value of one series of one record: columns `COLUMNS`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ COLUMNS = (
     "conv_layers",
     "channels",
     "weight_decay",
+    "preset",
     "seed",
     "trained",
     "at_plateau",
@@ -57,15 +58,20 @@ class Axis:
     key: str
     column: str
     title: str
+    symbol: str
     paper_figure: int
     log: bool = False
 
+    def at(self, value: float) -> str:
+        """One of its values in words."""
+        return f"{self.symbol} {value:.3g}" if self.key == "epoch" else f"{self.symbol} = {value:g}"
+
 
 AXES = {
-    "epoch": Axis("epoch", "epoch", "epoch", 1),
-    "weight_decay": Axis("weight_decay", "weight_decay", "weight decay λ", 4, log=True),
-    "channels": Axis("channels", "channels", "channels per layer", 2),
-    "depth": Axis("depth", "conv_layers", "convolutional layers", 3),
+    "epoch": Axis("epoch", "epoch", "epoch", "epoch", 1),
+    "weight_decay": Axis("weight_decay", "weight_decay", "weight decay λ", "λ", 4, log=True),
+    "channels": Axis("channels", "channels", "channels H per layer", "H", 2, log=True),
+    "depth": Axis("depth", "conv_layers", "convolutional layers L", "L", 3),
 }
 
 
@@ -94,6 +100,7 @@ def _identity(run: Run) -> dict[str, Any]:
         "conv_layers": arch.conv_layers,
         "channels": arch.channels,
         "weight_decay": train.weight_decay,
+        "preset": train.preset,
         "seed": train.seed,
         "trained": run.trained,
         "at_plateau": run.at_plateau,
@@ -136,37 +143,39 @@ def _group_values(group: list[Run], parts: list[pd.DataFrame], settings: Setting
     return table[list(COLUMNS)]
 
 
-def _values(runs: Sequence[Run], last: bool, settings: Settings) -> pd.DataFrame:
+def _values(runs: Sequence[Run], records: Callable[[Run], pd.DataFrame], settings: Settings) -> pd.DataFrame:
     runs = [run for run in runs if not run.epochs.empty]
-    frames = [
-        _group_values(group, [run.epochs.iloc[-1:] if last else run.records for run in group], settings)
-        for group in _alike(runs)
-    ]
+    frames = [_group_values(group, [records(run) for run in group], settings) for group in _alike(runs)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
 
 
 def final_table(runs: Sequence[Run], settings: Settings) -> pd.DataFrame:
     """Every series of the last record with errors of every run; a bound that does not apply has a `reason` instead."""
-    return _values(runs, True, settings)
+    return _values(runs, lambda run: run.epochs.iloc[-1:], settings)
 
 
-def history_table(runs: Sequence[Run], settings: Settings) -> pd.DataFrame:
-    """Every series of every record of every run; errors, margins and what needs them are NaN between epoch ends."""
-    return _values(runs, False, settings)
+def history_table(runs: Sequence[Run], settings: Settings, about: int | None = None) -> pd.DataFrame:
+    """Every series of the records of every run; errors, margins and what needs them are NaN between epoch ends.
+
+    `about`: keep the records with errors (at most `about`, evenly spaced) and, evenly, some between them.
+    """
+    return _values(runs, lambda run: run.records if about is None else _thinned(run.records, about), settings)
 
 
-def by_axis(table: pd.DataFrame, axis: Axis) -> pd.DataFrame:
-    """Over seeds: `axis.column`, series, mean, low, high (of value), seeds, margin."""
-    groups = table.dropna(subset=["value"]).groupby([axis.column, "series"], sort=True)
-    out = groups.agg(
-        mean=("value", "mean"),
-        low=("value", "min"),
-        high=("value", "max"),
-        seeds=("seed", "nunique"),
-        margin=("margin", "mean"),
-        empirical=("empirical", "mean"),
-    )
-    return out.reset_index()
+def _thinned(records: pd.DataFrame, about: int) -> pd.DataFrame:
+    with_errors = records["train_error"].notna().to_numpy()
+    ends = _evenly(np.flatnonzero(with_errors), about)
+    return records.iloc[np.union1d(ends, _evenly(np.flatnonzero(~with_errors), about - len(ends)))]
+
+
+def _evenly(items: np.ndarray, most: int) -> np.ndarray:
+    """At most that many of them, evenly spaced, first and last included."""
+    return items[np.linspace(0, len(items) - 1, min(max(0, most), len(items))).round().astype(int)]
+
+
+def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row per run: what it is and whether it may be trusted (the identity columns of `COLUMNS`); no bounds."""
+    return pd.DataFrame([_identity(run) for run in runs if not run.epochs.empty])
 
 
 def reasons(table: pd.DataFrame) -> dict[str, str]:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from boundlab import nets
+from boundlab.captured import CapturedStep, Step
 from boundlab.catalog import DATASETS, PRESETS
 from boundlab.datasets import Split
 from boundlab.errors import Diverged
@@ -52,6 +53,7 @@ class Training:
         self.steps_per_epoch = -(-len(self.train.labels) // spec.train.batch_size)
         self.drops = spec.drop_steps(self.steps_per_epoch)
         self.done = 0  # finished epochs
+        self.step: Step = CapturedStep(self._step) if torch.device(device).type == "cuda" else self._step
 
     def rate(self, step: int) -> float:
         """Learning rate of the step that follows `step` finished ones: linear warm-up, then /10 at each drop."""
@@ -59,13 +61,15 @@ class Training:
         return self.spec.train.lr * warm * 0.1 ** sum(step >= drop for drop in self.drops)
 
     def errors_due(self, step: int) -> bool:
-        """Whether the record at `step` carries errors and margins: every `errors_every` epochs, and at the end."""
+        """Whether the record at `step` carries errors and margins: every few epochs, and at the end."""
         epoch, left = divmod(step, self.steps_per_epoch)
-        return left == 0 and (epoch % self.facts.errors_every == 0 or epoch == self.spec.train.epochs)
+        every = self.preset.record_epochs or self.facts.errors_every
+        return left == 0 and (epoch % every == 0 or epoch == self.spec.train.epochs)
 
     def record_due(self, step: int) -> bool:
         """Whether there is a record at `step`."""
-        return step % self.facts.record_every == 0 or self.errors_due(step)
+        between = self.preset.record_epochs is None and step % self.facts.record_every == 0
+        return between or self.errors_due(step)
 
     def record(self, step: int, losses: list[Tensor]) -> Record:
         """Norms now; `loss`: mean minibatch loss since this epoch's last record; errors where the epoch ends."""
@@ -86,7 +90,7 @@ class Training:
         order = torch.randperm(len(self.train.labels), generator=shuffle).to(self.train.labels.device)
         step, losses = self.done * self.steps_per_epoch, []
         for batch in order.split(self.spec.train.batch_size):
-            losses.append(self._step(batch, self.rate(step)))
+            losses.append(self.step(self.train.images[batch], self.train.labels[batch], self.rate(step)))
             step += 1
             if self.record_due(step):
                 if not math.isfinite(float(torch.stack(losses).mean())):
@@ -96,11 +100,11 @@ class Training:
                 losses = []
         self.done += 1
 
-    def _step(self, batch: Tensor, rate: float) -> Tensor:
+    def _step(self, images: Tensor, labels: Tensor, rate: float) -> Tensor:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        loss: Tensor = self.loss(self.net(self.train.images[batch]), self.train.labels[batch])
+        loss: Tensor = self.loss(self.net(images), labels)
         loss.backward()
         if self.preset.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.net.parameters(), self.preset.clip_norm)

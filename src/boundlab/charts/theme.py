@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from plotly.colors import hex_to_rgb
+
 FONT = 17  # readable from the last row
-HEIGHT = 560
+HEIGHT = 520
 VACUOUS = "above 1: vacuous, says nothing"
 
 
@@ -92,20 +94,38 @@ def axis_look(title: str, dark: bool, grid: bool = True) -> dict[str, Any]:
     }
 
 
-def log2_axis(low: float, high: float, dark: bool) -> dict[str, Any]:
+def log2_axis(low: float, high: float, dark: bool, title: str = "value (log₂ scale)") -> dict[str, Any]:
     """The axis of values, in log2, with powers of two as ticks; its range is the caller's and stays."""
     ticks, texts = log2_ticks(low, high)
-    return axis_look("value (log₂ scale)", dark) | {"range": [low, high], "tickvals": ticks, "ticktext": texts}
+    return axis_look(title, dark) | {"range": [low, high], "tickvals": ticks, "ticktext": texts}
 
 
-def vacuous_zone(along: str, high: float, dark: bool) -> list[dict[str, Any]]:
-    """Shapes for the line at 1 and the shaded zone above it; `along`: the axis of values, "x" or "y"."""
+def linear_axis(low: float, high: float, dark: bool) -> dict[str, Any]:
+    """The axis of values themselves; its range is the caller's and stays."""
+    return axis_look("value", dark) | {"range": [low, high]}
+
+
+def faded(colour: str, opacity: float) -> str:
+    """A #RRGGBB colour, translucent."""
+    red, green, blue = hex_to_rgb(colour)
+    return f"rgba({red}, {green}, {blue}, {opacity:g})"
+
+
+def vacuous_zone(along: str, high: float, dark: bool, one: float = 0.0) -> list[dict[str, Any]]:
+    """Shapes for the line at 1 and the shaded zone above it; `along`: the axis of values, "x" or "y"; `one`: where the
+    value 1 is on it."""
     across = "y" if along == "x" else "x"
-    span = {f"{across}ref": "paper", f"{across}0": 0, f"{across}1": 1, f"{along}0": 0}
+    span = {f"{across}ref": "paper", f"{across}0": 0, f"{across}1": 1, f"{along}0": one}
+    zone = {
+        "type": "rect",
+        f"{along}1": max(high, one),
+        "fillcolor": SHADE[dark],
+        "line": {"width": 0},
+        "layer": "below",
+    }
     return [
-        span
-        | {"type": "rect", f"{along}1": max(high, 0), "fillcolor": SHADE[dark], "line": {"width": 0}, "layer": "below"},
-        span | {"type": "line", f"{along}1": 0, "line": {"color": ALERT[dark], "width": 2, "dash": "dot"}},
+        span | zone,
+        span | {"type": "line", f"{along}1": one, "line": {"color": ALERT[dark], "width": 2, "dash": "dot"}},
     ]
 
 
@@ -114,15 +134,19 @@ def vacuous_note(dark: bool, **place: Any) -> dict[str, Any]:
     return {"text": VACUOUS, "showarrow": False, "font": {"size": FONT - 3, "color": ALERT[dark]}} | place
 
 
-def spread(positions: list[float], gap: float) -> list[float]:
-    """Move label positions (any order) apart to at least `gap`, each as little as it takes."""
+def spread(positions: list[float], gap: float, low: float = -math.inf, high: float = math.inf) -> list[float]:
+    """Move label positions (any order) apart to at least `gap`, each as little as it takes, within low to high."""
+
+    def inside(centre: float, size: float) -> float:
+        return max(low + gap * size / 2, min(high - gap * size / 2, centre))
+
     order = sorted(range(len(positions)), key=positions.__getitem__)
     blocks: list[list[float]] = []  # [centre, size]
     for index in order:
         blocks.append([positions[index], 1])
         while len(blocks) > 1 and blocks[-1][0] - blocks[-2][0] < gap * (blocks[-1][1] + blocks[-2][1]) / 2:
             (c2, n2), (c1, n1) = blocks.pop(), blocks.pop()
-            blocks.append([(c1 * n1 + c2 * n2) / (n1 + n2), n1 + n2])
+            blocks.append([inside((c1 * n1 + c2 * n2) / (n1 + n2), n1 + n2), n1 + n2])
     placed = [c + gap * (k - (n - 1) / 2) for c, n in blocks for k in range(int(n))]
     out = [0.0] * len(positions)
     for index, place in zip(order, placed, strict=True):

@@ -1,158 +1,230 @@
-"""Every series against one axis (epoch, weight decay, width, depth), log2 like the paper's figures."""
+"""Every series against one axis (epoch, weight decay, width, depth), in one panel or several, and the frames that move it."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from boundlab.charts import traces
 from boundlab.charts.theme import (
     FONT,
+    GRID,
     HEIGHT,
     INK,
-    STYLES,
     axis_look,
+    linear_axis,
     log2_axis,
-    readable,
-    spread,
     tick,
     vacuous_note,
     vacuous_zone,
 )
+from boundlab.charts.traces import BOTTOM, RIGHT, TOP, Canvas, Panel, Part
 from boundlab.tables import Axis
 
-_TOP, _BOTTOM, _RIGHT = 10, 62, 132
+_NAMES_AXIS = 99  # x axis of the line names, in the right margin
+_GAP = 0.03  # between panels, as a fraction of the width
 
 
 @dataclass(frozen=True)
-class Frame:
-    """What must not move when a slider does: axis ranges (y in log2), ticks, and the background."""
+class Picture:
+    """A figure at one position of the handle, and per position what Plotly needs to move it there."""
 
-    x: tuple[float, float]
-    y: tuple[float, float]
-    ticks: Sequence[float] = field(default_factory=tuple)
-    dark: bool = False
-
-
-def _line(curve: pd.DataFrame, axis: Axis, name: str, frame: Frame) -> dict[str, Any]:
-    style, colour = STYLES[name], STYLES[name].colour(frame.dark)
-    curve = curve[curve["mean"] > 0]  # a gap of zero or less has no place on a log axis
-    low = curve["low"].where(curve["low"] > 0, curve["mean"])
-    centre = np.log2(curve["mean"])
-    several = bool((curve["seeds"] > 1).any())
-    hover = [
-        f"{style.short} <b>{readable(v, name)}</b> = 2<sup>{np.log2(v):.2f}</sup>"
-        + (f", mean of {k} seeds ({readable(lo, name)} to {readable(hi, name)})" if k > 1 else "")
-        for v, k, lo, hi in zip(curve["mean"], curve["seeds"], low, curve["high"], strict=True)
-    ]
-    bars = {
-        "type": "data",
-        "symmetric": False,
-        "array": np.log2(curve["high"]) - centre,
-        "arrayminus": centre - np.log2(low),
-    }
-    dense = len(curve) > 12
-    return {
-        "type": "scatter",
-        "x": curve[axis.column],
-        "y": centre,
-        "name": style.name,
-        "mode": "lines+markers",
-        "line": {"color": colour, "width": style.width, "dash": style.dash},
-        "marker": {
-            "symbol": style.symbol,
-            "size": (6 if dense else 9) + (3 if name == "sparse" else 0),
-            "color": colour,
-        },
-        "customdata": hover,
-        "hovertemplate": "%{customdata}<extra></extra>",
-        **({"error_y": bars} if several else {}),
-    }
+    figure: go.Figure
+    frames: list[list[Part]]  # per position, new data of the traces `moving`
+    moving: list[int]
+    stamp: str  # changes with what the frames show
 
 
-def _paper(curve: pd.DataFrame, axis: Axis, name: str, panel: str, frame: Frame) -> dict[str, Any]:
-    style, colour = STYLES[name], STYLES[name].colour(frame.dark)
-    told = curve["told"] if "told" in curve else curve["x"]
-    hover = [
-        f"{style.short}, paper's {panel} at {x:g}: 2<sup>{v:.2f}</sup> ± {e:g} in log₂"
-        for x, v, e in zip(told, curve["log2_value"], curve["approx_error_log2"], strict=True)
-    ]
-    return {
-        "type": "scatter",
-        "x": curve["x"],
-        "y": curve["log2_value"],
-        "name": f"{style.name}, {panel}",
-        "mode": "lines+markers",
-        "opacity": 0.55,
-        "line": {"color": colour, "width": 1.5, "dash": "4px,4px"},
-        "marker": {"symbol": "cross-thin-open", "size": 9, "color": colour, "line": {"width": 1.5, "color": colour}},
-        "customdata": hover,
-        "hovertemplate": "%{customdata}<extra></extra>",
-    }
+def _axis_name(number: int) -> str:
+    return "x" if number == 1 else f"x{number}"
 
 
-def _labels(traces: dict[str, dict[str, Any]], frame: Frame) -> list[dict[str, Any]]:
-    """Names at the right ends of the lines, moved apart where the lines meet."""
-    ends = {name: float(np.asarray(t["y"])[-1]) for name, t in traces.items() if len(t["y"])}
-    per_pixel = (frame.y[1] - frame.y[0]) / (HEIGHT - _TOP - _BOTTOM)
-    places = spread(list(ends.values()), 22 * per_pixel)
+class _Parts:
+    """Fixed parts once, moving parts per frame, in one order."""
+
+    def __init__(self, panels: list[Panel], shown: Sequence[str], canvas: Canvas) -> None:
+        self.panels, self.shown, self.canvas = panels, shown, canvas
+        every = [cell for panel in panels for cell in panel.cells.values()]
+        self.several = any(np.nanmax(cell[3]) > 1 for cell in every)
+        self.flagged = any(np.nansum(cell[4]) > 0 for cell in every)
+
+    def fixed(self) -> list[Part]:
+        out = []
+        for number, panel in enumerate(self.panels, 1):
+            here = {"xaxis": _axis_name(number)}
+            if self.several:
+                out += [here | traces.band_fixed(panel, name, self.canvas.dark) for name in self.shown]
+            out += [here | traces.line_fixed(panel, name, self.canvas) for name in self.shown]
+            out += [here | traces.rings_fixed(self.canvas.dark)] if self.flagged else []
+        return [*out, {"xaxis": _axis_name(_NAMES_AXIS)} | traces.labels_fixed(self.shown, self.canvas.dark)]
+
+    def moving(self, frame: float) -> list[Part]:
+        out = []
+        for panel in self.panels:
+            nothing = np.full((5, len(panel.x)), np.nan)
+            cells = {name: panel.cells.get((name, frame), nothing) for name in self.shown}
+            if self.several:
+                out += [traces.band_moving(cells[name], self.canvas) for name in self.shown]
+            out += [traces.line_moving(cells[name], name, self.canvas) for name in self.shown]
+            out += [traces.rings_moving(panel, self.shown, frame, self.canvas)] if self.flagged else []
+        return [*out, traces.labels_moving(self.panels[-1], self.shown, frame, self.canvas)]
+
+
+def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> list[Part]:
+    """The paper's curves in every panel."""
+    if paper is None:
+        return []
+    curves = [(name, paper[paper["series"] == name]) for name in shown]
     return [
-        {
-            "x": 1.01,
-            "xref": "paper",
-            "xanchor": "left",
-            "y": place,
-            "yref": "y",
-            "showarrow": False,
-            "align": "left",
-            "text": f"<b>{STYLES[name].short}</b>" if name == "sparse" else STYLES[name].short,
-            "font": {"size": FONT, "color": STYLES[name].colour(frame.dark)},
-        }
-        for name, place in zip(ends, places, strict=True)
+        {"xaxis": _axis_name(number)} | traces.paper_line(curve, name, curve["panel"].iloc[0], canvas)
+        for number in range(1, len(canvas.panels) + 1)
+        for name, curve in curves
+        if len(curve)
     ]
 
 
-def _x_axis(axis: Axis, frame: Frame) -> dict[str, Any]:
-    look = axis_look(axis.title, frame.dark) | {
+def _x_axis(axis: Axis, canvas: Canvas, domain: tuple[float, float]) -> dict[str, Any]:
+    look = axis_look(axis.title, canvas.dark) | {
         "type": "log" if axis.log else "linear",
-        "range": list(np.log10(frame.x) if axis.log else frame.x),
+        "range": list(np.log10(canvas.x) if axis.log else canvas.x),
+        "domain": list(domain),
+        "anchor": "y",
         "unifiedhovertitle": {"text": f"<b>{axis.title} = %{{x}}</b>"},
     }
-    if len(frame.ticks):
-        look |= {"tickvals": list(frame.ticks), "ticktext": [tick(t) for t in frame.ticks], "minor": {"ticks": ""}}
+    if ticks := _thin(canvas.ticks, axis, 6 // len(canvas.panels) + 1):
+        look |= {"tickvals": ticks, "ticktext": [tick(t) for t in ticks], "minor": {"ticks": ""}}
     return look
 
 
-def _layout(axis: Axis, frame: Frame, labels: list[dict[str, Any]]) -> dict[str, Any]:
-    corner = {"x": 0.01, "xref": "paper", "xanchor": "left", "y": 0.99, "yref": "paper", "yanchor": "top"}
-    return {
+def _thin(ticks: Sequence[float], axis: Axis, most: int) -> list[float]:
+    """At most `most` ticks, none closer to its neighbour than a label is wide; the first and last stay."""
+    if not ticks:
+        return []
+    where = np.log(ticks) if axis.log else np.asarray(ticks, float)
+    room = (where[-1] - where[0]) / (1.5 * most)
+    kept = [0]
+    for i in range(1, len(ticks)):
+        if where[i] - where[kept[-1]] >= room and (i == len(ticks) - 1 or where[-1] - where[i] >= room):
+            kept.append(i)
+    return [ticks[i] for i in kept]
+
+
+def _y_axis(axis: Axis, canvas: Canvas) -> dict[str, Any]:
+    if canvas.scale == "linear":
+        return linear_axis(*canvas.y, canvas.dark)
+    title = (
+        "value (log₂ scale)" if canvas.scale == "log2" else f"value ÷ its value at the first {axis.symbol} (log₂ scale)"
+    )
+    return log2_axis(*canvas.y, canvas.dark, title)
+
+
+def _layout(axis: Axis, canvas: Canvas, meta: dict[str, Any]) -> dict[str, Any]:
+    count = len(canvas.panels)
+    width = (1 - _GAP * (count - 1)) / count
+    domains = [(i * (width + _GAP), i * (width + _GAP) + width) for i in range(count)]
+    one = 1.0 if canvas.scale == "linear" else 0.0
+    layout: dict[str, Any] = {
         "height": HEIGHT,
-        "margin": {"l": 70, "r": _RIGHT, "t": _TOP, "b": _BOTTOM},
+        "margin": {"l": 70, "r": RIGHT, "t": TOP if count > 1 else 10, "b": BOTTOM},
         "showlegend": False,
         "hovermode": "x unified",
-        "font": {"size": FONT, "color": INK[frame.dark]},
-        "hoverlabel": {"font": {"size": FONT - 2}},
-        "uirevision": axis.key,
-        "xaxis": _x_axis(axis, frame),
-        "yaxis": log2_axis(*frame.y, frame.dark),
-        "shapes": vacuous_zone("y", frame.y[1], frame.dark),
-        "annotations": [vacuous_note(frame.dark, **corner), *labels],
+        "font": {"size": FONT, "color": INK[canvas.dark]},
+        "hoverlabel": {"font": {"size": FONT - 2, "color": INK[canvas.dark]}},
+        "meta": meta,
+        "yaxis": _y_axis(axis, canvas),
+        f"xaxis{_NAMES_AXIS}": {
+            "overlaying": _axis_name(count),
+            "range": [0, 1],
+            "visible": False,
+            "fixedrange": True,
+            "anchor": "y",
+        },
+        "updatemenus": [_remote()],
+        "annotations": _titles(canvas, domains),
+    }
+    if canvas.scale == "relative":
+        layout["shapes"] = [_first_point(canvas.dark)]
+    else:
+        layout["shapes"] = vacuous_zone("y", canvas.y[1], canvas.dark, one)
+        place = (
+            {"y": 0.99, "yref": "paper", "yanchor": "top"} if canvas.logarithmic else {"y": one, "yanchor": "bottom"}
+        )
+        layout["annotations"].append(vacuous_note(canvas.dark, x=0.01, xref="paper", xanchor="left", **place))
+    for number, domain in enumerate(domains, 1):
+        layout["xaxis" + ("" if number == 1 else str(number))] = _x_axis(axis, canvas, domain)
+    return layout
+
+
+def _titles(canvas: Canvas, domains: list[tuple[float, float]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "text": f"<b>{title}</b>",
+            "showarrow": False,
+            "x": sum(domain) / 2,
+            "xref": "paper",
+            "y": 1,
+            "yref": "paper",
+            "yanchor": "bottom",
+            "font": {"size": FONT, "color": INK[canvas.dark]},
+        }
+        for title, domain in zip(canvas.panels.values(), domains, strict=True)
+        if title
+    ]
+
+
+def _first_point(dark: bool) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": 0,
+        "y1": 0,
+        "line": {"color": GRID[dark], "width": 3},
+    }
+
+
+def _remote() -> dict[str, Any]:
+    """An invisible button: through it ui/player moves the chart (Plotly itself is out of a component's reach)."""
+    nothing = "rgba(0,0,0,0)"
+    return {
+        "type": "buttons",
+        "showactive": False,
+        "x": 0,
+        "y": 0,
+        "pad": {"t": 0, "l": 0, "b": 0, "r": 0},
+        "bgcolor": nothing,
+        "borderwidth": 0,
+        "font": {"size": 1, "color": nothing},
+        "buttons": [{"label": " ", "method": "animate", "args": [[None]]}],
     }
 
 
 def trend(
-    curves: pd.DataFrame, axis: Axis, shown: Sequence[str], frame: Frame, paper: pd.DataFrame | None = None
-) -> go.Figure:
-    """`curves`: `tables.by_axis` rows; `shown`: series in drawing order; `paper`: one panel's digitised rows, drawn faint
-    (`told`: the paper's own x, where x was rescaled)."""
-    traces = {name: _line(curves[curves["series"] == name], axis, name, frame) for name in shown}
-    overlay = []
-    if paper is not None:
-        for name in shown:
-            rows = paper[paper["series"] == name]
-            overlay += [_paper(rows, axis, name, rows["panel"].iloc[0], frame)] if len(rows) else []
-    return go.Figure({"data": [*overlay, *traces.values()], "layout": _layout(axis, frame, _labels(traces, frame))})
+    curves: pd.DataFrame,
+    axis: Axis,
+    shown: Sequence[str],
+    canvas: Canvas,
+    paper: pd.DataFrame | None = None,
+    base: int = -1,
+) -> Picture:
+    """`curves`: rows of `curves.by_axis`; `shown`: series in drawing order; `base`: the frame the figure is drawn at;
+    `paper`: one panel's digitised rows with `told` (the paper's x) and `difference` (ours minus the paper's, log2)."""
+    panels = [traces.panel_of(curves[curves["panel"] == key], axis) for key in canvas.panels]
+    steps = sorted(curves["frame"].unique())
+    parts, still = _Parts(panels, shown, canvas), _paper(paper, shown, canvas)
+    frames = [parts.moving(step) for step in steps]
+    data = [*still, *(fixed | part for fixed, part in zip(parts.fixed(), frames[base], strict=True))]
+    stamp = hashlib.sha256(json.dumps([frames, canvas.scale]).encode()).hexdigest()[:12]
+    frame = json.dumps([axis.key, canvas.x, canvas.y, list(canvas.panels), canvas.scale])
+    meta = {"stamp": stamp, "base": base % len(frames), "canvas": hashlib.sha256(frame.encode()).hexdigest()[:12]}
+    figure = go.Figure({"data": data, "layout": _layout(axis, canvas, meta)})
+    moving = list(range(len(still), len(data)))
+    return Picture(figure, frames if len(frames) > 1 else [], moving, stamp)

@@ -13,6 +13,7 @@ from boundlab.specs import CONVENTIONS, Settings
 from boundlab.tables import MEASURED, SERIES
 
 DELTAS = ("0.1", "0.05", "0.01", "0.001", "0.0001")
+_NARROW = 150  # pixels
 VARIABLES = {  # column -> (label, name in the link, preferred value)
     "conv_layers": ("Convolutional layers L", "layers", "3"),
     "channels": ("Channels H", "channels", "16"),
@@ -22,6 +23,7 @@ SHOW_HELP = (
     "Hide or show lines; the axes stay put. Hold-out limit: with probability 1 − δ the error is below it, judging by the "
     "test images alone (Clopper–Pearson). Generalization gap: test error minus train error."
 )
+RECIPE_HELP = "short: a few epochs, no biases, from He initialisation · paper: the authors' own recipe, with biases"
 CONVENTION_HELP = (
     "published: what the paper's figures plot · theorem: the cited theorem, constants and empirical error included · "
     "strict: Theorem S, every constant and fan-in counted"
@@ -35,16 +37,21 @@ class Controls:
         self.notes = st.container()
         self._seen: set[str] = st.session_state.setdefault("link_values_seen", set())
 
+    def check(self, key: str, options: Sequence[str], label: str, several: bool = False, few: bool = True) -> None:
+        """On the session's first run, when the address is the link's and not yet our own, name what it got wrong."""
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        linked = [value for value in st.query_params.get_all(key) if value]
+        if bad := [value for value in linked if value not in options]:
+            choices = ", ".join(f"`{o}`" for o in options) if few else f"values from `{options[0]}` to `{options[-1]}`"
+            self.notes.warning(f"{label}: the link asks for {quoted(bad)}, but there is only {choices}.")
+        elif len(linked) > 1 and not several:
+            self.notes.warning(f"{label}: the link gives {quoted(linked)}; only one of them can be shown.")
+
     def _keep_possible(self, key: str, options: Sequence[str], label: str, several: bool = False) -> None:
         """Before a widget is made: name a value the link got wrong, and drop a choice that is no longer one."""
-        if key not in self._seen:  # the session's first run: what the address has is the link's, later it is our own
-            self._seen.add(key)
-            linked = [value for value in st.query_params.get_all(key) if value]
-            if bad := [value for value in linked if value not in options]:
-                choices = ", ".join(f"`{option}`" for option in options)
-                self.notes.warning(f"{label}: the link asks for {quoted(bad)}, but there is only {choices}.")
-            elif len(linked) > 1 and not several:
-                self.notes.warning(f"{label}: the link gives {quoted(linked)}; only one of them can be shown.")
+        self.check(key, options, label, several)
         state = st.session_state.get(key)
         if state is not None and any(value not in options for value in (state if isinstance(state, list) else [state])):
             del st.session_state[key]
@@ -67,6 +74,15 @@ class Controls:
         )
         return options[0] if chosen is None else str(chosen)  # None: the link left the value empty
 
+    def choose(
+        self, label: str, options: Sequence[str], key: str, help: str | None = None, default: str | None = None
+    ) -> str:
+        """Like `pick`, in less room."""
+        self._keep_possible(key, options, label)
+        start = options.index(default) if default else 0
+        chosen = st.selectbox(label, options, start, key=key, bind="query-params", help=help, width=_NARROW)
+        return options[start] if chosen is None else str(chosen)
+
     def trusted(self, table: pd.DataFrame) -> pd.DataFrame:
         """Runs that trained and reached the plateau; the others on request: rho → 0 flatters a dead network."""
         good = table["trained"] & table["at_plateau"]
@@ -76,6 +92,13 @@ class Controls:
         if flagged and st.toggle(label, key="flagged", bind="query-params"):
             return table
         return table[good]
+
+    def recipe(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Runs of one training recipe; a choice only where there are several (recipes are not drawn on one line)."""
+        recipes = sorted(table["preset"].unique(), reverse=True)  # "short" first
+        if len(recipes) == 1:
+            return table
+        return table[table["preset"] == self.pick("Recipe", recipes, "recipe", RECIPE_HELP)]
 
     def narrow(self, table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
         """One slider per column over the values that exist in it, each narrowing the rows for the next."""
@@ -88,7 +111,7 @@ class Controls:
     def settings(self) -> Settings:
         """Convention and delta; the same two on every page."""
         convention = self.pick("Convention", CONVENTIONS, "convention", CONVENTION_HELP)
-        delta = self.slide("δ, the probability that a bound fails", DELTAS, "delta", "0.001")
+        delta = self.choose("δ", DELTAS, "delta", "The probability that a bound fails.", "0.001")
         return Settings(convention=convention, delta=float(delta))
 
     def series(self, convention: str) -> list[str]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from boundlab.curves import last_known
 from boundlab.errors import BoundlabError
 from boundlab.runs import PACK, Run, read_pack
 from boundlab.specs import Settings
-from boundlab.tables import final_table, history_table
+from boundlab.tables import final_table, history_table, runs_table
 from boundlab.ui.controls import quoted
 
 
@@ -27,7 +28,7 @@ class Page:
     params: tuple[str, ...]
 
 
-_FIGURE = ("convention", "delta", "show", "paper", "flagged")
+_FIGURE = ("dataset", "convention", "delta", "scale", "panels", "paper", "show", "flagged", "recipe")
 PAGES = (
     Page(
         "start",
@@ -43,7 +44,7 @@ PAGES = (
         "During training",
         ":material/show_chart:",
         "The paper's figure 1: bounds and errors against epochs.",
-        ("dataset", "layers", "channels", "wd", *_FIGURE),
+        (*_FIGURE, "layers", "channels", "wd"),
     ),
     Page(
         "lambda",
@@ -51,7 +52,23 @@ PAGES = (
         "Weight decay λ",
         ":material/tune:",
         "The paper's figure 4: bounds and errors against weight decay.",
-        ("dataset", "layers", "channels", *_FIGURE),
+        (*_FIGURE, "layers", "channels", "epoch"),
+    ),
+    Page(
+        "width",
+        "pages/3_width.py",
+        "Width",
+        ":material/width:",
+        "The paper's figure 2: bounds and errors against channels per layer.",
+        (*_FIGURE, "layers", "wd", "epoch"),
+    ),
+    Page(
+        "depth",
+        "pages/4_depth.py",
+        "Depth",
+        ":material/layers:",
+        "The paper's figure 3: bounds and errors against the number of layers.",
+        (*_FIGURE, "channels", "wd", "epoch"),
     ),
 )
 
@@ -65,11 +82,23 @@ def shipped_runs() -> list[Run]:
     return runs
 
 
+@st.cache_data(show_spinner=False, max_entries=8)
+def listing(dataset: str) -> pd.DataFrame:
+    """`runs_table` of the shipped runs on one data set."""
+    return runs_table([run for run in shipped_runs() if run.spec.train.dataset == dataset])
+
+
 @st.cache_data(show_spinner=False, max_entries=64)
-def table(dataset: str, settings: Settings, history: bool = False) -> pd.DataFrame:
-    """`history_table` or `final_table` of the shipped runs on one data set."""
-    runs = [run for run in shipped_runs() if run.spec.train.dataset == dataset]
-    return (history_table if history else final_table)(runs, settings)
+def table(dataset: str, settings: Settings) -> pd.DataFrame:
+    """`final_table` of the shipped runs on one data set."""
+    return final_table([run for run in shipped_runs() if run.spec.train.dataset == dataset], settings)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def history(ids: tuple[str, ...], settings: Settings, about: int, carry_on: bool) -> pd.DataFrame:
+    """`history_table` of some shipped runs, about that many records of each; `carry_on`: errors between epoch ends too."""
+    rows = history_table([run for run in shipped_runs() if run.id in set(ids)], settings, about)
+    return last_known(rows) if carry_on else rows
 
 
 def open_page(key: str) -> None:
@@ -88,6 +117,11 @@ def open_page(key: str) -> None:
     except BoundlabError as error:
         st.error(f"The shipped runs cannot be read: {error}. Restore `data/runs` from the repository.")
         st.stop()
+
+
+def title(name: str, question: str) -> None:
+    """The page's name and the question it answers, on one line where there is room."""
+    st.subheader(f"{name} &nbsp; :small[:gray[{question}]]", anchor=False)
 
 
 def is_dark() -> bool:

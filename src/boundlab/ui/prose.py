@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from boundlab.bounds import BY_KEY
-from boundlab.catalog import DATASETS
+from boundlab.catalog import DATASETS, Dataset
 from boundlab.charts.theme import STYLES, readable, times
 from boundlab.specs import Settings
 from boundlab.tables import Axis, reasons
 
+_STILL = 0.03  # a change of less than this fraction is none
 CONVENTIONS = {
     "published": "**Published curves, not guarantees.** This is what the paper's figures plot. The sparse formula leaves "
     "out the output layer's fan-in and the empirical margin error, so it is not a valid bound for these networks by "
@@ -24,55 +25,111 @@ CONVENTIONS = {
 
 
 def subject(table: pd.DataFrame, settings: Settings) -> str:
-    """What the chart shows: network, data, sample sizes, seeds, delta, convention."""
+    """What the chart shows: networks, data, λ, epochs, seeds, sample size, delta, convention."""
     data = DATASETS[table["dataset"].iloc[0]]
-    bounds = table[table["n"].notna()]
-    n = f"n = {bounds['n'].iloc[0]:,.0f} in the bounds" if len(bounds) else ""
-    if len(bounds) and bounds["n"].iloc[0] != data.train_size:
-        n += f" (the authors' setting; {data.train_size:,} images in the sums)"
-    names = sorted(table["architecture"].unique())
-    seeds = table["seed"].nunique()
-    return " · ".join(
-        [
-            names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}",
-            data.title,
-            f"{table['epoch'].max():g} epochs",
-            "one seed" if seeds == 1 else f"{seeds} seeds",
-            n,
-            f"δ = {settings.delta:g}",
-            f"{settings.convention} convention",
-        ]
-    )
+    names = table.sort_values(["conv_layers", "channels"])["architecture"].unique()
+    decays, epochs = sorted(table["weight_decay"].unique()), table["epoch"].unique()
+    span = f"{decays[0]:g}" if len(decays) == 1 else f"{decays[0]:g} to {decays[-1]:g}"
+    parts = [
+        names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}",
+        data.title,
+        f"λ = {span}",
+        f"{epochs.max():.3g} epochs" if len(epochs) > 1 else f"after {epochs[0]:.3g} epochs",
+        _seeds(table),
+        _sample_size(table, data),
+        f"δ = {settings.delta:g}",
+        settings.convention,
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def _seeds(table: pd.DataFrame) -> str:
+    per_point = table.groupby(["architecture", "weight_decay"])["seed"].nunique()
+    few, many = per_point.min(), per_point.max()
+    if many == 1:
+        return "one seed"
+    return f"{many if few == many else f'{few} to {many}'} seeds: mean and range"
+
+
+def _sample_size(table: pd.DataFrame, data: Dataset) -> str:
+    sizes = table["n"].dropna()
+    if sizes.empty:
+        return ""
+    n = f"n = {sizes.iloc[0]:,.0f}"
+    return n if sizes.iloc[0] == data.train_size else n + f" in the bounds, {data.train_size:,} in their sums"
 
 
 def _move(first: float, last: float, series: str) -> str:
-    span = f"{readable(first, series)} → {readable(last, series)}"
-    ratio = last / first if first else float("inf")
-    if abs(ratio - 1) < 0.03:
-        return f"stays put ({span})"
-    verb, factor = ("falls", 1 / ratio) if ratio < 1 else ("grows", ratio)
-    return f"{verb} by a factor {times(factor)} ({span})"
+    return f"{_change(last / first if first else float('inf'))} ({readable(first, series)} → {readable(last, series)})"
 
 
-def notice(curves: pd.DataFrame, axis: Axis, settings: Settings) -> str:
-    """What to notice between the first and last point of `tables.by_axis` rows."""
-    by = {str(name): rows.sort_values(axis.column) for name, rows in curves.groupby("series")}
-    if "sparse" not in by or "test_error" not in by:
+def notices(
+    curves: pd.DataFrame, axis: Axis, settings: Settings, panels: dict[float, str], where: str
+) -> list[tuple[str, str]]:
+    """(panel's title, what to notice in it) at one position of the handle, `where`; `curves`: `curves.by_axis` rows."""
+    if len(panels) == 1:
+        return [("", notice(curves, axis, settings, where))]
+    return [(title, _journey(_lines(curves[curves["panel"] == key]), axis, where)) for key, title in panels.items()]
+
+
+def notice(curves: pd.DataFrame, axis: Axis, settings: Settings, where: str = "") -> str:
+    """What to notice between the first and the last point of one panel."""
+    lines = _lines(curves)
+    if "sparse" not in lines or "test_error" not in lines:
         return "The sparse bound does not apply to these runs; the reasons are under the chart."
-    sparse, test = by["sparse"], by["test_error"]
+    end = lines["sparse"].iloc[-1]
+    others = {name: rows.iloc[-1]["mean"] for name, rows in lines.items() if name in BY_KEY and name != "sparse"}
+    at = axis.at(end[axis.column])
+    return " ".join([_journey(lines, axis, where), _rivals(lines, axis), _last_point(at, end, others, settings)])
+
+
+def _lines(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Per series, in order of x (`by_axis` has sorted them)."""
+    return {str(name): rows for name, rows in curves.groupby("series")}
+
+
+def _journey(lines: dict[str, pd.DataFrame], axis: Axis, where: str) -> str:
+    """How the sparse bound and the test error go from the first point to the last."""
+    if "sparse" not in lines or "test_error" not in lines:
+        return "the sparse bound does not apply here."
+    sparse, test = lines["sparse"], lines["test_error"]
     start, end = sparse.iloc[0], sparse.iloc[-1]
-    words = []
-    if len(sparse) > 1:
-        words.append(
-            f"From {axis.title} {start[axis.column]:g} to {end[axis.column]:g} the sparse bound "
-            f"{_move(start['mean'], end['mean'], 'sparse')}, while the test error goes from "
-            f"{readable(test.iloc[0]['mean'], 'test_error')} to {readable(test.iloc[-1]['mean'], 'test_error')}."
-        )
-    else:
-        words.append(f"Only {axis.title} {end[axis.column]:g} is shipped for this network.")
-    others = {name: rows.iloc[-1]["mean"] for name, rows in by.items() if name in BY_KEY and name != "sparse"}
-    words.append(_last_point(f"{axis.title} {end[axis.column]:g}", end, others, settings))
-    return " ".join(words)
+    if len(sparse) == 1:
+        return f"Only {axis.at(end[axis.column])} is shipped for this network."
+    at = f", at {where}," if where else ""
+    return (
+        f"From {axis.at(start[axis.column])} to {end[axis.column]:.3g}{at} the sparse bound "
+        f"{_move(start['mean'], end['mean'], 'sparse')}, while the test error goes from "
+        f"{readable(test.iloc[0]['mean'], 'test_error')} to {readable(test.iloc[-1]['mean'], 'test_error')}."
+    )
+
+
+def _rivals(lines: dict[str, pd.DataFrame], axis: Axis) -> str:
+    """How the other bounds move over the same stretch: the one that grows most, the one that grows least."""
+    ratios = {
+        name: rows["mean"].iloc[-1] / rows["mean"].iloc[0]
+        for name, rows in lines.items()
+        if name in BY_KEY and name != "sparse" and len(rows) > 1 and rows["mean"].iloc[0] > 0
+    }
+    if len(ratios) < 2:
+        return ""
+    most, least = max(ratios, key=ratios.__getitem__), min(ratios, key=ratios.__getitem__)
+    words = [f"{STYLES[name].name} ({_change(ratios[name])})" for name in (least, most)]
+    sentence = f"The other bounds range from {words[0]} to {words[1]}"
+    steps = lines["sparse"][axis.column].iloc[-1] - lines["sparse"][axis.column].iloc[0]
+    if axis.key == "depth":
+        own = lines["sparse"]["mean"].iloc[-1] / lines["sparse"]["mean"].iloc[0]
+        per = [
+            f"{times(r ** (1 / steps))} ({name})" for r, name in ((own, "sparse"), (ratios[most], STYLES[most].short))
+        ]
+        sentence += f"; per layer that is a factor {per[0]} against {per[1]}"
+    return sentence + "."
+
+
+def _change(ratio: float) -> str:
+    if abs(ratio - 1) < _STILL:
+        return "stays put"
+    return f"falls by a factor {times(1 / ratio)}" if ratio < 1 else f"grows by a factor {times(ratio)}"
 
 
 def _last_point(where: str, end: pd.Series, others: dict[str, float], settings: Settings) -> str:
@@ -97,7 +154,7 @@ def _last_point(where: str, end: pd.Series, others: dict[str, float], settings: 
     return words
 
 
-def not_drawn(table: pd.DataFrame) -> list[str]:
+def not_drawn(table: pd.DataFrame, scale: str = "log2") -> list[str]:
     """Lines on what a chart of these rows leaves out, and why."""
     missing = reasons(table)
     lines = []
@@ -105,9 +162,11 @@ def not_drawn(table: pd.DataFrame) -> list[str]:
         names = ", ".join(STYLES[name].name for name, reason in missing.items() if reason == why)
         lines.append(f"Not drawn: {names}: {why}.")
     gaps = table[(table["series"] == "gap") & table["value"].notna()]
-    if low := int((gaps["value"] <= 0).sum()):
+    if scale != "linear" and (low := int((gaps["value"] <= 0).sum())):
         lines.append(
-            f"The gap is zero or negative at {low} of {len(gaps)} points (the test error is not above the train error): "
-            "no place on a log axis; the table has it."
+            f"The gap is zero or negative in {low} of {len(gaps)} runs' values here (the test error is not above the train "
+            "error): no place on a log axis; the linear scale and the table have it."
         )
+    if flagged := table[~(table["trained"] & table["at_plateau"])]["run"].nunique():
+        lines.append(f"Ringed in red: {flagged} of the runs, which did not train or did not reach the plateau.")
     return lines

@@ -39,16 +39,16 @@ def headline() -> None:
 def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> None:
     values = rows.groupby("series")["value"].mean().dropna()
     order = [b.key for b in ALL if settings.convention in b.formulas]
-    st.caption(f"{prose.subject(rows, settings)} · λ = {rows['weight_decay'].iloc[0]:g}")
+    st.caption(prose.subject(rows, settings))
     logs = whole["log2_value"][whole["series"].isin([*order, *_MEASURED])].dropna()
     reach = (float(np.floor(logs.min())) - 0.7, float(np.ceil(logs.max())) + 4.5)  # room for the numbers
     st.plotly_chart(
         ladder(values, [*order, *_MEASURED], reach, is_dark()),
         key="chart_ladder",
         config={"displaylogo": False},
-        alt=_sentence(values),
+        alt=_sentence(values, rows["seed"].nunique()),
     )
-    st.markdown(_sentence(values))
+    st.markdown(_sentence(values, rows["seed"].nunique()))
     explain(settings.convention, order)
     for line in prose.not_drawn(rows[rows["series"] != "gap"]):
         st.caption(line)
@@ -64,10 +64,11 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> 
         )
 
 
-def _sentence(values: pd.Series) -> str:
+def _sentence(values: pd.Series, seeds: int) -> str:
     """The comparison on screen in words."""
     test, limit = (readable(values[name], name) for name in ("test_error", "holdout"))
-    words = f"The network errs on **{test}** of the test images (hold-out limit {limit})."
+    who = "The network errs" if seeds == 1 else f"On average over {seeds} seeds, the network errs"
+    words = f"{who} on **{test}** of the test images (hold-out limit {limit})."
     others = {b.key: values[b.key] for b in ALL if b.key in values and b.key != "sparse"}
     if "sparse" in values:
         words += f" The sparse bound says **{readable(values['sparse'])}**; a value of 1 or more says nothing."

@@ -1,0 +1,8 @@
+"""The paper's figure 2: bounds and errors against channels per layer."""
+
+from boundlab.ui.figures import explore_axis
+from boundlab.ui.page import open_page, title
+
+open_page("width")
+title("Width", "More channels mean more parameters. Which bounds grow with them, and which hardly notice?")
+explore_axis("channels")

@@ -1,0 +1,8 @@
+"""The paper's figure 3: bounds and errors against the number of layers."""
+
+from boundlab.ui.figures import explore_axis
+from boundlab.ui.page import open_page, title
+
+open_page("depth")
+title("Depth", "Each further layer multiplies the ways from pixel to output. How much does every bound pay per layer?")
+explore_axis("depth")

@@ -1,0 +1,91 @@
+"""Tidy rows -> the curves of a picture: one value per panel, frame, x and series, over seeds. No plotly, no torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from boundlab.tables import Axis
+
+SCALES = ("log2", "linear", "relative")
+
+
+def last_known(table: pd.DataFrame) -> pd.DataFrame:
+    """Between epoch ends errors, and bounds that need margins, stand still at the value last measured."""
+    columns = ["value", "log2_value", "complexity", "confidence", "empirical", "margin"]
+    known = table.sort_values("step", kind="stable").groupby(["run", "series"], sort=False)[columns].ffill()
+    return table.assign(**known)  # aligned on the index: the order of rows stays
+
+
+def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: str | None = None) -> pd.DataFrame:
+    """Over seeds: panel, frame, `axis.column`, series, mean, low, high (of value), seeds, margin, empirical, flagged.
+
+    `frame`, `panel`: the columns that tell apart the steps of an animation and the panels; None: there is only one.
+    """
+    table = table.dropna(subset=["value"])
+    table = table.assign(
+        frame=table[frame] if frame else 0.0,
+        panel=table[panel] if panel else 0.0,
+        flagged=~(table["trained"] & table["at_plateau"]).astype(bool),
+    )
+    groups = table.groupby(["panel", "frame", axis.column, "series"], sort=True)
+    return groups.agg(
+        mean=("value", "mean"),
+        low=("value", "min"),
+        high=("value", "max"),
+        seeds=("seed", "nunique"),
+        margin=("margin", "mean"),
+        empirical=("empirical", "mean"),
+        flagged=("flagged", "any"),
+    ).reset_index()
+
+
+def relative(curves: pd.DataFrame, axis: Axis) -> pd.DataFrame:
+    """Every curve divided by its own first point; a curve whose first point is not positive is left out."""
+    curves = curves.sort_values(axis.column, kind="stable")
+    first = curves.groupby(["panel", "frame", "series"])["mean"].transform("first")
+    scaled = curves[["mean", "low", "high"]].div(first.where(first > 0), axis=0)
+    return curves.assign(**scaled).dropna(subset=["mean"])
+
+
+def relative_paper(paper: pd.DataFrame) -> pd.DataFrame:
+    """The paper's curves, each relative to its own first point (in log2: minus it)."""
+    paper = paper.sort_values("x", kind="stable")
+    return paper.assign(log2_value=paper["log2_value"] - paper.groupby("series")["log2_value"].transform("first"))
+
+
+def minus_paper(curves: pd.DataFrame, paper: pd.DataFrame, axis: Axis) -> pd.DataFrame:
+    """Where a curve has a point at the paper's own x: x, series, ours and paper (log2), difference, reading error."""
+    ours = curves[curves["mean"] > 0].assign(x=lambda t: t[axis.column].astype(float).round(9))
+    theirs = paper.assign(x=paper["x"].astype(float).round(9))
+    both = ours.merge(theirs, on=["x", "series"], suffixes=("", "_paper"))
+    ours_log2 = np.log2(both["mean"])
+    return pd.DataFrame(
+        {
+            "x": both["x"],
+            "series": both["series"],
+            "ours": ours_log2,
+            "paper": both["log2_value"],
+            "difference": ours_log2 - both["log2_value"],
+            "reading_error": both["approx_error_log2"],
+        }
+    )
+
+
+def drawn(
+    curves: pd.DataFrame, paper: pd.DataFrame | None, axis: Axis, about: dict[str, object], paper_source: str
+) -> pd.DataFrame:
+    """One row per point on screen, ours and the paper's: what a reader gets as CSV. `about`: constant columns."""
+    ours = curves.rename(columns={axis.column: "x"}).drop(columns=["frame", "empirical", "margin"])
+    rows = [ours.assign(x_name=axis.column, source="our runs", **about)]
+    if paper is not None and len(paper):
+        value = 2 ** paper["log2_value"]
+        rows.append(
+            pd.DataFrame({"x": paper["told"], "series": paper["series"], "mean": value}).assign(
+                x_name=axis.column, source=paper_source
+            )
+        )
+    table = pd.concat(rows, ignore_index=True)
+    return table[
+        ["source", "x_name", "x", "series", *(c for c in table if c not in ("source", "x_name", "x", "series"))]
+    ]

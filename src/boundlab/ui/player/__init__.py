@@ -1,0 +1,31 @@
+"""The handle above a chart: drag, play, pause, step without a server round trip; save the picture, copy the link.
+
+The server learns the position when the handle rests, so that words, table and link follow.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from boundlab.charts.trend import Picture
+
+_HERE = Path(__file__).parent
+_player = st.components.v2.component(
+    "boundlab_player",
+    **{kind: (_HERE / f"player.{kind}").read_text() for kind in ("html", "css", "js")},
+)
+
+
+def reported(key: str) -> str | None:
+    """The position the reader's browser last reported, before the player is drawn."""
+    return st.session_state.get(key, {}).get("at")
+
+
+def player(key: str, picture: Picture, name: str, labels: list[str], at: int, file: str, caption: str) -> None:
+    """Draw it inside the container `stage...` of its chart. `labels`: one per position; `at`: where it stands; `caption`:
+    what the picture shows, written on it when it is saved as `file`."""
+    data = {"frames": picture.frames, "traces": picture.moving, "stamp": picture.stamp}
+    data |= {"name": name, "labels": labels if picture.frames else [], "at": at, "file": file, "caption": caption}
+    _player(key=key, data=data, on_at_change=lambda: None)

@@ -1,0 +1,137 @@
+// Moves the Plotly chart beside it without a server round trip, and saves it. Streamlit keeps Plotly to itself, so its
+// API is reached through the one invisible button that every figure of charts/trend.py carries.
+const TELL_AFTER = 250; // ms of rest before the words under the chart and the link follow
+const PLAY_SECONDS = 5;
+const STILL = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
+
+const players = new WeakMap();
+
+/** The chart in `root`, and what may be done with it. */
+function chartIn(root) {
+  const plot = () => root.querySelector(".js-plotly-plot");
+  const button = () => plot()?.querySelector(".updatemenu-button");
+  const axes = () => Object.entries(plot()._fullLayout).filter(([name]) => /^[xy]axis\d*$/.test(name));
+  return {
+    plot,
+    ready: () => Boolean(button()),
+    meta: () => plot()._fullLayout.meta,
+    ranges: () => Object.fromEntries(axes().map(([name, axis]) => [`${name}.range`, axis.range.slice()])),
+    call(method, ...args) {
+      Object.assign(button().__data__, { method, args });
+      button().dispatchEvent(new MouseEvent("click"));
+    },
+    /** The camera of Plotly's own toolbar, on a picture that says what it shows. */
+    save(format, filename, caption) {
+      const { t } = plot()._fullLayout.margin;
+      plot()._context.toImageButtonOptions = { format, filename, scale: 2 };
+      const title = { text: caption, font: { size: 14 }, x: 0.01, xref: "container", y: 0.99, yref: "container", yanchor: "top" };
+      this.call("relayout", { title, "margin.t": t + 26 });
+      plot().querySelector('.modebar-btn[data-title^="Download"]').click();
+      this.call("relayout", { "title.text": "", "margin.t": t });
+    },
+  };
+}
+
+function makePlayer(parent) {
+  const get = (name) => parent.querySelector(name);
+  const input = get("input"), play = get("#play");
+  const chart = chartIn((parent.host ?? parent).closest('[class*="st-key-stage"]'));
+  let data, setStateValue; // as the server last sent them
+  let plot = null, meta = {}, zoom = {}; // the chart on screen, which figure it is, and the ranges the reader zoomed to
+  let shown, told, rest, timer, queued;
+
+  const at = () => +input.value;
+
+  const draw = () => {
+    get("output").textContent = data.labels[at()] ?? "";
+    input.setAttribute("aria-valuetext", `${data.name} ${data.labels[at()]}`);
+    if (!plot || meta.stamp !== data.stamp || at() === shown || !data.frames.length) return;
+    chart.call("animate", { data: data.frames[at()], traces: data.traces }, STILL);
+    shown = at();
+  };
+
+  // A changed figure is a new chart, drawn at the position the server knew: give it the zoom and the position of the old.
+  const meet = () => {
+    if (chart.plot() === plot || !chart.ready()) return;
+    if (meta.canvas !== chart.meta().canvas) zoom = {};
+    [plot, meta, shown] = [chart.plot(), chart.meta(), chart.meta().base];
+    const home = chart.ranges();
+    plot.on("plotly_relayout", () => {
+      zoom = Object.fromEntries(Object.entries(chart.ranges()).filter(([name, range]) => String(range) !== String(home[name])));
+    });
+    if (Object.keys(zoom).length) chart.call("relayout", { ...zoom });
+    draw();
+  };
+
+  const tell = () => {
+    clearTimeout(rest);
+    rest = setTimeout(() => setStateValue("at", (told = data.labels[at()])), TELL_AFTER);
+  };
+  const label = (text, words) => {
+    play.textContent = text;
+    play.title = words;
+    play.setAttribute("aria-label", words);
+  };
+  const stop = () => {
+    timer = clearInterval(timer);
+    label("▶", "Play");
+  };
+  const go = (position) => {
+    input.value = position;
+    draw();
+  };
+  const start = () => {
+    if (input.value === input.max) go(0);
+    label("❚❚", "Pause");
+    timer = setInterval(() => {
+      go(at() + 1);
+      if (input.value === input.max) stop(), tell();
+    }, Math.max(100, (1000 * PLAY_SECONDS) / data.labels.length));
+  };
+  const step = (by) => (stop(), go(at() + by), tell());
+
+  input.oninput = () => (stop(), (queued ??= requestAnimationFrame(() => ((queued = null), draw()))));
+  input.onchange = tell;
+  play.onclick = () => (timer ? (stop(), tell()) : start());
+  get("#back").onclick = () => step(-1);
+  get("#next").onclick = () => step(1);
+  for (const format of ["png", "svg"])
+    get(`#${format}`).onclick = () => chart.save(format, [data.file, data.labels[at()]].filter(Boolean).join("-"), data.caption);
+  get("#link").onclick = async () => {
+    if (!navigator.clipboard) return void prompt("The link that restores this view", location.href); // plain http
+    await navigator.clipboard.writeText(location.href);
+    get("#link").textContent = "Copied";
+    setTimeout(() => (get("#link").textContent = "Copy link"), 1500);
+  };
+  stop();
+
+  const watcher = new MutationObserver(meet);
+  watcher.observe((parent.host ?? parent).closest('[class*="st-key-stage"]'), { childList: true, subtree: true });
+  return {
+    update(sent, report) {
+      const others = !data || String(data.labels) !== String(sent.labels) || sent.labels[sent.at] !== told;
+      [data, setStateValue] = [sent, report];
+      get(".move").hidden = data.labels.length < 2;
+      get("#name").textContent = data.name;
+      input.setAttribute("aria-label", data.name);
+      input.max = Math.max(0, data.labels.length - 1);
+      if (others && !timer) [input.value, told] = [data.at, data.labels[data.at]]; // else the reader is ahead of the server
+      meet();
+      draw();
+    },
+    end() {
+      watcher.disconnect();
+      clearInterval(timer);
+      clearTimeout(rest);
+    },
+  };
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  if (!players.has(parentElement)) players.set(parentElement, makePlayer(parentElement));
+  players.get(parentElement).update(data, setStateValue);
+  return () => {
+    players.get(parentElement)?.end();
+    players.delete(parentElement);
+  };
+}
