@@ -15,6 +15,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from boundlab.charts.theme import STYLES
+from boundlab.specs import RunSpec
 from boundlab.ui import page as page_module
 from boundlab.ui.page import PAGES
 from tests.conftest import ROOT
@@ -226,6 +227,40 @@ def test_a_run_that_did_not_train_is_left_out_until_asked_for(dead_runs):
     start = open_link(next(p for p in PAGES if p.key == "start"))
     assert len(start.toggle) == 1
     assert "λ = 0.004" not in start.caption[0].value
+
+
+@pytest.fixture
+def a_paper_run(pack, monkeypatch):
+    """The shipped pack and, standing in for a run of `data/grid_paper.toml`, one that says it is CONV-3-200 at λ = 0.003."""
+    source = next(run for run in pack if run.id.startswith("mnist-conv-3-16-wd0.003-s0"))
+    arch = dataclasses.replace(source.spec.arch, channels=200, bias=True)
+    train = dataclasses.replace(source.spec.train, preset="paper", epochs=110)
+    runs = [
+        dataclasses.replace(source, spec=RunSpec(arch, dataclasses.replace(train, weight_decay=decay)))
+        for decay in (1e-3, 3e-3)
+    ]
+    monkeypatch.setattr(page_module, "read_pack", lambda folder: [*pack, *runs])
+    for cache in (st.cache_data, st.cache_resource):
+        cache.clear()
+    yield
+    for cache in (st.cache_data, st.cache_resource):
+        cache.clear()
+
+
+def test_runs_of_the_papers_own_recipe_are_kept_apart_and_compared(a_paper_run):
+    page = next(p for p in PAGES if p.key == "lambda")
+    app = open_link(page, paper="CONV-3-200")
+    assert "CONV-3-16 ·" in app.caption[0].value
+    app = open_link(page, paper="CONV-3-200", recipe="paper")
+    assert not app.exception
+    assert "CONV-3-200 bias" in app.caption[0].value
+    assert len(line(app, "Sparse (Gal", "x")) == 2
+    note = next(c.value for c in app.caption if "read off its figure 4" in c.value)
+    assert "None of ours has the paper's size" not in note
+    assert "minus the paper's" in note
+    epochs = open_link(FIGURES[0], paper="CONV-3-200", recipe="paper", wd="0.003")
+    assert not epochs.exception
+    assert max(chart(epochs)["data"][0]["x"]) > 100  # the paper's epochs as they are, not shrunk to ours
 
 
 def test_published_is_never_shown_as_a_guarantee():

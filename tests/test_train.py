@@ -13,9 +13,11 @@ from boundlab.errors import Diverged
 from boundlab.measure import norm_columns
 from boundlab.runs import open_run, status
 from boundlab.specs import RunSpec
+from boundlab.sweeps import load_grid
 from boundlab.train import Training, epochs
 from boundlab.worker import run
 from tests.cases import TRAINED
+from tests.conftest import ROOT
 
 
 def test_records_where_they_should_be(finished):
@@ -97,3 +99,25 @@ def test_learning_rate_schedule():
 def test_mlp_trains_too(tmp_path):
     spec = RunSpec.from_dict({"dataset": "digits", "epochs": 15, "arch": {"kind": "mlp", "hidden": [32]}})
     assert open_run(run(spec, tmp_path)).trained
+
+
+def test_the_paper_grid_is_the_papers_and_its_records_are_few():
+    specs = load_grid(ROOT / "data" / "grid_paper.toml")
+    assert {(s.arch.conv_layers, s.arch.channels) for s in specs} == {
+        *((layers, 200) for layers in range(3, 9)),
+        *((3, channels) for channels in (400, 600, 1000)),
+    }
+    assert all(s.arch.bias and s.train.lr == 0.01 and s.train.epochs == 110 for s in specs)
+    assert sorted(s.train.weight_decay for s in specs if s.arch.title == "CONV-3-200 bias") == [
+        8e-4, 9e-4, 1e-3, 2e-3, 3e-3, 4e-3,
+    ]  # fmt: skip
+
+
+def test_the_papers_recipe_at_small_scale(tmp_path):
+    """What `sweep data/grid_paper.toml` does, on the digits: recorded every fifth epoch, every record with errors."""
+    spec = RunSpec.from_dict({"dataset": "digits", "preset": "paper", "epochs": 12, "arch": {"channels": 4}})
+    run_ = open_run(run(spec, tmp_path))
+    assert run_.records["epoch"].tolist() == [0, 5, 10, 12]
+    assert run_.records["train_error"].notna().all()
+    assert run_.records["loss"].iloc[-1] < run_.records["loss"].iloc[1]
+    assert run_.records["layers.0.bias_norm"].iloc[-1] > 0

@@ -1,34 +1,18 @@
-"""A real server and a real Chromium: deep links on a fresh server, sliders that repaint, both themes, a phone."""
-
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
+"""A real server and a real Chromium: deep links on a fresh server, the handle, sliders, exports, both themes, a phone."""
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from boundlab.ui.page import PAGES
-from tests.conftest import ROOT
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.e2e.serving import launch, serving, settle, visit
 
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on this machine: install Debian's package `chromium`")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        running = launch(playwright)
+        if running is None:
+            pytest.skip("no chromium on this machine: install Debian's package `chromium`")
         yield running
         running.close()
 
@@ -36,45 +20,8 @@ def browser():
 @pytest.fixture
 def server():
     """A fresh server per test, so that every link is a cold one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app.py",
-        "--server.port",
-        str(port),
-        "--server.fileWatcherType",
-        "none",
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health"):
-                break
-        except OSError:
-            assert process.poll() is None, "the server did not start"
-            assert time.monotonic() < deadline, "the server did not answer within 60 s"
-            time.sleep(0.1)
-    yield url
-    process.terminate()
-    process.wait()
-
-
-def visit(browser, url, width=1400, dark=False):
-    page = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
-    ).new_page()
-    page.goto(url)
-    page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000)
-    assert page.locator('[data-testid="stException"]').count() == 0
-    return page
+    with serving() as url:
+        yield url
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.key)
@@ -87,22 +34,93 @@ def test_a_cold_deep_link_draws_its_chart(browser, server, page, width, dark):
     assert box["x"] + box["width"] <= width
 
 
-LAYOUT = """() => {
+SEEN = """() => {
   const plot = document.querySelector('.js-plotly-plot');
-  return {height: plot.getBoundingClientRect().height, range: JSON.stringify(plot._fullLayout.yaxis.range)};
+  const {xaxis, yaxis} = plot._fullLayout;
+  return JSON.stringify([plot.getBoundingClientRect().height, xaxis.range, yaxis.range]);
 }"""
+LINES = "() => [...document.querySelectorAll('.js-plotly-plot .scatterlayer .js-line')].map(e => e.getAttribute('d')).join()"
+MARK = "() => { document.querySelector('.js-plotly-plot').mine = true; }"
+MARKED = "() => Boolean(document.querySelector('.js-plotly-plot').mine)"
 
 
-def test_a_slider_repaints_the_chart_keeps_its_frame_and_writes_the_link(browser, server):
-    page = visit(browser, f"{server}/training")
-    before, sentence = page.evaluate(LAYOUT), page.get_by_text("From epoch 0").inner_text()
-    page.get_by_role("slider", name="Weight decay λ").focus()
+def handle(page):
+    return page.get_by_test_id("stBidiComponentIsolated").get_by_role("slider")
+
+
+def test_the_handle_moves_the_picture_then_the_words_and_the_link(browser, server):
+    page = visit(browser, f"{server}/training?dataset=digits")
+    frame, lines, sentence = page.evaluate(SEEN), page.evaluate(LINES), page.get_by_text("From epoch 0").inner_text()
+    page.evaluate(MARK)
+    handle(page).focus()
     page.keyboard.press("ArrowLeft")
+    page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=5_000)
     page.wait_for_url("**wd=0.003**", timeout=10_000)
     page.wait_for_function("old => !document.body.innerText.includes(old)", arg=sentence, timeout=10_000)
-    assert page.evaluate(LAYOUT) == before
+    settle(page)
+    assert page.evaluate(MARKED)  # the same chart, moved; not a new one
+    assert page.evaluate(SEEN) == frame
     moved = page.get_by_text("From epoch 0").inner_text()
-    assert visit(browser, page.url).get_by_text("From epoch 0").inner_text() == moved  # the link restores the view
+    again = visit(browser, page.url)  # the link restores the view
+    assert again.get_by_text("From epoch 0").inner_text() == moved
+    assert again.evaluate(LINES) == page.evaluate(LINES)
+
+
+def test_dragging_needs_no_server(browser, server):
+    page = visit(browser, f"{server}/lambda?dataset=digits")
+    page.context.set_offline(True)
+    box, seen = handle(page).bounding_box(), set()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] - 5, middle)
+    page.mouse.down()
+    for part in (0.8, 0.6, 0.4, 0.2, 0.05):
+        page.mouse.move(box["x"] + part * box["width"], middle)
+        page.wait_for_timeout(150)
+        seen.add(page.evaluate(LINES))
+    assert len(seen) == 5
+
+
+def test_a_changed_control_keeps_the_position_and_the_zoom(browser, server):
+    page = visit(browser, f"{server}/lambda?dataset=digits&epoch=20")
+    page.wait_for_timeout(1000)  # the chart has its final size
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 400, box["y"] + 300, steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    zoomed = page.evaluate(SEEN)
+    page.evaluate(MARK)
+    page.get_by_role("slider", name="Channels H").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**channels=8**", timeout=10_000)
+    page.wait_for_function(f"() => !({MARKED})()", timeout=10_000)  # a new chart
+    page.wait_for_function(f"old => ({SEEN})() === old", arg=zoomed, timeout=5_000)
+    assert handle(page).get_attribute("aria-valuetext") == "epoch 20"
+
+
+def test_play_runs_to_the_end_and_can_be_paused(browser, server):
+    page = visit(browser, f"{server}/training?dataset=digits&wd=0.0008")
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Pause", exact=True).wait_for()
+    page.wait_for_url(lambda url: "wd=" not in url, timeout=15_000)  # 0.004, the last, is the default
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+    page.get_by_role("button", name="One step back").click()
+    page.wait_for_url("**wd=0.003**", timeout=10_000)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "SVG"])
+def test_the_picture_is_saved_with_its_caption(browser, server, kind, tmp_path):
+    page = visit(browser, f"{server}/lambda?dataset=digits")
+    with page.expect_download() as download:
+        page.get_by_role("button", name=kind, exact=True).click()
+    assert download.value.suggested_filename == f"boundlab-weight_decay-200.{kind.lower()}"
+    download.value.save_as(tmp_path / "picture")
+    content = (tmp_path / "picture").read_bytes()
+    if kind == "PNG":
+        assert content.startswith(b"\x89PNG")
+    else:
+        assert "digits 8×8 · λ = 0.0008 to 0.004" in content.decode()
 
 
 def test_the_menu_leads_to_every_page(browser, server):

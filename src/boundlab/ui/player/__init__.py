@@ -11,11 +11,12 @@ import streamlit as st
 
 from boundlab.charts.trend import Picture
 
-_HERE = Path(__file__).parent
-_player = st.components.v2.component(
-    "boundlab_player",
-    **{kind: (_HERE / f"player.{kind}").read_text() for kind in ("html", "css", "js")},
-)
+
+def _source(kind: str) -> str:
+    return (Path(__file__).parent / f"player.{kind}").read_text()
+
+
+_player = st.components.v2.component("boundlab_player", html=_source("html"), css=_source("css"), js=_source("js"))
 
 
 def reported(key: str) -> str | None:

@@ -2,9 +2,11 @@
 // API is reached through the one invisible button that every figure of charts/trend.py carries.
 const TELL_AFTER = 250; // ms of rest before the words under the chart and the link follow
 const PLAY_SECONDS = 5;
+const SETTLED_AFTER = 600; // ms in which a new chart takes its final size
 const STILL = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
 
 const players = new WeakMap();
+const same = (a, b) => String(a) === String(b);
 
 /** The chart in `root`, and what may be done with it. */
 function chartIn(root) {
@@ -55,11 +57,18 @@ function makePlayer(parent) {
     if (chart.plot() === plot || !chart.ready()) return;
     if (meta.canvas !== chart.meta().canvas) zoom = {};
     [plot, meta, shown] = [chart.plot(), chart.meta(), chart.meta().base];
-    const home = chart.ranges();
+    const home = chart.ranges(), since = performance.now();
+    const zoomAgain = () => {
+      if (performance.now() - since > SETTLED_AFTER || Object.entries(zoom).every(([name, range]) => same(range, chart.ranges()[name])))
+        return;
+      chart.call("relayout", { ...zoom });
+    };
+    plot.on("plotly_afterplot", zoomAgain); // Streamlit lays a new chart out anew once it knows its size
     plot.on("plotly_relayout", () => {
-      zoom = Object.fromEntries(Object.entries(chart.ranges()).filter(([name, range]) => String(range) !== String(home[name])));
+      if (performance.now() - since > SETTLED_AFTER)
+        zoom = Object.fromEntries(Object.entries(chart.ranges()).filter(([name, range]) => !same(range, home[name])));
     });
-    if (Object.keys(zoom).length) chart.call("relayout", { ...zoom });
+    zoomAgain();
     draw();
   };
 

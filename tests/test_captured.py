@@ -1,0 +1,78 @@
+"""The captured step against the plain one. CUDA graphs need a GPU: here a capture that, like theirs, records without
+running stands in; on a machine with a GPU the last test takes the real one."""
+
+import pytest
+import torch
+
+from boundlab.captured import WARM_UP, CapturedStep
+from boundlab.datasets import task
+from boundlab.specs import RunSpec
+from boundlab.train import Training
+
+SPEC = {"dataset": "digits", "epochs": 2, "weight_decay": 1e-3, "arch": {"channels": 3, "conv_layers": 2}}
+
+
+def recorded(captures):
+    """A stand-in for `cuda_graph`: nothing runs before the replay, and the result is always the same tensor."""
+
+    def capture(work):
+        captures.append(work)
+        result = torch.zeros(())
+        return lambda: result.copy_(work()), result
+
+    return capture
+
+
+def trained(spec, captures=None):
+    training = Training(spec, task(spec.train))
+    if captures is not None:
+        training.step = CapturedStep(training._step, recorded(captures))
+    records = [record for _ in range(spec.train.epochs) for record in training.epoch()]
+    return training, records
+
+
+def test_a_captured_training_is_the_plain_one_exactly():
+    spec = RunSpec.from_dict(SPEC | {"preset": "paper"})
+    captures = []
+    plain, expected = trained(spec)
+    captured, got = trained(spec, captures)
+    assert got == expected
+    for name, tensor in plain.state().items():
+        assert torch.equal(tensor, captured.state()[name])
+    assert len(captures) == 1  # one learning rate, one capture; 1437 = 44 x 32 + 29: the last batch ran eagerly
+
+
+def test_a_new_learning_rate_is_a_new_capture_and_a_warm_up_has_none():
+    captures = []
+    spec = RunSpec.from_dict(SPEC | {"preset": "short", "epochs": 4})
+    training, _ = trained(spec, captures)
+    rates = [training.rate(step) for step in range(4 * 45)]
+    assert len(set(rates[:100])) == 100  # the warm-up: every step has its own rate
+    assert len(captures) == 3  # after the warm-up, and after each of the two drops
+
+
+def test_the_first_steps_run_eagerly():
+    calls = []
+
+    def eager(images, labels, rate):
+        calls.append(rate)
+        return images.sum()
+
+    captures = []
+    step = CapturedStep(eager, recorded(captures))
+    losses = [float(step(torch.full((2,), float(i)), torch.zeros(2), 0.1)) for i in range(WARM_UP + 3)]
+    assert losses == [2.0 * i for i in range(WARM_UP + 3)]
+    assert len(captures) == 1
+    assert len(calls) == WARM_UP + 3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine: the CUDA graph itself is not run")
+def test_a_cuda_graph_trains_like_eager_steps():
+    spec = RunSpec.from_dict(SPEC | {"preset": "paper"})
+    eager, graphed = (Training(spec, task(spec.train), "cuda") for _ in range(2))
+    eager.step = eager._step
+    for training in (eager, graphed):
+        for _ in range(spec.train.epochs):
+            list(training.epoch())
+    for name, tensor in eager.state().items():
+        torch.testing.assert_close(graphed.state()[name], tensor, rtol=1e-3, atol=1e-5)
