@@ -1,5 +1,6 @@
 """The command line as a user meets it: real processes for exit codes, `main` for content."""
 
+import collections
 import itertools
 import json
 
@@ -8,10 +9,11 @@ import pytest
 import torch
 
 from boundlab.cli import main
-from boundlab.runs import PACK
+from boundlab.runs import PACK, read_pack
 from boundlab.specs import ArchSpec
+from boundlab.sweeps import load_grid
 from tests.cases import checkpoint
-from tests.conftest import reference_weights, write_checkpoint
+from tests.conftest import ROOT, reference_weights, write_checkpoint
 
 
 def evaluate(capsys, *arguments):
@@ -152,6 +154,27 @@ def test_sweep_and_pack(tmp_path, capsys):
     assert {p: p.stat().st_mtime_ns for p in runs.glob("*/epochs.parquet")} == before
 
 
+def test_pack_adds_to_what_is_packed_and_a_grid_narrows_it(tmp_path, capsys):
+    base = {"dataset": "digits", "epochs": 1, "arch": {"conv_layers": 1, "channels": 2}}
+    grids = {"two.json": [2, 3], "one.json": [3]}
+    for name, channels in grids.items():
+        (tmp_path / name).write_text(json.dumps([{"base": base, "axes": {"arch.channels": channels}}]))
+    first, second, out = tmp_path / "first", tmp_path / "second", tmp_path / "pack"
+    assert main(["pack", "--grid", str(tmp_path / "two.json"), "--runs", str(first), "--out", str(out)]) == 0
+    both = {p.name for p in (out / "checkpoints").iterdir()}
+    (tmp_path / "spec.json").write_text(json.dumps(base | {"seed": 5}))
+    assert main(["train", str(tmp_path / "spec.json"), "--out", str(second), "--quiet"]) == 0
+    assert main(["pack", "--runs", str(second), "--out", str(out)]) == 0  # only the new run has a folder here
+    assert "3 runs and 3 checkpoints" in capsys.readouterr().out
+    assert both < {p.name for p in (out / "checkpoints").iterdir()}
+    assert [run.id for run in read_pack(out)] == sorted(run.id for run in read_pack(out))
+    empty = ["--runs", str(tmp_path / "none"), "--out", str(out)]
+    assert main(["pack", "--grid", str(tmp_path / "one.json"), *empty]) == 0  # packed already: nothing is trained
+    assert "1 runs and 1 checkpoints" in capsys.readouterr().out
+    assert main(["pack", *empty]) == 2
+    assert "no finished runs" in capsys.readouterr().err
+
+
 def test_a_failed_run_does_not_stop_the_sweep(tmp_path, capsys):
     grid = [
         {"base": {"dataset": "mnist", "epochs": 1}},
@@ -166,18 +189,34 @@ def test_a_failed_run_does_not_stop_the_sweep(tmp_path, capsys):
     assert len(list((tmp_path / "runs").glob("*/epochs.parquet"))) == 1
 
 
+def test_the_shipped_grid_is_complete(pack):
+    """Every run of data/grid.toml, three seeds each, and nothing else."""
+    grid = load_grid(ROOT / "data" / "grid.toml")
+    assert {run.id for run in pack} == {spec.id for spec in grid}
+    counts = collections.Counter(run.spec.train.dataset for run in pack)
+    assert counts == {"mnist": 60, "digits": 126}
+    points = collections.Counter((run.spec.train.dataset, run.spec.arch, run.spec.train.weight_decay) for run in pack)
+    assert set(points.values()) == {3}
+
+
 def test_the_shipped_runs_say_what_the_paper_says(capsys):
     assert main(["runs", "--json"]) == 0
-    runs = json.loads(capsys.readouterr().out)
-    mnist = [r for r in runs if r["dataset"] == "mnist" and r["channels"] == 16]
-    by_decay = sorted((r for r in mnist if r["conv_layers"] == 3), key=lambda r: r["weight_decay"])
-    rho = [r["rho"] for r in by_decay]
-    assert len(rho) == 6
+    runs = [r for r in json.loads(capsys.readouterr().out) if r["dataset"] == "mnist"]
+
+    def mean(name, **where):
+        values = [r["bounds"].get(name, r.get(name)) for r in runs if all(r[k] == v for k, v in where.items())]
+        assert len(values) == 3
+        return sum(values) / 3
+
+    base = {"conv_layers": 3, "channels": 16}
+    rho = [mean("rho", **base, weight_decay=wd) for wd in (8e-4, 9e-4, 1e-3, 2e-3, 3e-3, 4e-3)]
     assert all(a > b for a, b in itertools.pairwise(rho))
-    assert by_decay[-1]["bounds"]["sparse"] < 1.3
-    deep = {r["conv_layers"]: r["bounds"] for r in mnist if r["weight_decay"] == 4e-3}
+    assert mean("sparse", **base, weight_decay=4e-3) < 1.3
+    deep = {"channels": 16, "weight_decay": 4e-3}
     for a, b in ((3, 4), (4, 5), (5, 6), (6, 8)):
-        assert deep[b]["golowich"] / deep[a]["golowich"] > 5 ** (b - a)
-        assert deep[b]["sparse"] / deep[a]["sparse"] < 3 ** (b - a)
-    assert all(r["trained"] and r["at_plateau"] for r in runs)
+        shallow, deeper = deep | {"conv_layers": a}, deep | {"conv_layers": b}
+        assert mean("golowich", **deeper) / mean("golowich", **shallow) > 5 ** (b - a)
+        assert mean("sparse", **deeper) / mean("sparse", **shallow) < 3 ** (b - a)
+    wide = {"conv_layers": 3, "weight_decay": 4e-3}
+    assert 0.8 < mean("sparse", **wide, channels=64) / mean("sparse", **wide, channels=16) < 1.25
     assert all(0 < r["test_error"] < 0.1 for r in runs)

@@ -22,6 +22,7 @@ CORE = (
     "checks",
     "errors",
     "sweeps",
+    "packing",
     "cli",
 )
 TRAINING = ("train", "captured", "measure", "nets", "datasets", "worker", "checkpoints", "evaluate", "bench")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from boundlab.catalog import DATASETS
-from boundlab.errors import BoundlabError, RunError
-from boundlab.runs import PACK, Run, list_runs, read_json, read_pack, sealed, write_pack
+from boundlab.errors import BoundlabError
+from boundlab.runs import PACK, list_runs, read_json, read_pack, sealed
 from boundlab.specs import CONVENTIONS, RunSpec, Settings
 
 RUNS = Path(".runs")
@@ -67,41 +65,13 @@ def _sweep(a: argparse.Namespace) -> int:
 
 
 def _pack(a: argparse.Namespace) -> int:
-    packed: dict[str, Run] = {}
-    wanted = None
-    if a.grid:
-        from boundlab.sweeps import load_grid
+    from boundlab.packing import pack
+    from boundlab.sweeps import load_grid
 
-        specs = load_grid(a.grid)
-        wanted = {spec.id for spec in specs}
-        packed = {
-            run.id: run for run in (read_pack(a.out) if (a.out / "pack.json").is_file() else []) if run.id in wanted
-        }
-        missing = [spec for spec in specs if spec.id not in packed]
-        if missing and (code := _sweep_grid(a, missing, a.runs)):
-            return code
-    folders = list_runs(a.runs) if a.runs.is_dir() or not packed else []
-    fresh = {run.id: run for run in folders if run.state == "done" and (wanted is None or run.id in wanted)}
-    if not (runs := list((packed | fresh).values())):
-        raise RunError(f"no finished runs in {a.runs}; train some with `boundlab sweep GRID --out {a.runs}`")
-    _write_checkpoints([run.id for run in runs if any(fnmatch(run.id, p) for p in a.checkpoints)], fresh, a.runs, a.out)
-    write_pack(runs, a.out)
-    print(f"{len(runs)} runs and {len(list((a.out / 'checkpoints').glob('*.safetensors')))} checkpoints in {a.out}")
-    return 0
-
-
-def _write_checkpoints(kept: list[str], fresh: dict[str, Run], runs: Path, out: Path) -> None:
-    """Copy the networks of `kept`; those of runs that were packed earlier, and have no folder here, stay as they are."""
-    if gone := [name for name in kept if name in fresh and not (runs / name / "network.safetensors").is_file()]:
-        raise RunError(f"{runs / gone[0]} has no network.safetensors; delete that folder and train it again")
-    folder = out / "checkpoints"
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.safetensors"):
-        if old.stem not in kept:
-            old.unlink()
-    for name in kept:
-        if name in fresh:
-            shutil.copyfile(runs / name / "network.safetensors", folder / f"{name}.safetensors")
+    grid = load_grid(a.grid) if a.grid else None
+    runs = pack(a.out, a.runs, a.checkpoints, grid, lambda missing: _sweep_grid(a, missing, a.runs) == 0)
+    print(f"{runs} runs and {len(list((a.out / 'checkpoints').glob('*.safetensors')))} checkpoints in {a.out}")
+    return 0 if runs else 1
 
 
 def _runs(a: argparse.Namespace) -> int:
@@ -217,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "pack",
         _pack,
-        "pack finished runs for shipping; with --grid, the grid's: what is neither packed nor finished is trained first",
+        "add finished runs to the shipped pack; with --grid it holds the grid's alone, and what is missing is trained first",
         data,
         device,
         workers,

@@ -1,0 +1,56 @@
+"""The shipped pack, rebuilt from run folders and from what is packed already."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+from boundlab.errors import RunError
+from boundlab.runs import Run, list_runs, read_pack, write_pack
+from boundlab.specs import RunSpec
+
+
+def pack(
+    out: Path,
+    folders: Path,
+    checkpoints: Sequence[str],
+    grid: Sequence[RunSpec] | None = None,
+    train: Callable[[list[RunSpec]], bool] = lambda missing: True,
+) -> int:
+    """Add the finished runs below `folders` to the pack in `out`; returns how many it holds then.
+
+    `checkpoints`: patterns of ids whose networks are kept. With `grid` the pack will hold the grid's runs alone, and what
+    is neither packed nor finished goes to `train` first (False: it failed, and the pack stays as it was). Raises RunError.
+    """
+    packed = {run.id: run for run in (read_pack(out) if (out / "pack.json").is_file() else [])}
+    if grid is not None:
+        wanted = {spec.id for spec in grid}
+        packed = {name: run for name, run in packed.items() if name in wanted}
+        missing = [spec for spec in grid if spec.id not in packed]
+        if missing and not train(missing):
+            return 0
+    fresh = {run.id: run for run in list_runs(folders) if run.state == "done"} if folders.is_dir() else {}
+    if grid is not None:
+        fresh = {name: run for name, run in fresh.items() if name in wanted}
+    if not fresh and (grid is None or not packed):
+        raise RunError(f"no finished runs in {folders}; train some with `boundlab sweep GRID --out {folders}`")
+    runs = list((packed | fresh).values())
+    _write_checkpoints([run.id for run in runs if any(fnmatch(run.id, p) for p in checkpoints)], fresh, folders, out)
+    write_pack(runs, out)
+    return len(runs)
+
+
+def _write_checkpoints(kept: list[str], fresh: dict[str, Run], folders: Path, out: Path) -> None:
+    """Copy the networks of `kept`; those of runs that were packed earlier, and have no folder here, stay as they are."""
+    if gone := [name for name in kept if name in fresh and not (folders / name / "network.safetensors").is_file()]:
+        raise RunError(f"{folders / gone[0]} has no network.safetensors; delete that folder and train it again")
+    target = out / "checkpoints"
+    target.mkdir(parents=True, exist_ok=True)
+    for old in target.glob("*.safetensors"):
+        if old.stem not in kept:
+            old.unlink()
+    for name in kept:
+        if name in fresh:
+            shutil.copyfile(folders / name / "network.safetensors", target / f"{name}.safetensors")
