@@ -114,12 +114,11 @@ def band_fixed(panel: Panel, name: str, dark: bool) -> Part:
 
 
 def band_moving(cell: np.ndarray, canvas: Canvas) -> Part:
-    low, high = (
-        heights(np.where(cell[1] > 0, cell[1], cell[0]) if canvas.logarithmic else cell[1], canvas),
-        heights(cell[2], canvas),
-    )
-    outline = np.concatenate([high, low[::-1]])
-    return {"y": _numbers(np.full(outline.shape, np.nan) if np.isnan(outline).any() else outline)}
+    """High from left to right, low back again; no band where a point of the line is missing."""
+    mean, low, high = cell[:3]
+    low = np.where(low > 0, low, mean) if canvas.logarithmic else low  # on a log axis down to the mean at most
+    outline = np.concatenate([heights(high, canvas), heights(low, canvas)[::-1]])
+    return {"y": _numbers(np.full_like(outline, np.nan) if np.isnan(outline).any() else outline)}
 
 
 def rings_fixed(dark: bool) -> Part:

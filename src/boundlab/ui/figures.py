@@ -101,10 +101,10 @@ def _show(
     now = rows[rows[handle.column] == values[at]] if handle else rows
     with stage:
         words = prose.subject(now, view.settings)
-        st.caption(words)
         player(key, picture, handle.name if handle else "", names, at, f"boundlab-{axis.key}", words)
         _chart(axis, picture)
-        _words(view, here, now, over.note, shown, names[at])
+        st.caption(words)  # below, so that its length does not move the chart
+    _words(view, here, now, over.note, shown, names[at])
     numbers(
         view.selection.panel, axis, now, drawn[drawn["frame"] == values[at]], over, shown, view.scale, view.settings
     )

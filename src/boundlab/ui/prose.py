@@ -24,8 +24,8 @@ CONVENTIONS = {
 }
 
 
-def subject(table: pd.DataFrame, settings: Settings) -> str:
-    """What the chart shows: networks, data, λ, epochs, seeds, sample size, delta, convention."""
+def subject(table: pd.DataFrame, settings: Settings, drawn: str = "mean and range") -> str:
+    """What the chart shows: networks, data, λ, epochs, seeds and what is `drawn` of them, sample size, delta, convention."""
     data = DATASETS[table["dataset"].iloc[0]]
     names = table.sort_values(["conv_layers", "channels"])["architecture"].unique()
     decays, epochs = sorted(table["weight_decay"].unique()), table["epoch"].unique()
@@ -35,7 +35,7 @@ def subject(table: pd.DataFrame, settings: Settings) -> str:
         data.title,
         f"λ = {span}",
         f"{epochs.max():.3g} epochs" if len(epochs) > 1 else f"after {epochs[0]:.3g} epochs",
-        _seeds(table),
+        _seeds(table, drawn),
         _sample_size(table, data),
         f"δ = {settings.delta:g}",
         settings.convention,
@@ -43,12 +43,12 @@ def subject(table: pd.DataFrame, settings: Settings) -> str:
     return " · ".join(filter(None, parts))
 
 
-def _seeds(table: pd.DataFrame) -> str:
+def _seeds(table: pd.DataFrame, drawn: str) -> str:
     per_point = table.groupby(["architecture", "weight_decay"])["seed"].nunique()
     few, many = per_point.min(), per_point.max()
     if many == 1:
         return "one seed"
-    return f"{many if few == many else f'{few} to {many}'} seeds: mean and range"
+    return f"{many if few == many else f'{few} to {many}'} seeds: {drawn}"
 
 
 def _sample_size(table: pd.DataFrame, data: Dataset) -> str:

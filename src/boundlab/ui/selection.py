@@ -58,7 +58,7 @@ def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -
     runs = runs[runs[panel].isin(kept)]
     if handle is LAMBDA:  # all panels move together: only through what every one of them has
         common = set.intersection(*(set(rows["weight_decay"]) for _, rows in runs.groupby(panel)))
-        runs = runs[runs["weight_decay"].isin(common)]
+        runs = runs[runs["weight_decay"].isin(common)] if common else runs
     return Selection(runs, handle, panel, {value: f"{_SYMBOLS[panel]} = {value:g}" for value in kept})
 
 
@@ -94,10 +94,10 @@ def position(controls: Controls, handle: Handle | None, names: list[str], key: s
     controls.check(handle.key, names, handle.name.removesuffix(" ="), few=handle is LAMBDA)
     at = reported(key) or st.query_params.get(handle.key)
     at = at if at in names else default
-    if at != default:
+    if at == default:
+        st.query_params.pop(handle.key, None)
+    elif st.query_params.get(handle.key) != at:
         st.query_params[handle.key] = at
-    elif handle.key in st.query_params:
-        del st.query_params[handle.key]
     return names.index(at)
 
 

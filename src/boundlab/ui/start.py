@@ -39,7 +39,7 @@ def headline() -> None:
 def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> None:
     values = rows.groupby("series")["value"].mean().dropna()
     order = [b.key for b in ALL if settings.convention in b.formulas]
-    st.caption(prose.subject(rows, settings))
+    st.caption(prose.subject(rows, settings, "mean"))
     logs = whole["log2_value"][whole["series"].isin([*order, *_MEASURED])].dropna()
     reach = (float(np.floor(logs.min())) - 0.7, float(np.ceil(logs.max())) + 4.5)  # room for the numbers
     st.plotly_chart(
