@@ -60,8 +60,10 @@ def test_errors_stand_still_between_epoch_ends():
     table["value"] = [0.9, np.nan, 0.5, np.nan, np.nan]
     for name in ("log2_value", "complexity", "confidence", "empirical", "margin"):
         table[name] = np.nan
-    got = last_known(table.sample(frac=1, random_state=0)).sort_values(["run", "step"])["value"].to_numpy()
-    np.testing.assert_array_equal(got, [0.9, 0.9, 0.5, 0.5, np.nan])  # run b has nothing to carry on, least of all a's
+    got = last_known(table.sample(frac=1, random_state=0)).sort_values(["run", "step"])
+    values = got["value"].to_numpy()
+    np.testing.assert_array_equal(values, [0.9, 0.9, 0.5, 0.5, np.nan])  # b has nothing to carry on, least of all a's
+    assert got["carried"].tolist() == [False, True, False, True, False]
 
 
 @pytest.fixture

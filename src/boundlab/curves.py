@@ -11,10 +11,11 @@ SCALES = ("log2", "linear", "relative")
 
 
 def last_known(table: pd.DataFrame) -> pd.DataFrame:
-    """Between epoch ends errors, and bounds that need margins, stand still at the value last measured."""
+    """Between epoch ends errors, and bounds that need margins, stand still at the value last measured (`carried`)."""
     columns = ["value", "log2_value", "complexity", "confidence", "empirical", "margin"]
     known = table.sort_values("step", kind="stable").groupby(["run", "series"], sort=False)[columns].ffill()
-    return table.assign(**known)  # aligned on the index: the order of rows stays
+    carried = table["value"].isna() & known["value"].notna()
+    return table.assign(**known, carried=carried)  # aligned on the index: the order of rows stays
 
 
 def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: str | None = None) -> pd.DataFrame:
