@@ -190,3 +190,13 @@ def test_numbers_for_people():
         [-10, -5, 0, 5, 10, 15, 20, 25, 30, 35],
         ["2⁻¹⁰", "2⁻⁵", "1", "2⁵", "2¹⁰", "2¹⁵", "2²⁰", "2²⁵", "2³⁰", "2³⁵"],
     )
+
+
+def test_what_was_measured_at_an_earlier_epoch_is_starred_and_dated(pack):
+    rows = moved(pack)
+    picture = trend(rows, AXES["weight_decay"], ["sparse", "test_error"], CANVAS, base=1)  # between epochs 0 and 1
+    names = next(trace for trace in picture.figure.data if trace.name == "names")
+    assert names.text[1] == " Test error*"
+    assert named(picture.figure, "test_error").customdata[0].endswith(", epoch 0")
+    assert "epoch" not in named(picture.figure, "sparse").customdata[0]
+    assert "*" not in "".join(picture.frames[-1][-1]["text"])

@@ -57,13 +57,14 @@ def test_a_curve_that_starts_at_or_below_zero_has_no_relative_form():
 
 def test_errors_stand_still_between_epoch_ends():
     table = pd.DataFrame({"run": ["a"] * 4 + ["b"], "series": "test_error", "step": [0, 1, 2, 3, 0]})
+    table["epoch"] = table["step"] / 10
     table["value"] = [0.9, np.nan, 0.5, np.nan, np.nan]
     for name in ("log2_value", "complexity", "confidence", "empirical", "margin"):
         table[name] = np.nan
     got = last_known(table.sample(frac=1, random_state=0)).sort_values(["run", "step"])
     values = got["value"].to_numpy()
     np.testing.assert_array_equal(values, [0.9, 0.9, 0.5, 0.5, np.nan])  # b has nothing to carry on, least of all a's
-    assert got["carried"].tolist() == [False, True, False, True, False]
+    np.testing.assert_array_equal(got["as_of"], [np.nan, 0.0, np.nan, 0.2, np.nan])
 
 
 @pytest.fixture
@@ -84,7 +85,8 @@ def test_the_papers_relative_curve_starts_at_one(paper):
 
 
 def test_the_csv_has_a_row_per_point_and_says_whose_it_is(paper):
-    got = drawn(by_axis(rows(), LAMBDA), paper, LAMBDA, {"scale": "log2", "n": 50000}, "paper's figure 4")
+    got = drawn(by_axis(rows(), LAMBDA), paper, LAMBDA, {"n": 60000}, {"source": "paper's figure 4", "n": 50000})
     assert got["source"].tolist() == ["our runs"] * 2 + ["paper's figure 4"] * 2
     assert got["mean"].tolist() == [6.0, 2.0, 8.0, 4.0]
     assert got["x"].tolist() == [1e-3, 4e-3, 1e-3, 2e-3]
+    assert got["n"].tolist() == [60000] * 2 + [50000] * 2

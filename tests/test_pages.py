@@ -174,7 +174,7 @@ def test_hiding_a_series_and_overlaying_the_paper():
     assert names[0] == "Sparse (Galanti 2023), CONV-3-200"
     assert {n for n in names[1:] if "seeds" not in n} == {"Sparse (Galanti 2023)", "names"}
     assert "; ours is " in chart(app)["data"][0]["customdata"][0]  # the difference per point
-    note = next(c.value for c in app.caption if "read off its figure 4" in c.value)
+    note = next(c.value for c in app.caption if c.value.startswith("Faint dashed lines"))
     assert "Every other point is a run of ours" in note
     assert re.search(r"minus the paper's, in log₂: Sparse [−+]\d\.\d to", note)
 
@@ -255,7 +255,7 @@ def test_runs_of_the_papers_own_recipe_are_kept_apart_and_compared(a_paper_run):
     assert not app.exception
     assert "CONV-3-200 bias" in app.caption[0].value
     assert len(line(app, "Sparse (Gal", "x")) == 2
-    note = next(c.value for c in app.caption if "read off its figure 4" in c.value)
+    note = next(c.value for c in app.caption if c.value.startswith("Faint dashed lines"))
     assert "None of ours has the paper's size" not in note
     assert "minus the paper's" in note
     epochs = open_link(FIGURES[0], paper="CONV-3-200", recipe="paper", wd="0.003")
@@ -287,6 +287,15 @@ def test_the_sentence_under_the_chart_agrees_with_the_table():
     assert f"at epoch 5, the sparse bound falls by a factor {first / last:.1f} ({first:.3g} → {last:.3g})" in sentence
 
 
+def test_between_epoch_ends_the_words_say_when_the_errors_were_measured():
+    page = next(p for p in PAGES if p.key == "lambda")
+    between, end = open_link(page, epoch="0.93"), open_link(page, epoch="1")
+    assert any("test error (last measured at epoch 0) goes from" in m.value for m in between.markdown)
+    assert any(c.value.startswith("* Errors and margins") for c in between.caption)
+    assert not any("last measured" in m.value for m in end.markdown)
+    assert not any(c.value.startswith("*") for c in end.caption)
+
+
 def test_the_csv_is_what_is_drawn(monkeypatch):
     page = next(p for p in PAGES if p.key == "lambda")
     files = []
@@ -301,7 +310,8 @@ def test_the_csv_is_what_is_drawn(monkeypatch):
     np.testing.assert_allclose(np.log2(ours[ours["series"] == "sparse"]["mean"]), line(app, "Sparse (Gal"), atol=1e-4)
     assert (table["source"] == "paper's figure 4, CONV-3-600, read off the plot").sum() == 12
     assert set(ours["scale"]) == {"log2"}
-    assert set(ours["n"]) == {50000}
+    assert set(table["n"]) == {50000}
+    assert set(ours["epoch"]) == {2}
 
 
 def test_a_fresh_interpreter_that_serves_every_page_has_no_torch():

@@ -11,20 +11,26 @@ SCALES = ("log2", "linear", "relative")
 
 
 def last_known(table: pd.DataFrame) -> pd.DataFrame:
-    """Between epoch ends errors, and bounds that need margins, stand still at the value last measured (`carried`)."""
+    """Between epoch ends errors, and bounds that need margins, stand still at the value last measured, at epoch `as_of`
+    (NaN where it is measured at the row's own)."""
     columns = ["value", "log2_value", "complexity", "confidence", "empirical", "margin"]
-    known = table.sort_values("step", kind="stable").groupby(["run", "series"], sort=False)[columns].ffill()
+    measured = table[[*columns, "run", "series", "step"]].assign(epoch=table["epoch"].where(table["value"].notna()))
+    groups = measured.sort_values("step", kind="stable").groupby(["run", "series"], sort=False)
+    known = groups[[*columns, "epoch"]].ffill()
     carried = table["value"].isna() & known["value"].notna()
-    return table.assign(**known, carried=carried)  # aligned on the index: the order of rows stays
+    return table.assign(
+        **known[columns], as_of=known["epoch"].where(carried)
+    )  # aligned on the index: the order of rows stays
 
 
 def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: str | None = None) -> pd.DataFrame:
-    """Over seeds: panel, frame, `axis.column`, series, mean, low, high (of value), seeds, margin, empirical, flagged.
+    """Over seeds: panel, frame, `axis.column`, series, mean, low, high (of value), seeds, margin, empirical, flagged, as_of.
 
     `frame`, `panel`: the columns that tell apart the steps of an animation and the panels; None: there is only one.
     """
     table = table.dropna(subset=["value"])
     table = table.assign(
+        as_of=table.get("as_of", np.nan),
         frame=table[frame] if frame else 0.0,
         panel=table[panel] if panel else 0.0,
         flagged=~(table["trained"] & table["at_plateau"]).astype(bool),
@@ -38,6 +44,7 @@ def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: st
         margin=("margin", "mean"),
         empirical=("empirical", "mean"),
         flagged=("flagged", "any"),
+        as_of=("as_of", "min"),
     ).reset_index()
 
 
@@ -74,19 +81,21 @@ def minus_paper(curves: pd.DataFrame, paper: pd.DataFrame, axis: Axis) -> pd.Dat
 
 
 def drawn(
-    curves: pd.DataFrame, paper: pd.DataFrame | None, axis: Axis, about: dict[str, object], paper_source: str
+    curves: pd.DataFrame,
+    paper: pd.DataFrame | None,
+    axis: Axis,
+    about: dict[str, object],
+    paper_about: dict[str, object],
 ) -> pd.DataFrame:
-    """One row per point on screen, ours and the paper's: what a reader gets as CSV. `about`: constant columns."""
-    ours = curves.rename(columns={axis.column: "x"}).drop(columns=["frame", "empirical", "margin"])
-    rows = [ours.assign(x_name=axis.column, source="our runs", **about)]
-    if paper is not None and len(paper):
-        value = 2 ** paper["log2_value"]
-        rows.append(
-            pd.DataFrame({"x": paper["told"], "series": paper["series"], "mean": value}).assign(
-                x_name=axis.column, source=paper_source
-            )
-        )
-    table = pd.concat(rows, ignore_index=True)
-    return table[
-        ["source", "x_name", "x", "series", *(c for c in table if c not in ("source", "x_name", "x", "series"))]
+    """One row per point on screen, ours and the paper's: what a reader gets as CSV. `about`, `paper_about`: what is the same
+    for all of them."""
+    ours = curves.rename(columns={axis.column: "x"})[
+        ["panel", "x", "series", "mean", "low", "high", "seeds", "flagged", "as_of"]
     ]
+    rows = [ours.assign(source="our runs", x_name=axis.column, **about)]
+    if paper is not None:
+        columns = {"x": paper["told"], "series": paper["series"], "mean": 2 ** paper["log2_value"]}
+        rows.append(pd.DataFrame(columns).assign(x_name=axis.column, **paper_about))
+    first = ["source", "panel", "x_name", "x", "series"]
+    table = pd.concat(rows, ignore_index=True)
+    return table[[*first, *(name for name in table if name not in first)]]

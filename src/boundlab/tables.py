@@ -64,7 +64,12 @@ class Axis:
 
     def at(self, value: float) -> str:
         """One of its values in words."""
-        return f"{self.symbol} {value:.3g}" if self.key == "epoch" else f"{self.symbol} = {value:g}"
+        return f"{self.symbol} {epochs(value)}" if self.key == "epoch" else f"{self.symbol} = {value:g}"
+
+
+def epochs(value: float) -> str:
+    """A number of epochs as it is written everywhere: at most two decimals."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 AXES = {

@@ -114,7 +114,7 @@ def test_the_picture_is_saved_with_its_caption(browser, server, kind, tmp_path):
     page = visit(browser, f"{server}/lambda?dataset=digits")
     with page.expect_download() as download:
         page.get_by_role("button", name=kind, exact=True).click()
-    assert download.value.suggested_filename == f"boundlab-weight_decay-200.{kind.lower()}"
+    assert download.value.suggested_filename == f"boundlab-digits-weight_decay-epoch200.{kind.lower()}"
     download.value.save_as(tmp_path / "picture")
     content = (tmp_path / "picture").read_bytes()
     if kind == "PNG":

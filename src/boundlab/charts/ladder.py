@@ -15,7 +15,7 @@ ROW = 54  # pixels per series
 
 
 def _traces(values: pd.Series, rows: dict[str, int], dark: bool) -> list[dict[str, Any]]:
-    """Dots at the values, and the numbers to the right of the dot, or of the line at 1 for what lies below it."""
+    """Dots at the values, and the numbers beside them, on the side away from the line at 1."""
     exponents = [float(np.log2(values[name])) for name in rows]
     colours = [STYLES[name].colour(dark) for name in rows]
     numbers = [readable(values[name], name) for name in rows]
@@ -33,9 +33,9 @@ def _traces(values: pd.Series, rows: dict[str, int], dark: bool) -> list[dict[st
     }
     labels = {
         "mode": "text",
-        "x": [max(x, 0.0) for x in exponents],
-        "text": [f"    <b>{number}</b>" for number in numbers],
-        "textposition": "middle right",
+        "x": exponents,
+        "text": [f"    <b>{number}</b>    " for number in numbers],
+        "textposition": ["middle right" if x >= 0 else "middle left" for x in exponents],
         "textfont": {"size": FONT, "color": colours},
         "hoverinfo": "skip",
     }

@@ -44,6 +44,7 @@ STYLES = {
 }
 ALERT = ("#A8321F", "#FF8E7A")
 SHADE = ("rgba(200, 60, 30, 0.06)", "rgba(255, 120, 90, 0.08)")
+VEIL = ("rgba(255, 255, 255, 0.75)", "rgba(17, 19, 24, 0.75)")  # behind words on a picture
 GRID = ("rgba(0,0,0,0.10)", "rgba(255,255,255,0.14)")
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -68,7 +69,9 @@ def readable(value: float, series: str = "") -> str:
 
 def times(ratio: float) -> str:
     """A factor for people."""
-    return readable(ratio) if ratio >= 1e6 else f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+    if ratio >= 10:
+        return readable(ratio) if ratio >= 1e6 else f"{ratio:,.0f}"
+    return f"{ratio:.1f}" if ratio >= 1.2 else f"{ratio:.2f}"
 
 
 def log2_ticks(low: float, high: float) -> tuple[list[int], list[str]]:
@@ -131,7 +134,8 @@ def vacuous_zone(along: str, high: float, dark: bool, one: float = 0.0) -> list[
 
 def vacuous_note(dark: bool, **place: Any) -> dict[str, Any]:
     """The annotation that names the zone."""
-    return {"text": VACUOUS, "showarrow": False, "font": {"size": FONT - 3, "color": ALERT[dark]}} | place
+    look = {"showarrow": False, "font": {"size": FONT - 3, "color": ALERT[dark]}, "bgcolor": VEIL[dark]}
+    return {"text": VACUOUS} | look | place
 
 
 def spread(positions: list[float], gap: float, low: float = -math.inf, high: float = math.inf) -> list[float]:

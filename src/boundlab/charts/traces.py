@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from boundlab.charts.theme import ALERT, FONT, HEIGHT, STYLES, faded, readable, spread
-from boundlab.tables import Axis
+from boundlab.tables import Axis, epochs
 
 TOP, BOTTOM, RIGHT = 34, 62, 132
 Part = dict[str, Any]
-Cells = dict[tuple[str, float], np.ndarray]  # (series, frame) -> mean, low, high, seeds, flagged; each over x
-_FIELDS = ["mean", "low", "high", "seeds", "flagged"]
+Cells = dict[tuple[str, float], np.ndarray]  # (series, frame) -> the numbers of FIELDS; each over x
+FIELDS = ["mean", "low", "high", "seeds", "flagged", "as_of"]
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Panel:
 
 def panel_of(curves: pd.DataFrame, axis: Axis) -> Panel:
     """Gather one panel's rows of `curves.by_axis` into arrays over its x positions, NaN where there is no point."""
-    wide = curves.pivot(index=["series", "frame"], columns=axis.column, values=_FIELDS).astype(float)
+    wide = curves.pivot(index=["series", "frame"], columns=axis.column, values=FIELDS).astype(float)
     x = wide.columns.levels[1].to_numpy(float)
-    blocks = wide.to_numpy().reshape(len(wide), len(_FIELDS), len(x))
+    blocks = wide.to_numpy().reshape(len(wide), len(FIELDS), len(x))
     return Panel(x, dict(zip(wide.index, blocks, strict=True)))
 
 
@@ -65,15 +65,17 @@ def _numbers(values: np.ndarray) -> list[float | None]:
 
 
 def _told(cell: np.ndarray, name: str, canvas: Canvas) -> list[str]:
-    """The numbers in the hover: the mean, and over several seeds the smallest and largest."""
-    if canvas.scale == "relative":
-        return ["" if np.isnan(m) else f"× {m:.3g}" for m in cell[0]]
-    return [
-        ""
-        if np.isnan(mean)
-        else readable(mean, name) + (f" ({readable(low, name)} to {readable(high, name)})" if seeds > 1 else "")
-        for mean, low, high, seeds in cell[:4].T
-    ]
+    """The numbers in the hover: the mean, over several seeds the smallest and largest, and when it was measured."""
+    return ["" if np.isnan(point[0]) else _point(point, name, canvas.scale) for point in cell.T]
+
+
+def _point(point: np.ndarray, name: str, scale: str) -> str:
+    mean, low, high, seeds, _, as_of = point
+    if scale == "relative":
+        words = f"× {mean:.3g}"
+    else:
+        words = readable(mean, name) + (f" ({readable(low, name)} to {readable(high, name)})" if seeds > 1 else "")
+    return words if np.isnan(as_of) else f"{words}, epoch {epochs(as_of)}"
 
 
 def line_fixed(panel: Panel, name: str, canvas: Canvas) -> Part:
@@ -149,18 +151,21 @@ def labels_fixed(shown: Sequence[str], dark: bool) -> Part:
 
 
 def labels_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canvas) -> Part:
-    """Moved apart where lines meet; a line whose end is off the picture is named at its edge, with an arrow."""
+    """Moved apart where lines meet; a line whose end is off the picture is named at its edge, with an arrow; a star marks
+    what was measured at an earlier epoch."""
     ends: dict[str, float] = {}
+    old: set[str] = set()  # values that stand still between epoch ends
     for name in shown:
         line = heights(panel.cells[name, frame][0], canvas) if (name, frame) in panel.cells else np.array([])
         if np.isfinite(line).any():
             ends[name] = float(line[np.isfinite(line)][-1])
+            old |= {name} if np.isfinite(panel.cells[name, frame][5]).any() else set()
     low, high = canvas.y
     gap = 22 * (high - low) / (HEIGHT - TOP - BOTTOM)
     inside = [min(max(end, low + gap / 2), high - gap / 2) for end in ends.values()]
     places = dict(zip(ends, spread(inside, gap, low, high), strict=True))
     names = {
-        name: " " + STYLES[name].short + (" ↑" if end > high else " ↓" if end < low else "")
+        name: f" {STYLES[name].short}{'*' if name in old else ''}" + (" ↑" if end > high else " ↓" if end < low else "")
         for name, end in ends.items()
     }
     return {

@@ -68,7 +68,7 @@ class _Parts:
     def moving(self, frame: float) -> list[Part]:
         out = []
         for panel in self.panels:
-            nothing = np.full((5, len(panel.x)), np.nan)
+            nothing = np.full((len(traces.FIELDS), len(panel.x)), np.nan)
             cells = {name: panel.cells.get((name, frame), nothing) for name in self.shown}
             if self.several:
                 out += [traces.band_moving(cells[name], self.canvas) for name in self.shown]
@@ -91,12 +91,12 @@ def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> 
 
 
 def _x_axis(axis: Axis, canvas: Canvas, domain: tuple[float, float]) -> dict[str, Any]:
-    look = axis_look(axis.title, canvas.dark) | {
+    look = axis_look("", canvas.dark) | {
         "type": "log" if axis.log else "linear",
         "range": list(np.log10(canvas.x) if axis.log else canvas.x),
         "domain": list(domain),
         "anchor": "y",
-        "unifiedhovertitle": {"text": f"<b>{axis.title} = %{{x}}</b>"},
+        "unifiedhovertitle": {"text": f"<b>{axis.title} = %{{x:.4~g}}</b>"},
     }
     if ticks := _thin(canvas.ticks, axis, 6 // len(canvas.panels) + 1):
         look |= {"tickvals": ticks, "ticktext": [tick(t) for t in ticks], "minor": {"ticks": ""}}
@@ -119,9 +119,7 @@ def _thin(ticks: Sequence[float], axis: Axis, most: int) -> list[float]:
 def _y_axis(axis: Axis, canvas: Canvas) -> dict[str, Any]:
     if canvas.scale == "linear":
         return linear_axis(*canvas.y, canvas.dark)
-    title = (
-        "value (log₂ scale)" if canvas.scale == "log2" else f"value ÷ its value at the first {axis.symbol} (log₂ scale)"
-    )
+    title = "value (log₂ scale)" if canvas.scale == "log2" else f"value ÷ value at its first {axis.symbol} (log₂ scale)"
     return log2_axis(*canvas.y, canvas.dark, title)
 
 
@@ -147,16 +145,16 @@ def _layout(axis: Axis, canvas: Canvas, meta: dict[str, Any]) -> dict[str, Any]:
             "anchor": "y",
         },
         "updatemenus": [_remote()],
-        "annotations": _titles(canvas, domains),
+        "annotations": [*_titles(canvas, domains), _below(axis, canvas.dark)],
     }
     if canvas.scale == "relative":
         layout["shapes"] = [_first_point(canvas.dark)]
     else:
         layout["shapes"] = vacuous_zone("y", canvas.y[1], canvas.dark, one)
-        place = (
-            {"y": 0.99, "yref": "paper", "yanchor": "top"} if canvas.logarithmic else {"y": one, "yanchor": "bottom"}
+        side = {"x": 0.01, "xanchor": "left"} if canvas.logarithmic else {"x": 0.99, "xanchor": "right"}
+        layout["annotations"].append(
+            vacuous_note(canvas.dark, xref="paper", y=0.99, yref="paper", yanchor="top", **side)
         )
-        layout["annotations"].append(vacuous_note(canvas.dark, x=0.01, xref="paper", xanchor="left", **place))
     for number, domain in enumerate(domains, 1):
         layout["xaxis" + ("" if number == 1 else str(number))] = _x_axis(axis, canvas, domain)
     return layout
@@ -177,6 +175,12 @@ def _titles(canvas: Canvas, domains: list[tuple[float, float]]) -> list[dict[str
         for title, domain in zip(canvas.panels.values(), domains, strict=True)
         if title
     ]
+
+
+def _below(axis: Axis, dark: bool) -> dict[str, Any]:
+    """The title of the x axis, once for all panels."""
+    place = {"x": 0.5, "xref": "paper", "y": 0, "yref": "paper", "yanchor": "top", "yshift": -30}
+    return {"text": axis.title, "showarrow": False, "font": {"size": FONT + 1, "color": INK[dark]}} | place
 
 
 def _first_point(dark: bool) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def canvas(
     paper: pd.DataFrame | None,
     dark: bool,
 ) -> Canvas:
-    """`curves`: what is drawn, all frames; `finals`: final values of every network of the data set."""
+    """`curves`: what is drawn, all frames; `finals`: final values of every network as deep as those drawn."""
     x = sorted({*curves[axis.column], *([] if paper is None else paper["x"])})
     y = {"log2": _log, "linear": _linear, "relative": _relative}[scale](curves, finals, axis, shown, paper)
     ticks = () if axis.key == "epoch" else tuple(x)
@@ -38,7 +38,7 @@ def _padded(low: float, high: float, log: bool) -> tuple[float, float]:
 def _log(
     curves: pd.DataFrame, finals: pd.DataFrame, axis: Axis, shown: Sequence[str], paper: pd.DataFrame | None
 ) -> tuple[float, float]:
-    """Over every network's final values; during training also over all that is drawn, every λ included. On the other
+    """Over all of `finals`; during training also over all that is drawn, every λ included. On the other
     pages the first epochs come in from above the picture."""
     logs = [finals["log2_value"], *([] if paper is None else [paper["log2_value"]])]
     logs += [np.log2(curves["high"][curves["high"] > 0])] if axis.key == "epoch" else []

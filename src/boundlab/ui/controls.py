@@ -21,7 +21,8 @@ VARIABLES = {  # column -> (label, name in the link, preferred value)
 }
 SHOW_HELP = (
     "Hide or show lines; the axes stay put. Hold-out limit: with probability 1 − δ the error is below it, judging by the "
-    "test images alone (Clopper–Pearson). Generalization gap: test error minus train error."
+    "test images alone (Clopper–Pearson). Generalization gap: test error minus train error. An arrow at a name: its "
+    "line is off the picture."
 )
 RECIPE_HELP = "short: a few epochs, no biases, from He initialisation · paper: the authors' own recipe, with biases"
 CONVENTION_HELP = (

@@ -94,20 +94,26 @@ def _show(
     over = overlay(axis, paper, view, curves[curves["frame"] == values[-1]], shown)
     drawn = relative(curves, axis) if view.scale == "relative" else curves
     finals = table(view.dataset, view.settings)
+    finals = finals[finals["conv_layers"].isin(view.selection.runs["conv_layers"].unique())]
     area = canvas(drawn, finals, axis, view.scale, shown, view.selection.panels, over.curves, is_dark())
     base = anchored(key, (view.settings, view.scale, tuple(view.selection.runs["run"]), paper, shown, area.dark), at)
     picture = trend(drawn, axis, shown, area, over.curves, base)
     here = curves[curves["frame"] == values[at]]
     now = rows[rows[handle.column] == values[at]] if handle else rows
+    base_name = f"boundlab-{view.dataset}-{axis.key}" + (f"-{handle.word}" if handle else "")
+    words = " · ".join(filter(None, [prose.subject(now, view.settings), over.short]))
     with stage:
-        words = prose.subject(now, view.settings)
-        player(key, picture, handle.name if handle else "", names, at, f"boundlab-{axis.key}", words)
+        player(key, picture, handle.name if handle else "", names, at, base_name, words)
         _chart(axis, picture)
         st.caption(words)  # below, so that its length does not move the chart
     _words(view, here, now, over.note, shown, names[at])
-    numbers(
-        view.selection.panel, axis, now, drawn[drawn["frame"] == values[at]], over, shown, view.scale, view.settings
-    )
+    about: dict[str, object] = {
+        "scale": view.scale,
+        "convention": view.settings.convention,
+        "delta": view.settings.delta,
+    }
+    there, file = drawn[drawn["frame"] == values[at]], base_name + (names[at] if handle else "")
+    numbers(now, there, axis, view.selection.panel, about, over, shown, file)
 
 
 def _chart(axis: Axis, picture: Picture) -> None:

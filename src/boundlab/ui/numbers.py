@@ -7,10 +7,10 @@ import streamlit as st
 
 from boundlab.charts.theme import STYLES
 from boundlab.curves import drawn
-from boundlab.specs import Settings
 from boundlab.tables import MEASURED, Axis
 from boundlab.ui.paper import Overlay
 
+_NETWORK = ("dataset", "conv_layers", "channels", "weight_decay", "epoch")
 PLATEAU_COLUMN = "plateau number"
 PLATEAU_HELP = (
     "Steps before the learning rate first falls × lr / (1 − momentum) × λ. From 4 on the norms have come down as far as "
@@ -19,26 +19,25 @@ PLATEAU_HELP = (
 
 
 def numbers(
-    panel: str | None,
-    axis: Axis,
     rows: pd.DataFrame,
     curves: pd.DataFrame,
+    axis: Axis,
+    panel: str | None,
+    about: dict[str, object],
     over: Overlay,
     shown: list[str],
-    scale: str,
-    settings: Settings,
+    file: str,
 ) -> None:
-    """`rows`: single runs at the handle's position; `curves`: what is drawn there."""
-    settled = rows.dropna(subset=["n"])
-    about = {"scale": scale, "convention": settings.convention, "delta": settings.delta, "n": settled["n"].max()}
-    about |= {
-        c: rows[c].iloc[0] for c in ("dataset", "conv_layers", "channels", "weight_decay") if rows[c].nunique() == 1
-    }
-    picture = drawn(curves[curves["series"].isin(shown)], over.curves, axis, about, over.source)
+    """`rows`: single runs at the handle's position; `curves`: what is drawn there; `about`: the reader's choices."""
+    one = {name: rows[name].iloc[0] for name in _NETWORK if rows[name].nunique() == 1 and name != axis.column}
+    about = about | one | {"n": rows["n"].max()}
+    paper = {"scale": about["scale"]} | over.about
     st.download_button(
         "CSV of what is drawn",
-        picture.rename(columns={"panel": panel or "panel"}).to_csv(index=False),
-        f"boundlab-{axis.key}.csv",
+        drawn(curves[curves["series"].isin(shown)], over.curves, axis, about, paper).to_csv(
+            index=False, float_format="%.10g"
+        ),
+        f"{file}.csv",
         "text/csv",
         icon=":material/download:",
         on_click="ignore",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -30,7 +30,8 @@ class Overlay:
 
     curves: pd.DataFrame | None
     note: str = ""
-    source: str = ""
+    short: str = ""  # for the caption
+    about: dict[str, object] = field(default_factory=dict)  # for the CSV
 
 
 def paper_control(axis: Axis, controls: Controls) -> str:
@@ -60,9 +61,12 @@ def overlay(axis: Axis, panel: str, view: View, ends: pd.DataFrame, shown: list[
         difference=[known.get((s, round(x, 9))) for s, x in zip(paper["series"], paper["x"], strict=True)]
     )
     paper["difference"] = paper["difference"].astype(float)
-    source = f"paper's figure {axis.paper_figure}, {panel}, read off the plot"
+    short = f"dashed: the paper's {panel}, published, read off its figure {axis.paper_figure}"
+    about: dict[str, object] = {"source": f"paper's figure {axis.paper_figure}, {panel}, read off the plot"}
+    about |= {"convention": "published", "n": 50_000, "delta": 0.001, "dataset": "mnist"}
+    about |= {} if axis.key == "weight_decay" else {"weight_decay": PAPER_LAMBDA}
     drawn = relative_paper(paper).assign(difference=float("nan")) if view.scale == "relative" else paper
-    return Overlay(drawn, _note(axis, panel, view, own_recipe, apart, why_not), source)
+    return Overlay(drawn, _note(axis, panel, view, apart, why_not), short, about)
 
 
 def _incomparable(axis: Axis, view: View, own_recipe: bool) -> str:
@@ -85,7 +89,7 @@ def _signed(number: float) -> str:
     return f"{round(number, 1) + 0.0:+.1f}".replace("-", "−")
 
 
-def _note(axis: Axis, panel: str, view: View, own_recipe: bool, apart: pd.DataFrame, why_not: str) -> str:
+def _note(axis: Axis, panel: str, view: View, apart: pd.DataFrame, why_not: str) -> str:
     fixed = "" if axis.key == "weight_decay" else f", λ = {PAPER_LAMBDA:g}"
     words = (
         f"Faint dashed lines with crosses: the paper's {panel} on MNIST, read off its figure {axis.paper_figure} (published "
@@ -93,6 +97,8 @@ def _note(axis: Axis, panel: str, view: View, own_recipe: bool, apart: pd.DataFr
     )
     if not (listing("mnist")["preset"] == "paper").any():
         words += "None of ours has the paper's size yet: that takes a GPU (`boundlab sweep data/grid_paper.toml`). "
+    if view.scale == "relative":
+        words += "Each of its lines is divided by its own first point. "
     if why_not:
         return words + why_not
     if apart.empty:

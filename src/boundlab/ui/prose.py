@@ -8,7 +8,7 @@ from boundlab.bounds import BY_KEY
 from boundlab.catalog import DATASETS, Dataset
 from boundlab.charts.theme import STYLES, readable, times
 from boundlab.specs import Settings
-from boundlab.tables import Axis, reasons
+from boundlab.tables import Axis, epochs, reasons
 
 _STILL = 0.03  # a change of less than this fraction is none
 CONVENTIONS = {
@@ -28,13 +28,13 @@ def subject(table: pd.DataFrame, settings: Settings, drawn: str = "mean and rang
     """What the chart shows: networks, data, λ, epochs, seeds and what is `drawn` of them, sample size, delta, convention."""
     data = DATASETS[table["dataset"].iloc[0]]
     names = table.sort_values(["conv_layers", "channels"])["architecture"].unique()
-    decays, epochs = sorted(table["weight_decay"].unique()), table["epoch"].unique()
+    decays, when = sorted(table["weight_decay"].unique()), table["epoch"].unique()
     span = f"{decays[0]:g}" if len(decays) == 1 else f"{decays[0]:g} to {decays[-1]:g}"
     parts = [
         names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}",
         data.title,
         f"λ = {span}",
-        f"{epochs.max():.3g} epochs" if len(epochs) > 1 else f"after {epochs[0]:.3g} epochs",
+        f"{epochs(when.max())} epochs" if len(when) > 1 else f"after {epochs(when[0])} epochs",
         _seeds(table, drawn),
         _sample_size(table, data),
         f"δ = {settings.delta:g}",
@@ -99,9 +99,15 @@ def _journey(lines: dict[str, pd.DataFrame], axis: Axis, where: str) -> str:
     at = f", at {where}," if where else ""
     return (
         f"From {axis.at(start[axis.column])} to {end[axis.column]:.3g}{at} the sparse bound "
-        f"{_move(start['mean'], end['mean'], 'sparse')}, while the test error goes from "
+        f"{_move(start['mean'], end['mean'], 'sparse')}, while the test error{_when(test)} goes from "
         f"{readable(test.iloc[0]['mean'], 'test_error')} to {readable(test.iloc[-1]['mean'], 'test_error')}."
     )
+
+
+def _when(measured: pd.DataFrame) -> str:
+    """At which epoch a value that stands still between epoch ends was measured."""
+    as_of = measured["as_of"].min()
+    return "" if pd.isna(as_of) else f" (last measured at epoch {epochs(as_of)})"
 
 
 def _rivals(lines: dict[str, pd.DataFrame], axis: Axis) -> str:
@@ -113,6 +119,8 @@ def _rivals(lines: dict[str, pd.DataFrame], axis: Axis) -> str:
     }
     if len(ratios) < 2:
         return ""
+    if all(abs(ratio - 1) < _STILL for ratio in ratios.values()):
+        return "The other bounds stay put too."
     most, least = max(ratios, key=ratios.__getitem__), min(ratios, key=ratios.__getitem__)
     words = [f"{STYLES[name].name} ({_change(ratios[name])})" for name in (least, most)]
     sentence = f"The other bounds range from {words[0]} to {words[1]}"
@@ -164,9 +172,12 @@ def not_drawn(table: pd.DataFrame, scale: str = "log2") -> list[str]:
     gaps = table[(table["series"] == "gap") & table["value"].notna()]
     if scale != "linear" and (low := int((gaps["value"] <= 0).sum())):
         lines.append(
-            f"The gap is zero or negative in {low} of {len(gaps)} runs' values here (the test error is not above the train "
+            f"The gap is zero or negative in {low} of {len(gaps)} of its values here (the test error is not above the train "
             "error): no place on a log axis; the linear scale and the table have it."
         )
+    if "as_of" in table and table["as_of"].notna().any():
+        when = epochs(table["as_of"].min())
+        lines.append(f"* Errors and margins are measured at epoch ends only: these were measured at epoch {when}.")
     if flagged := table[~(table["trained"] & table["at_plateau"])]["run"].nunique():
         lines.append(f"Ringed in red: {flagged} of the runs, which did not train or did not reach the plateau.")
     return lines

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from boundlab.tables import Axis
+from boundlab.tables import Axis, epochs
 from boundlab.ui.controls import VARIABLES, Controls
 from boundlab.ui.player import reported
 
@@ -25,11 +25,12 @@ class Handle:
     column: str
     name: str
     key: str
+    word: str  # in file names
     default: str | None = None  # label of the preferred position; None: the last
 
 
-LAMBDA = Handle("weight_decay", "λ =", "wd", "0.004")
-EPOCH = Handle("epoch", "epoch", "epoch")
+LAMBDA = Handle("weight_decay", "λ =", "wd", "lambda", "0.004")
+EPOCH = Handle("epoch", "epoch", "epoch", "epoch")
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def panel_choices(listing: pd.DataFrame, axis: Axis) -> list[str]:
 def labels(values: list[float], handle: Handle | None) -> list[str]:
     """What the positions are called on screen and in the link."""
     if handle is EPOCH:
-        return [f"{value:.2f}".rstrip("0").rstrip(".") for value in values]
+        return [epochs(value) for value in values]
     return [f"{value:g}" for value in values]
 
 

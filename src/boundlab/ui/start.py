@@ -41,7 +41,8 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> 
     order = [b.key for b in ALL if settings.convention in b.formulas]
     st.caption(prose.subject(rows, settings, "mean"))
     logs = whole["log2_value"][whole["series"].isin([*order, *_MEASURED])].dropna()
-    reach = (float(np.floor(logs.min())) - 0.7, float(np.ceil(logs.max())) + 4.5)  # room for the numbers
+    low, high = float(np.floor(logs.min())), float(np.ceil(logs.max()))
+    reach = (low - 0.12 * (high - low), high + 0.1 * (high - low))  # room for the numbers
     st.plotly_chart(
         ladder(values, [*order, *_MEASURED], reach, is_dark()),
         key="chart_ladder",

@@ -2,11 +2,23 @@
 // API is reached through the one invisible button that every figure of charts/trend.py carries.
 const TELL_AFTER = 250; // ms of rest before the words under the chart and the link follow
 const PLAY_SECONDS = 5;
+const CAPTION_LETTER = 7.5; // pixels a letter of the saved picture's caption takes
 const SETTLED_AFTER = 600; // ms in which a new chart takes its final size
 const STILL = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
 
 const players = new WeakMap();
 const same = (a, b) => String(a) === String(b);
+
+/** `text` in lines of at most `letters`, broken between its parts. */
+function wrapped(text, letters) {
+  const lines = [];
+  for (const part of text.split(" · ")) {
+    const longer = lines.length ? `${lines.at(-1)} · ${part}` : part;
+    if (lines.length && longer.length <= letters) lines[lines.length - 1] = longer;
+    else lines.push(part);
+  }
+  return lines;
+}
 
 /** The chart in `root`, and what may be done with it. */
 function chartIn(root) {
@@ -24,10 +36,11 @@ function chartIn(root) {
     },
     /** The camera of Plotly's own toolbar, on a picture that says what it shows. */
     save(format, filename, caption) {
-      const { t } = plot()._fullLayout.margin;
+      const { width, margin: { t } } = plot()._fullLayout;
+      const lines = wrapped(caption, width / CAPTION_LETTER);
       plot()._context.toImageButtonOptions = { format, filename, scale: 2 };
-      const title = { text: caption, font: { size: 14 }, x: 0.01, xref: "container", y: 0.99, yref: "container", yanchor: "top" };
-      this.call("relayout", { title, "margin.t": t + 26 });
+      const title = { text: lines.join("<br>"), font: { size: 14 }, x: 0.01, xref: "container", y: 0.99, yref: "container", yanchor: "top" };
+      this.call("relayout", { title, "margin.t": t + 8 + 18 * lines.length });
       plot().querySelector('.modebar-btn[data-title^="Download"]').click();
       this.call("relayout", { "title.text": "", "margin.t": t });
     },
@@ -105,7 +118,7 @@ function makePlayer(parent) {
   get("#back").onclick = () => step(-1);
   get("#next").onclick = () => step(1);
   for (const format of ["png", "svg"])
-    get(`#${format}`).onclick = () => chart.save(format, [data.file, data.labels[at()]].filter(Boolean).join("-"), data.caption);
+    get(`#${format}`).onclick = () => chart.save(format, data.file + (data.labels[at()] ?? ""), data.caption);
   get("#link").onclick = async () => {
     if (!navigator.clipboard) return void prompt("The link that restores this view", location.href); // plain http
     await navigator.clipboard.writeText(location.href);
