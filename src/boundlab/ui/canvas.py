@@ -43,7 +43,7 @@ def _log(
     logs = [finals["log2_value"], *([] if paper is None else [paper["log2_value"]])]
     logs += [np.log2(curves["high"][curves["high"] > 0])] if axis.key == "epoch" else []
     every = pd.concat(logs).dropna()
-    return float(np.floor(every.min())) - 0.5, float(np.ceil(every.max())) + 1.5
+    return float(np.floor(every.min())) - 0.5, float(np.ceil(every.max())) + 3
 
 
 def _linear(

@@ -27,7 +27,7 @@ _SCALE_HELP = (
     "log2: like the paper's figures · linear: the values themselves, up to a little above the sparse bound · relative: "
     "every line divided by its own first point, to compare trends"
 )
-_PANELS_HELP = "Small multiples side by side, on the same axes, like the paper's three panels."
+_PANELS_HELP = "Small multiples side by side, on the same axes, like the paper's three panels; best on a wide screen."
 
 
 @dataclass(frozen=True)
