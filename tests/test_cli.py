@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from boundlab.cli import main
-from boundlab.runs import PACK, read_pack
+from boundlab.runs import PACK, read_pack, write_pack
 from boundlab.specs import ArchSpec
 from boundlab.sweeps import load_grid
 from tests.cases import checkpoint
@@ -173,6 +173,25 @@ def test_pack_adds_to_what_is_packed_and_a_grid_narrows_it(tmp_path, capsys):
     assert "1 runs and 1 checkpoints" in capsys.readouterr().out
     assert main(["pack", *empty]) == 2
     assert "no finished runs" in capsys.readouterr().err
+
+
+def test_a_damaged_pack_is_named_and_left_alone(tmp_path, capsys, pack):
+    base = {"dataset": "digits", "epochs": 1, "arch": {"conv_layers": 1, "channels": 2}}
+    (tmp_path / "spec.json").write_text(json.dumps(base))
+    assert main(["train", str(tmp_path / "spec.json"), "--out", str(tmp_path / "runs"), "--quiet"]) == 0
+    out = tmp_path / "pack"
+    write_pack(pack[:2], out)
+    index = json.loads((out / "pack.json").read_text())
+    renamed = json.dumps(index | {"runs": [index["runs"][0] | {"id": "nonsense"}]})
+    before = (out / "epochs.parquet").read_bytes()
+    for damaged, words in (("{}", "damaged"), (renamed, "damaged"), (None, "no pack.json")):
+        (out / "pack.json").unlink(missing_ok=True)
+        if damaged is not None:
+            (out / "pack.json").write_text(damaged)
+        capsys.readouterr()
+        assert main(["pack", "--runs", str(tmp_path / "runs"), "--out", str(out)]) == 2
+        assert words in capsys.readouterr().err
+        assert (out / "epochs.parquet").read_bytes() == before
 
 
 def test_a_failed_run_does_not_stop_the_sweep(tmp_path, capsys):

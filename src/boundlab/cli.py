@@ -70,8 +70,11 @@ def _pack(a: argparse.Namespace) -> int:
 
     grid = load_grid(a.grid) if a.grid else None
     runs = pack(a.out, a.runs, a.checkpoints, grid, lambda missing: _sweep_grid(a, missing, a.runs) == 0)
+    if not runs:
+        print(f"boundlab: not every run of the grid could be trained; {a.out} was not changed", file=sys.stderr)
+        return 1
     print(f"{runs} runs and {len(list((a.out / 'checkpoints').glob('*.safetensors')))} checkpoints in {a.out}")
-    return 0 if runs else 1
+    return 0
 
 
 def _runs(a: argparse.Namespace) -> int:

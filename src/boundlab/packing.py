@@ -24,7 +24,7 @@ def pack(
     `checkpoints`: patterns of ids whose networks are kept. With `grid` the pack will hold the grid's runs alone, and what
     is neither packed nor finished goes to `train` first (False: it failed, and the pack stays as it was). Raises RunError.
     """
-    packed = {run.id: run for run in (read_pack(out) if (out / "pack.json").is_file() else [])}
+    packed = {run.id: run for run in _packed(out)}
     if grid is not None:
         wanted = {spec.id for spec in grid}
         packed = {name: run for name, run in packed.items() if name in wanted}
@@ -40,6 +40,15 @@ def pack(
     _write_checkpoints([run.id for run in runs if any(fnmatch(run.id, p) for p in checkpoints)], fresh, folders, out)
     write_pack(runs, out)
     return len(runs)
+
+
+def _packed(out: Path) -> list[Run]:
+    """The runs in `out`; none where there is no pack yet."""
+    if (out / "pack.json").is_file():
+        return read_pack(out)
+    if (out / "epochs.parquet").exists() or any((out / "checkpoints").glob("*.safetensors")):
+        raise RunError(f"{out} has parts of a pack but no pack.json; restore it, or give an --out without them")
+    return []
 
 
 def _write_checkpoints(kept: list[str], fresh: dict[str, Run], folders: Path, out: Path) -> None:

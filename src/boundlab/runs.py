@@ -177,10 +177,13 @@ def write_pack(runs: Iterable[Run], folder: Path) -> None:
 def read_pack(folder: Path = PACK) -> list[Run]:
     """The runs of a pack, ordered by id; raises RunError."""
     index = read_json(folder / "pack.json")
-    samples = [SampleStats.from_dict(s) for s in index["samples"]]
     try:
         frame = pd.read_parquet(folder / "epochs.parquet")
     except (OSError, pa.ArrowException) as error:
         raise RunError(f"{folder / 'epochs.parquet'} cannot be read ({error})") from error
-    groups = dict(iter(frame.groupby("run", sort=False)))
-    return [Run(RunSpec.from_dict(e["spec"]), groups[e["id"]], samples[e["sample"]], "done") for e in index["runs"]]
+    try:
+        samples = [SampleStats.from_dict(s) for s in index["samples"]]
+        groups = dict(iter(frame.groupby("run", sort=False)))
+        return [Run(RunSpec.from_dict(e["spec"]), groups[e["id"]], samples[e["sample"]], "done") for e in index["runs"]]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise RunError(f"{folder / 'pack.json'} is damaged or not of this pack ({error!r}); restore it") from error

@@ -109,6 +109,30 @@ def test_play_runs_to_the_end_and_can_be_paused(browser, server):
     page.wait_for_url("**wd=0.003**", timeout=10_000)
 
 
+def test_quick_steps_are_not_undone_by_late_answers(browser, server):
+    page = visit(browser, f"{server}/lambda?dataset=digits&epoch=0")
+    for _ in range(10):  # each pause is long enough for a report, and too short for its answer
+        page.get_by_role("button", name="One step on").click()
+        page.wait_for_timeout(280)
+    page.wait_for_timeout(2500)
+    settle(page)
+    assert handle(page).input_value() == "10"
+    assert f"epoch {page.url.split('epoch=')[1]}" == handle(page).get_attribute("aria-valuetext")
+
+
+def test_a_picture_saved_while_playing_says_what_it_shows(browser, server, tmp_path):
+    page = visit(browser, f"{server}/lambda?dataset=digits&epoch=0")
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_timeout(1200)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="SVG", exact=True).click()
+    download.value.save_as(tmp_path / "picture")
+    epoch = handle(page).get_attribute("aria-valuetext").removeprefix("epoch ")
+    assert epoch not in ("0", "200")
+    assert download.value.suggested_filename.endswith(f"-epoch{epoch}.svg")
+    assert f"after {epoch} epochs" in (tmp_path / "picture").read_text()
+
+
 @pytest.mark.parametrize("kind", ["PNG", "SVG"])
 def test_the_picture_is_saved_with_its_caption(browser, server, kind, tmp_path):
     page = visit(browser, f"{server}/lambda?dataset=digits")

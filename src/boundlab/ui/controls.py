@@ -46,7 +46,7 @@ class Controls:
         linked = [value for value in st.query_params.get_all(key) if value]
         if bad := [value for value in linked if value not in options]:
             choices = ", ".join(f"`{o}`" for o in options) if few else f"values from `{options[0]}` to `{options[-1]}`"
-            self.notes.warning(f"{label}: the link asks for {quoted(bad)}, but there is only {choices}.")
+            self.notes.warning(f"{label}: the link asks for {quoted(bad)}, possible: {choices}.")
         elif len(linked) > 1 and not several:
             self.notes.warning(f"{label}: the link gives {quoted(linked)}; only one of them can be shown.")
 

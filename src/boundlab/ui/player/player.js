@@ -53,7 +53,8 @@ function makePlayer(parent) {
   const chart = chartIn((parent.host ?? parent).closest('[class*="st-key-stage"]'));
   let data, setStateValue; // as the server last sent them
   let plot = null, meta = {}, zoom = {}; // the chart on screen, which figure it is, and the ranges the reader zoomed to
-  let shown, told, rest, timer, queued;
+  let shown, rest, timer, queued;
+  let waiting = null; // the format of a picture that is saved once the server's words are about this position
 
   const at = () => +input.value;
 
@@ -85,9 +86,15 @@ function makePlayer(parent) {
     draw();
   };
 
-  const tell = () => {
+  const tell = (after = TELL_AFTER) => {
     clearTimeout(rest);
-    rest = setTimeout(() => setStateValue("at", (told = data.labels[at()])), TELL_AFTER);
+    rest = setTimeout(() => setStateValue("at", data.labels[at()]), after);
+  };
+  const save = (format) => {
+    const known = data.labels[data.at] === data.labels[at()];
+    waiting = known ? null : format;
+    if (known) chart.save(format, data.file + (data.labels[at()] ?? ""), data.caption);
+    else tell(0);
   };
   const label = (text, words) => {
     play.textContent = text;
@@ -113,12 +120,12 @@ function makePlayer(parent) {
   const step = (by) => (stop(), go(at() + by), tell());
 
   input.oninput = () => (stop(), (queued ??= requestAnimationFrame(() => ((queued = null), draw()))));
-  input.onchange = tell;
+  input.onchange = () => tell();
   play.onclick = () => (timer ? (stop(), tell()) : start());
   get("#back").onclick = () => step(-1);
   get("#next").onclick = () => step(1);
   for (const format of ["png", "svg"])
-    get(`#${format}`).onclick = () => chart.save(format, data.file + (data.labels[at()] ?? ""), data.caption);
+    get(`#${format}`).onclick = () => (stop(), save(format));
   get("#link").onclick = async () => {
     if (!navigator.clipboard) return void prompt("The link that restores this view", location.href); // plain http
     await navigator.clipboard.writeText(location.href);
@@ -131,15 +138,16 @@ function makePlayer(parent) {
   watcher.observe((parent.host ?? parent).closest('[class*="st-key-stage"]'), { childList: true, subtree: true });
   return {
     update(sent, report) {
-      const others = !data || String(data.labels) !== String(sent.labels) || sent.labels[sent.at] !== told;
+      const others = !data || !same(data.labels, sent.labels); // else the answer may be to an earlier report of the reader's
       [data, setStateValue] = [sent, report];
       get(".move").hidden = data.labels.length < 2;
       get("#name").textContent = data.name;
       input.setAttribute("aria-label", data.name);
       input.max = Math.max(0, data.labels.length - 1);
-      if (others && !timer) [input.value, told] = [data.at, data.labels[data.at]]; // else the reader is ahead of the server
+      if (others) input.value = data.at;
       meet();
       draw();
+      if (waiting) save(waiting);
     },
     end() {
       watcher.disconnect();
