@@ -172,7 +172,7 @@ def test_pack_adds_to_what_is_packed_and_a_grid_narrows_it(tmp_path, capsys):
     assert main(["pack", "--grid", str(tmp_path / "one.json"), *empty]) == 0  # packed already: nothing is trained
     assert "1 runs and 1 checkpoints" in capsys.readouterr().out
     assert main(["pack", *empty]) == 2
-    assert "no finished runs" in capsys.readouterr().err
+    assert "is not a folder" in capsys.readouterr().err
 
 
 def test_a_damaged_pack_is_named_and_left_alone(tmp_path, capsys, pack):
@@ -209,13 +209,13 @@ def test_a_failed_run_does_not_stop_the_sweep(tmp_path, capsys):
 
 
 def test_the_shipped_runs_are_the_grids(pack):
-    """Runs of data/grid.toml and nothing else: on MNIST all of them, three seeds a point."""
+    """Runs of data/grid.toml and nothing else: on MNIST all of them; three seeds at every point."""
     grid = load_grid(ROOT / "data" / "grid.toml")
     assert {run.id for run in pack} <= {spec.id for spec in grid}
-    mnist = [run for run in pack if run.spec.train.dataset == "mnist"]
-    assert {run.id for run in mnist} == {spec.id for spec in grid if spec.train.dataset == "mnist"}
+    mnist = {run.id for run in pack if run.spec.train.dataset == "mnist"}
+    assert mnist == {spec.id for spec in grid if spec.train.dataset == "mnist"}
     assert len(mnist) == 60
-    points = collections.Counter((run.spec.arch, run.spec.train.weight_decay) for run in mnist)
+    points = collections.Counter((run.spec.train.dataset, run.spec.arch, run.spec.train.weight_decay) for run in pack)
     assert set(points.values()) == {3}
     assert all(run.trained and run.at_plateau for run in pack)
 

@@ -31,7 +31,8 @@ def pack(
         missing = [spec for spec in grid if spec.id not in packed]
         if missing and not train(missing):
             return 0
-    fresh = {run.id: run for run in list_runs(folders) if run.state == "done"} if folders.is_dir() else {}
+    looked = folders.is_dir() or grid is None  # with a grid, everything may be packed already
+    fresh = {run.id: run for run in (list_runs(folders) if looked else []) if run.state == "done"}
     if grid is not None:
         fresh = {name: run for name, run in fresh.items() if name in wanted}
     if not fresh and (grid is None or not packed):
