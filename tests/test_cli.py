@@ -220,24 +220,31 @@ def test_the_shipped_runs_are_the_grids(pack):
     assert all(run.trained and run.at_plateau for run in pack)
 
 
-def test_the_shipped_runs_say_what_the_paper_says(capsys):
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_shipped_runs_say_what_the_paper_says(capsys, seed):
     assert main(["runs", "--json"]) == 0
-    runs = [r for r in json.loads(capsys.readouterr().out) if r["dataset"] == "mnist"]
+    runs = json.loads(capsys.readouterr().out)
+    mnist = [r for r in runs if r["dataset"] == "mnist" and r["channels"] == 16 and r["seed"] == seed]
+    by_decay = sorted((r for r in mnist if r["conv_layers"] == 3), key=lambda r: r["weight_decay"])
+    rho = [r["rho"] for r in by_decay]
+    assert len(rho) == 6
+    assert all(a > b for a, b in itertools.pairwise(rho))
+    assert by_decay[-1]["bounds"]["sparse"] < 1.3
+    deep = {r["conv_layers"]: r["bounds"] for r in mnist if r["weight_decay"] == 4e-3}
+    for a, b in ((3, 4), (4, 5), (5, 6), (6, 8)):
+        assert deep[b]["golowich"] / deep[a]["golowich"] > 5 ** (b - a)
+        assert deep[b]["sparse"] / deep[a]["sparse"] < 3 ** (b - a)
+    assert all(r["trained"] and r["at_plateau"] for r in runs)
+    assert all(0 < r["test_error"] < 0.1 for r in runs)
 
-    def mean(name, **where):
-        values = [r["bounds"].get(name, r.get(name)) for r in runs if all(r[k] == v for k, v in where.items())]
+
+def test_width_hardly_matters_once_there_are_16_channels(capsys):
+    assert main(["runs", "--json"]) == 0
+    runs = [r for r in json.loads(capsys.readouterr().out) if r["dataset"] == "mnist" and r["conv_layers"] == 3]
+
+    def mean(channels):
+        values = [r["bounds"]["sparse"] for r in runs if (r["channels"], r["weight_decay"]) == (channels, 4e-3)]
         assert len(values) == 3
         return sum(values) / 3
 
-    base = {"conv_layers": 3, "channels": 16}
-    rho = [mean("rho", **base, weight_decay=wd) for wd in (8e-4, 9e-4, 1e-3, 2e-3, 3e-3, 4e-3)]
-    assert all(a > b for a, b in itertools.pairwise(rho))
-    assert mean("sparse", **base, weight_decay=4e-3) < 1.3
-    deep = {"channels": 16, "weight_decay": 4e-3}
-    for a, b in ((3, 4), (4, 5), (5, 6), (6, 8)):
-        shallow, deeper = deep | {"conv_layers": a}, deep | {"conv_layers": b}
-        assert mean("golowich", **deeper) / mean("golowich", **shallow) > 5 ** (b - a)
-        assert mean("sparse", **deeper) / mean("sparse", **shallow) < 3 ** (b - a)
-    wide = {"conv_layers": 3, "weight_decay": 4e-3}
-    assert 0.8 < mean("sparse", **wide, channels=64) / mean("sparse", **wide, channels=16) < 1.25
-    assert all(0 < r["test_error"] < 0.1 for r in runs)
+    assert 0.8 < mean(64) / mean(16) < 1.25

@@ -66,6 +66,17 @@ def test_the_handle_moves_the_picture_then_the_words_and_the_link(browser, serve
     assert again.evaluate(LINES) == page.evaluate(LINES)
 
 
+def test_a_slider_keeps_the_frame_of_the_picture(browser, server):
+    page = visit(browser, f"{server}/lambda?dataset=digits")
+    frame, lines = page.evaluate(SEEN), page.evaluate(LINES)
+    page.get_by_role("slider", name="Channels H").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**channels=8**", timeout=10_000)
+    page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=10_000)
+    settle(page)
+    assert page.evaluate(SEEN) == frame
+
+
 def test_dragging_needs_no_server(browser, server):
     page = visit(browser, f"{server}/lambda?dataset=digits")
     page.context.set_offline(True)
