@@ -28,12 +28,20 @@ def path_energy(energy: Array, shapes: Sequence[LayerShape]) -> float:
     """P of Theorem S (bounds/theorem_s.md): sum of V over the positions entering the output layer.
 
     `energy`: (height, width), sum over samples and channels of squared inputs. V sums over real predecessors only;
-    a dense layer sees every position.
+    a dense layer sees every position, and an output layer behind global average pooling sees (mean of sqrt(V))^2.
     """
     value = np.asarray(energy, dtype=np.float64)
     for layer in shapes[:-1]:
         value = _windows(value, layer).sum(axis=0) if layer.kind == "conv" else value.sum(keepdims=True)
-    return float(value.sum())
+    return float(np.sqrt(value).mean() ** 2 if pooled_head(shapes) else value.sum())
+
+
+def pooled_head(shapes: Sequence[LayerShape]) -> bool:
+    """Whether the output layer sees one average per channel instead of every position."""
+    if len(shapes) < 2:
+        return False
+    last, output = shapes[-2:]
+    return last.kind == "conv" and last.positions > 1 and output.in_channels == last.out_channels
 
 
 def max_path_energy(energy: Array, shapes: Sequence[LayerShape], output_fan_in: bool) -> tuple[float, int]:

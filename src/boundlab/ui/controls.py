@@ -76,12 +76,18 @@ class Controls:
         return options[0] if chosen is None else str(chosen)  # None: the link left the value empty
 
     def choose(
-        self, label: str, options: Sequence[str], key: str, help: str | None = None, default: str | None = None
+        self,
+        label: str,
+        options: Sequence[str],
+        key: str,
+        help: str | None = None,
+        default: str | None = None,
+        width: int = _NARROW,
     ) -> str:
         """Like `pick`, in less room."""
         self._keep_possible(key, options, label)
         start = options.index(default) if default else 0
-        chosen = st.selectbox(label, options, start, key=key, bind="query-params", help=help, width=_NARROW)
+        chosen = st.selectbox(label, options, start, key=key, bind="query-params", help=help, width=width)
         return options[start] if chosen is None else str(chosen)
 
     def trusted(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -101,13 +107,24 @@ class Controls:
             return table
         return table[table["preset"] == self.pick("Recipe", recipes, "recipe", RECIPE_HELP)]
 
-    def narrow(self, table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
-        """One slider per column over the values that exist in it, each narrowing the rows for the next."""
+    def narrow(self, table: pd.DataFrame, columns: Iterable[str], second: bool = False) -> pd.DataFrame:
+        """One slider per column over the values that exist in it, each narrowing the rows for the next.
+
+        `second`: of a second network on the same page, with names of its own in the link.
+        """
         for column in columns:
             label, key, default = VARIABLES[column]
+            label, key = (f"Second: {label}", f"{key}2") if second else (label, key)
             options = {f"{value:g}": value for value in sorted(table[column].unique())}
             table = table[table[column] == options[self.slide(label, list(options), key, default)]]
         return table
+
+    def network(self, table: pd.DataFrame, second: bool = False) -> str:
+        """The id of one run: a slider per variable, then the seed."""
+        rows = self.narrow(table, VARIABLES, second)
+        seeds = {f"{seed:g}": run for seed, run in zip(rows["seed"], rows["run"], strict=True)}
+        label, key = ("Second: seed", "seed2") if second else ("Seed", "seed")
+        return seeds[self.choose(label, sorted(seeds), key)]
 
     def settings(self) -> Settings:
         """Convention and delta; the same two on every page."""

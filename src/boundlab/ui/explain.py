@@ -25,13 +25,14 @@ def explain(convention: str, shown: Sequence[str]) -> None:
     with box:
         for key in reversed(shown):
             if key in BY_KEY:
-                _formula(key, convention)
+                formula(key, convention)
         st.caption(SYMBOLS)
         if convention == "strict":
             st.markdown(PROOF.read_text())
 
 
-def _formula(key: str, convention: str) -> None:
+def formula(key: str, convention: str) -> None:
+    """One bound: formula, source, symbols, assumptions."""
     bound, formula = BY_KEY[key], BY_KEY[key].formulas[convention]
     st.markdown(f"**{bound.title}**: {formula.source or bound.source}")
     st.latex(r"\begin{gathered}" + formula.latex.replace(r",\quad", r",\\") + r"\end{gathered}")  # definitions below

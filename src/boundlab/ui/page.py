@@ -29,6 +29,9 @@ class Page:
 
 
 _FIGURE = ("dataset", "convention", "delta", "scale", "panels", "paper", "show", "flagged", "recipe")
+_NETWORK = ("dataset", "layers", "channels", "wd", "seed", "epoch", "convention", "delta", "flagged")
+_CHOSEN = ("networks", "dataset", "layers", "channels", "wd", "seed", "flagged", "task", "weight")
+_SECOND = ("layers2", "channels2", "wd2", "seed2", "epoch2", "convention2", "delta2")
 PAGES = (
     Page(
         "start",
@@ -70,6 +73,30 @@ PAGES = (
         "The paper's figure 3: bounds and errors against the number of layers.",
         (*_FIGURE, "channels", "wd", "epoch"),
     ),
+    Page(
+        "anatomy",
+        "pages/5_anatomy.py",
+        "Anatomy",
+        ":material/account_tree:",
+        "One bound taken apart, factor by factor; two networks compared; what if n, margin or geometry were different.",
+        (*_NETWORK, *_SECOND, "view", "bound", "merge", "times", "margin", "head", "kernel", "stride", "padding"),
+    ),
+    Page(
+        "certificates",
+        "pages/6_certificates.py",
+        "Certificates",
+        ":material/verified:",
+        "What may be promised about a network's test error, by three arguments; margins; from accurate to certified.",
+        (*_CHOSEN, "epoch", "delta", "margin"),
+    ),
+    Page(
+        "theory",
+        "pages/7_theory.py",
+        "Theory",
+        ":material/menu_book:",
+        "Every bound stated, its assumptions checked, its numbers filled in; the proof of Theorem S; known gaps; references.",
+        (*_CHOSEN, "convention", "delta", "section"),
+    ),
 )
 
 
@@ -80,6 +107,16 @@ def shipped_runs() -> list[Run]:
     gc.collect()
     gc.freeze()
     return runs
+
+
+def certified_runs() -> list[Run]:
+    """The shipped runs trained for their certificate."""
+    return [run for run in shipped_runs() if run.spec.train.preset == "certified"]
+
+
+def shipped_run(name: str) -> Run:
+    """One of the shipped runs, by id."""
+    return next(run for run in shipped_runs() if run.id == name)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)

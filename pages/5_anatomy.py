@@ -1,0 +1,8 @@
+"""One bound taken apart, factor by factor."""
+
+from boundlab.ui.anatomy import take_apart
+from boundlab.ui.page import open_page, title
+
+open_page("anatomy")
+title("Anatomy", "A bound is a product. Which factor makes it large, and which one moves?")
+take_apart()

@@ -1,0 +1,130 @@
+"""Training margins over epochs, and the trade-off between ramp error and complexity as the margin moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from boundlab.charts.theme import ALERT, FONT, INK, STYLES, axis_look, faded, spread, vacuous_zone
+
+HEIGHT = 430
+LINES = {  # column of `margins.trade_off`: words, light, dark, dash, width
+    "ramp": ("ramp error", "#0B7A8C", "#4FC3D6", "solid", 3),
+    "indicator": ("share within γ", "#0B7A8C", "#4FC3D6", "dot", 2),
+    "complexity": ("complexity / γ", "#3B6EA8", "#7FB2E8", "solid", 3),
+    "total": ("Theorem S", *(STYLES["sparse"].light, STYLES["sparse"].dark), "solid", 5),
+}
+_BANDS = (("q5", "q95", 0.18), ("q25", "q75", 0.32))
+_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+def fan(table: pd.DataFrame, epoch: float, margin: float, reach: tuple[float, float], dark: bool = False) -> go.Figure:
+    """`table`: `margins.over_epochs`; bands hold 50 % and 90 % of the training images, the line the median; `epoch` and
+    `margin`: where the reader stands; `reach`: range of margins."""
+    colour = STYLES["train_error"].colour(dark)
+    x = table["epoch"].tolist()
+    data: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "x": x + x[::-1],
+            "y": table[high].tolist() + table[low].tolist()[::-1],
+            "fill": "toself",
+            "mode": "lines",
+            "line": {"width": 0},
+            "fillcolor": faded(colour, opacity),
+            "hoverinfo": "skip",
+        }
+        for low, high, opacity in _BANDS
+    ]
+    hover = "epoch %{x}: half of the images have a margin above %{y:.3g}<extra></extra>"
+    data.append(
+        {"type": "scatter", "x": x, "y": table["q50"], "mode": "lines+markers", "line": {"color": colour, "width": 4}}
+        | {"hovertemplate": hover}
+    )
+    lines = [
+        _line("y", margin, INK[dark], "dash"),
+        _line("y", 0.0, ALERT[dark], "dot"),
+        _line("x", epoch, INK[dark], "dot"),
+    ]
+    notes = [
+        _note(f"margin γ = {margin:.3g}", 1, margin, INK[dark], "right"),
+        _note("below 0: wrong", 1, 0.0, ALERT[dark], "right", up=False),
+    ]
+    layout = _layout(dark) | {
+        "xaxis": axis_look("epoch", dark, grid=False),
+        "yaxis": axis_look("margin of the training images", dark) | {"range": list(reach)},
+        "shapes": lines,
+        "annotations": notes,
+    }
+    return go.Figure({"data": data, "layout": layout})
+
+
+def trade_off_chart(table: pd.DataFrame, margin: float, top: float, dark: bool = False) -> go.Figure:
+    """`table`: `margins.trade_off`; `margin`: where the reader stands; `top`: upper end of the axis."""
+    logs = np.log10(table["margin"])
+    data: list[dict[str, Any]] = []
+    for name, (words, light, darker, dash, width) in LINES.items():
+        line = {"color": darker if dark else light, "dash": dash, "width": width}
+        template = f"γ = %{{customdata:.3g}}: {words} %{{y:.3g}}<extra></extra>"
+        data.append(
+            {"type": "scatter", "mode": "lines", "x": logs, "y": table[name], "line": line}
+            | {"customdata": table["margin"], "hovertemplate": template}
+        )
+    best = table.loc[table["total"].idxmin()]
+    colour = STYLES["sparse"].colour(dark)
+    data.append(
+        {"type": "scatter", "mode": "markers", "x": [np.log10(best["margin"])], "y": [min(best["total"], top)]}
+        | {"marker": {"size": 17, "color": colour, "symbol": "star"}, "hoverinfo": "skip"}
+    )
+    best_note = _note(f"★ smallest: {best['total']:.3g} at γ = {best['margin']:.3g}", 0.02, None, colour, "left")
+    layout = _layout(dark) | {
+        "margin": {"l": 66, "r": 138, "t": 34, "b": 62},
+        "xaxis": axis_look("margin γ (log scale)", dark, grid=False)
+        | {"range": [-2, 1], "tickvals": np.log10(_TICKS), "ticktext": [f"{t:g}" for t in _TICKS]},
+        "yaxis": axis_look("error or bound", dark) | {"range": [0, top]},
+        "shapes": [*vacuous_zone("y", top, dark, 1.0), _line("x", float(np.log10(margin)), INK[dark], "dash")],
+        "annotations": [*_names(table, top, dark), best_note],
+    }
+    return go.Figure({"data": data, "layout": layout})
+
+
+def _names(table: pd.DataFrame, top: float, dark: bool) -> list[dict[str, Any]]:
+    """Line names at the right end, where γ is largest."""
+    last = table.iloc[-1]
+    heights = spread([min(float(last[name]), top) for name in LINES], 0.075 * top, 0.0, top)
+    return [
+        {"text": words, "x": 1, "xref": "paper", "xanchor": "left", "xshift": 6, "y": height, "showarrow": False}
+        | {"font": {"size": FONT - 1, "color": darker if dark else light}}
+        for (words, light, darker, *_), height in zip(LINES.values(), heights, strict=True)
+    ]
+
+
+def _layout(dark: bool) -> dict[str, Any]:
+    return {
+        "height": HEIGHT,
+        "margin": {"l": 66, "r": 12, "t": 34, "b": 62},
+        "showlegend": False,
+        "font": {"size": FONT - 1, "color": INK[dark]},
+        "hoverlabel": {"font": {"size": FONT - 2}},
+        "uirevision": "margins",
+    }
+
+
+def _line(along: str, at: float, colour: str, dash: str) -> dict[str, Any]:
+    across = "y" if along == "x" else "x"
+    ends = {f"{along}0": at, f"{along}1": at, f"{across}0": 0, f"{across}1": 1, f"{across}ref": "paper"}
+    return {"type": "line", "line": {"color": colour, "width": 2, "dash": dash}} | ends
+
+
+def _note(text: str, x: float, y: float | None, colour: str, anchor: str, up: bool = True) -> dict[str, Any]:
+    place = (
+        {"y": 1.0, "yref": "paper", "yanchor": "bottom"}
+        if y is None
+        else {"y": y, "yanchor": "bottom" if up else "top"}
+    )
+    return {"text": text, "showarrow": False, "x": x, "xref": "paper", "xanchor": anchor, **place} | {
+        "font": {"size": FONT - 2, "color": colour}
+    }

@@ -1,0 +1,84 @@
+"""What each argument promises, as bars from 0 to the limit, beside the measured test error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from boundlab.charts.theme import ALERT, FONT, INK, STYLES, axis_look, vacuous_zone
+from boundlab.promises import Promise
+
+ROW = 62  # pixels per promise
+TOP = 1.3  # end of the axis; a longer bar is cut there and its number says so
+COLOURS = {
+    "theorem_s": (STYLES["sparse"].light, STYLES["sparse"].dark),
+    "pac_bayes_fixed": ("#7A5195", "#C3A2E0"),
+    "pac_bayes_learnt": ("#3B6EA8", "#7FB2E8"),
+    "holdout": ("#1B7F3B", "#5CC97E"),
+}
+
+
+def _number(promise: Promise) -> str:
+    if promise.limit is None:
+        return "no number: see below"
+    return f"<b>≤ {promise.limit:.3g}</b>" + (": vacuous" if promise.vacuous else "")
+
+
+def promise_chart(made: Sequence[Promise], test_error: float, dark: bool = False) -> go.Figure:
+    """One row per promise, top to bottom."""
+    places = [float(len(made) - 1 - i) for i in range(len(made))]
+    lengths = [0.0 if p.limit is None else min(p.limit, TOP) for p in made]
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "x": lengths,
+        "y": places,
+        "width": 0.5,
+        "marker": {
+            "color": [COLOURS[p.kind][dark] for p in made],
+            "opacity": [0.45 if p.vacuous else 1.0 for p in made],
+        },
+        "hovertext": [f"<b>{p.title}</b><br>{p.parts or p.reason}" for p in made],
+        "hoverinfo": "text",
+    }
+    beyond = [length > 1.0 for length in lengths]  # then the number goes inside, at the line of 1
+    words = {
+        "type": "scatter",
+        "mode": "text",
+        "x": [1.0 if far else max(length, test_error) for far, length in zip(beyond, lengths, strict=True)],
+        "y": places,
+        "text": [f"  {_number(p)}  " for p in made],
+        "textposition": ["middle left" if far else "middle right" for far in beyond],
+        "textfont": {"size": FONT, "color": INK[dark]},
+        "hoverinfo": "skip",
+    }
+    layout: dict[str, Any] = {
+        "height": ROW * len(made) + 104,
+        "margin": {"l": 216, "r": 12, "t": 36, "b": 62},
+        "showlegend": False,
+        "font": {"size": FONT},
+        "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
+        "uirevision": "promises",
+        "xaxis": axis_look("error on new images is at most", dark)
+        | {"range": [0, TOP], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
+        "yaxis": axis_look("", dark, grid=False)
+        | {"range": [-0.6, len(made) - 0.4], "tickvals": places, "ticktext": [p.title for p in made]},
+        "shapes": [*vacuous_zone("x", TOP, dark, 1.0), _test_error(test_error, dark)],
+        "annotations": [
+            _note(f"measured test error {100 * test_error:.2f} %", test_error, INK[dark], "left"),
+            _note("1 and above: vacuous", 1.0, ALERT[dark], "left"),
+        ],
+    }
+    return go.Figure({"data": [bars, words], "layout": layout})
+
+
+def _test_error(at: float, dark: bool) -> dict[str, Any]:
+    line = {"color": INK[dark], "width": 3, "dash": "dash"}
+    return {"type": "line", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": line}
+
+
+def _note(text: str, x: float, colour: str, anchor: str) -> dict[str, Any]:
+    place = {"x": x, "y": 1, "yref": "paper", "xanchor": anchor, "yanchor": "bottom"}
+    return {"text": text, "showarrow": False, "font": {"size": FONT - 2, "color": colour}} | place

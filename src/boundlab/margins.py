@@ -1,0 +1,36 @@
+"""Margins of the training sample, and what Theorem S makes of them at every margin asked for. No torch, no charts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from boundlab.bounds import BY_KEY, evaluate
+from boundlab.norms import NetworkNorms, SampleStats
+from boundlab.runs import Run
+from boundlab.specs import Settings
+
+LEVELS = (0, 5, 25, 50, 75, 95, 100)  # per cent
+
+
+def over_epochs(run: Run) -> pd.DataFrame:
+    """epoch and one column per level of `LEVELS` ("q0" ... "q100"): quantiles of the training margins at epoch ends."""
+    quantiles = np.stack(run.epochs["margin_quantiles"].to_list())  # (epochs, 101)
+    return pd.DataFrame({"epoch": run.epochs["epoch"].to_numpy(), **{f"q{q}": quantiles[:, q] for q in LEVELS}})
+
+
+def trade_off(net: NetworkNorms, sample: SampleStats, delta: float) -> pd.DataFrame:
+    """Of one record, at every stored margin: margin, ramp, indicator (fractions), and Theorem S's complexity, confidence
+    and total. Raises ValueError where Theorem S does not apply or no margins are stored."""
+    if net.margins is None:
+        raise ValueError("no margins were measured for this record")
+    rows = []
+    for index, margin in enumerate(net.margins.grid):
+        value = evaluate(BY_KEY["sparse"], net, sample, Settings("strict", delta, margin=float(margin)))
+        if value.value is None:
+            raise ValueError(f"Theorem S does not apply: {value.reason}")
+        parts = {"ramp": value.empirical, "complexity": value.complexity, "confidence": value.confidence}
+        numbers = {name: float(np.squeeze(np.asarray(part))) for name, part in parts.items()}
+        indicator = float(np.squeeze(net.margins.indicator[..., index]))
+        rows.append({"margin": margin, **numbers, "indicator": indicator, "total": sum(numbers.values())})
+    return pd.DataFrame(rows)

@@ -1,0 +1,117 @@
+"""What may be promised about one run's test error, by which argument, from which evidence. No torch, no charts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from boundlab.bounds import BY_KEY, evaluate
+from boundlab.limits import clopper_pearson
+from boundlab.pacbayes import PacBayes
+from boundlab.runs import Run
+from boundlab.specs import Settings
+from boundlab.tables import test_size
+
+KINDS = ("theorem_s", "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
+
+
+@dataclass(frozen=True)
+class Promise:
+    """With probability 1 - delta the error of `about` on new examples is at most `limit`; None: `reason` says why not.
+
+    `used`: the evidence; `parts`: what the limit is made of, in words.
+    """
+
+    kind: str
+    title: str
+    about: str
+    used: str
+    limit: float | None
+    parts: str = ""
+    reason: str = ""
+
+    @property
+    def vacuous(self) -> bool:
+        """Whether it says nothing: an error is never above 1."""
+        return self.limit is None or self.limit >= 1
+
+
+def promises(run: Run, record: pd.DataFrame, delta: float) -> list[Promise]:
+    """Every promise about `run` at `record` (one row of `run.epochs`), each with delta / (number of those that have one),
+    so that all of them hold together with probability 1 - delta."""
+    final = bool(record["step"].iloc[0] == run.final["step"])
+    have = [kind for kind in KINDS if _available(kind, run, record, final) is None]
+    share = delta / max(1, len(have))
+    return [_promise(kind, run, record, final, share) for kind in KINDS]
+
+
+def _stored(run: Run, kind: str) -> PacBayes | None:
+    prior = kind.removeprefix("pac_bayes_")
+    return next((c for c in run.certificates if c.prior == prior), None)
+
+
+def _available(kind: str, run: Run, record: pd.DataFrame, final: bool) -> str | None:
+    """Why a promise cannot be made, or None."""
+    if kind == "theorem_s":
+        return evaluate(BY_KEY["sparse"], run.norms(record), run.sample, Settings("strict")).reason
+    if kind == "holdout":
+        return None
+    if not final:
+        return "computed for the final network only: the weights of earlier epochs are not kept"
+    if _stored(run, kind) is None:
+        return "not computed for this network (`boundlab certify`, outside the dashboard)"
+    return None
+
+
+def _promise(kind: str, run: Run, record: pd.DataFrame, final: bool, delta: float) -> Promise:
+    reason = _available(kind, run, record, final)
+    if kind == "theorem_s":
+        return _theorem_s(run, record, delta, reason)
+    if kind == "holdout":
+        return _holdout(run, record, delta)
+    return _pac_bayes(kind, run, delta, reason)
+
+
+def _theorem_s(run: Run, record: pd.DataFrame, delta: float, reason: str | None) -> Promise:
+    title, about = "Theorem S", "the network itself"
+    used = f"{run.sample.n:,} training images, the network's norms; no test image"
+    if reason is not None:
+        return Promise("theorem_s", title, about, used, None, reason=reason)
+    value = evaluate(BY_KEY["sparse"], run.norms(record), run.sample, Settings("strict", delta))
+    limit, ramp, complexity, confidence, margin = (
+        float(np.squeeze(np.asarray(part)))
+        for part in (value.value, value.empirical, value.complexity, value.confidence, value.margin)
+    )
+    parts = f"ramp error {ramp:.3f} + complexity {complexity:.3g} + confidence {confidence:.3f}, at margin {margin:.3g}"
+    return Promise("theorem_s", title, about, used, limit, parts)
+
+
+def _pac_bayes(kind: str, run: Run, delta: float, reason: str | None) -> Promise:
+    fixed = kind == "pac_bayes_fixed"
+    title = "PAC-Bayes, fixed prior" if fixed else "PAC-Bayes, learnt prior"
+    stored = _stored(run, kind)
+    if reason is not None or stored is None:
+        return Promise(kind, title, "a noisy version of the network", "", None, reason=reason or "")
+    about = "a noisy version of the network: fresh Gaussian noise on its weights for every image"
+    used = f"{stored.n:,} training images, {stored.draws:,} random draws; no test image"
+    if not fixed:
+        about = f"a noisy version of a network trained alike on {stored.n_prior:,} of the images"
+        used = f"the other {stored.n:,} training images, {stored.draws:,} random draws; no test image"
+    made = stored.parts(delta)
+    parts = (
+        f"error under noise {made.noisy_error:.4f}, at most {made.noisy_error_limit:.4f} for certain (δ/2); "
+        f"divergence {made.complexity:.4f} + grid {made.grid:.4f} + confidence {made.confidence:.4f} nats per image (δ/2)"
+    )
+    return Promise(kind, title, about, used, made.value, parts)
+
+
+def _holdout(run: Run, record: pd.DataFrame, delta: float) -> Promise:
+    size = test_size(run.spec.train)
+    wrong = float(record["test_error"].iloc[0])
+    limit = float(clopper_pearson(wrong, size, delta))
+    used = f"{size:,} test images, kept out of training; no norms"
+    return Promise(
+        "holdout", "Hold-out (Clopper–Pearson)", "the network itself", used, limit, f"{wrong * size:.0f} of them wrong"
+    )

@@ -1,0 +1,207 @@
+"""The anatomy page: a bound as a waterfall of its factors, alone or beside a second one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from boundlab.anatomy import anatomy, compare, published_to_strict
+from boundlab.bounds import ALL, BY_KEY, Bound
+from boundlab.catalog import DATASETS
+from boundlab.charts.dumbbell import dumbbell
+from boundlab.charts.theme import STYLES, readable, times
+from boundlab.charts.waterfall import factor_text, waterfall
+from boundlab.specs import Settings
+from boundlab.ui.controls import Controls
+from boundlab.ui.explain import explain
+from boundlab.ui.page import is_dark, listing, shipped_run
+from boundlab.ui.sides import MODES, MODES_HELP, Side, changed, epoch_of, second_side, side
+
+_MOVED = 0.005  # log2: a third of a per cent
+HELD = (
+    "**What if** changes n, δ, margin or geometry and holds fixed what training gave: every layer's Frobenius norm, its "
+    "spectral norm as a kernel, the margins, and the energy per image. A further layer gets the norms of the last hidden "
+    "one. It is arithmetic on the formula, not a trained network and not a certificate."
+)
+
+
+@st.fragment
+def take_apart() -> None:
+    """Controls, waterfall, what it says, the numbers."""
+    controls = Controls()
+    mode = controls.pick("View", MODES, "view", MODES_HELP)
+    with st.container(horizontal=True):
+        dataset = controls.pick("Data", list(DATASETS), "dataset")
+        settings, bound = _formula(controls, mode)
+    runs = controls.trusted(listing(dataset))
+    if runs.empty:
+        st.info("No run of this data set trained and reached the plateau; include the others above.")
+        return
+    with st.container(horizontal=True):
+        run = shipped_run(controls.network(runs))
+        label = epoch_of(controls, run)
+    first = side(run, label, settings)
+    if mode == "published to strict":
+        _bridge(first)
+        return
+    with st.container(horizontal=True):
+        second = second_side(mode, controls, run, label, settings, runs)
+    if mode == "what if":
+        st.info(HELD, icon=":material/science:")
+        try:
+            second = changed(first, controls)
+        except ValueError as error:
+            st.warning(f"This geometry is not possible: {error}.")
+            return
+    _draw(bound, first, second)
+    if mode == "what if" and second is not None:
+        _everything(first, second)
+    explain(settings.convention, [bound.key])
+
+
+def _formula(controls: Controls, mode: str) -> tuple[Settings, Bound]:
+    """Convention, delta and which bound; the bridge has its own."""
+    if mode == "published to strict":
+        delta = controls.choose("δ", ("0.1", "0.05", "0.01", "0.001", "0.0001"), "delta", default="0.001")
+        return Settings("strict", float(delta)), BY_KEY["sparse"]
+    settings = controls.settings()
+    possible = {STYLES[b.key].name: b for b in reversed(ALL) if settings.convention in b.formulas}
+    return settings, possible[controls.choose("Bound", list(possible), "bound", width=280)]
+
+
+def _draw(bound: Bound, first: Side, second: Side | None) -> None:
+    values = [(s, s.value(bound)) for s in (first, second) if s is not None]
+    for each, value in values:
+        if value.value is None:
+            st.info(f"{STYLES[bound.key].name} has no number for **{each.name}**: {value.reason}.")
+            return
+    layers = len(first.world.norms.layers)
+    per_layer = not st.toggle("Multiply the layers together", key="merge", bind="query-params") if layers > 1 else True
+    rows = [anatomy(value, per_layer) for _, value in values]
+    table = compare(rows[0], rows[-1])
+    _names(bound, first, second)
+    st.plotly_chart(
+        waterfall(rows[0], rows[1] if second else None, table, is_dark()),
+        key="chart_waterfall",
+        config={"displaylogo": False},
+        alt=_moved(table) if second else _largest(rows[0]),
+    )
+    st.markdown(_moved(table) if second else _largest(rows[0]))
+    _numbers(table if second else rows[0].drop(columns=["start", "end"]), bound.key)
+
+
+def _names(bound: Bound, first: Side, second: Side | None) -> None:
+    words = f"{STYLES[bound.key].name} · {first.settings.convention} · δ = {first.settings.delta:g}"
+    st.caption(
+        f"{words} · {first.name}"
+        if second is None
+        else f"{words} · **solid**: {first.name} · **hatched**: {second.name}"
+    )
+
+
+def _largest(rows: pd.DataFrame) -> str:
+    """What makes the bound large, and what brings it down."""
+    factors = rows[rows["kind"] == "factor"].sort_values("log2")
+    value = rows[rows["row"] == "value"].iloc[0]
+    up = factors[factors["log2"] > _MOVED].iloc[::-1].head(3)
+    down = factors[factors["log2"] < -_MOVED].head(2)
+    words = f"The bound is **{readable(2 ** value['end'])}**"
+    words += ": vacuous, as is anything of 1 or more." if value["end"] >= 0 else ": below 1."
+    if len(up):
+        words += (
+            " What makes it large: " + ", ".join(f"{r.label} ({factor_text(r.log2)})" for r in up.itertuples()) + "."
+        )
+    if len(down):
+        words += (
+            " What brings it down: " + ", ".join(f"{r.label} ({factor_text(r.log2)})" for r in down.itertuples()) + "."
+        )
+    return words
+
+
+def _moved(table: pd.DataFrame) -> str:
+    """From the first value to the second, and by which factors."""
+    value = table[table["row"] == "value"].iloc[0]
+    first, second = 2 ** value["first"], 2 ** value["second"]
+    factors = table[table["kind"] == "factor"]
+    moved = factors[factors["difference"].abs() >= _MOVED]
+    moved = moved.reindex(moved["difference"].abs().sort_values(ascending=False).index)
+    if abs(value["difference"]) < _MOVED:
+        words = f"The value stays at **{readable(second)}**"
+    else:
+        way = f"{times(second / first)} times as large" if second > first else f"{times(first / second)} times smaller"
+        words = f"The value goes from **{readable(first)}** to **{readable(second)}**, {way}"
+    if moved.empty:
+        return words + "; no factor moves."
+    listed = ", ".join(f"{r.label} ({factor_text(r.difference)})" for r in moved.head(5).itertuples())
+    rest = f" and {len(moved) - 5} more" if len(moved) > 5 else ""
+    return f"{words}. Factors that move: {listed}{rest}; {len(factors) - len(moved)} of {len(factors)} stay."
+
+
+def _numbers(table: pd.DataFrame, name: str) -> None:
+    st.download_button(
+        "CSV of what is drawn",
+        table.to_csv(index=False, float_format="%.10g"),
+        f"boundlab-anatomy-{name}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    with st.expander("Every factor, with what it is"):
+        st.dataframe(table.drop(columns=["row", "group"]), hide_index=True, alt="Factors in log2 and their meaning")
+
+
+def _bridge(first: Side) -> None:
+    """From the plotted curve to the proved one."""
+    try:
+        rows = published_to_strict(first.world.norms, first.world.sample, first.settings)
+    except ValueError as error:
+        st.info(str(error))
+        return
+    table = rows[["row", "label", "kind", "group"]].assign(difference=0.0)
+    st.caption(f"Sparse bound, from the published curve to Theorem S · δ = {first.settings.delta:g} · {first.name}")
+    alt = _bridge_words(rows)
+    st.plotly_chart(
+        waterfall(rows, None, table, is_dark()), key="chart_waterfall", config={"displaylogo": False}, alt=alt
+    )
+    st.markdown(alt)
+    _numbers(rows.drop(columns=["start", "end"]), "published-to-strict")
+    explain("strict", ["sparse"])
+
+
+def _bridge_words(rows: pd.DataFrame) -> str:
+    ends = rows.set_index("row")["end"]
+    steps = rows[rows["kind"] == "factor"].sort_values("log2")
+    most, least = steps.iloc[-1], steps.iloc[0]
+    return (
+        f"The plotted curve's complexity is **{readable(2 ** ends['published'])}**, the proved one's "
+        f"**{readable(2 ** ends['complexity'])}**; with confidence and ramp error the certificate is "
+        f"**{readable(2 ** ends['value'])}**. The largest correction upwards is “{most['label']}” "
+        f"({factor_text(most['log2'])}): {most['meaning']}. The largest downwards is “{least['label']}” "
+        f"({factor_text(least['log2'])}): {least['meaning']}."
+    )
+
+
+def _everything(first: Side, second: Side) -> None:
+    """Every bound before and after the change."""
+    rows = []
+    for bound in ALL:
+        if first.settings.convention not in bound.formulas:
+            continue
+        before, after = first.value(bound), second.value(bound)
+        numbers = [np.nan if v.value is None else float(np.squeeze(v.value)) for v in (before, after)]
+        rows.append({"series": bound.key, "before": numbers[0], "after": numbers[1], "reason": after.reason})
+    table = pd.DataFrame(rows)
+    st.markdown("##### Every bound")
+    logs = np.log2(table[["before", "after"]].to_numpy(float))
+    logs = logs[np.isfinite(logs)]
+    low, high = (5 * np.floor(min(0.0, logs.min(initial=0)) / 5), 5 * np.ceil((logs.max(initial=0) + 1) / 5))
+    reach = (low - 0.04 * (high - low), high + 0.34 * (high - low))
+    st.plotly_chart(
+        dumbbell(table, reach, is_dark()),
+        key="chart_dumbbell",
+        config={"displaylogo": False},
+        alt="Every bound as trained and under the change; the table below has the numbers",
+    )
+    for why, part in table.dropna(subset=["reason"]).groupby("reason"):
+        st.caption(f"{', '.join(STYLES[s].name for s in part['series'])}: {why}.")

@@ -1,0 +1,150 @@
+"""The certificates page: what may be promised about one network, its margins, and the way from accurate to certified."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from boundlab.bounds import BY_KEY
+from boundlab.charts.margins import fan, trade_off_chart
+from boundlab.charts.promises import promise_chart
+from boundlab.margins import over_epochs, trade_off
+from boundlab.norms import MARGIN_GRID
+from boundlab.pacbayes import KL_LATEX, LATEX, NOTE, SOURCE, SYMBOLS
+from boundlab.promises import Promise, promises
+from boundlab.runs import Run
+from boundlab.tables import epochs
+from boundlab.ui.chosen import chosen_network
+from boundlab.ui.controls import DELTAS, Controls
+from boundlab.ui.explain import formula
+from boundlab.ui.page import is_dark
+from boundlab.ui.sides import epoch_of, subject
+
+_MARGINS = tuple(f"{margin:.3g}" for margin in MARGIN_GRID)
+BEST = "best"
+DELTA_HELP = (
+    "All promises on the page hold together with probability 1 − δ: each is made with δ divided by their number."
+)
+
+
+@st.fragment
+def certify() -> None:
+    """Pick a network; what is promised about it, by which argument."""
+    controls = Controls()
+    with st.container(horizontal=True):
+        run = chosen_network(controls)
+    if run is None:
+        return
+    with st.container(horizontal=True):
+        delta = float(controls.choose("δ", DELTAS, "delta", DELTA_HELP, "0.001"))
+        label = epoch_of(controls, run)
+    record = run.epochs[[epochs(e) == label for e in run.epochs["epoch"]]]
+    made = promises(run, record, delta)
+    _panel(run, label, record, made, delta)
+    _margins(controls, run, record, delta / max(1, sum(p.limit is not None for p in made)))
+    _formulas()
+
+
+def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Promise], delta: float) -> None:
+    count = sum(p.limit is not None for p in made)
+    each = f"δ = {delta:g} for all of them together, {delta / max(1, count):.3g} each"
+    st.caption(f"{subject(run, label)} · n = {run.sample.n:,} training images · {each}")
+    error = float(record["test_error"].iloc[0])
+    st.plotly_chart(
+        promise_chart(made, error, is_dark()),
+        key="chart_promises",
+        config={"displaylogo": False},
+        alt=_verdict(made, error),
+    )
+    st.markdown(_verdict(made, error))
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "argument": [p.title for p in made],
+                "with probability 1 − δ, errors at most": [p.limit for p in made],
+                "says": [
+                    "no number" if p.limit is None else "nothing (vacuous)" if p.vacuous else "something" for p in made
+                ],
+                "a promise about": [p.about for p in made],
+                "from": [p.used or p.reason for p in made],
+                "made of": [p.parts or p.reason for p in made],
+            }
+        ),
+        hide_index=True,
+        column_config={"with probability 1 − δ, errors at most": st.column_config.NumberColumn(format="%.4f")},
+        alt="What is promised, about what, from which evidence",
+    )
+
+
+def _verdict(made: list[Promise], error: float) -> str:
+    """What may be said, from the numbers on screen."""
+    good = [p for p in made if not p.vacuous]
+    words = f"The network errs on **{100 * error:.2f} %** of the test images. "
+    if not good:
+        return words + "None of the arguments below promises anything here: every limit is 1 or more."
+    said = "; ".join(f"{p.title}: at most **{100 * (p.limit or 0):.2f} %** for {p.about.split(':')[0]}" for p in good)
+    empty = [f"{p.title} ({p.limit:.3g})" for p in made if p.limit is not None and p.vacuous]
+    return words + said + "." + (f" Vacuous: {', '.join(empty)}." if empty else "")
+
+
+def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float) -> None:
+    """Margins over epochs and the trade-off at this one."""
+    st.markdown("#### Margins")
+    net = run.norms(record)
+    try:
+        table = trade_off(net, run.sample, delta)
+    except ValueError as error:
+        st.info(f"{error}.")
+        return
+    best = table.loc[table["total"].idxmin()]
+    asked = controls.slide("Margin γ", (BEST, *_MARGINS), "margin", BEST, "best: where Theorem S is smallest")
+    margin = float(best["margin"]) if asked == BEST else float(MARGIN_GRID[_MARGINS.index(asked)])
+    here = table.iloc[int(np.argmin(np.abs(table["margin"] - margin)))]
+    quantiles = over_epochs(run)
+    left, right = st.columns(2)
+    low, high = float(quantiles["q5"].min()), float(quantiles["q95"].max())
+    reach = (min(low, 0.0) - 0.08 * (high - low), max(high, min(margin, 2 * high)) + 0.12 * (high - low))
+    with left:
+        st.plotly_chart(
+            fan(quantiles, float(record["epoch"].iloc[0]), margin, reach, is_dark()),
+            key="chart_fan",
+            config={"displaylogo": False},
+            alt="Quantiles of the training margins over epochs",
+        )
+    with right:
+        top = max(1.25, min(4.0, 1.15 * float(best["total"])))
+        st.plotly_chart(
+            trade_off_chart(table, margin, top, is_dark()),
+            key="chart_trade",
+            config={"displaylogo": False},
+            alt="Ramp error, complexity over margin, and their sum with the confidence term against the margin",
+        )
+    st.markdown(_trade_words(here, best))
+
+
+def _trade_words(here: pd.Series, best: pd.Series) -> str:
+    words = (
+        f"At γ = {here['margin']:.3g} the ramp error is **{here['ramp']:.3f}** (share of images within γ: "
+        f"{here['indicator']:.3f}), the complexity **{here['complexity']:.3g}**, the confidence term {here['confidence']:.3f}: "
+        f"Theorem S promises **{here['total']:.3g}**."
+    )
+    if here["margin"] != best["margin"]:
+        words += f" Smallest at γ = {best['margin']:.3g}: {best['total']:.3g}."
+    return words + " A larger margin costs ramp error and saves complexity; choosing it after seeing the data is free."
+
+
+def _formulas() -> None:
+    box = st.expander(
+        "Formulas, sources and assumptions", icon=":material/function:", on_change="rerun", key="formulas_c"
+    )
+    if box.open:
+        with box:
+            formula(BY_KEY["sparse"].key, "strict")
+            st.markdown(f"**PAC-Bayes-kl**: {SOURCE}")
+            st.latex(r"\begin{gathered}" + LATEX.replace(r",\quad", r",\\") + r"\\" + KL_LATEX + r"\end{gathered}")
+            st.caption(f"{SYMBOLS} {NOTE}")
+            st.markdown(
+                "**Hold-out**: Clopper and Pearson 1934. The largest error rate under which so few errors on the test images "
+                "still have probability δ. It assumes that nobody chose anything by looking at them."
+            )

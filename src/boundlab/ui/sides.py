@@ -1,0 +1,113 @@
+"""The networks that an anatomy takes apart: which run at which epoch, in which convention, or changed how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from boundlab.bounds import Bound, Value
+from boundlab.catalog import DATASETS
+from boundlab.runs import Run
+from boundlab.specs import CONVENTIONS, Settings
+from boundlab.tables import epochs
+from boundlab.ui.controls import CONVENTION_HELP, Controls
+from boundlab.ui.page import shipped_run
+from boundlab.whatif import Change, World, apply
+
+MODES = ("one network", "two networks", "two epochs", "two conventions", "published to strict", "what if")
+MODES_HELP = (
+    "one network: every factor of one bound · two …: the second beside the first, and which factor moved · published to "
+    "strict: from the plotted sparse curve to the proved one · what if: other n, margin or geometry, norms held fixed"
+)
+_TIMES = ("0.01", "0.1", "0.25", "0.5", "1", "2", "4", "10", "100", "1000", "10000")
+_MARGINS = ("chosen", "0.1", "0.2", "0.5", "1", "2", "5", "10")
+HEADS = ("flattened", "pooled")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One network as it is, or as it would be."""
+
+    name: str
+    world: World
+    settings: Settings
+
+    def value(self, bound: Bound) -> Value:
+        return self.world.value(bound, self.settings)
+
+
+def side(run: Run, label: str, settings: Settings) -> Side:
+    """A run at the epoch called `label`."""
+    record = run.epochs[[epochs(e) == label for e in run.epochs["epoch"]]]
+    return Side(subject(run, label), World(run.spec.arch, run.norms(record), run.sample), settings)
+
+
+def subject(run: Run, label: str) -> str:
+    """What the network is, in a line."""
+    train = run.spec.train
+    data = DATASETS[train.dataset].title
+    return f"{run.spec.arch.title} · {data} · λ = {train.weight_decay:g} · seed {train.seed} · epoch {label}"
+
+
+def epoch_of(controls: Controls, run: Run, second: bool = False) -> str:
+    """The epoch looked at, one at whose end errors and margins were measured."""
+    labels = [epochs(e) for e in run.epochs["epoch"]]
+    name, key = ("Second: epoch", "epoch2") if second else ("Epoch", "epoch")
+    default = labels[0] if second else labels[-1]
+    return controls.slide(name, labels, key, default)
+
+
+def second_side(
+    mode: str, controls: Controls, run: Run, label: str, settings: Settings, runs: pd.DataFrame
+) -> Side | None:
+    """What stands beside the first network in this mode; None where nothing does."""
+    if mode == "two networks":
+        other = shipped_run(controls.network(runs, second=True))
+        here = label if label in [epochs(e) for e in other.epochs["epoch"]] else epochs(other.final["epoch"])
+        return side(other, here, settings)
+    if mode == "two epochs":
+        return side(run, epoch_of(controls, run, second=True), settings)
+    if mode == "two conventions":
+        others = [c for c in CONVENTIONS if c != settings.convention]
+        convention = controls.pick("Second: convention", others, "convention2", CONVENTION_HELP)
+        first = side(run, label, Settings(convention, settings.delta))
+        return Side(convention, first.world, first.settings)
+    return None
+
+
+def changed(first: Side, controls: Controls) -> Side:
+    """The what-if sliders; raises ValueError when the geometry is not possible."""
+    arch = first.world.arch
+    with st.container(horizontal=True):
+        times = controls.slide(
+            "n ×", _TIMES, "times", "1", "So many times the examples, with the same energy per image."
+        )
+        delta = controls.slide("δ →", ("0.1", "0.05", "0.01", "0.001", "0.0001"), "delta2", f"{first.settings.delta:g}")
+        margin = controls.slide("Margin γ", _MARGINS, "margin", "chosen", _MARGIN_HELP)
+        head = controls.pick("Head", HEADS, "head", "pooled: global average pooling before the output layer")
+    with st.container(horizontal=True):
+        geometry = {
+            name: int(controls.slide(title, [str(v) for v in values], key, str(getattr(arch, name))))
+            for name, title, key, values in _geometry(arch.in_shape[1])
+        }
+    new = {name: value for name, value in geometry.items() if value != getattr(arch, name)}
+    change = Change(n_times=float(times), pooled=head == "pooled", **new)
+    asked = Settings(first.settings.convention, float(delta), margin=None if margin == "chosen" else float(margin))
+    world, settings = apply(change, first.world, asked)
+    return Side("what if", world, settings)
+
+
+_MARGIN_HELP = "chosen: 1 in theorem, the best one in strict. The published formulas have no margin and do not change."
+
+
+def _geometry(side_length: int) -> Sequence[tuple[str, str, str, range]]:
+    """Field of ArchSpec, words, name in the link, values."""
+    return (
+        ("conv_layers", "Layers L →", "layers2", range(1, 9)),
+        ("kernel_size", "Kernel →", "kernel", range(1, min(8, side_length) + 1)),
+        ("stride", "Stride →", "stride", range(1, 5)),
+        ("padding", "Padding →", "padding", range(4)),
+    )

@@ -1,0 +1,120 @@
+"""The theory page: every bound stated, filled in and checked against one network; the proof; known gaps; references."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+import boundlab.bounds
+from boundlab import pacbayes
+from boundlab.anatomy import anatomy
+from boundlab.bounds import ALL, Bound, evaluate
+from boundlab.bounds.base import SYMBOLS, Assumption
+from boundlab.charts.theme import STYLES, readable
+from boundlab.runs import Run
+from boundlab.specs import Settings
+from boundlab.tables import epochs
+from boundlab.ui.chosen import chosen_network
+from boundlab.ui.controls import Controls
+from boundlab.ui.explain import PROOF, formula
+from boundlab.ui.prose import CONVENTIONS as MEANINGS
+from boundlab.ui.sides import subject
+
+SECTIONS = ("bounds", "proof", "gaps", "references")
+SECTIONS_HELP = (
+    "bounds: each one stated, its assumptions checked, its numbers filled in · proof: Theorem S · gaps: where the published "
+    "curves differ from the theorems · references: BibTeX"
+)
+GAPS = Path(boundlab.bounds.__file__).with_name("gaps.md")
+_LATEX_NAMES = str.maketrans({"√": r"root of ", "‖": r"|", "ρ": "rho ", "γ": "gamma", "ℓ": "l", "Π": "P "})
+
+
+def theory() -> None:
+    """One section at a time; the link says which."""
+    controls = Controls()
+    section = controls.pick("Section", SECTIONS, "section", SECTIONS_HELP)
+    {"bounds": lambda: _bounds(controls), "proof": _proof, "gaps": _gaps, "references": _references}[section]()
+
+
+def _bounds(controls: Controls) -> None:
+    with st.container(horizontal=True):
+        settings = controls.settings()
+    with st.container(horizontal=True):
+        run = chosen_network(controls)
+    if run is None:
+        return
+    st.info(MEANINGS[settings.convention], icon=":material/info:")
+    st.caption(f"Checked and filled in for {subject(run, epochs(run.final['epoch']))} · δ = {settings.delta:g}")
+    for bound in reversed(ALL):
+        if settings.convention in bound.formulas:
+            with st.container(border=True):
+                _one(bound, run, settings)
+    if refused := [b for b in reversed(ALL) if settings.convention not in b.formulas]:
+        why: dict[str, list[str]] = {}
+        for bound in refused:
+            why.setdefault(bound.refusals[settings.convention], []).append(STYLES[bound.key].name)
+        for reason, names in why.items():
+            st.caption(f"Not here: {', '.join(names)}: {reason}.")
+    st.caption(SYMBOLS)
+
+
+def _one(bound: Bound, run: Run, settings: Settings) -> None:
+    """Statement, assumptions with their verdict, the numbers of this network."""
+    record = run.epochs.iloc[-1:]
+    value = evaluate(bound, run.norms(record), run.sample, settings)
+    formula(bound.key, settings.convention)
+    for assumption in bound.formulas[settings.convention].assumptions:
+        st.markdown(_verdict(assumption, run, record, settings))
+    if value.value is None:
+        st.markdown(f"**No number for this network**: {value.reason}.")
+        return
+    st.latex(_filled(anatomy(value, per_layer=False)))
+    reached = float(value.value.squeeze())
+    st.markdown(f"= **{readable(reached)}**" + (": vacuous, as is anything of 1 or more." if reached >= 1 else ""))
+
+
+def _verdict(assumption: Assumption, run: Run, record: pd.DataFrame, settings: Settings) -> str:
+    if assumption.holds is None:
+        return f":gray[:material/help: not checkable on a network:] {assumption.sentence}"
+    if assumption.holds(run.norms(record), run.sample, settings):
+        return f":green[:material/check_circle: holds:] {assumption.sentence}"
+    return f":red[:material/cancel: does not hold here:] {assumption.sentence}"
+
+
+def _filled(rows: pd.DataFrame) -> str:
+    """The formula as a product of its named factors with this network's numbers."""
+    factors = [_brace(2**row.log2, row.label) for row in rows.itertuples() if row.kind == "factor"]
+    lines = [r"\cdot".join(factors[i : i + 6]) for i in range(0, len(factors), 6)]
+    terms = [
+        _brace(2**row.end - 2**row.start, row.label.removeprefix("+ "))
+        for row in rows.itertuples()
+        if row.kind == "term"
+    ]
+    product = r"\\\cdot ".join(lines)
+    return r"\begin{gathered}" + product + (r"\\+" + "+".join(terms) if terms else "") + r"\end{gathered}"
+
+
+def _brace(value: float, name: str) -> str:
+    words = " ".join(name.translate(_LATEX_NAMES).replace("_", " ").split())
+    return rf"\underbrace{{{_latex_number(value)}}}_{{\text{{{words}}}}}"
+
+
+def _latex_number(value: float) -> str:
+    mantissa, _, exponent = f"{value:.3g}".partition("e")
+    return mantissa if not exponent else rf"{mantissa}\times10^{{{int(exponent)}}}"
+
+
+def _proof() -> None:
+    st.markdown(PROOF.read_text())
+
+
+def _gaps() -> None:
+    st.markdown(GAPS.read_text())
+
+
+def _references() -> None:
+    st.markdown("BibTeX of every bound and certificate on these pages; the copy button is at the top right of the box.")
+    entries = [bound.bibtex for bound in reversed(ALL)] + list(pacbayes.BIBTEX)
+    st.code("\n\n".join(dict.fromkeys(entry.strip() for entry in entries)), language="bibtex", wrap_lines=True)

@@ -1,0 +1,115 @@
+"""What a bound would be if something else were different and the stored norms stayed what they are. No torch.
+
+Held fixed: every layer's Frobenius norm (the output layer's centred one too) and the spectral norm of its kernel as a
+matrix, the margins, and the energy per image of every pixel. What other geometry would do to the other norms only
+training could say: bounds that need those are refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from boundlab.bounds import Bound, Value, effective_n, evaluate
+from boundlab.checks import number, whole
+from boundlab.norms import NORM_FIELDS, InputStats, LayerNorms, NetworkNorms, SampleStats
+from boundlab.paths import pooled_head
+from boundlab.shapes import LayerShape
+from boundlab.specs import ArchSpec, Settings
+
+RETRAIN = "this cannot be answered without retraining: it needs norms of the changed layers that their Frobenius norms do not fix"
+NO_POOLING = "its formula here does not cover global average pooling"
+_KEPT = {"frobenius", "centered_frobenius", "spectral_kernel", "bias_norm"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """`n_times`: so many times the examples; the rest replaces the architecture's own (None: as it is).
+
+    `pooled`: global average pooling before the output layer.
+    """
+
+    n_times: float = 1.0
+    kernel_size: int | None = None
+    stride: int | None = None
+    padding: int | None = None
+    conv_layers: int | None = None
+    pooled: bool = False
+
+    def __post_init__(self) -> None:
+        number("n_times", self.n_times, 1e-6, 1e9)
+        for name in ("kernel_size", "stride", "padding", "conv_layers"):
+            if (value := getattr(self, name)) is not None:
+                whole(name, value, 0 if name == "padding" else 1, 64)
+
+    def arch(self, arch: ArchSpec) -> ArchSpec:
+        """The changed architecture; raises ValueError when a kernel does not fit, or there are no convolutions."""
+        new = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("n_times", "pooled") and v is not None}
+        if arch.kind != "conv" and (new or self.pooled):
+            raise ValueError(f"kernel, stride, padding, depth and pooling need convolutions; {arch.title} has none")
+        return dataclasses.replace(arch, **new)
+
+
+@dataclass(frozen=True)
+class World:
+    """A network and its sample, as they are or as they would be."""
+
+    arch: ArchSpec
+    norms: NetworkNorms
+    sample: SampleStats
+    reshaped: bool = False  # geometry differs from the trained network's
+
+    def value(self, bound: Bound, settings: Settings) -> Value:
+        """The bound in this world, or the reason why it has none."""
+        if self.reshaped and pooled_head(self.norms.shapes) and settings.convention != "strict":
+            return Value(None, reason=NO_POOLING)
+        value = evaluate(bound, self.norms, self.sample, settings)
+        refused = value.reason is not None and settings.convention in bound.formulas and not self.norms.has_bias
+        unknown = value.complexity is not None and bool(np.any(np.isnan(value.complexity)))
+        return Value(None, reason=RETRAIN) if self.reshaped and (refused or unknown) else value
+
+
+def apply(change: Change, world: World, settings: Settings) -> tuple[World, Settings]:
+    """The changed world, and the settings that go with it (an n that the reader or the convention gave grows too)."""
+    arch = change.arch(world.arch)
+    shapes = _pooled(arch.shapes()) if change.pooled else arch.shapes()
+    norms = world.norms if shapes == world.norms.shapes else _reshaped(world.norms, shapes)
+    sample = _scaled(world.sample, change.n_times)
+    if change.n_times != 1 and settings.convention != "strict":
+        settings = dataclasses.replace(settings, n=round(effective_n(world.sample, settings) * change.n_times))
+    return World(arch, norms, sample, world.reshaped or norms is not world.norms), settings
+
+
+def _scaled(sample: SampleStats, times: float) -> SampleStats:
+    if times == 1:
+        return sample
+    n = max(2, round(sample.n * times))
+
+    def grown(part: InputStats) -> InputStats:
+        return dataclasses.replace(part, pixel_energy=part.pixel_energy * (n / sample.n))
+
+    return dataclasses.replace(sample, n=n, raw=grown(sample.raw), fed=grown(sample.fed))
+
+
+def _pooled(shapes: tuple[LayerShape, ...]) -> tuple[LayerShape, ...]:
+    *hidden, output = shapes
+    return (*hidden, dataclasses.replace(output, in_channels=hidden[-1].out_channels))
+
+
+def _reshaped(norms: NetworkNorms, shapes: tuple[LayerShape, ...]) -> NetworkNorms:
+    """The kept norms on other shapes; a further layer has the norms of the last hidden one, a dropped one is the last."""
+    *hidden, output = norms.layers
+    old = [*(hidden[min(i, len(hidden) - 1)] for i in range(len(shapes) - 1)), output]
+    layers = tuple(_carried(layer, shape) for layer, shape in zip(old, shapes, strict=True))
+    return NetworkNorms(layers, np.full(norms.path_l1.shape, np.nan), norms.margins)
+
+
+def _carried(layer: LayerNorms, shape: LayerShape) -> LayerNorms:
+    unknown = np.full(layer.frobenius.shape, np.nan)
+    fields = {name: getattr(layer, name) if name in _KEPT else unknown for name in NORM_FIELDS}
+    taps = (*layer.frobenius.shape, shape.area)
+    same_taps = shape.kind == "dense" or shape.area == layer.shape.area
+    fields["tap_frobenius"] = layer.tap_frobenius if same_taps else np.full(taps, np.nan)
+    return LayerNorms(shape, **fields)

@@ -1,0 +1,109 @@
+"""Theorem S against what it bounds: gradient ascent over toy classes (BOUNDS.md, Appendix B), a lower bound of the truth."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from boundlab.bounds import BY_KEY, evaluate
+from boundlab.bounds.sparse import ETA
+from boundlab.measure import norm_columns, sample_stats
+from boundlab.norms import from_columns
+from boundlab.specs import ArchSpec, Settings
+
+RESTARTS, STEPS = 8, 60
+
+
+def on_the_sphere(weights: list[torch.Tensor], tau: float) -> list[torch.Tensor]:
+    """Every network's hidden layers at Frobenius norm 1, its class-centred output layer at tau."""
+    *hidden, output = weights
+    output = output - output.mean(dim=1, keepdim=True)
+    units = [w / w.flatten(1).norm(dim=1).view(-1, *([1] * (w.ndim - 1))) for w in (*hidden, output)]
+    return [*units[:-1], tau * units[-1]]
+
+
+def ramp_errors(
+    weights: list[torch.Tensor], images: torch.Tensor, labels: torch.Tensor, arch: ArchSpec
+) -> torch.Tensor:
+    """(networks, n): ramp of the margin at gamma = 1, of many networks at once (one group of channels each)."""
+    many = len(weights[0])
+    x = images.repeat(1, many, 1, 1)
+    for w in weights[:-1]:
+        x = F.relu(F.conv2d(x, w.flatten(0, 1), None, arch.stride, arch.padding, groups=many))
+    features = x.view(len(images), many, -1)
+    outputs = torch.einsum("nmf,mcf->mnc", features, weights[-1])
+    own = outputs.gather(2, labels.expand(many, -1)[..., None]).squeeze(2)
+    other = outputs.scatter(2, labels.expand(many, -1)[..., None], -math.inf).amax(dim=2)
+    return (1 - (own - other)).clamp(0, 1)
+
+
+def twice_the_complexity(arch: ArchSpec, images: torch.Tensor, labels: torch.Tensor, tau: float, draws: int) -> float:
+    """Twice the empirical Rademacher complexity of the ramp class, from below."""
+    generator = torch.Generator().manual_seed(0)
+    many = draws * RESTARTS
+    signs = (torch.randint(0, 2, (draws, len(labels)), generator=generator) * 2 - 1).double()
+    signs = signs.repeat_interleave(RESTARTS, dim=0)
+    raw = [torch.randn(many, *s.weight_shape, generator=generator, dtype=torch.float64) for s in arch.shapes()]
+    raw = [w.requires_grad_() for w in raw]
+    optimiser = torch.optim.Adam(raw, lr=0.1)
+    best = torch.full((many,), -math.inf, dtype=torch.float64)
+    for _ in range(STEPS):
+        value = (signs * ramp_errors(on_the_sphere(raw, tau), images, labels, arch)).mean(dim=1)
+        best = torch.maximum(best, value.detach())
+        optimiser.zero_grad()
+        (-value.sum()).backward()
+        optimiser.step()
+    return 2 * float(best.view(draws, RESTARTS).amax(dim=1).mean())
+
+
+def proved(arch: ArchSpec, images: torch.Tensor, tau: float, convention: str = "strict"):
+    """The complexity term of that class (without the price of the grid of scales)."""
+    shapes = arch.shapes()
+    weights = [w[0] for w in on_the_sphere([torch.randn(1, *s.weight_shape, dtype=torch.float64) for s in shapes], tau)]
+    net = from_columns(norm_columns(weights, [None] * len(shapes), None, shapes), shapes)
+    sample = sample_stats(images, None, "digits", arch.classes)
+    return evaluate(BY_KEY["sparse"], net, sample, Settings(convention, margin=1.0))
+
+
+CLASSES = {
+    "one convolution": (ArchSpec(in_shape=(1, 5, 5), channels=3, conv_layers=1, classes=3), 8, 0.5),
+    "two convolutions": (ArchSpec(in_shape=(1, 5, 5), channels=3, conv_layers=2, classes=3), 8, 0.5),
+    "three convolutions": (ArchSpec(in_shape=(1, 6, 6), channels=3, conv_layers=3, classes=3), 8, 0.3),
+    "padded and strided": (
+        ArchSpec(in_shape=(1, 6, 6), channels=3, conv_layers=2, kernel_size=3, stride=2, padding=1, classes=3),
+        20,
+        0.5,
+    ),
+    "two classes": (ArchSpec(in_shape=(1, 5, 5), channels=3, conv_layers=1, classes=2), 8, 0.5),
+    "five classes": (ArchSpec(in_shape=(1, 5, 5), channels=3, conv_layers=1, classes=5), 20, 0.5),
+    "colour": (ArchSpec(in_shape=(3, 5, 5), channels=3, conv_layers=1, classes=3), 8, 0.3),
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_theorem_s_is_never_below_what_it_bounds(name):
+    arch, n, tau = CLASSES[name]
+    rng = np.random.default_rng(1)
+    images = torch.from_numpy(rng.standard_normal((n, *arch.in_shape)))
+    labels = torch.from_numpy(rng.integers(0, arch.classes, n))
+    truth = twice_the_complexity(arch, images, labels, tau, draws=10)
+    bound = float(proved(arch, images, tau).complexity) / math.exp(ETA)
+    assert truth > 0.1  # the ascent found something: a class of constants has 0
+    assert truth <= bound
+
+
+def test_the_toy_class_that_refutes_the_plotted_formula():
+    """20 x 20 images of +-1, one 1 x 1 convolution, two classes, n = 50, rho / gamma = 0.02: the truth is at least 0.052, the
+    plotted formula says 0.024, Theorem S 0.193."""
+    arch = ArchSpec(in_shape=(1, 20, 20), channels=2, conv_layers=1, kernel_size=1, classes=2)
+    rng = np.random.default_rng(2)
+    images = torch.from_numpy(rng.choice([-1.0, 1.0], (50, 1, 20, 20)))
+    labels = torch.from_numpy(rng.integers(0, 2, 50))
+    truth = twice_the_complexity(arch, images, labels, 0.02, draws=12)
+    plotted = proved(arch, images, 0.02, "published")
+    without_grid = float(plotted.complexity) / math.exp(float(plotted.log_factors["grid"]))
+    assert without_grid == pytest.approx(0.024, abs=0.0015)
+    assert float(proved(arch, images, 0.02).complexity) / math.exp(ETA) == pytest.approx(0.193, abs=0.001)
+    assert without_grid < 0.04 < truth < 0.193

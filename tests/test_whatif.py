@@ -1,0 +1,103 @@
+"""What-if answers against networks that really are that way, and refusals of what only training could say."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from boundlab.bounds import ALL, BY_KEY, evaluate
+from boundlab.measure import norm_columns
+from boundlab.norms import from_columns
+from boundlab.paths import path_energy, pooled_head
+from boundlab.specs import CONVENTIONS, ArchSpec, Settings
+from boundlab.whatif import NO_POOLING, RETRAIN, Change, World, apply
+from tests.cases import FORMULAS, NAMES
+from tests.conftest import make_norms, make_sample
+
+ARCH = ArchSpec(in_shape=(1, 8, 8), channels=3, conv_layers=2, classes=4)
+
+
+def world(arch=ARCH, seed=0):
+    return World(arch, make_norms(arch, seed), make_sample(arch))
+
+
+def changed(change, convention="strict", bound="sparse", arch=ARCH, **settings):
+    new, asked = apply(change, world(arch), Settings(convention, **settings))
+    return new.value(BY_KEY[bound], asked)
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("bound", ALL, ids=lambda b: b.key)
+def test_no_change_changes_nothing(bound, convention):
+    now = world()
+    same, settings = apply(Change(), now, Settings(convention))
+    assert settings == Settings(convention)
+    first, second = (evaluate(bound, w.norms, w.sample, settings) for w in (now, same))
+    assert first.reason == second.reason
+    assert first.value is None or first.value == second.value
+
+
+def test_geometry_is_answered_as_for_a_network_of_that_geometry_with_those_norms():
+    """Same convolutions on a grid of stride 2, an output layer scaled to the same centred norm: the same Theorem S."""
+    rng = np.random.default_rng(0)
+    strided = dataclasses.replace(ARCH, stride=2)
+
+    def measured(arch):
+        weights = [torch.from_numpy(rng.standard_normal(s.weight_shape)) for s in arch.shapes()]
+        centred = weights[-1] - weights[-1].mean(0)
+        weights = [w / w.norm() for w in weights[:-1]] + [weights[-1] / centred.norm()]
+        return from_columns(norm_columns(weights, [None] * 3, None, arch.shapes()), arch.shapes())
+
+    sample, asked = make_sample(ARCH), Settings("strict", margin=1.0)
+    really = evaluate(BY_KEY["sparse"], measured(strided), sample, asked)
+    supposed, _ = apply(Change(stride=2), World(ARCH, measured(ARCH), sample), asked)
+    assert supposed.value(BY_KEY["sparse"], asked).complexity == pytest.approx(float(really.complexity), rel=1e-12)
+
+
+def test_more_examples_shrink_the_sparse_complexity_by_their_root():
+    base, more = changed(Change(), margin=1.0), changed(Change(n_times=4), margin=1.0)
+    assert more.complexity == pytest.approx(base.complexity / 2, rel=1e-12)
+    assert more.empirical == base.empirical
+    published = [changed(Change(n_times=t), "published").complexity for t in (1, 4)]
+    assert published[1] == pytest.approx(published[0] / 2, rel=1e-12)
+
+
+def test_a_pooled_head_averages_the_roots_of_the_path_energies():
+    new, asked = apply(Change(pooled=True), world(), Settings("strict", margin=1.0))
+    assert pooled_head(new.norms.shapes)
+    hidden = new.norms.shapes
+    energy = new.sample.fed.pixel_energy
+    for _ in range(2):  # two 2 x 2 convolutions, written out
+        energy = energy[:-1, :-1] + energy[1:, :-1] + energy[:-1, 1:] + energy[1:, 1:]
+    assert path_energy(new.sample.fed.pixel_energy, hidden) == pytest.approx((np.sqrt(energy).mean()) ** 2, rel=1e-12)
+    assert new.value(BY_KEY["sparse"], asked).complexity < changed(Change(), margin=1.0).complexity
+    assert changed(Change(pooled=True), "theorem").reason == NO_POOLING
+
+
+@pytest.mark.parametrize("change", [Change(stride=2), Change(kernel_size=3), Change(padding=1), Change(conv_layers=3)])
+@pytest.mark.parametrize(("bound", "convention"), FORMULAS, ids=NAMES)
+def test_a_number_or_a_reason_and_never_a_norm_that_is_not_known(change, bound, convention):
+    result = changed(change, convention, bound.key)
+    if result.value is None:
+        assert result.reason == RETRAIN
+    else:
+        assert np.isfinite(result.complexity)
+
+
+def test_what_needs_the_weights_of_the_changed_network_is_refused():
+    assert changed(Change(stride=2), "theorem", "graf").reason == RETRAIN
+    assert changed(Change(kernel_size=3), "theorem", "golowich").reason == RETRAIN
+    assert changed(Change(stride=2), "theorem", "golowich").value is not None  # taps stay, their counts are known
+
+
+def test_what_is_not_possible_is_said():
+    with pytest.raises(ValueError, match="does not fit"):
+        apply(Change(kernel_size=8), world(), Settings())
+    with pytest.raises(ValueError, match="padding"):
+        apply(Change(padding=3), world(), Settings())
+    with pytest.raises(ValueError, match="n_times"):
+        Change(n_times=0)
+    mlp = ArchSpec(kind="mlp", in_shape=(1, 8, 8), hidden=(5,), classes=4)
+    with pytest.raises(ValueError, match="need convolutions"):
+        apply(Change(stride=2), world(mlp), Settings())
