@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -54,6 +55,25 @@ def test_golden_sparse_numbers():
     assert counted.complexity == pytest.approx(90.8, rel=2e-3)
     golowich = value(BY_KEY["golowich"], "theorem", with_rho(net, 1.2865), mnist_like_sample())
     assert golowich.complexity == pytest.approx(3.46e5, rel=2e-3)
+    neyshabur = value(BY_KEY["neyshabur"], "theorem", with_rho(net, 1.2865), mnist_like_sample())
+    assert neyshabur.complexity == pytest.approx(8.25e5, rel=2e-3)
+
+
+@pytest.mark.parametrize(("path_norm", "wanted"), [(376, 90), (2502, 596)])
+def test_golden_gonon_numbers(path_norm, wanted):
+    """The path norm enters alone, and not the width: two measured networks, bound per path norm."""
+    net = dataclasses.replace(make_norms(ArchSpec(channels=4), 0), path_l1=np.asarray(float(path_norm)))
+    sample = mnist_like_sample()
+    sample = dataclasses.replace(sample, fed=dataclasses.replace(sample.fed, max_abs=(1 - 0.1307) / 0.3081))
+    assert value(BY_KEY["gonon"], "theorem", net, sample).complexity == pytest.approx(wanted, rel=6e-3)
+
+
+def test_bartlett_of_a_shipped_network_is_of_the_golden_size(pack):
+    """4.1e6 at rho = 1.2865; the shipped CONV-3-8 nearest to it has the same spectral norms within a few per cent."""
+    nets = [run for run in pack if run.spec.arch.title == "CONV-3-8" and run.spec.train.dataset == "mnist"]
+    run = min(nets, key=lambda run: abs(float(run.norms(run.epochs.iloc[-1:]).rho[0]) - 1.2865))
+    got = value(BY_KEY["bartlett"], "theorem", run.norms(run.epochs.iloc[-1:]), run.sample)
+    assert 4.1e6 / 1.5 < got.complexity[0] < 4.1e6 * 1.5
 
 
 def test_theorem_s_constants():
@@ -87,6 +107,19 @@ def test_every_convention_has_a_formula_or_a_reason(bound):
     assert not set(bound.formulas) & set(bound.refusals)
     assert bound.source
     assert all(formula.latex for formula in bound.formulas.values())
+
+
+@pytest.mark.parametrize("bound", ALL, ids=lambda b: b.key)
+def test_the_bibtex_entry_is_that_of_the_source(bound):
+    entry, year = bound.bibtex, re.findall(r"\b(?:19|20)\d\d\b", bound.title + bound.source)
+    assert re.match(r"@inproceedings\{[a-z]+\d{4}\w*,\n", entry)
+    assert entry.count("{") == entry.count("}")
+    fields = dict(re.findall(r"^ +(\w+) += \{(.*)\},?$", entry, flags=re.MULTILINE))
+    assert {"title", "author", "booktitle", "year"} <= set(fields)
+    assert fields["year"] in year
+    authors = [author.split(",")[0] for author in fields["author"].split(" and ")]
+    assert bound.source.startswith(", ".join(authors))
+    assert re.findall(r"arXiv (\d{4}\.\d{5})", bound.source) in ([], [fields.get("eprint")])
 
 
 def test_refusals_are_reasons():

@@ -1,12 +1,15 @@
 """Every bound, in display order. To add one: copy a file, list its BOUND here; tests and pages walk this list."""
 
-from boundlab.bounds import golowich, graf, ledent, long_sedghi, sparse
+from boundlab.bounds import bartlett, golowich, gonon, graf, ledent, long_sedghi, neyshabur, sparse
 from boundlab.bounds.base import Bound, Value, effective_n, evaluate
 
 ALL: tuple[Bound, ...] = (
+    bartlett.BOUND,
     ledent.BOUND,
+    neyshabur.BOUND,
     graf.BOUND,
     golowich.BOUND,
+    gonon.BOUND,
     graf.PARAMS,
     long_sedghi.BOUND,
     sparse.BOUND,

@@ -57,11 +57,12 @@ class Formula:
 
 @dataclass(frozen=True)
 class Bound:
-    """A bound of the literature. `refusals`: why it has no formula in a convention."""
+    """A bound of the literature. `bibtex`: the entry of its paper; `refusals`: why it has no formula in a convention."""
 
     key: str
     title: str
     source: str
+    bibtex: str
     formulas: dict[str, Formula]
     refusals: dict[str, str]
 
@@ -105,7 +106,7 @@ def evaluate(bound: Bound, net: NetworkNorms, sample: SampleStats, settings: Set
     additive = {name: np.broadcast_to(value, shape) for name, value in terms.additive.items()}
     with np.errstate(over="ignore"):  # beyond 1e308 a bound is infinite, and says so
         complexity = np.exp(sum(factors.values()))
-    confidence = np.asarray(sum(additive.values()))
+    confidence = np.broadcast_to(sum(additive.values(), 0.0), shape)
     empirical = np.broadcast_to(terms.empirical, shape)
     margin = None if terms.margin is None else np.broadcast_to(terms.margin, shape)
     return Value(complexity + confidence + empirical, complexity, confidence, empirical, margin, factors, additive)
@@ -148,6 +149,7 @@ REFERENCE = Assumption(
     lambda net, sample, settings: settings.reference == "zero" or net.has_init,
 )
 FIXED = Assumption("the norm limits and the margin were fixed before seeing the data")
+NOT_PLOTTED = "the paper's figures do not plot this bound; choose theorem"
 STRICT_ONLY_SPARSE = (
     "in the strict convention only the sparse bound (Theorem S) has a version with every constant proved and checked"
 )

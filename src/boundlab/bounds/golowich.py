@@ -59,6 +59,16 @@ BOUND = Bound(
     key="golowich",
     title="Golowich et al. 2018",
     source="Golowich, Rakhlin, Shamir, COLT 2018, Theorem 1",
+    bibtex=r"""@inproceedings{golowich2018size,
+  title     = {Size-Independent Sample Complexity of Neural Networks},
+  author    = {Golowich, Noah and Rakhlin, Alexander and Shamir, Ohad},
+  booktitle = {Proceedings of the 31st Conference on Learning Theory (COLT)},
+  series    = {Proceedings of Machine Learning Research},
+  volume    = {75},
+  year      = {2018},
+  eprint    = {1712.06541},
+  archiveprefix = {arXiv}
+}""",
     formulas={
         "published": Formula(
             latex=r"\frac{\rho_G+1}{n}\,2\sqrt2\Big(1+\sqrt{2(L\log2+\log C)}\Big)\|X\|_F"

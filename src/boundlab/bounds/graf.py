@@ -106,11 +106,21 @@ def theorem_params(net: NetworkNorms, sample: SampleStats, settings: Settings) -
 _ASSUMPTIONS = (NO_BIAS, REFERENCE, IID, FIXED)
 _NOTE = "From the theorem as documented in Graf et al.'s code. Spectral norms are computed iteratively, from below."
 _SOURCE = "Graf, Zeng, Rieck, Niethammer, Kwitt, NeurIPS 2022, Theorem 3.5"
+_BIBTEX = r"""@inproceedings{graf2022measuring,
+  title     = {On Measuring Excess Capacity in Neural Networks},
+  author    = {Graf, Florian and Zeng, Sebastian and Rieck, Bastian and Niethammer, Marc and Kwitt, Roland},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {35},
+  year      = {2022},
+  eprint    = {2202.08070},
+  archiveprefix = {arXiv}
+}"""
 
 BOUND = Bound(
     key="graf",
     title="Graf et al. 2022",
     source=_SOURCE + " (first form)",
+    bibtex=_BIBTEX,
     formulas={
         "published": Formula(
             latex=r"3\sqrt{\tfrac{\log(2/\delta)}{2n}}+\tfrac8n+\frac{24\ln n\,\log(2W')}{\sqrt n}\Big(\sum_i\big(4B"
@@ -138,6 +148,7 @@ PARAMS = Bound(
     key="graf_params",
     title="Graf et al. 2022, by parameters",
     source=_SOURCE + " (second form)",
+    bibtex=_BIBTEX,
     formulas={
         "theorem": Formula(
             latex=r"\widehat{\mathrm{err}}_\gamma+\frac{24}{\sqrt n}\sqrt{\sum_i2W_i\big(\log(1+\lceil L^2C_i^2\rceil)+\psi"

@@ -107,6 +107,18 @@ BOUND = Bound(
     key="ledent",
     title="Ledent et al. 2021",
     source="Ledent, Mustafa, Lei, Kloft, AAAI 2021, arXiv 1905.12430, Theorem 11",
+    bibtex=r"""@inproceedings{ledent2021norm,
+  title     = {Norm-Based Generalisation Bounds for Deep Multi-Class Convolutional Neural Networks},
+  author    = {Ledent, Antoine and Mustafa, Waleed and Lei, Yunwen and Kloft, Marius},
+  booktitle = {Proceedings of the AAAI Conference on Artificial Intelligence},
+  volume    = {35},
+  number    = {9},
+  pages     = {8279--8287},
+  year      = {2021},
+  doi       = {10.1609/aaai.v35i9.17007},
+  eprint    = {1905.12430},
+  archiveprefix = {arXiv}
+}""",
     formulas={
         "published": Formula(
             latex=r"\frac8n+3\sqrt{\tfrac{\log(2/\delta)}n}+\sqrt{\tfrac{\log2}n}+\tfrac{1536}{\sqrt n}R"

@@ -60,6 +60,14 @@ BOUND = Bound(
     key="long_sedghi",
     title="Long & Sedghi 2020",
     source="Long, Sedghi, ICLR 2020, arXiv 1905.12600, Theorem 3.1",
+    bibtex=r"""@inproceedings{long2020generalization,
+  title     = {Generalization bounds for deep convolutional neural networks},
+  author    = {Long, Philip M. and Sedghi, Hanie},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year      = {2020},
+  eprint    = {1905.12600},
+  archiveprefix = {arXiv}
+}""",
     formulas={
         "published": Formula(
             latex=r"L\Big(\prod_l\hat s_l\Big)^{1/L}\sqrt{\tfrac{W'}n}+\sqrt{\tfrac{\log(1/\delta)}n}",

@@ -155,6 +155,15 @@ BOUND = Bound(
     key="sparse",
     title="Sparse (Galanti et al. 2023)",
     source="Galanti, Xu, Galanti, Poggio, NeurIPS 2023, arXiv 2301.12033",
+    bibtex=r"""@inproceedings{galanti2023norm,
+  title     = {Norm-based Generalization Bounds for Sparse Neural Networks},
+  author    = {Galanti, Tomer and Xu, Mengjia and Galanti, Liane and Poggio, Tomaso},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {36},
+  year      = {2023},
+  eprint    = {2301.12033},
+  archiveprefix = {arXiv}
+}""",
     formulas={
         "published": Formula(
             latex=r"\frac{\rho+1}{n}\,2\sqrt2\Big(1+\sqrt{2(L\log(2a_{\max})+\log C)}\Big)\sqrt{\textstyle\prod_l a_l}"

@@ -31,9 +31,12 @@ class Style:
 
 INK = ("#1F2328", "#F4F5F7")
 STYLES = {
+    "bartlett": Style("Bartlett 2017", "Bartlett", "#7A4700", "#FFDF80", "bowtie"),
     "ledent": Style("Ledent 2021", "Ledent", "#3B6EA8", "#7FB2E8", "diamond"),
+    "neyshabur": Style("Neyshabur 2015", "Neyshabur", "#9900E6", "#B54DFF", "star"),
     "graf": Style("Graf 2022", "Graf", "#9A2A6B", "#DD7FB8", "square"),
     "golowich": Style("Golowich 2018", "Golowich", "#B8485A", "#F09AA5", "triangle-up"),
+    "gonon": Style("Gonon 2024", "Gonon", "#0F4819", "#AAFF99", "cross"),
     "graf_params": Style("Graf 2022 (by parameters)", "Graf, params", "#6A51A3", "#B3A2E8", "pentagon"),
     "long_sedghi": Style("Long–Sedghi 2020", "Long–Sedghi", "#767676", "#A9ADB5", "x"),
     "sparse": Style("Sparse (Galanti 2023)", "Sparse", "#C65A00", "#FF9A3C", "circle", width=5),

@@ -1,0 +1,97 @@
+"""Bartlett, Foster, Telgarsky, "Spectrally-normalized margin bounds for neural networks", NIPS 2017, arXiv 1706.08498,
+Lemma A.8 (norm limits fixed in advance)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from boundlab.bounds.base import (
+    FIXED,
+    IID,
+    NO_BIAS,
+    NOT_PLOTTED,
+    REFERENCE,
+    STRICT_ONLY_SPARSE,
+    Array,
+    Bound,
+    Formula,
+    Terms,
+    chosen_margin,
+    effective_n,
+    empirical,
+    log,
+    log_sum_power,
+)
+from boundlab.norms import NetworkNorms, SampleStats
+from boundlab.shapes import LayerShape
+from boundlab.specs import Settings
+
+
+def widest(shapes: tuple[LayerShape, ...]) -> int:
+    """W: most units (positions times channels) in the input or a layer's output."""
+    first = shapes[0]
+    units = first.in_channels * first.in_size[0] * first.in_size[1]
+    return max(units, *(shape.positions * shape.out_channels for shape in shapes))
+
+
+def _filters(net: NetworkNorms, settings: Settings) -> list[Array]:
+    """log of every layer's sum of filter norms, of its distance from the reference."""
+    from_init = settings.reference == "init"
+    return [log(layer.norm_row_from_init if from_init else layer.norm_row) for layer in net.layers]
+
+
+def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    n, margin = effective_n(sample, settings), chosen_margin(settings)
+    spectral = [log(layer.spectral_map) for layer in net.layers]
+    # b_l = O_l N_row: with padding the rows at the border are cut short, so this is an upper bound there
+    filters = [f - s for f, s in zip(_filters(net, settings), spectral, strict=True)]
+    rows = [math.log(shape.positions) + f for shape, f in zip(net.shapes, filters, strict=True)]
+    layers = log_sum_power(filters)
+    factors = {
+        **{f"spectral_map.{layer.shape.name}": s for layer, s in zip(net.layers, spectral, strict=True)},
+        "layers": layers,
+        "positions": log_sum_power(rows) - layers,
+        "constant": math.log(72),
+        "logarithms": math.log(math.log(n)) + 0.5 * math.log(math.log(2) + 2 * math.log(widest(net.shapes))),
+        "margin": -math.log(margin),
+        "data": np.asarray(math.log(sample.fed.frobenius / math.sqrt(n))),
+        "sample_size": -0.5 * math.log(n),
+    }
+    additive = {
+        "confidence": 3 * math.sqrt(math.log(1 / settings.delta) / (2 * n)),
+        "chaining": 8 / n**1.5,
+    }
+    return Terms(factors, additive, empirical(net, margin, "ramp"), margin)
+
+
+BOUND = Bound(
+    key="bartlett",
+    title="Bartlett et al. 2017",
+    source="Bartlett, Foster, Telgarsky, NIPS 2017, arXiv 1706.08498, Lemma A.8",
+    bibtex=r"""@inproceedings{bartlett2017spectrally,
+  title     = {Spectrally-normalized margin bounds for neural networks},
+  author    = {Bartlett, Peter L. and Foster, Dylan J. and Telgarsky, Matus},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {30},
+  year      = {2017},
+  eprint    = {1706.08498},
+  archiveprefix = {arXiv}
+}""",
+    formulas={
+        "theorem": Formula(
+            latex=r"\widehat{\mathrm{err}}_\gamma+\frac8{n^{3/2}}+\frac{72\ln n\,\sqrt{\ln(2W^2)}}{\gamma n}\|X\|_F\prod_l s_l"
+            r"\Big(\sum_l(b_l/s_l)^{2/3}\Big)^{3/2}+3\sqrt{\tfrac{\ln(1/\delta)}{2n}},\quad b_l=O_l\sum_c\|W^l_c-M^l_c\|",
+            terms=theorem,
+            symbols=r"$W$: units of the widest layer, input included · $s_l$: spectral norm of the layer as a map · $b_l$: at "
+            r"least the sum of the row norms of $\mathrm{op}(W^l)-\mathrm{op}(M^l)$, the layer written out as one matrix minus "
+            r"its reference (equal to it without padding; with padding the rows at the border are shorter) · $O_l$: output "
+            r"positions · $W^l_c$: filter $c$ · $M^l$: reference weights (0 here).",
+            assumptions=(NO_BIAS, REFERENCE, IID, FIXED),
+            note="Statement written from memory: constants not re-checked against the paper. Spectral norms are computed "
+            "iteratively, from below.",
+        ),
+    },
+    refusals={"published": NOT_PLOTTED, "strict": STRICT_ONLY_SPARSE},
+)

@@ -1,0 +1,80 @@
+"""Gonon, Brisebarre, Riccietti, Gribonval, "A path-norm toolkit for modern networks: consequences, promises and
+challenges", ICLR 2024, arXiv 2310.01225, Theorem 3.1 as sharpened in Remark 3.1, for networks without max-pooling."""
+
+from __future__ import annotations
+
+import math
+
+from boundlab.bounds.base import (
+    IID,
+    NOT_PLOTTED,
+    STRICT_ONLY_SPARSE,
+    Assumption,
+    Bound,
+    Formula,
+    Terms,
+    chosen_margin,
+    effective_n,
+    empirical,
+    log,
+)
+from boundlab.norms import NetworkNorms, SampleStats
+from boundlab.specs import Settings
+
+
+def _input_limit(net: NetworkNorms, sample: SampleStats) -> float:
+    """B: largest absolute input; a bias is a weight on an input of 1, which then counts too."""
+    biased = any(shape.bias for shape in net.shapes)
+    return max(sample.fed.max_abs, 1.0) if biased else sample.fed.max_abs
+
+
+def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
+    first = net.shapes[0]
+    inputs = first.in_channels * first.in_size[0] * first.in_size[1]
+    logarithms = depth * math.log(3) + math.log((inputs + 1) * sample.classes)
+    factors = {
+        "path_norm": log(net.path_l1),
+        "constant": math.log(4),
+        "loss": 0.5 * math.log(2),
+        "margin": -math.log(margin),
+        "depth": 0.5 * math.log(logarithms),
+        "data": math.log(_input_limit(net, sample)),
+        "sample_size": -0.5 * math.log(n),
+    }
+    return Terms(factors, {}, empirical(net, margin, "ramp"), margin)
+
+
+BOUND = Bound(
+    key="gonon",
+    title="Gonon et al. 2024",
+    source="Gonon, Brisebarre, Riccietti, Gribonval, ICLR 2024, arXiv 2310.01225, Theorem 3.1 and Remark 3.1",
+    bibtex=r"""@inproceedings{gonon2024pathnorm,
+  title     = {A path-norm toolkit for modern networks: consequences, promises and challenges},
+  author    = {Gonon, Antoine and Brisebarre, Nicolas and Riccietti, Elisa and Gribonval, R{\'e}mi},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year      = {2024},
+  eprint    = {2310.01225},
+  archiveprefix = {arXiv}
+}""",
+    formulas={
+        "theorem": Formula(
+            latex=r"\widehat{\mathrm{err}}_\gamma+\frac{4B}{\sqrt n}\,\frac{\sqrt2}\gamma\,\|\Phi\|_1\sqrt{L\log3+\log\big((d+1)C"
+            r"\big)}",
+            terms=theorem,
+            symbols=r"$\|\Phi\|_1$: l1 path norm, the sum over all paths from an input or a bias to an output of the product of "
+            r"the absolute weights on it · $B$: largest absolute value of an input (at least 1 with biases), taken from the "
+            r"sample · $d$: number of inputs.",
+            assumptions=(
+                IID,
+                Assumption(
+                    "the limits on the path norm and on the inputs, and the margin, were fixed before seeing the data"
+                ),
+            ),
+            note="A bound on the expected gap, over random samples: it has no δ and promises nothing about one sample. "
+            "Biases are allowed. Formula from the authors' code; its assumptions written from memory: not re-checked against "
+            "the paper.",
+        ),
+    },
+    refusals={"published": NOT_PLOTTED, "strict": STRICT_ONLY_SPARSE},
+)

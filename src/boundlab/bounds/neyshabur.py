@@ -1,0 +1,67 @@
+"""Neyshabur, Tomioka, Srebro, "Norm-Based Capacity Control in Neural Networks", COLT 2015, arXiv 1503.00036, for
+Frobenius norms in the form that first-moment peeling proves (a factor 2 per ReLU layer); multi-class by Mohri,
+Rostamizadeh, Talwalkar, Foundations of Machine Learning (2nd ed.), Theorem 9.2."""
+
+from __future__ import annotations
+
+import math
+
+from boundlab.bounds.base import (
+    FIXED,
+    IID,
+    NO_BIAS,
+    NOT_PLOTTED,
+    STRICT_ONLY_SPARSE,
+    Bound,
+    Formula,
+    Terms,
+    chosen_margin,
+    effective_n,
+    empirical,
+    log,
+)
+from boundlab.norms import NetworkNorms, SampleStats
+from boundlab.specs import Settings
+
+
+def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
+    factors = {
+        **{f"map_frobenius.{layer.shape.name}": log(layer.map_frobenius) for layer in net.layers},
+        "loss": math.log(4 * sample.classes),
+        "margin": -math.log(margin),
+        "depth": (depth - 1) * math.log(2),
+        "data": math.log(sample.fed.frobenius / math.sqrt(n)),
+        "sample_size": -0.5 * math.log(n),
+    }
+    confidence = {"confidence": 3 * math.sqrt(math.log(2 / settings.delta) / (2 * n))}
+    return Terms(factors, confidence, empirical(net, margin, "ramp"), margin)
+
+
+BOUND = Bound(
+    key="neyshabur",
+    title="Neyshabur et al. 2015",
+    source="Neyshabur, Tomioka, Srebro, COLT 2015, arXiv 1503.00036, group norms with p = q = 2",
+    bibtex=r"""@inproceedings{neyshabur2015norm,
+  title     = {Norm-Based Capacity Control in Neural Networks},
+  author    = {Neyshabur, Behnam and Tomioka, Ryota and Srebro, Nathan},
+  booktitle = {Proceedings of the 28th Conference on Learning Theory (COLT)},
+  series    = {Proceedings of Machine Learning Research},
+  volume    = {40},
+  year      = {2015},
+  eprint    = {1503.00036},
+  archiveprefix = {arXiv}
+}""",
+    formulas={
+        "theorem": Formula(
+            latex=r"\widehat{\mathrm{err}}_\gamma+\frac{4C}{\gamma n}\,2^{L-1}\prod_l\|\mathrm{op}(W^l)\|_F\,\|X\|_F"
+            r"+3\sqrt{\frac{\log(2/\delta)}{2n}}",
+            terms=theorem,
+            symbols=r"$\mathrm{op}(W)$: the layer written out as one matrix.",
+            assumptions=(NO_BIAS, IID, FIXED),
+            note="The form that a factor 2 per ReLU layer proves, not the paper's own statement: constants not re-checked "
+            "against the paper.",
+        ),
+    },
+    refusals={"published": NOT_PLOTTED, "strict": STRICT_ONLY_SPARSE},
+)
