@@ -22,6 +22,7 @@ from boundlab.specs import Settings
 _LN2 = math.log(2)
 TERMS = {
     "confidence": ("+ confidence", "price of certainty: the bound fails with probability δ"),
+    "chaining": ("+ chaining", "the last step of the covering argument; of order n to the −3/2"),
     "norm_grid": ("+ grid over norms", "an additive term of the released code that does not shrink with n"),
     "empirical": ("+ training margin error", "share of training examples within the margin (ramp or indicator)"),
 }
