@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from boundlab.checkpoints import Checkpoint
-from boundlab.datasets import Split
+from boundlab.checkpoints import Checkpoint, load
+from boundlab.checks import one_of, whole
+from boundlab.datasets import Split, task
 from boundlab.errors import CheckpointError
 from boundlab.measure import feed
-from boundlab.pacbayes import GRID, PacBayes, best_prior_noise, certificate
+from boundlab.pacbayes import GRID, PRIORS, PacBayes, best_prior_noise, certificate
 from boundlab.shapes import LayerShape
 from boundlab.specs import RunSpec
+from boundlab.worker import run
 
 MEMORY = 2**21  # numbers in the widest layer's maps and kernels of one batch: they stay in cache
 SEARCH_DRAWS = 2000
@@ -33,7 +36,11 @@ def convolve(x: Tensor, kernels: Tensor, shape: LayerShape) -> Tensor:
 
 
 def noisy_outputs(
-    inputs: Tensor, weights: Sequence[Tensor], noise: Sequence[float], shapes: Sequence[LayerShape], rng: torch.Generator
+    inputs: Tensor,
+    weights: Sequence[Tensor],
+    noise: Sequence[float],
+    shapes: Sequence[LayerShape],
+    rng: torch.Generator,
 ) -> Tensor:
     """(b, classes) outputs, each example under its own weights N(W_l, s_l^2 I).
 
@@ -56,7 +63,7 @@ def noisy_outputs(
 def _batch(shapes: Sequence[LayerShape]) -> int:
     maps = max(s.in_channels * s.in_size[0] * s.in_size[1] + s.out_channels * s.positions for s in shapes)
     kernels = max((s.weights for s in shapes if s.kind == "conv"), default=1)
-    return max(1, min(256, MEMORY // max(maps, kernels)))
+    return max(1, min(1024, MEMORY // max(maps, kernels)))
 
 
 @torch.no_grad()
@@ -98,7 +105,7 @@ def choose_noise(data: Split, weights: Sequence[Tensor], shapes: Sequence[LayerS
         kl = best_prior_noise(norms, sizes, noise)[1]
         return certificate(wrong / SEARCH_DRAWS, kl, len(shapes), len(data.labels), SEARCH_DELTA)
 
-    seen = {start: estimate(start) for start in ((-k,) * len(shapes) for k in range(1, 9))}
+    seen = {start: estimate(start) for start in ((-float(k),) * len(shapes) for k in range(1, 9))}
     for step in (2.0, 1.0, 0.5):
         best = None
         while best != (best := min(seen, key=lambda s: seen[s])):
@@ -113,39 +120,43 @@ def choose_noise(data: Split, weights: Sequence[Tensor], shapes: Sequence[LayerS
 def _norms(weights: Sequence[Tensor]) -> np.ndarray:
     norms = np.array([float(w.double().norm()) for w in weights])
     if not np.all(norms > 0):
-        raise CheckpointError("a layer has no weight but 0: the network answers the same for every image; train it again")
+        raise CheckpointError(
+            "a layer has no weight but 0: the network answers the same for every image; train it again"
+        )
     return norms
 
 
 def _prepared(checkpoint: Checkpoint, data: Split) -> tuple[Split, list[Tensor]]:
     if any(bias is not None for bias in checkpoint.biases):
-        raise CheckpointError("certificates are for networks without biases; this one has them (train it with bias false)")
+        raise CheckpointError(
+            "certificates are for networks without biases; this one has them (train it with bias false)"
+        )
     return Split(feed(data.images, checkpoint.arch.normalize), data.labels), [w.float() for w in checkpoint.weights]
 
 
-def certify_fixed(
-    checkpoint: Checkpoint, data: Split, draws: int, seed: int, progress: Progress = lambda *_: None
+def certify_weights(
+    sample: Split,
+    weights: Sequence[Tensor],
+    shapes: Sequence[LayerShape],
+    draws: int,
+    seed: int,
+    progress: Progress = lambda *_: None,
 ) -> PacBayes:
-    """Certificate of a network under the prior N(0, sigma_l^2 I), on `data` (pixels in [0, 1]), its training sample.
+    """Certificate of weights under the prior N(0, sigma_l^2 I); `sample`: their training sample, as the network sees it.
 
-    Search and certification draw from streams of their own. Raises CheckpointError for biases or an all-zero layer.
+    Search and certification draw from streams of their own. Raises CheckpointError for an all-zero layer.
     """
-    sample, weights = _prepared(checkpoint, data)
-    shapes = checkpoint.arch.shapes()
     noise = choose_noise(sample, weights, shapes, 2 * seed)
     prior_noise, kl = best_prior_noise(_norms(weights), np.array([s.weights for s in shapes]), noise)
     rng = torch.Generator().manual_seed(2 * seed + 1)
     wrong = count_errors(sample, weights, noise.tolist(), shapes, draws, rng, progress)
     scales = (tuple(map(float, noise)), tuple(map(float, prior_noise)))
-    return PacBayes("fixed", len(data.labels), 0, kl, *scales, len(GRID), draws, wrong, seed)
+    return PacBayes("fixed", len(sample.labels), 0, kl, *scales, len(GRID), draws, wrong, seed)
 
 
 def prior_spec(spec: RunSpec, n: int) -> RunSpec:
-    """Half of the `n` examples of `spec`'s sample, the same recipe, as many steps."""
-    half = n // 2
-    return dataclasses.replace(
-        spec, train=dataclasses.replace(spec.train, n_train=half, epochs=round(spec.train.epochs * n / half))
-    )
+    """The recipe of `spec` on the first half of its `n` examples."""
+    return dataclasses.replace(spec, train=dataclasses.replace(spec.train, n_train=n // 2))
 
 
 def certify_learnt(
@@ -163,3 +174,36 @@ def certify_learnt(
     return PacBayes(
         "learnt", len(unseen.labels), spec.train.n_train or 0, 0.0, noise, noise, 1, draws, wrong, seed, spec
     )
+
+
+def certify_run(
+    spec: RunSpec,
+    network: Path,
+    prior: str,
+    draws: int,
+    seed: int,
+    runs: Path,
+    root: Path | None = None,
+    progress: Progress = lambda *_: None,
+) -> PacBayes:
+    """Certificate of a run: of its `network` file, or (prior "learnt") of a prior network trained below `runs`.
+
+    Raises ValueError, CheckpointError, DataError.
+    """
+    one_of("prior", prior, PRIORS)
+    whole("draws", draws, 1, 10**12)
+    whole("seed", seed, 0, 2**31 - 1)
+    if spec.train.label_noise:
+        raise ValueError(f"certificates are for clean labels; {spec.id} has label_noise {spec.train.label_noise:g}")
+    torch.set_num_threads(1)
+    sample, _ = task(spec.train, root)
+    if prior == "fixed":
+        checkpoint = load(network, spec.train.dataset)
+        return certify_weights(*_prepared(checkpoint, sample), checkpoint.arch.shapes(), draws, seed, progress)
+    n = len(sample.labels)
+    learnt = prior_spec(spec, n)
+    folder = run(learnt, runs, "cpu", root)
+    ordered, _ = task(dataclasses.replace(spec.train, n_train=n), root)  # nested: what the prior saw comes first
+    unseen = Split(ordered.images[learnt.train.n_train :], ordered.labels[learnt.train.n_train :])
+    network = folder / "network.safetensors"
+    return certify_learnt(load(network, spec.train.dataset), learnt, unseen, draws, seed, progress)

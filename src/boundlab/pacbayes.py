@@ -62,8 +62,8 @@ def binary_kl(q: Array, p: Array) -> tuple[Array, Array]:
     with np.errstate(divide="ignore", invalid="ignore"):
         wrong = np.where(q > 0, q * np.log(q / p), 0.0)
         right = np.where(q < 1, (1 - q) * (np.log1p(-q) - np.log1p(-p)), 0.0)
-    slack = 4 * np.finfo(float).eps * (1 + np.abs(wrong) + np.abs(right))
-    return wrong + right, slack
+    kl = wrong + right
+    return kl, 4 * np.finfo(float).eps * (1 + np.where(np.isfinite(kl), np.abs(wrong) + np.abs(right), 0.0))
 
 
 def kl_inverse(q: Array | float, c: Array | float) -> Array:
