@@ -23,9 +23,22 @@ CORE = (
     "errors",
     "sweeps",
     "packing",
+    "limits",
+    "pacbayes",
     "cli",
 )
-TRAINING = ("train", "captured", "measure", "nets", "datasets", "worker", "checkpoints", "evaluate", "bench")
+TRAINING = (
+    "train",
+    "captured",
+    "measure",
+    "nets",
+    "datasets",
+    "worker",
+    "checkpoints",
+    "evaluate",
+    "certify",
+    "bench",
+)
 RULES = {
     **dict.fromkeys(CORE, ("torch", "streamlit", "sklearn", "pooch")),
     **dict.fromkeys(TRAINING, ("streamlit", "plotly", "pooch", "sklearn")),

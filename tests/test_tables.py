@@ -4,12 +4,12 @@ from scipy.stats import binomtest
 
 from boundlab.bounds import ALL
 from boundlab.curves import by_axis
+from boundlab.limits import clopper_pearson
 from boundlab.specs import Settings
 from boundlab.tables import (
     AXES,
     COLUMNS,
     SERIES,
-    clopper_pearson,
     final_table,
     history_table,
     read_paper,

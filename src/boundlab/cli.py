@@ -1,18 +1,20 @@
-"""`boundlab evaluate | train | sweep | runs | pack | bench`. Bad input: exit code 2 and one sentence, no traceback."""
+"""`boundlab evaluate | train | sweep | runs | pack | certify | bench`. Bad input: exit code 2 and one sentence, no traceback."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from boundlab.catalog import DATASETS
-from boundlab.errors import BoundlabError
-from boundlab.runs import PACK, list_runs, read_json, read_pack, sealed
+from boundlab.errors import BoundlabError, RunError
+from boundlab.pacbayes import PRIORS, PacBayes
+from boundlab.runs import PACK, Run, list_runs, read_json, read_pack, sealed, store_certificate
 from boundlab.specs import CONVENTIONS, RunSpec, Settings
 
 RUNS = Path(".runs")
@@ -75,6 +77,41 @@ def _pack(a: argparse.Namespace) -> int:
         return 1
     print(f"{runs} runs and {len(list((a.out / 'checkpoints').glob('*.safetensors')))} checkpoints in {a.out}")
     return 0
+
+
+def _certify(a: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from boundlab.certify import certify_run
+
+    for run in _matching(read_pack(a.out) if a.pack else list_runs(a.runs), a.run):
+        if run.state != "done":
+            raise RunError(f"{run.id} is {run.state}, not done; certificates are for finished runs")
+        network = a.out / "checkpoints" / f"{run.id}.safetensors" if a.pack else a.runs / run.id / "network.safetensors"
+        with tqdm(desc=run.id, total=a.draws, unit="draw", disable=None) as bar:
+            found = certify_run(
+                run.spec, network, a.prior, a.draws, a.seed, a.runs, a.data_root, lambda now, _: bar.update(now - bar.n)
+            )
+        store_certificate(a.out if a.pack else a.runs / run.id, run.id, found, a.pack)
+        print(f"{run.id}: {_certificate_line(found, 0.001)}; {found.value(0.05):.4f} at delta 0.05")
+    return 0
+
+
+def _matching(runs: list[Run], patterns: list[str]) -> list[Run]:
+    for pattern in patterns:
+        if not any(fnmatch(run.id, pattern) for run in runs):
+            raise RunError(
+                f"no run {pattern!r} among {len(runs)} there; `boundlab runs` lists ids (* stands for anything)"
+            )
+    return [run for run in runs if any(fnmatch(run.id, pattern) for pattern in patterns)]
+
+
+def _certificate_line(found: PacBayes, delta: float) -> str:
+    parts = found.parts(delta)
+    return (
+        f"{found.prior} prior, test error under noise at most {parts.value:.4f} at delta {delta:g} "
+        f"({found.wrong} of {found.draws} draws wrong, at most {parts.noisy_error_limit:.4f}; KL {found.kl:.1f}, n {found.n})"
+    )
 
 
 def _runs(a: argparse.Namespace) -> int:
@@ -199,6 +236,15 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--runs", type=Path, default=RUNS)
     sub.add_argument("--out", type=Path, default=PACK)
     sub.add_argument("--checkpoints", nargs="*", default=["*"], metavar="GLOB", help="ids whose networks are kept")
+
+    sub = command("certify", _certify, "PAC-Bayes certificates of finished runs, stored beside them", data)
+    sub.add_argument("run", nargs="+", metavar="RUN", help="run id; * stands for anything")
+    sub.add_argument("--runs", type=Path, default=RUNS, help="run folders; priors are trained here too")
+    sub.add_argument("--pack", action="store_true", help="the runs of the shipped pack instead")
+    sub.add_argument("--out", type=Path, default=PACK, help="where the pack is")
+    sub.add_argument("--prior", choices=PRIORS, default="fixed")
+    sub.add_argument("--draws", type=_positive, default=100_000, help="draws of (noise, example)")
+    sub.add_argument("--seed", type=int, default=0, help="of the draws; choose it before you see a result")
 
     sub = command("bench", _bench, "measure throughput on this machine")
     sub.add_argument("what", choices=["bounds", "train", "store"])

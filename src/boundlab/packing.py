@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import filecmp
 import shutil
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
 from boundlab.errors import RunError
+from boundlab.pacbayes import replaced
 from boundlab.runs import Run, list_runs, read_pack, write_pack
 from boundlab.specs import RunSpec
 
@@ -37,6 +40,7 @@ def pack(
         fresh = {name: run for name, run in fresh.items() if name in wanted}
     if not fresh and (grid is None or not packed):
         raise RunError(f"no finished runs in {folders}; train some with `boundlab sweep GRID --out {folders}`")
+    fresh = {name: _with_certificates(run, packed.get(name), folders, out) for name, run in fresh.items()}
     runs = list((packed | fresh).values())
     _write_checkpoints([run.id for run in runs if any(fnmatch(run.id, p) for p in checkpoints)], fresh, folders, out)
     write_pack(runs, out)
@@ -50,6 +54,16 @@ def _packed(out: Path) -> list[Run]:
     if (out / "epochs.parquet").exists() or any((out / "checkpoints").glob("*.safetensors")):
         raise RunError(f"{out} has parts of a pack but no pack.json; restore it, or give an --out without them")
     return []
+
+
+def _with_certificates(run: Run, packed: Run | None, folders: Path, out: Path) -> Run:
+    """`run` with what it lacks of the packed run's certificates: under a fixed prior only if the network is the same."""
+    ours, theirs = folders / run.id / "network.safetensors", out / "checkpoints" / f"{run.id}.safetensors"
+    same = ours.is_file() and theirs.is_file() and filecmp.cmp(ours, theirs, shallow=False)
+    kept = tuple(c for c in (packed.certificates if packed else ()) if same or c.prior == "learnt")
+    for certificate in run.certificates:
+        kept = replaced(kept, certificate)
+    return dataclasses.replace(run, certificates=kept)
 
 
 def _write_checkpoints(kept: list[str], fresh: dict[str, Run], folders: Path, out: Path) -> None:

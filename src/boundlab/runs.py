@@ -1,14 +1,14 @@
 """Run folders and the shipped pack: write atomically, read without torch.
 
 A folder holds spec.json, sample.json, records.jsonl while running, then epochs.parquet, network.safetensors,
-env.json and status.json. A sealed folder (status "done") is never edited.
+env.json and status.json. A sealed folder (status "done") is never edited; certificates.json lies beside the seal.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +18,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from boundlab import pacbayes
 from boundlab.errors import RunError
 from boundlab.norms import NetworkNorms, SampleStats, from_columns, norm_columns_of
 from boundlab.specs import PLATEAU, RunSpec
 
+CERTIFICATES = "certificates.json"
 PACK = Path(__file__).resolve().parents[2] / "data" / "runs"
 
 
@@ -33,6 +35,7 @@ class Run:
     records: pd.DataFrame
     sample: SampleStats
     state: str  # "running", "done", "failed"
+    certificates: tuple[pacbayes.PacBayes, ...] = ()  # at most one per prior
 
     @property
     def id(self) -> str:
@@ -119,6 +122,20 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines[:-1]]
 
 
+def read_certificates(path: Path, packed: bool = False) -> dict[str, tuple[pacbayes.PacBayes, ...]]:
+    """Run id -> certificates; of a run's own file, which has no id in it, under "". Nothing where there is no file.
+
+    Raises RunError.
+    """
+    if not path.exists():
+        return {}
+    given = read_json(path)
+    try:
+        return {name: pacbayes.from_list(c) for name, c in (given if packed else {"": given}).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RunError(f"{path} is damaged ({error}); restore it, or delete it and run `boundlab certify`") from error
+
+
 def open_run(folder: Path) -> Run:
     """Open a run folder, finished or not; raises RunError."""
     try:
@@ -130,7 +147,8 @@ def open_run(folder: Path) -> Run:
             records = pd.DataFrame(read_lines(folder / "records.jsonl"))
         if missing := sorted(norm_columns_of(spec.arch.shapes()) - set(records)):
             raise ValueError(f"its records lack {missing[0]} and {len(missing) - 1} more columns")
-        return Run(spec, records, sample, status(folder)["state"])
+        certificates = read_certificates(folder / CERTIFICATES).get("", ())
+        return Run(spec, records, sample, status(folder)["state"], certificates)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
 
@@ -171,7 +189,28 @@ def write_pack(runs: Iterable[Run], folder: Path) -> None:
         entries.append({"id": run.id, "spec": run.spec.to_dict(), "sample": samples.index(sample)})
     frame = pd.concat([run.records.assign(run=run.id) for run in runs], ignore_index=True)
     write_parquet(frame, folder / "epochs.parquet")
+    _write_certificates({run.id: run.certificates for run in runs}, folder)
     write_atomic(folder / "pack.json", json.dumps({"runs": entries, "samples": samples}) + "\n")
+
+
+def _write_certificates(certificates: Mapping[str, Sequence[pacbayes.PacBayes]], folder: Path) -> None:
+    """A pack's certificates.json: run id -> its certificates; no file where there are none."""
+    found = {name: [c.to_dict() for c in given] for name, given in sorted(certificates.items()) if given}
+    if found:
+        write_atomic(folder / CERTIFICATES, json.dumps(found, indent=1) + "\n")
+    else:
+        (folder / CERTIFICATES).unlink(missing_ok=True)
+
+
+def store_certificate(folder: Path, run: str, new: pacbayes.PacBayes, packed: bool = False) -> None:
+    """Put `new` in place of the run's certificate of the same prior, in its run folder or in a pack; raises RunError."""
+    path = folder / CERTIFICATES
+    stored = read_certificates(path, packed)
+    now = pacbayes.replaced(stored.get(run if packed else "", ()), new)
+    if packed:
+        _write_certificates(stored | {run: now}, folder)
+    else:
+        write_atomic(path, json.dumps([c.to_dict() for c in now], indent=1) + "\n")
 
 
 def read_pack(folder: Path = PACK) -> list[Run]:
@@ -181,9 +220,19 @@ def read_pack(folder: Path = PACK) -> list[Run]:
         frame = pd.read_parquet(folder / "epochs.parquet")
     except (OSError, pa.ArrowException) as error:
         raise RunError(f"{folder / 'epochs.parquet'} cannot be read ({error})") from error
+    certificates = read_certificates(folder / CERTIFICATES, packed=True)
     try:
         samples = [SampleStats.from_dict(s) for s in index["samples"]]
         groups = dict(iter(frame.groupby("run", sort=False)))
-        return [Run(RunSpec.from_dict(e["spec"]), groups[e["id"]], samples[e["sample"]], "done") for e in index["runs"]]
+        return [
+            Run(
+                RunSpec.from_dict(e["spec"]),
+                groups[e["id"]],
+                samples[e["sample"]],
+                "done",
+                certificates.get(e["id"], ()),
+            )
+            for e in index["runs"]
+        ]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise RunError(f"{folder / 'pack.json'} is damaged or not of this pack ({error!r}); restore it") from error

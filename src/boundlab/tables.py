@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import betaincinv
 
 from boundlab.bounds import ALL, effective_n, evaluate
 from boundlab.catalog import DATASETS
+from boundlab.limits import clopper_pearson
 from boundlab.norms import from_columns
 from boundlab.runs import Run
 from boundlab.specs import Settings
@@ -78,12 +78,6 @@ AXES = {
     "channels": Axis("channels", "channels", "channels H per layer", "H", 2, log=True),
     "depth": Axis("depth", "conv_layers", "convolutional layers L", "L", 3),
 }
-
-
-def clopper_pearson(errors: np.ndarray, n: int, delta: float) -> np.ndarray:
-    """Upper limit with probability 1 - delta on an error rate seen as `errors` (fraction) on n fresh examples."""
-    wrong = np.round(np.asarray(errors) * n)
-    return np.where(wrong >= n, 1.0, betaincinv(wrong + 1, np.maximum(n - wrong, 1), 1 - delta))
 
 
 def _measured(group: Sequence[Run], records: pd.DataFrame, delta: float) -> dict[str, np.ndarray]:

@@ -23,7 +23,7 @@ from boundlab.checkpoints import Checkpoint, save, write_tensors
 from boundlab.datasets import Split, task
 from boundlab.errors import Diverged, RunError
 from boundlab.measure import sample_stats
-from boundlab.runs import read_lines, sealed, write_atomic, write_parquet
+from boundlab.runs import CERTIFICATES, read_lines, sealed, write_atomic, write_parquet
 from boundlab.specs import RunSpec
 from boundlab.train import Record, Training
 
@@ -107,6 +107,7 @@ def _start(folder: Path, spec: RunSpec, training: Training, train: Split) -> lis
     write_atomic(folder / "spec.json", json.dumps(spec.to_dict(), indent=1) + "\n")
     sample = sample_stats(train.images, spec.arch.normalize, spec.train.dataset, spec.arch.classes)
     write_atomic(folder / "sample.json", json.dumps(sample.to_dict()) + "\n")
+    (folder / CERTIFICATES).unlink(missing_ok=True)  # of an earlier network of this folder
     records, step = _resume(folder, training)
     records = records or [training.record(0, [])]
     write_atomic(folder / "records.jsonl", "".join(json.dumps(record) + "\n" for record in records))

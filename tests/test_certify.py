@@ -1,0 +1,188 @@
+"""The sampler against networks perturbed one by one; certificates against known error rates; the command."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+from boundlab import nets
+from boundlab.certify import certify_learnt, certify_weights, count_errors, noisy_outputs, prior_spec
+from boundlab.checkpoints import Checkpoint
+from boundlab.cli import main
+from boundlab.datasets import Split, task
+from boundlab.errors import CheckpointError
+from boundlab.packing import pack as build_pack
+from boundlab.runs import CERTIFICATES, PACK, open_run, read_pack
+from boundlab.specs import ArchSpec, RunSpec
+
+CONV = ArchSpec(in_shape=(2, 7, 6), channels=3, conv_layers=2, kernel_size=3, stride=2, padding=1, classes=4)
+SMALL = RunSpec.from_dict({"dataset": "digits", "epochs": 4, "arch": {"channels": 2, "conv_layers": 1}})
+MLP = ArchSpec(kind="mlp", in_shape=(1, 3, 3), hidden=(5,), classes=3)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def random_network(arch, dtype=torch.float64):
+    return [torch.randn(s.weight_shape, generator=generator(i), dtype=dtype) for i, s in enumerate(arch.shapes())]
+
+
+def network(arch, weights):
+    """In float64."""
+    net = nets.build(dataclasses.replace(arch, weight_norm=False)).double()
+    for layer, weight in zip(nets.layers(net), weights, strict=True):
+        layer.weight.data = weight
+    return net
+
+
+def one_by_one(arch, weights, noise, inputs, rng):
+    """Outputs of a perturbed network per input. A dense layer's output noise e is that of the weight noise e x' / |x|."""
+    sizes = [(*w.shape,) if s.kind == "conv" else (len(w),) for w, s in zip(weights, arch.shapes(), strict=True)]
+    draws = [torch.randn((len(inputs), *size), generator=rng, dtype=torch.float64) for size in sizes]
+    for i, x in enumerate(inputs):
+        perturbed = list(weights)
+        for layer, (drawn, scale) in enumerate(zip(draws, noise, strict=True)):
+            change = drawn[i]
+            if change.ndim == 1:
+                net = network(arch, perturbed)
+                entering = net[: list(net).index(nets.layers(net)[layer])](x[None])[0]
+                change = torch.outer(change, entering / entering.norm())
+            perturbed[layer] = weights[layer] + scale * change
+        yield network(arch, perturbed)(x[None])[0].detach()
+
+
+@pytest.mark.parametrize("arch", [CONV, MLP])
+def test_sampler_against_a_loop_over_perturbed_networks(arch):
+    weights, noise = random_network(arch), [0.3, 0.2, 0.1][: len(arch.shapes())]
+    inputs = torch.randn((6, *arch.in_shape), generator=generator(9), dtype=torch.float64)
+    fast = noisy_outputs(inputs, weights, noise, arch.shapes(), generator(5))
+    slow = torch.stack(list(one_by_one(arch, weights, noise, inputs, generator(5))))
+    np.testing.assert_allclose(fast, slow, rtol=1e-11, atol=1e-12)
+    assert not np.allclose(fast, network(arch, weights)(inputs).detach(), rtol=0.01)
+
+
+def test_local_reparametrisation_has_the_moments_of_weight_noise():
+    shapes, m = MLP.shapes()[1:], 40_000
+    weight = random_network(MLP)[1:]
+    x = torch.rand(5, generator=generator(3), dtype=torch.float64)
+    out = noisy_outputs(x.expand(m, 5), weight, [0.4], shapes, generator(1)).numpy()
+    drawn = weight[0] + 0.4 * torch.randn((m, *weight[0].shape), generator=generator(2), dtype=torch.float64)
+    slow = (drawn @ x).numpy()
+    deviation = 0.4 * float(x.norm())
+    for values in (out, slow):
+        np.testing.assert_allclose(values.mean(0), (weight[0] @ x).numpy(), atol=5 * deviation / m**0.5)
+        np.testing.assert_allclose(np.cov(values.T), np.eye(3) * deviation**2, atol=5 * deviation**2 * (2 / m) ** 0.5)
+
+
+def test_errors_are_counted_as_outcome_counts_them_when_there_is_no_noise():
+    arch = ArchSpec(in_shape=(1, 8, 8), channels=3, conv_layers=1)
+    weights = random_network(arch, torch.float32)
+    data, _ = task(RunSpec.from_dict({"dataset": "digits"}).train)
+    data = Split(data.images[:1], data.labels[:1])
+    with torch.no_grad():
+        right = nets.from_weights(arch, weights, [None, None])(data.images).argmax(1) == data.labels
+    assert count_errors(data, weights, [1e-12] * 2, arch.shapes(), 10, generator()) == (0 if right else 10)
+    dead = [torch.zeros_like(w) for w in weights]
+    assert count_errors(data, dead, [0.0] * 2, arch.shapes(), 10, generator()) == 10  # ties are errors
+
+
+LINEAR = (dataclasses.replace(MLP.shapes()[-1], in_channels=3, out_channels=2),)  # no hidden layer
+
+
+def gaussian_task(n, seed):
+    """Fair labels y in {0, 1}; x = +-1.5 e_1 + N(0, I) in three dimensions."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, n)
+    x = rng.standard_normal((n, 3))
+    x[:, 0] += 1.5 * (2 * y - 1)
+    return Split(torch.from_numpy(x.astype(np.float32)), torch.from_numpy(y))
+
+
+def true_noisy_error(weight, scale, fresh):
+    """Of a linear classifier under weight noise: its Gaussian tail, averaged over a large fresh sample."""
+    x, y = fresh.images.double().numpy(), fresh.labels.numpy()
+    difference = x @ (weight[1] - weight[0]).double().numpy() * (2 * y - 1)
+    return float(norm.cdf(-difference / (scale * 2**0.5 * np.linalg.norm(x, axis=1))).mean())
+
+
+def test_certificates_of_a_linear_classifier_hold_as_often_as_they_say():
+    """Its true error under noise is known; at delta = 0.05 the limit must be above it for 95 samples of 100."""
+    weight = torch.tensor([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    found = [certify_weights(gaussian_task(400, seed), [weight], LINEAR, 1000, seed) for seed in range(100)]
+    fresh = gaussian_task(200_000, 10**6)
+    true = {scale: true_noisy_error(weight, scale, fresh) for scale in {c.noise[0] for c in found}}
+    values = np.array([c.value(0.05) for c in found])
+    assert sum(c.value(0.05) >= true[c.noise[0]] for c in found) >= 95
+    assert values.max() < 0.9 * 0.5  # a coin's error
+    assert any(c.wrong / c.draws < true[c.noise[0]] for c in found)  # the count alone is no limit
+
+
+def test_biases_and_dead_layers_are_refused():
+    arch = ArchSpec(in_shape=(1, 8, 8), channels=3, conv_layers=1)
+    data, _ = task(RunSpec.from_dict({"dataset": "digits"}).train)
+    weights = [torch.ones(s.weight_shape) for s in arch.shapes()]
+    with pytest.raises(CheckpointError, match="without biases"):
+        certify_learnt(Checkpoint(arch, weights, [torch.zeros(3), None], None), SMALL, data, 10, 0)
+    with pytest.raises(CheckpointError, match="no weight but 0"):
+        certify_weights(data, [weights[0] * 0, weights[1]], arch.shapes(), 10, 0)
+
+
+def test_the_prior_has_not_seen_what_certifies_it():
+    for n_train in (None, 801):
+        spec = dataclasses.replace(SMALL, train=dataclasses.replace(SMALL.train, n_train=n_train))
+        n = n_train or 1437
+        learnt = prior_spec(spec, n)
+        assert (learnt.train.n_train, learnt.train.epochs) == (n // 2, 4)
+        whole, seen = task(spec.train)[0].images, task(learnt.train)[0].images
+        ordered = task(dataclasses.replace(spec.train, n_train=n))[0].images
+        assert torch.equal(ordered[: n // 2], seen)
+        assert sorted(ordered.sum((1, 2, 3)).tolist()) == sorted(whole.sum((1, 2, 3)).tolist())
+
+
+def test_the_command_certifies_run_folders_and_packs(tmp_path, capsys):
+    runs, out = tmp_path / "runs", tmp_path / "pack"
+    (tmp_path / "spec.json").write_text(json.dumps(SMALL.to_dict()))
+    assert main(["train", str(tmp_path / "spec.json"), "--out", str(runs), "--quiet"]) == 0
+    common = ["--runs", str(runs), "--draws", "500"]
+    assert main(["certify", SMALL.id, *common]) == 0
+    assert "fixed prior, test error under noise at most" in capsys.readouterr().out
+    first = open_run(runs / SMALL.id).certificates
+    assert [(c.prior, c.n, c.n_prior, c.draws, c.seed) for c in first] == [("fixed", 1437, 0, 500, 0)]
+    assert build_pack(out, runs, ["*"]) == 1
+    assert main(["certify", SMALL.id, *common]) == 0
+    assert open_run(runs / SMALL.id).certificates == first  # seeded
+    assert main(["certify", "*", "--pack", "--out", str(out), "--prior", "learnt", *common]) == 0
+    (run,) = read_pack(out)
+    fixed, learnt = run.certificates
+    assert fixed == first[0]
+    assert (learnt.prior, learnt.n, learnt.n_prior, learnt.kl, learnt.grid) == ("learnt", 719, 718, 0.0, 1)
+    assert learnt.prior_spec == prior_spec(SMALL, 1437)
+    assert learnt.wrong / 500 <= learnt.value(0.05) <= 1
+    assert build_pack(out, runs, ["*"]) == 2  # the prior's run is a run too; the learnt certificate stays
+    assert {r.id: [c.prior for c in r.certificates] for r in read_pack(out)}[SMALL.id] == ["fixed", "learnt"]
+
+
+def test_bad_requests_are_one_sentence(tmp_path, capsys):
+    noisy = dataclasses.replace(SMALL, train=dataclasses.replace(SMALL.train, label_noise=0.5, epochs=1))
+    (tmp_path / "spec.json").write_text(json.dumps(noisy.to_dict()))
+    assert main(["train", str(tmp_path / "spec.json"), "--out", str(tmp_path), "--quiet"]) == 0
+    unkept = next(r.id for r in read_pack() if not (PACK / "checkpoints" / f"{r.id}.safetensors").exists())
+    capsys.readouterr()
+    for arguments, words in (
+        (["nothing", "--runs", str(tmp_path)], "no run 'nothing'"),
+        (["x", "--runs", str(tmp_path / "none")], "is not a folder"),
+        ([noisy.id, "--runs", str(tmp_path)], "clean labels"),
+        ([unkept, "--pack"], "is not a file"),
+        ([noisy.id, "--runs", str(tmp_path), "--seed", "-1"], "seed must be"),
+    ):
+        assert main(["certify", *arguments]) == 2
+        err = capsys.readouterr().err
+        assert words in err
+        assert len(err.strip().splitlines()) == 1, err
+    with pytest.raises(SystemExit):
+        main(["certify", "x", "--draws", "0"])
+    assert not (tmp_path / noisy.id / CERTIFICATES).exists()
