@@ -45,5 +45,6 @@ CERTIFIED = {
     "dataset": "digits",
     "preset": "certified",
     "epochs": 24,
+    "batch_size": 32,
     "arch": {"channels": 4, "conv_layers": 1, "kernel_size": 2, "stride": 2},
 }
