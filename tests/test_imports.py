@@ -24,12 +24,17 @@ CORE = (
     "sweeps",
     "packing",
     "limits",
+    "anatomy",
+    "whatif",
+    "margins",
+    "promises",
     "pacbayes",
     "cli",
 )
 TRAINING = (
     "train",
     "captured",
+    "objective",
     "measure",
     "nets",
     "datasets",
@@ -44,7 +49,7 @@ RULES = {
     **dict.fromkeys(TRAINING, ("streamlit", "plotly", "pooch", "sklearn")),
     "ui": ("torch", "sklearn", "pooch"),
 }
-NO_PLOTLY = ("tables", "curves", "bounds", "norms", "runs", "specs")
+NO_PLOTLY = ("anatomy", "whatif", "margins", "promises", "tables", "curves", "bounds", "norms", "runs", "specs")
 MODULES = [m.name.removeprefix("boundlab.") for m in pkgutil.walk_packages(boundlab.__path__, "boundlab.")]
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from boundlab.bounds import BY_KEY, evaluate
+from boundlab.catalog import DATASETS
 from boundlab.limits import clopper_pearson
 from boundlab.pacbayes import PacBayes
 from boundlab.runs import Run
 from boundlab.specs import Settings
-from boundlab.tables import test_size
 
 KINDS = ("theorem_s", "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
 
@@ -108,7 +108,7 @@ def _pac_bayes(kind: str, run: Run, delta: float, reason: str | None) -> Promise
 
 
 def _holdout(run: Run, record: pd.DataFrame, delta: float) -> Promise:
-    size = test_size(run.spec.train)
+    size = DATASETS[run.spec.train.dataset].test_images(run.spec.train.labels)
     wrong = float(record["test_error"].iloc[0])
     limit = float(clopper_pearson(wrong, size, delta))
     used = f"{size:,} test images, kept out of training; no norms"
