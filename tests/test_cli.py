@@ -210,16 +210,18 @@ def test_a_failed_run_does_not_stop_the_sweep(tmp_path, capsys):
 
 
 def test_the_shipped_runs_are_the_grids(pack):
-    """Runs of data/grid.toml and nothing else. The figures': on MNIST all of them; three seeds at every point."""
+    """Runs of data/grid.toml, all of them and nothing else; the figures' have three seeds at every point."""
     grid = load_grid(ROOT / "data" / "grid.toml")
-    assert {run.id for run in read_pack()} <= {spec.id for spec in grid}
-    grid = [spec for spec in grid if PRESETS[spec.train.preset].figures]
-    mnist = {run.id for run in pack if run.spec.train.dataset == "mnist"}
-    assert mnist == {spec.id for spec in grid if spec.train.dataset == "mnist"}
-    assert len(mnist) == 60
-    points = collections.Counter((run.spec.train.dataset, run.spec.arch, run.spec.train.weight_decay) for run in pack)
+    assert {run.id for run in pack} == {spec.id for spec in grid}
+    figures = [run.spec.train for run in pack if PRESETS[run.spec.train.preset].figures]
+    assert collections.Counter(train.dataset for train in figures) == {"mnist": 60, "digits": 126}
+    points = collections.Counter(
+        (run.spec.train.dataset, run.spec.arch, run.spec.train.weight_decay)
+        for run in pack
+        if PRESETS[run.spec.train.preset].figures
+    )
     assert set(points.values()) == {3}
-    assert all(run.trained and run.at_plateau for run in read_pack())
+    assert all(run.trained and run.at_plateau for run in pack)
 
 
 def of_the_figures(capsys):
