@@ -87,7 +87,9 @@ def test_without_noise_errors_are_the_networks_own():
     for labels, wrong in ((answers, 0), ((answers + 1) % 10, 3000)):
         assert count_errors(Split(images, labels), weights, [1e-12] * 2, arch.shapes(), 3000, generator()) == wrong
     dead = [torch.zeros_like(w) for w in weights]
-    assert count_errors(Split(images, answers), dead, [0.0] * 2, arch.shapes(), 10, generator()) == 10  # ties are errors
+    assert (
+        count_errors(Split(images, answers), dead, [0.0] * 2, arch.shapes(), 10, generator()) == 10
+    )  # ties are errors
 
 
 LINEAR = (dataclasses.replace(MLP.shapes()[-1], in_channels=3, out_channels=2),)  # no hidden layer
