@@ -155,3 +155,23 @@ def test_certificates_lie_beside_the_seal(finished):
     finally:
         (finished / CERTIFICATES).unlink(missing_ok=True)
     assert open_run(finished).certificates == ()
+
+
+def test_shipped_certificates_are_those_of_the_shipped_networks(pack):
+    """The KL again, from the norms recorded in training; the scales are the grid's; the limits say something."""
+    certified = [(run, c) for run in pack for c in run.certificates]
+    assert {run.spec.train.dataset for run, _ in certified} == {"mnist", "digits"}
+    for run, certificate in certified:
+        assert set(certificate.prior_noise) <= set(GRID)
+        assert certificate.n + certificate.n_prior == run.sample.n
+        if certificate.prior == "fixed":
+            frobenius = [float(layer.frobenius[-1]) for layer in run.norms(run.epochs).layers]
+            weights = [shape.weights for shape in run.spec.arch.shapes()]
+            kl = gaussian_kl(frobenius, weights, certificate.noise, certificate.prior_noise).sum()
+            assert certificate.kl == pytest.approx(kl, rel=1e-4)
+        else:
+            assert certificate.prior_spec.train.n_train == certificate.n_prior
+            assert certificate.prior_spec.arch == run.spec.arch
+    mnist = [c for run, c in certified if run.spec.train.dataset == "mnist"]
+    assert min(c.value(0.001) for c in mnist if c.prior == "fixed") < 0.3
+    assert min(c.value(0.001) for c in mnist if c.prior == "learnt") < 0.05

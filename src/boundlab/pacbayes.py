@@ -42,8 +42,9 @@ SYMBOLS = (
     r"of (noise, example)."
 )
 NOTE = (
-    "Holds with probability 1 - delta over the sample and the draws, half of delta each, for the network whose weights are "
-    "perturbed afresh for every image; it says nothing about the network without noise."
+    "Holds with probability 1 - delta over the sample and the draws, half of delta each, for the network whose weights "
+    "are perturbed afresh for every image; it says nothing about the network without noise. Under a learnt prior that network "
+    "is the prior's own, of the same recipe but trained on the first part of the data."
 )
 BIBTEX = (
     "@misc{maurer2004note, author={Maurer, Andreas}, title={A Note on the {PAC} {B}ayesian Theorem}, "
@@ -114,15 +115,15 @@ class Parts:
 
 def certificate(error: float, kl: float, layers: int, n: int, delta: float, grid: int = len(GRID)) -> float:
     """The PAC-Bayes-kl limit when the perturbed network's error on the sample is at most `error` for certain."""
-    return float(kl_inverse(error, min(1e6, kl + layers * math.log(grid) + math.log(2 * math.sqrt(n) / delta)) / n))
+    return float(kl_inverse(error, (kl + layers * math.log(grid) + math.log(2 * math.sqrt(n) / delta)) / n))
 
 
 @dataclass(frozen=True)
 class PacBayes:
     """What is stored of one certificate. Its value needs no data and no weights, so delta stays the reader's choice.
 
-    With a fixed prior the noise is added to the run's network; with a learnt one to the prior's network, KL = 0: moving
-    away from it costs more than it gains here. Seed and draws must be chosen before the result is seen.
+    With a fixed prior the noise is added to the run's network; with a learnt one to the prior's own network, so KL = 0 and
+    the certificate is close to a held-out test of it. Seed and draws must be chosen before the result is seen.
     """
 
     prior: str  # "fixed" or "learnt"
