@@ -121,6 +121,8 @@ def _runs(a: argparse.Namespace) -> int:
     if a.json:
         print(json.dumps(rows))
         return 0
+    if not rows:
+        print(f"no runs in {a.out} yet; train some with `boundlab train` or `boundlab sweep`")
     for row in rows:
         flags = ("" if row["trained"] else "  did not train") + ("" if row["at_plateau"] else "  not at plateau")
         test, sparse = row["test_error"], row["bounds"].get("sparse")

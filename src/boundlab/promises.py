@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,3 +116,16 @@ def _holdout(run: Run, record: pd.DataFrame, delta: float) -> Promise:
     return Promise(
         "holdout", "Hold-out (Clopper–Pearson)", "the network itself", used, limit, f"{wrong * size:.0f} of them wrong"
     )
+
+
+def along_the_weights(runs: Sequence[Run], delta: float) -> pd.DataFrame:
+    """Runs of one task by `certificate_weight` (column weight), means over their seeds at the final record: certificate
+    (Theorem S at `delta`), ramp, complexity, test_error."""
+    rows = []
+    for run in runs:
+        record = run.epochs.iloc[-1:]
+        value = evaluate(BY_KEY["sparse"], run.norms(record), run.sample, Settings("strict", delta))
+        parts = {"certificate": value.value, "ramp": value.empirical, "complexity": value.complexity}
+        numbers = {name: float(np.squeeze(np.asarray(part))) for name, part in parts.items()}
+        rows.append({"weight": run.spec.train.certificate_weight, "test_error": run.final["test_error"], **numbers})
+    return pd.DataFrame(rows).groupby("weight", as_index=False).mean().sort_values("weight")

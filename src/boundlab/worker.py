@@ -69,6 +69,8 @@ def run(
 @contextmanager
 def _only_one(out: Path, run: str) -> Iterator[None]:
     """Hold the run's lock; it goes with the process, however that ends. Raises RunError when another holds it."""
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} should be a folder for runs but is a file; give another --out")
     (out / ".locks").mkdir(parents=True, exist_ok=True)
     with (out / ".locks" / run).open("w") as lock:
         try:

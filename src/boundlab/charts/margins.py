@@ -18,7 +18,7 @@ LINES = {  # column of `margins.trade_off`: words, light, dark, dash, width
     "total": ("Theorem S", *(STYLES["sparse"].light, STYLES["sparse"].dark), "solid", 5),
 }
 _BANDS = (("q5", "q95", 0.18), ("q25", "q75", 0.32))
-_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+_TICKS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 
 
 def fan(table: pd.DataFrame, epoch: float, margin: float, reach: tuple[float, float], dark: bool = False) -> go.Figure:
@@ -83,7 +83,7 @@ def trade_off_chart(table: pd.DataFrame, margin: float, top: float, dark: bool =
     layout = _layout(dark) | {
         "margin": {"l": 66, "r": 138, "t": 34, "b": 62},
         "xaxis": axis_look("margin γ (log scale)", dark, grid=False)
-        | {"range": [-2, 1], "tickvals": np.log10(_TICKS), "ticktext": [f"{t:g}" for t in _TICKS]},
+        | {"range": [-2, 1], "tickvals": np.log10(_TICKS), "ticktext": [f"{t:g}" for t in _TICKS], "tickangle": 0},
         "yaxis": axis_look("error or bound", dark) | {"range": [0, top]},
         "shapes": [*vacuous_zone("y", top, dark, 1.0), _line("x", float(np.log10(margin)), INK[dark], "dash")],
         "annotations": [*_names(table, top, dark), best_note],

@@ -103,7 +103,7 @@ def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFr
     names = list(table["row"])
     places = {name: float(len(names) - 1 - i) for i, name in enumerate(names)}
     sides = [first] if second is None else [first, second]
-    low, high = _reach([side[c].to_numpy() for side in sides for c in ("start", "end")], 5)
+    low, high = _reach([side[c].to_numpy() for side in sides for c in ("start", "end")], 2)
     single = second is None
     data = [bar for i, side in enumerate(sides) for bar in _bars(side, places, low, i == 1, single, dark)]
     label = dict(zip(table["row"], table["label"], strict=True))

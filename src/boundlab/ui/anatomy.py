@@ -19,6 +19,7 @@ from boundlab.ui.page import is_dark, listing, shipped_run
 from boundlab.ui.sides import MODES, MODES_HELP, Side, changed, epoch_of, second_side, side
 
 _MOVED = 0.005  # log2: a third of a per cent
+READING = "Read from the top: the running value starts at 1, each bar multiplies it by its factor, black bars are values reached."
 HELD = (
     "**What if** changes n, δ, margin or geometry and holds fixed what training gave: every layer's Frobenius norm, its "
     "spectral norm as a kernel, the margins, and the energy per image. A further layer gets the norms of the last hidden "
@@ -87,6 +88,7 @@ def _draw(bound: Bound, first: Side, second: Side | None) -> None:
         config={"displaylogo": False},
         alt=_moved(table) if second else _largest(rows[0]),
     )
+    st.caption(READING)
     st.markdown(_moved(table) if second else _largest(rows[0]))
     _numbers(table if second else rows[0].drop(columns=["start", "end"]), bound.key)
 
@@ -164,6 +166,7 @@ def _bridge(first: Side) -> None:
     st.plotly_chart(
         waterfall(rows, None, table, is_dark()), key="chart_waterfall", config={"displaylogo": False}, alt=alt
     )
+    st.caption(READING)
     st.markdown(alt)
     _numbers(rows.drop(columns=["start", "end"]), "published-to-strict")
     explain("strict", ["sparse"])

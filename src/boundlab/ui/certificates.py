@@ -7,18 +7,19 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.bounds import BY_KEY
+from boundlab.charts.certified import certified_chart
 from boundlab.charts.margins import fan, trade_off_chart
 from boundlab.charts.promises import promise_chart
 from boundlab.margins import over_epochs, trade_off
 from boundlab.norms import MARGIN_GRID
 from boundlab.pacbayes import KL_LATEX, LATEX, NOTE, SOURCE, SYMBOLS
-from boundlab.promises import Promise, promises
+from boundlab.promises import Promise, along_the_weights, promises
 from boundlab.runs import Run
 from boundlab.tables import epochs
-from boundlab.ui.chosen import chosen_network
+from boundlab.ui.chosen import chosen_network, task_title
 from boundlab.ui.controls import DELTAS, Controls
 from boundlab.ui.explain import formula
-from boundlab.ui.page import is_dark
+from boundlab.ui.page import certified_runs, is_dark
 from boundlab.ui.sides import epoch_of, subject
 
 _MARGINS = tuple(f"{margin:.3g}" for margin in MARGIN_GRID)
@@ -42,6 +43,8 @@ def certify() -> None:
     record = run.epochs[[epochs(e) == label for e in run.epochs["epoch"]]]
     made = promises(run, record, delta)
     _panel(run, label, record, made, delta)
+    if run.spec.train.loss == "certificate":
+        _trade(run, delta)
     _margins(controls, run, record, delta / max(1, sum(p.limit is not None for p in made)))
     _formulas()
 
@@ -58,22 +61,18 @@ def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Promise], delt
         alt=_verdict(made, error),
     )
     st.markdown(_verdict(made, error))
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "argument": [p.title for p in made],
-                "with probability 1 − δ, errors at most": [p.limit for p in made],
-                "says": [
-                    "no number" if p.limit is None else "nothing (vacuous)" if p.vacuous else "something" for p in made
-                ],
-                "a promise about": [p.about for p in made],
-                "from": [p.used or p.reason for p in made],
-                "made of": [p.parts or p.reason for p in made],
-            }
-        ),
-        hide_index=True,
-        column_config={"with probability 1 − δ, errors at most": st.column_config.NumberColumn(format="%.4f")},
-        alt="What is promised, about what, from which evidence",
+    for promise in made:
+        st.markdown(_spelled_out(promise))
+
+
+def _spelled_out(promise: Promise) -> str:
+    """What is promised, about what, from which evidence, and what the number is made of."""
+    if promise.limit is None:
+        return f"- **{promise.title}**: no number, {promise.reason}."
+    says = "vacuous" if promise.vacuous else f"at most {100 * promise.limit:.2f} % errors"
+    return (
+        f"- **{promise.title}**: {promise.limit:.4f}, {says}. :gray[A promise about {promise.about}. From {promise.used}. "
+        f"Made of: {promise.parts}.]"
     )
 
 
@@ -86,6 +85,32 @@ def _verdict(made: list[Promise], error: float) -> str:
     said = "; ".join(f"{p.title}: at most **{100 * (p.limit or 0):.2f} %** for {p.about.split(':')[0]}" for p in good)
     empty = [f"{p.title} ({p.limit:.3g})" for p in made if p.limit is not None and p.vacuous]
     return words + said + "." + (f" Vacuous: {', '.join(empty)}." if empty else "")
+
+
+def _trade(run: Run, delta: float) -> None:
+    """The runs of the same task from accurate to certified."""
+    st.markdown("#### From accurate to certified")
+    table = along_the_weights([other for other in certified_runs() if task_title(other) == task_title(run)], delta)
+    if len(table) < 2:
+        st.caption("This task is shipped at one weight only.")
+        return
+    top = max(1.1, min(1.6, 1.08 * float(table["certificate"].max())))
+    first, last = table.iloc[0], table.iloc[-1]
+    words = (
+        f"As training weighs the complexity {last['weight'] / first['weight']:,.0f} times more, Theorem S goes from "
+        f"**{first['certificate']:.3f}** to **{last['certificate']:.3f}** and the test error from "
+        f"**{100 * first['test_error']:.2f} %** to **{100 * last['test_error']:.2f} %**."
+    )
+    if last["certificate"] < first["certificate"] and last["test_error"] > first["test_error"]:
+        words += " The promise is about a strongly regularised network: what can be certified is not what errs least."
+    st.plotly_chart(
+        certified_chart(table, run.spec.train.certificate_weight, top, is_dark()),
+        key="chart_certified",
+        config={"displaylogo": False},
+        alt=words,
+    )
+    st.markdown(words)
+    st.caption(f"Means over the seeds of each weight · δ = {delta:g} for Theorem S alone")
 
 
 def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float) -> None:

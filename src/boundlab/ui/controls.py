@@ -92,6 +92,7 @@ class Controls:
 
     def trusted(self, table: pd.DataFrame) -> pd.DataFrame:
         """Runs that trained and reached the plateau; the others on request: rho → 0 flatters a dead network."""
+        self.check("flagged", ("true", "false"), "Include runs that did not train or are not at plateau")
         good = table["trained"] & table["at_plateau"]
         flagged = table.loc[~good, "run"].nunique()
         runs = "one run" if flagged == 1 else f"{flagged} runs"
@@ -104,6 +105,7 @@ class Controls:
         """Runs of one training recipe; a choice only where there are several (recipes are not drawn on one line)."""
         recipes = sorted(table["preset"].unique(), reverse=True)  # "short" first
         if len(recipes) == 1:
+            self.check("recipe", recipes, "Recipe")
             return table
         return table[table["preset"] == self.pick("Recipe", recipes, "recipe", RECIPE_HELP)]
 
@@ -151,5 +153,6 @@ class Controls:
 
 def quoted(values: Sequence[str]) -> str:
     """Text from a link, safe to show: cut short, in code marks."""
-    shown = ", ".join(f"`{' '.join(value.replace('`', '').split())[:40]}`" for value in values[:5])
+    plain = ["".join(c if c.isprintable() and c != "`" else " " for c in value) for value in values[:5]]
+    shown = ", ".join(f"`{' '.join(value.split())[:40]}`" for value in plain)
     return shown + (" …" if len(values) > 5 else "")

@@ -1,0 +1,58 @@
+"""From accurate to certified: what Theorem S promises, and the test error, as training weighs the complexity more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from boundlab.charts.theme import FONT, INK, STYLES, axis_look, spread, vacuous_note, vacuous_zone
+
+HEIGHT = 430
+LINES = {  # column: words, light, dark, dash, width, marker
+    "certificate": ("Theorem S", STYLES["sparse"].light, STYLES["sparse"].dark, "solid", 5, "circle"),
+    "ramp": ("ramp error", "#0B7A8C", "#4FC3D6", "solid", 3, "square"),
+    "complexity": ("complexity", "#3B6EA8", "#7FB2E8", "solid", 3, "diamond"),
+    "test_error": ("test error", *INK, "dash", 3, "circle-open"),
+}
+
+
+def certified_chart(table: pd.DataFrame, weight: float, top: float, dark: bool = False) -> go.Figure:
+    """`table`: weight and, per weight, the mean over seeds of the columns of `LINES`; `weight`: where the reader stands."""
+    x = np.log10(table["weight"])
+    data: list[dict[str, Any]] = []
+    for name, (words, light, darker, dash, width, symbol) in LINES.items():
+        colour = darker if dark else light
+        data.append(
+            {"type": "scatter", "mode": "lines+markers", "x": x, "y": table[name], "customdata": table["weight"]}
+            | {"line": {"color": colour, "dash": dash, "width": width}, "marker": {"size": 11, "symbol": symbol}}
+            | {"hovertemplate": f"weight %{{customdata:g}}: {words} %{{y:.4f}}<extra></extra>"}
+        )
+    last = table.iloc[-1]
+    heights = spread([min(float(last[name]), top) for name in LINES], 0.075 * top, 0.0, top)
+    names = [
+        {"text": words, "x": 1, "xref": "paper", "xanchor": "left", "xshift": 6, "y": height, "showarrow": False}
+        | {"font": {"size": FONT - 1, "color": darker if dark else light}}
+        for (words, light, darker, *_), height in zip(LINES.values(), heights, strict=True)
+    ]
+    pad = 0.06 * max(1.0, float(x.max() - x.min()))
+    here = {"type": "line", "x0": np.log10(weight), "x1": np.log10(weight), "yref": "paper", "y0": 0, "y1": 1}
+    layout = {
+        "height": HEIGHT,
+        "margin": {"l": 66, "r": 110, "t": 34, "b": 62},
+        "showlegend": False,
+        "font": {"size": FONT - 1, "color": INK[dark]},
+        "hoverlabel": {"font": {"size": FONT - 2}},
+        "uirevision": "certified",
+        "xaxis": axis_look("weight of the complexity in training (accurate → certified)", dark, grid=False)
+        | {"range": [x.min() - pad, x.max() + pad], "tickvals": x, "ticktext": [f"{w:g}" for w in table["weight"]]},
+        "yaxis": axis_look("error or bound", dark) | {"range": [0, top]},
+        "shapes": [
+            *vacuous_zone("y", top, dark, 1.0),
+            here | {"line": {"color": INK[dark], "width": 2, "dash": "dash"}},
+        ],
+        "annotations": [*names, vacuous_note(dark, x=0, xref="paper", y=1.0, yanchor="bottom", xanchor="left")],
+    }
+    return go.Figure({"data": data, "layout": layout})

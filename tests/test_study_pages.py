@@ -1,0 +1,201 @@
+"""Anatomy, certificates and theory from a cold deep link: every view opens, and says what the core says."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from boundlab.anatomy import anatomy
+from boundlab.bounds import ALL, BY_KEY, evaluate
+from boundlab.catalog import PRESETS
+from boundlab.margins import LEVELS, over_epochs, trade_off
+from boundlab.norms import MARGIN_GRID
+from boundlab.promises import along_the_weights, promises
+from boundlab.specs import CONVENTIONS, Settings
+from boundlab.ui.page import PAGES
+from boundlab.ui.sides import MODES
+from boundlab.ui.theory import SECTIONS
+from tests.test_pages import numbers, open_link
+
+STUDY = [page for page in PAGES if page.key in ("anatomy", "certificates", "theory")]
+ANATOMY, CERTIFICATES, THEORY = STUDY
+
+
+def shipped(pack, **wanted):
+    """The figures' run of CONV-3-16 on MNIST at weight decay 0.004, seed 0, unless asked otherwise."""
+    asked = {"dataset": "mnist", "conv_layers": 3, "channels": 16, "weight_decay": 0.004, "seed": 0} | wanted
+    for run in pack:
+        about = {**run.spec.to_dict(), **run.spec.arch.to_dict()}
+        if PRESETS[run.spec.train.preset].figures and all(about[name] == value for name, value in asked.items()):
+            return run
+    raise AssertionError(f"not shipped: {asked}")
+
+
+def figures(app):
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def words(app):
+    return " ".join(m.value for m in app.markdown)
+
+
+@pytest.mark.parametrize("page", STUDY, ids=lambda p: p.key)
+def test_a_page_opens_without_a_warning(page):
+    app = open_link(page)
+    assert not app.exception
+    assert not app.warning
+    assert app.caption
+
+
+@pytest.mark.parametrize("page", STUDY, ids=lambda p: p.key)
+def test_a_bad_link_is_answered_with_a_note_and_the_default(page):
+    app = open_link(page, dataset="imagenet", delta="7", colour="<b>red</b>")
+    assert not app.exception
+    notes = " ".join(w.value for w in app.warning)
+    for word in ("colour", "imagenet", "`7`"):
+        assert word in notes
+    assert "MNIST" in app.caption[0].value
+
+
+@pytest.mark.parametrize("page", STUDY, ids=lambda p: p.key)
+def test_empty_and_repeated_parameters(page):
+    assert not open_link(page, **dict.fromkeys(page.params, "")).exception
+    app = open_link(page, dataset=["mnist", "digits"])
+    assert any("only one of them can be shown" in w.value for w in app.warning)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("dataset", ["mnist", "digits"])
+def test_every_view_of_the_anatomy_opens(mode, convention, dataset):
+    app = open_link(ANATOMY, view=mode, convention=convention, dataset=dataset)
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == (2 if mode == "what if" else 1)
+
+
+@pytest.mark.parametrize("bound", ALL, ids=lambda b: b.key)
+def test_the_anatomy_on_screen_ends_at_the_bounds_value(pack, bound):
+    from boundlab.charts.theme import STYLES, readable
+
+    app = open_link(ANATOMY, convention="theorem", bound=STYLES[bound.key].name)
+    run = shipped(pack)
+    value = evaluate(bound, run.norms(run.epochs.iloc[-1:]), run.sample, Settings("theorem"))
+    assert f"The bound is **{readable(float(value.value[0]))}**" in words(app)
+    bars = figures(app)[0]["data"][0]
+    assert len(bars["y"]["bdata"] if isinstance(bars["y"], dict) else bars["y"]) > 0
+    assert len(numbers(bars["x"])) == len(anatomy(value))
+
+
+def test_a_moved_slider_shows_which_factor_moved():
+    app = open_link(ANATOMY, view="two networks", wd2="0.001")
+    said = words(app)
+    assert "Factors that move" in said
+    assert "‖W‖ Frobenius output" in said
+    assert "√ kernel area" not in re.search(r"Factors that move[^;]*;", said).group()
+    same = open_link(ANATOMY, view="two networks")
+    assert "no factor moves" in words(same)
+
+
+def test_what_if_answers_refuses_and_says_what_it_holds():
+    app = open_link(ANATOMY, view="what if", convention="theorem", stride="2")
+    assert any("holds fixed" in i.value for i in app.info)
+    assert any("without retraining" in c.value for c in app.caption)
+    assert "paths" in words(app)
+    impossible = open_link(ANATOMY, view="what if", padding="3")
+    assert any("not possible" in w.value and "padding" in w.value for w in impossible.warning)
+
+
+def test_the_certificate_panel_says_what_the_core_says(pack):
+    app = open_link(CERTIFICATES, delta="0.05", channels="8")
+    run = shipped(pack, channels=8)
+    made = promises(run, run.epochs.iloc[-1:], 0.05)
+    for promise in made:
+        assert f"**{promise.title}**: " + ("no number" if promise.limit is None else f"{promise.limit:.4f}") in words(
+            app
+        )
+    assert "about a noisy version of the network" in words(app)
+    assert len(figures(app)) == 3
+
+
+def test_promises_share_delta(pack):
+    run = shipped(pack, channels=8)
+    made = {p.kind: p for p in promises(run, run.epochs.iloc[-1:], 0.03)}
+    having = [p for p in made.values() if p.limit is not None]
+    alone = evaluate(
+        BY_KEY["sparse"], run.norms(run.epochs.iloc[-1:]), run.sample, Settings("strict", 0.03 / len(having))
+    )
+    assert made["theorem_s"].limit == pytest.approx(float(alone.value[0]))
+    (stored,) = [c for c in run.certificates if c.prior == "fixed"]
+    assert made["pac_bayes_fixed"].limit == stored.value(0.03 / len(having))
+    assert made["pac_bayes_learnt"].reason
+    early = {p.kind: p for p in promises(run, run.epochs.iloc[1:2], 0.03)}
+    assert "final network only" in early["pac_bayes_fixed"].reason
+    assert early["holdout"].limit > float(run.epochs.iloc[1]["test_error"])
+
+
+def test_the_shipped_certificates_reach_the_goals(pack):
+    """A fixed prior certifies at most 0.4, a learnt one at most 0.05, at delta = 0.001 on ten-class MNIST."""
+    values = {
+        (c.prior, run.id): c.value(0.001)
+        for run in pack
+        for c in run.certificates
+        if run.spec.train.dataset == "mnist" and run.spec.arch.classes == 10
+    }
+    assert min(v for (prior, _), v in values.items() if prior == "fixed") <= 0.4
+    assert min(v for (prior, _), v in values.items() if prior == "learnt") <= 0.05
+
+
+def test_the_margin_curve_is_theorem_s_at_every_margin(pack):
+    run = shipped(pack)
+    record = run.epochs.iloc[-1:]
+    table = trade_off(run.norms(record), run.sample, 0.001)
+    assert table["margin"].to_numpy() == pytest.approx(MARGIN_GRID)
+    best = evaluate(BY_KEY["sparse"], run.norms(record), run.sample, Settings("strict"))
+    assert table["total"].min() == pytest.approx(float(best.value[0]))
+    assert table["ramp"].to_numpy() == pytest.approx(np.array(record["ramp"].iloc[0]))
+    assert (np.diff(table["complexity"]) < 0).all()
+    quantiles = over_epochs(run)
+    assert (np.diff(quantiles[[f"q{q}" for q in LEVELS]].to_numpy(), axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_of_the_theory_opens(section):
+    app = open_link(THEORY, section=section)
+    assert not app.exception
+    if section == "proof":
+        assert "A6. Base and conclusion" in words(app)
+    if section == "gaps":
+        assert "output layer's fan-in cannot be dropped" in words(app)
+    if section == "references":
+        assert app.code[0].value.count("@") >= len({b.bibtex for b in ALL})
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_theory_fills_in_the_numbers_and_checks_the_assumptions(pack, convention):
+    from boundlab.charts.theme import readable
+
+    app = open_link(THEORY, convention=convention)
+    run = shipped(pack)
+    for bound in ALL:
+        if convention in bound.formulas:
+            value = evaluate(bound, run.norms(run.epochs.iloc[-1:]), run.sample, Settings(convention))
+            assert f"= **{readable(float(value.value[0]))}**" in words(app)
+    if convention == "strict":
+        assert ":green[:material/check_circle: holds:] the network has no biases" in words(app)
+        assert "not checkable on a network" in words(app)
+
+
+def test_certified_runs_slide_from_accurate_to_certified(pack):
+    runs = [run for run in pack if not PRESETS[run.spec.train.preset].figures]
+    assert runs
+    app = open_link(CERTIFICATES, networks="certified")
+    assert not app.exception
+    assert not app.warning
+    by_task = {}
+    for run in runs:
+        by_task.setdefault((run.spec.train.labels, run.spec.arch), []).append(run)
+    slopes = [along_the_weights(group, 0.001) for group in by_task.values() if len(group) > 1]
+    assert any(len(table) >= 4 for table in slopes)
+    for table in slopes:
+        assert table["certificate"].iloc[-1] == table["certificate"].min()
