@@ -134,8 +134,13 @@ def test_extreme_weights_are_measured_or_refused(tmp_path, capfd):
 def test_folders_that_cannot_be_used_are_sentences(tmp_path, capsys):
     (tmp_path / "file").write_text("x")
     (tmp_path / "spec.json").write_text('{"dataset": "digits"}')
-    assert main(["train", str(tmp_path / "spec.json"), "--out", str(tmp_path / "file"), "--quiet"]) == 2
-    assert "Not a directory" in capsys.readouterr().err
+    (tmp_path / "grid.json").write_text('[{"base": {"dataset": "digits"}}]')
+    for command, given in (("train", "spec.json"), ("sweep", "grid.json")):
+        assert main([command, str(tmp_path / given), "--out", str(tmp_path / "file")]) == 2
+        assert "is a file where a folder of runs should be" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert main(["runs", "--out", str(tmp_path / "empty")]) == 0
+    assert "no runs in" in capsys.readouterr().out
     broken = tmp_path / "runs" / "some-run"
     broken.mkdir(parents=True)
     (broken / "status.json").write_text('{"state": "done"}')

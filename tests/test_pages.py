@@ -277,7 +277,7 @@ def test_strict_draws_only_the_sparse_bound_and_says_why():
     app = open_link(page, convention="strict")
     names = {t["name"] for t in chart(app)["data"]}
     assert not names & {"Golowich 2018", "Ledent 2021", "Graf 2022", "Long–Sedghi 2020"}
-    assert any(re.search("Not drawn: Ledent 2021, Graf 2022.*Theorem S", c.value) for c in app.caption)
+    assert any(re.search("Not drawn: .*Ledent 2021.*Graf 2022.*Theorem S", c.value) for c in app.caption)
 
 
 def test_the_sentence_under_the_chart_agrees_with_the_table():
@@ -325,7 +325,7 @@ for path in {[p.path for p in PAGES]!r}:
     if path != "app.py":
         app.switch_page(path)
     app.run()
-    assert not app.exception and len(app.get("plotly_chart")) == 1, path
+    assert not app.exception and app.caption, path
 print([m for m in ("torch", "sklearn", "pooch") if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

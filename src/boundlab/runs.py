@@ -76,6 +76,15 @@ class Run:
         return bool(self.final["train_error"] < chance * (1 + self.spec.train.label_noise) / 2)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents; raises RunError where a file is in the way."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        blocked = next((p for p in (path, *path.parents) if p.is_file()), path)
+        raise RunError(f"{blocked} is a file where a folder of runs should be; give another --out") from error
+
+
 def write_atomic(path: Path, text: str) -> None:
     """Write beside and rename: a reader never sees half a file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

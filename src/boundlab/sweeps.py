@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from boundlab.runs import sealed, status, write_atomic
+from boundlab.runs import make_folder, sealed, status, write_atomic
 from boundlab.specs import RunSpec
 
 
@@ -60,7 +60,7 @@ def _with(base: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
 
 def _launch(spec: RunSpec, out: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
     queue = out / ".queue"
-    queue.mkdir(parents=True, exist_ok=True)
+    make_folder(queue)
     file = queue / f"{spec.id}.json"
     write_atomic(file, json.dumps(spec.to_dict()))
     command = [

@@ -23,7 +23,7 @@ from boundlab.checkpoints import Checkpoint, save, write_tensors
 from boundlab.datasets import Split, task
 from boundlab.errors import Diverged, RunError
 from boundlab.measure import sample_stats
-from boundlab.runs import CERTIFICATES, read_lines, sealed, write_atomic, write_parquet
+from boundlab.runs import CERTIFICATES, make_folder, read_lines, sealed, write_atomic, write_parquet
 from boundlab.specs import RunSpec
 from boundlab.train import Record, Training
 
@@ -69,9 +69,7 @@ def run(
 @contextmanager
 def _only_one(out: Path, run: str) -> Iterator[None]:
     """Hold the run's lock; it goes with the process, however that ends. Raises RunError when another holds it."""
-    if out.exists() and not out.is_dir():
-        raise RunError(f"{out} should be a folder for runs but is a file; give another --out")
-    (out / ".locks").mkdir(parents=True, exist_ok=True)
+    make_folder(out / ".locks")
     with (out / ".locks" / run).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
