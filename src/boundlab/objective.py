@@ -52,8 +52,8 @@ class Certificate:
         self.layers = nets.layers(net)
         self.per_norm = complexity_per_norm(spec.arch.shapes(), sample)
         self.final_weight = spec.train.certificate_weight
-        device = next(net.parameters()).device
-        self.cap, self.weight = (torch.zeros((), device=device) for _ in range(2))  # read by captured steps too
+        like = next(net.parameters())
+        self.cap, self.weight = (like.new_zeros(()) for _ in range(2))  # tensors, so that a captured step reads them
         self.at(0.0)
 
     def at(self, fraction: float) -> None:
