@@ -24,6 +24,7 @@ CORE = (
     "sweeps",
     "packing",
     "limits",
+    "files",
     "anatomy",
     "whatif",
     "margins",

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from boundlab.errors import RunError
-from boundlab.runs import PACK, read_lines, read_pack, write_pack
+from boundlab.files import read_lines
+from boundlab.runs import PACK, read_pack, write_pack
 
 
 def test_pack_round_trip(pack, tmp_path):

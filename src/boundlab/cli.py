@@ -13,8 +13,9 @@ import numpy as np
 
 from boundlab.catalog import DATASETS
 from boundlab.errors import BoundlabError, RunError
+from boundlab.files import read_json
 from boundlab.pacbayes import PRIORS, PacBayes
-from boundlab.runs import PACK, Run, list_runs, read_json, read_pack, sealed, store_certificate
+from boundlab.runs import PACK, Run, list_runs, read_pack, sealed, store_certificate
 from boundlab.specs import CONVENTIONS, RunSpec, Settings
 
 RUNS = Path(".runs")

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from boundlab.runs import make_folder, sealed, status, write_atomic
+from boundlab.files import make_folder, write_atomic
+from boundlab.runs import sealed, status
 from boundlab.specs import RunSpec
 
 

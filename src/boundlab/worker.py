@@ -22,8 +22,9 @@ from boundlab import __version__, nets
 from boundlab.checkpoints import Checkpoint, save, write_tensors
 from boundlab.datasets import Split, task
 from boundlab.errors import Diverged, RunError
+from boundlab.files import make_folder, read_lines, write_atomic, write_parquet
 from boundlab.measure import sample_stats
-from boundlab.runs import CERTIFICATES, make_folder, read_lines, sealed, write_atomic, write_parquet
+from boundlab.runs import CERTIFICATES, sealed
 from boundlab.specs import RunSpec
 from boundlab.train import Record, Training
 
