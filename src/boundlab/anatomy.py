@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from boundlab.bounds import BY_KEY, Value, effective_n, evaluate
-from boundlab.bounds.factors import FACTORS, describe
+from boundlab.bounds.factors import DATA, FACTORS, GEOMETRY, PROOF, WEIGHTS, describe
 from boundlab.norms import NetworkNorms, SampleStats
 from boundlab.paths import path_energy
 from boundlab.specs import Settings
@@ -120,8 +120,8 @@ def published_to_strict(net: NetworkNorms, sample: SampleStats, settings: Settin
     start = _one(plotted.complexity)
     rows = [_row("published", "published, complexity", "total", "", 0.0, _log2(start), "what the paper's figures plot")]
     reached = _log2(start)
-    for name, (label, log_factor, meaning) in _corrections(net, sample, plotted, proved).items():
-        rows.append(_row(name, label, "factor", "", reached, reached + log_factor / _LN2, meaning))
+    for name, (label, group, log_factor, meaning) in _corrections(net, sample, plotted, proved).items():
+        rows.append(_row(name, label, "factor", group, reached, reached + log_factor / _LN2, meaning))
         reached += log_factor / _LN2
     rows.append(
         _row("complexity", "Theorem S, complexity", "total", "", 0.0, reached, "proved, every constant counted")
@@ -131,8 +131,8 @@ def published_to_strict(net: NetworkNorms, sample: SampleStats, settings: Settin
 
 def _corrections(
     net: NetworkNorms, sample: SampleStats, plotted: Value, proved: Value
-) -> dict[str, tuple[str, float, str]]:
-    """name -> (label, natural log of the factor, why)."""
+) -> dict[str, tuple[str, str, float, str]]:
+    """name -> (label, group, natural log of the factor, why)."""
     old = {name: _one(part) for name, part in plotted.log_factors.items()}
     new = {name: _one(part) for name, part in proved.log_factors.items()}
     areas = sum(part for name, part in old.items() if name.startswith("kernel_area."))
@@ -143,26 +143,35 @@ def _corrections(
     return {
         "n": (
             "this sample's n",
+            DATA,
             math.log(plotted_n / sample.n),
             f"n = {sample.n:,} as in the sums, not the {plotted_n:,} of the released code",
         ),
-        "grid": ("finer grid of norms", new["scale_grid"] - old["grid"], "ρ times 1.01 instead of ρ + 1"),
+        "grid": ("finer grid of norms", PROOF, new["scale_grid"] - old["grid"], "ρ times 1.01 instead of ρ + 1"),
         "centred": (
             "classes centred",
+            WEIGHTS,
             new["frobenius_centered.output"] - old["frobenius.output"],
             "adding one function to all outputs changes no decision, so only the centred output layer counts",
         ),
-        "classes": ("true price of classes", loss - old["loss"], "an honest contraction of the multi-class margin"),
+        "classes": (
+            "true price of classes",
+            PROOF,
+            loss - old["loss"],
+            "an honest contraction of the multi-class margin",
+        ),
         "depth": (
             "better peeling",
+            PROOF,
             new["depth"] - old["depth"],
             "moments instead of exponentials, no union over paths",
         ),
         "paths": (
             "every path counted",
+            GEOMETRY,
             raw - areas - math.log(pixel),
             "all paths from pixels through the output layer's fan-in, instead of the brightest pixel times kernel areas",
         ),
-        "inputs": ("inputs as fed", fed - raw, "pixels as the network sees them (normalised), not raw in [0, 1]"),
-        "margin": ("margin γ", new["margin"], "the margin that makes the certificate smallest, instead of 1"),
+        "inputs": ("inputs as fed", DATA, fed - raw, "pixels as the network sees them (normalised), not raw in [0, 1]"),
+        "margin": ("margin γ", DATA, new["margin"], "the margin that makes the certificate smallest, instead of 1"),
     }

@@ -50,8 +50,8 @@ def fan(table: pd.DataFrame, epoch: float, margin: float, reach: tuple[float, fl
         _line("x", epoch, INK[dark], "dot"),
     ]
     notes = [
-        _note(f"margin γ = {margin:.3g}", 1, margin, INK[dark], "right"),
-        _note("below 0: wrong", 1, 0.0, ALERT[dark], "right", up=False),
+        _note(f"margin γ = {margin:.3g}", 0.01, margin, INK[dark], "left"),
+        _note("below 0: wrong", 0.01, 0.0, ALERT[dark], "left", up=False),
     ]
     layout = _layout(dark) | {
         "xaxis": axis_look("epoch", dark, grid=False),

@@ -34,7 +34,7 @@ def factor_text(log2: float) -> str:
     if not math.isfinite(log2):
         return "= 0"
     size = 2 ** abs(log2)
-    shown = readable(size) if size >= 100 else f"{size:.3g}"
+    shown = readable(size) if size >= 100 else f"{size:.4g}" if size < 1.1 else f"{size:.3g}"
     return f"{'×' if log2 >= 0 else '÷'} {shown}"
 
 

@@ -9,6 +9,7 @@ from boundlab.catalog import DATASETS
 from boundlab.runs import Run
 from boundlab.ui.controls import Controls
 from boundlab.ui.page import certified_runs, listing, shipped_run
+from boundlab.ui.sides import task
 
 KINDS = ("figures", "certified")
 KINDS_HELP = (
@@ -36,25 +37,23 @@ def chosen_network(controls: Controls) -> Run | None:
 
 def task_title(run: Run) -> str:
     """What the network tells apart, and which network it is."""
-    labels, data = run.spec.train.labels, DATASETS[run.spec.train.dataset].title
-    classes = "ten digits" if labels is None else " or ".join("".join(map(str, group)) for group in labels)
-    return f"{data} {classes}, {run.spec.arch.title}"
+    classes = ", ten classes" if run.spec.train.labels is None else ""
+    return f"{task(run)}{classes}, {run.spec.arch.title}"
 
 
-def trade_off_runs(task: str) -> pd.DataFrame:
+def trade_off_runs(title: str) -> pd.DataFrame:
     """Certified runs of one task: weight, seed, run (id)."""
     rows = [
         {"weight": run.spec.train.certificate_weight, "seed": run.spec.train.seed, "run": run.id}
         for run in certified_runs()
-        if task_title(run) == task
+        if task_title(run) == title
     ]
     return pd.DataFrame(rows).sort_values(["weight", "seed"])
 
 
 def _certified(controls: Controls) -> Run:
     tasks = sorted({task_title(run) for run in certified_runs()})
-    task = controls.choose("Task", tasks, "task", width=430)
-    rows = trade_off_runs(task)
+    rows = trade_off_runs(controls.choose("Task", tasks, "task", width=430))
     weights = {f"{weight:g}": weight for weight in rows["weight"].unique()}
     last = list(weights)[-1]
     weight = controls.slide("accurate → certified", list(weights), "weight", last, WEIGHT_HELP)

@@ -45,11 +45,19 @@ def side(run: Run, label: str, settings: Settings) -> Side:
     return Side(subject(run, label), World(run.spec.arch, run.norms(record), run.sample), settings)
 
 
+def task(run: Run) -> str:
+    """The data, and the classes of a sub-task."""
+    labels, data = run.spec.train.labels, DATASETS[run.spec.train.dataset].title
+    return data if labels is None else f"{data} {' or '.join(''.join(map(str, group)) for group in labels)}"
+
+
 def subject(run: Run, label: str) -> str:
     """What the network is, in a line."""
     train = run.spec.train
-    data = DATASETS[train.dataset].title
-    return f"{run.spec.arch.title} · {data} · λ = {train.weight_decay:g} · seed {train.seed} · epoch {label}"
+    asked = f"λ = {train.weight_decay:g}"
+    if train.loss == "certificate":
+        asked = f"trained for its certificate, weight {train.certificate_weight:g}"
+    return f"{run.spec.arch.title} · {task(run)} · {asked} · seed {train.seed} · epoch {label}"
 
 
 def epoch_of(controls: Controls, run: Run, second: bool = False) -> str:
