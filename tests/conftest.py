@@ -24,9 +24,15 @@ def mnist_root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def pack() -> list[Run]:
+def whole_pack() -> list[Run]:
+    """Every shipped run."""
+    return read_pack()
+
+
+@pytest.fixture(scope="session")
+def pack(whole_pack) -> list[Run]:
     """The shipped runs that the figures are about."""
-    return [run for run in read_pack() if PRESETS[run.spec.train.preset].figures]
+    return [run for run in whole_pack if PRESETS[run.spec.train.preset].figures]
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from boundlab.bounds import ALL, BY_KEY, evaluate
 from boundlab.measure import norm_columns
-from boundlab.norms import from_columns
-from boundlab.specs import CONVENTIONS, ArchSpec, Settings
+from boundlab.norms import NetworkNorms, SampleStats, from_columns
+from boundlab.specs import ArchSpec, Settings
 from tests.cases import FORMULAS, NAMES, SMALL, value
 from tests.conftest import make_norms, make_sample
 
@@ -104,44 +104,38 @@ def test_permuting_channels_changes_nothing(bound, convention):
         assert other.value == pytest.approx(one.value, rel=1e-6)
 
 
-@pytest.mark.parametrize("convention", CONVENTIONS)
-def test_factors_multiply_to_the_complexity_over_the_whole_pack(pack, convention):
-    for run in pack:
-        net = run.norms(run.records)
-        for bound in ALL:
-            result = evaluate(bound, net, run.sample, Settings(convention=convention))
-            if result.value is None:
-                assert result.reason
-                continue
-            product = np.ones(len(run.records))
-            for factor in result.log_factors.values():
-                product = product * np.exp(factor)
-            seen = np.isfinite(result.complexity)
-            np.testing.assert_allclose(product[seen], result.complexity[seen], rtol=1e-12)
-            total = result.complexity + sum(result.additive.values()) + result.empirical
-            np.testing.assert_allclose(result.value, total, rtol=1e-12)
+@pytest.fixture(scope="module")
+def alike(whole_pack) -> list[tuple[NetworkNorms, SampleStats, np.ndarray]]:
+    """Per kind of run: norms of every record of all of them, their sample, which records are final."""
+    groups: dict[object, list] = {}
+    for run in whole_pack:
+        groups.setdefault((run.spec.arch, run.spec.train.dataset, run.spec.train.labels, run.sample.n), []).append(run)
+    return [
+        (
+            runs[0].norms(pd.concat([run.records for run in runs], ignore_index=True)),
+            runs[0].sample,
+            np.concatenate([run.records["step"] == run.final["step"] for run in runs]),
+        )
+        for runs in groups.values()
+    ]
 
 
 @pytest.mark.parametrize(("bound", "convention"), FORMULAS, ids=NAMES)
-def test_final_records_of_the_whole_pack_add_up(pack, convention, bound):
-    """Anatomy: factors multiply to the complexity, complexity + additive + empirical = value, all of them finite."""
-    groups: dict[object, list] = {}
-    for run in pack:
-        groups.setdefault((run.spec.arch, run.spec.train.dataset, run.spec.train.labels, run.sample.n), []).append(run)
-    seen = 0
-    for runs in groups.values():
-        net = runs[0].norms(pd.concat([run.epochs.iloc[-1:] for run in runs], ignore_index=True))
-        result = evaluate(bound, net, runs[0].sample, Settings(convention=convention))
-        if result.value is None:
-            assert result.reason
-            continue
-        seen += len(runs)
-        assert np.isfinite(result.value).all()
+def test_over_the_whole_pack_factors_multiply_to_the_complexity_and_terms_add_up_to_the_value(
+    whole_pack, alike, convention, bound
+):
+    final = 0
+    for net, sample, last in alike:
+        result = evaluate(bound, net, sample, Settings(convention=convention))
+        assert result.value is not None
+        assert np.isfinite(result.value[last]).all()
+        final += int(last.sum())
         product = np.prod([np.exp(f.astype(np.longdouble)) for f in result.log_factors.values()], axis=0)
-        np.testing.assert_allclose(product.astype(float), result.complexity, rtol=1e-12)
+        seen = np.isfinite(result.complexity)
+        np.testing.assert_allclose(product.astype(float)[seen], result.complexity[seen], rtol=1e-12)
         total = result.complexity + sum(result.additive.values()) + result.empirical
         np.testing.assert_allclose(total, result.value, rtol=1e-12)
-    assert seen == len(pack)
+    assert final == len(whole_pack)
 
 
 def test_vectorised_over_records_equals_one_at_a_time(pack):

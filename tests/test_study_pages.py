@@ -186,8 +186,8 @@ def test_theory_fills_in_the_numbers_and_checks_the_assumptions(pack, convention
         assert "not checkable on a network" in words(app)
 
 
-def test_certified_runs_slide_from_accurate_to_certified(pack):
-    runs = [run for run in pack if not PRESETS[run.spec.train.preset].figures]
+def test_certified_runs_slide_from_accurate_to_certified(whole_pack):
+    runs = [run for run in whole_pack if not PRESETS[run.spec.train.preset].figures]
     assert runs
     app = open_link(CERTIFICATES, networks="certified")
     assert not app.exception
