@@ -41,3 +41,10 @@ def checkpoint(tmp_path, arch=DIGITS, seed=0):
 
 
 TRAINED = {"dataset": "digits", "epochs": 24, "weight_decay": 3e-3, "arch": {"channels": 4, "conv_layers": 2}}
+CERTIFIED = {
+    "dataset": "digits",
+    "preset": "certified",
+    "epochs": 24,
+    "batch_size": 32,
+    "arch": {"channels": 4, "conv_layers": 1, "kernel_size": 2, "stride": 2},
+}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from boundlab.catalog import PRESETS
 from boundlab.norms import InputStats, NetworkNorms, SampleStats, from_columns
 from boundlab.runs import Run, read_pack
 from boundlab.specs import ArchSpec, RunSpec
@@ -24,7 +25,8 @@ def mnist_root() -> Path:
 
 @pytest.fixture(scope="session")
 def pack() -> list[Run]:
-    return read_pack()
+    """The shipped runs that the figures are about."""
+    return [run for run in read_pack() if PRESETS[run.spec.train.preset].figures]
 
 
 @pytest.fixture(scope="session")

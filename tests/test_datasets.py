@@ -10,6 +10,7 @@ import requests
 import torch
 
 from boundlab import datasets
+from boundlab.catalog import DATASETS
 from boundlab.datasets import load, read_idx, task
 from boundlab.errors import DataError
 from boundlab.specs import RunSpec
@@ -146,3 +147,16 @@ def test_label_noise_is_seeded_and_of_the_right_size():
 def test_unknown_data_set():
     with pytest.raises(ValueError, match=r"dataset must be one of \['digits', 'mnist'\], got 'cifar'"):
         load("cifar")
+
+
+def test_test_counts_are_those_of_the_data():
+    test = load("digits")[1]
+    assert DATASETS["digits"].test_counts == tuple(torch.bincount(test.labels).tolist())
+    assert DATASETS["digits"].test_images(None) == DATASETS["digits"].test_size == len(test.labels)
+
+
+def test_test_counts_of_mnist(mnist_root):
+    test = load("mnist", mnist_root)[1]
+    assert DATASETS["mnist"].test_counts == tuple(torch.bincount(test.labels).tolist())
+    zeros_and_ones = RunSpec.from_dict({"dataset": "mnist", "labels": [[0], [1]]}).train
+    assert DATASETS["mnist"].test_images(zeros_and_ones.labels) == 2115 == len(task(zeros_and_ones, mnist_root)[1].labels)

@@ -17,7 +17,7 @@ from boundlab.errors import RunError
 from boundlab.runs import open_run, status
 from boundlab.specs import RunSpec
 from boundlab.worker import run
-from tests.cases import TRAINED
+from tests.cases import CERTIFIED, TRAINED
 
 
 def test_killed_and_resumed_equals_uninterrupted(finished, tmp_path):
@@ -52,9 +52,9 @@ def test_killed_and_resumed_equals_uninterrupted(finished, tmp_path):
     assert (folder / "network.safetensors").read_bytes() == (finished / "network.safetensors").read_bytes()
 
 
-def interrupted(tmp_path, epochs_done=12):
+def interrupted(tmp_path, given=TRAINED, epochs_done=12):
     """A folder as a killed worker leaves it after some epochs."""
-    spec = RunSpec.from_dict(TRAINED)
+    spec = RunSpec.from_dict(given)
 
     class Killed(BaseException):
         pass
@@ -113,6 +113,14 @@ def test_a_damaged_folder_ends_in_the_same_history(finished, tmp_path, damage):
     pd.testing.assert_frame_equal(
         pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(finished / "epochs.parquet")
     )
+
+
+def test_a_certificates_training_resumes_where_its_schedule_stood(tmp_path):
+    spec, folder = interrupted(tmp_path / "interrupted", CERTIFIED)
+    run(spec, tmp_path / "interrupted")
+    whole = run(spec, tmp_path / "whole")
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(whole / "epochs.parquet"))
+    assert (folder / "network.safetensors").read_bytes() == (whole / "network.safetensors").read_bytes()
 
 
 def test_resuming_does_not_start_again(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from boundlab.specs import PLATEAU, ArchSpec, RunSpec, Settings
+from boundlab.specs import PLATEAU, ArchSpec, RunSpec, Settings, TrainSpec
 
 
 def test_left_out_fields_take_the_data_sets_and_the_presets_values():
@@ -16,6 +16,7 @@ def test_json_round_trip_keeps_the_id():
     for given in (
         {"dataset": "mnist", "labels": [[0], [1]], "arch": {"kind": "mlp", "hidden": [8, 4]}},
         {"dataset": "digits"},
+        {"dataset": "mnist", "preset": "certified", "certificate_weight": 0.3, "arch": {"kind": "mlp", "hidden": []}},
     ):
         spec = RunSpec.from_dict(given)
         again = RunSpec.from_dict(spec.to_dict())
@@ -29,6 +30,18 @@ def test_id_is_stable_and_changes_with_every_field():
     others = [{"seed": 1}, {"weight_decay": 3e-3}, {"arch": {"stride": 2}}, {"label_noise": 0.1}, {"n_train": 100}]
     ids = {RunSpec.from_dict(spec | other).id for other in [{}, *others]}
     assert len(ids) == len(others) + 1
+
+
+def test_the_weight_of_the_certificate_is_part_of_its_own_runs_only():
+    certified = {"dataset": "mnist", "preset": "certified"}
+    plain = RunSpec.from_dict({"dataset": "mnist"})
+    assert "certificate_weight" not in plain.to_dict()
+    whole, tenth = (RunSpec.from_dict(certified | extra) for extra in ({}, {"certificate_weight": 0.1}))
+    assert (whole.train.loss, whole.train.weight_decay, whole.to_dict()["certificate_weight"]) == ("certificate", 0, 1)
+    assert RunSpec.from_dict(certified | {"certificate_weight": 1}).id == whole.id != tenth.id
+    assert "-cert0.1-s0-" in tenth.id
+    with pytest.raises(ValueError, match='leave it out for loss "mse"'):
+        TrainSpec("mnist", certificate_weight=0.5)
 
 
 def test_one_run_has_one_id():
@@ -53,6 +66,11 @@ def test_one_run_has_one_id():
         ({"dataset": "mnist", "weight_decay": float("nan")}, "weight_decay must be a number"),
         ({"dataset": "mnist", "labels": [[0], [0]]}, "disjoint"),
         ({"dataset": "mnist", "seed": True}, "seed must be a whole number"),
+        ({"dataset": "mnist", "loss": "hinge"}, r"loss must be one of \['certificate', 'mse'\]"),
+        ({"dataset": "mnist", "certificate_weight": 1.0}, 'leave it out for loss "mse"'),
+        ({"dataset": "mnist", "preset": "certified", "certificate_weight": -1}, "certificate_weight must be a number"),
+        ({"dataset": "mnist", "loss": "certificate", "weight_decay": 1e-3}, "weight_decay must be 0"),
+        ({"dataset": "mnist", "arch": {"kind": "mlp"}}, "hidden must be a list of 0 to 64"),
         ({"dataset": "mnist", "labels": True}, "labels must be null or a list"),
         ({"dataset": "mnist", "labels": [[[1]], [2]]}, "labels must be a whole number"),
         ({"dataset": "mnist", "labels": [[1]]}, "two or more disjoint"),
@@ -83,3 +101,4 @@ def test_settings_refuse_nonsense(bad):
 def test_titles_name_what_differs():
     assert ArchSpec(channels=8, conv_layers=2, kernel_size=4, stride=4).title == "CONV-2-8 k4 stride 4"
     assert ArchSpec(kind="mlp", hidden=(32, 16)).title == "MLP-32-16"
+    assert ArchSpec(kind="mlp", hidden=()).title == "LINEAR"

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from boundlab import worker
 from boundlab.bounds import ALL
 from boundlab.curves import by_axis
-from boundlab.specs import Settings
+from boundlab.datasets import task
+from boundlab.runs import open_run
+from boundlab.specs import RunSpec, Settings
 from boundlab.tables import (
     AXES,
     COLUMNS,
@@ -55,6 +58,18 @@ def test_history_has_every_record_and_errors_at_epoch_ends(pack):
 def test_holdout_limit_is_clopper_pearsons(wrong):
     expected = binomtest(wrong, 360, alternative="less").proportion_ci(0.95, "exact").high
     assert clopper_pearson(np.array([wrong / 360]), 360, 0.05)[0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_holdout_limit_of_a_sub_task_counts_its_own_test_images(tmp_path):
+    arch = {"channels": 2, "conv_layers": 1}
+    spec = RunSpec.from_dict({"dataset": "digits", "labels": [[0], [1, 2]], "epochs": 3, "arch": arch})
+    run = open_run(worker.run(spec, tmp_path))
+    values = final_table([run], Settings(delta=0.05)).set_index("series")["value"]
+    images = len(task(spec.train)[1].labels)
+    wrong = values["test_error"] * images
+    assert wrong == pytest.approx(round(wrong))
+    limit = binomtest(round(wrong), images, alternative="less").proportion_ci(0.95, "exact").high
+    assert values["holdout"] == pytest.approx(limit, rel=1e-9)
 
 
 def test_seeds_are_averaged_and_counted(pack):

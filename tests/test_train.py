@@ -101,6 +101,13 @@ def test_mlp_trains_too(tmp_path):
     assert open_run(run(spec, tmp_path)).trained
 
 
+def test_a_linear_classifier_trains_too(tmp_path):
+    spec = RunSpec.from_dict({"dataset": "digits", "epochs": 15, "arch": {"kind": "mlp", "hidden": []}})
+    result = open_run(run(spec, tmp_path))
+    assert result.trained
+    assert load(tmp_path / spec.id / "network.safetensors", "digits").weights[0].shape == (10, 64)
+
+
 def test_the_paper_grid_is_the_papers_and_its_records_are_few():
     specs = load_grid(ROOT / "data" / "grid_paper.toml")
     assert {(s.arch.conv_layers, s.arch.channels) for s in specs} == {

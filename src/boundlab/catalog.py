@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -21,11 +22,20 @@ class Dataset:
     warmup_steps: int
     record_every: int
     errors_every: int
+    test_counts: tuple[int, ...]  # test images of each label
+
+    def test_images(self, labels: Sequence[Sequence[int]] | None) -> int:
+        """Test images of a sub-task (one group of labels per class), or all of them."""
+        return sum(self.test_counts if labels is None else (self.test_counts[i] for group in labels for i in group))
 
 
+_MNIST_TEST = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
+_DIGITS_TEST = (36,) * 10
 DATASETS = {
-    "mnist": Dataset("mnist", "MNIST", (1, 28, 28), 10, 60000, 10000, (0.1307, 0.3081), 50000, 5, 500, 250, 1),
-    "digits": Dataset("digits", "digits 8×8", (1, 8, 8), 10, 1437, 360, None, None, 200, 100, 25, 10),
+    "mnist": Dataset(
+        "mnist", "MNIST", (1, 28, 28), 10, 60000, 10000, (0.1307, 0.3081), 50000, 5, 500, 250, 1, _MNIST_TEST
+    ),
+    "digits": Dataset("digits", "digits 8×8", (1, 8, 8), 10, 1437, 360, None, None, 200, 100, 25, 10, _DIGITS_TEST),
 }
 
 
@@ -43,9 +53,16 @@ class Preset:
     drops: tuple[float, ...]
     drops_in: str
     record_epochs: int | None = None  # records only every so many epochs, all with errors; None: the data set's spacing
+    loss: str = "mse"
+    weight_decay: float = 1e-3
+    batch_size: int = 32
+    figures: bool = True  # whether its runs belong to the pages that redraw the paper's figures
 
 
 PRESETS = {
     "short": Preset(False, None, 0.1, 0.9, "he", True, 1.0, (0.6, 0.85), "fraction"),
     "paper": Preset(True, 500, 0.01, 0.9, "torch", False, None, (60, 120, 160), "epochs", 5),
+    "certified": Preset(
+        False, 30, 0.1, 0.9, "he", True, 1.0, (0.7, 0.9), "fraction", 5, "certificate", 0.0, 500, figures=False
+    ),
 }

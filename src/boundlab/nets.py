@@ -30,11 +30,8 @@ def build(arch: ArchSpec) -> nn.Sequential:
     shapes = arch.shapes()
     modules: list[nn.Module] = []
     for shape in shapes[:-1]:
-        if shape.kind == "dense" and not modules:
-            modules.append(nn.Flatten())
         modules += [_layer(shape), nn.ReLU()]
-    if arch.kind == "conv":
-        modules.append(nn.Flatten())
+    modules.insert(0 if arch.kind == "mlp" else len(modules), nn.Flatten())
     return nn.Sequential(*modules, _layer(shapes[-1]))
 
 

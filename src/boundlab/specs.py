@@ -15,7 +15,9 @@ from boundlab.shapes import LayerShape, conv_shapes, mlp_shapes
 SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
 PLATEAU = 4.0  # empirical: below this number rho has not come down yet
 CONVENTIONS = ("published", "theorem", "strict")
-LOSSES = ("mse",)
+LOSSES = ("mse", "certificate")
+_NUMBERS = ("label_noise", "weight_decay", "lr", "momentum", "certificate_weight")
+_NOT_CERTIFICATE = 'certificate_weight belongs to loss "certificate"; leave it out for loss "{}"'
 
 
 def _checked_fields(cls: type, given: dict[str, Any], what: str) -> dict[str, Any]:
@@ -39,7 +41,7 @@ class ArchSpec:
     kernel_size: int | None = 2
     stride: int = 1
     padding: int = 0
-    hidden: tuple[int, ...] | None = None  # widths, "mlp" only
+    hidden: tuple[int, ...] | None = None  # widths, "mlp" only; () is a linear classifier
     classes: int = 10
     bias: bool = False
     weight_norm: bool = True  # one scalar per hidden weight tensor, none on the output layer
@@ -69,8 +71,8 @@ class ArchSpec:
             if self.hidden is not None:
                 raise ValueError('hidden belongs to kind "mlp"; leave it out for kind "conv"')
         else:
-            if not self.hidden or not isinstance(self.hidden, tuple) or len(self.hidden) > 64:
-                raise ValueError(f"hidden must be a list of 1 to 64 layer widths, got {self.hidden!r}")
+            if not isinstance(self.hidden, tuple) or len(self.hidden) > 64:
+                raise ValueError(f"hidden must be a list of 0 to 64 layer widths, got {self.hidden!r}")
             for width in self.hidden:
                 whole("hidden", width, 1, 1_000_000)
             object.__setattr__(self, "stride", 1)
@@ -101,7 +103,7 @@ class ArchSpec:
     def title(self) -> str:
         """CONV-L-H as in the paper, with kernel, stride and padding named only where they differ from 2, 1, 0."""
         if self.kind == "mlp":
-            return "MLP-" + "-".join(map(str, self.hidden or ()))
+            return "MLP-" + "-".join(map(str, self.hidden)) if self.hidden else "LINEAR"
         extra = "" if self.kernel_size == 2 else f" k{self.kernel_size}"
         extra += "" if self.stride == 1 else f" stride {self.stride}"
         extra += "" if self.padding == 0 else f" pad {self.padding}"
@@ -123,6 +125,7 @@ class TrainSpec:
     lr: float = 0.1
     momentum: float = 0.9
     loss: str = "mse"
+    certificate_weight: float = 1.0  # of the complexity in loss "certificate"; 1: the certificate itself
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -144,8 +147,20 @@ class TrainSpec:
         number("lr", self.lr, 1e-9, 100.0)
         number("momentum", self.momentum, 0.0, 0.9999)
         whole("seed", self.seed, 0, 2**31 - 1)
-        for name in ("label_noise", "weight_decay", "lr", "momentum"):  # 1, 1.0 and -0.0 must not make different ids
+        number("certificate_weight", self.certificate_weight, 0.0, 1000.0)
+        for name in _NUMBERS:  # 1, 1.0 and -0.0 must not make different ids
             object.__setattr__(self, name, float(getattr(self, name)) + 0.0)
+        if self.loss != "certificate" and self.certificate_weight != 1.0:
+            raise ValueError(_NOT_CERTIFICATE.format(self.loss))
+        if self.loss == "certificate" and self.weight_decay != 0:
+            raise ValueError(f'weight_decay must be 0 for loss "certificate", got {self.weight_decay:g}')
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form; `certificate_weight` only where it means something."""
+        fields: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        if self.loss != "certificate":
+            del fields["certificate_weight"]
+        return fields
 
 
 @dataclass(frozen=True)
@@ -178,7 +193,10 @@ class RunSpec:
             train["labels"] = tuple(tuple(g) if isinstance(g, list) else (g,) for g in train["labels"])
         elif train.get("labels") is not None:
             raise ValueError(f"labels must be null or a list of one list per class, got {train['labels']!r}")
-        train = {"epochs": preset.epochs or data.short_epochs, "lr": preset.lr, "momentum": preset.momentum} | train
+        if "certificate_weight" in train and train.get("loss", preset.loss) != "certificate":
+            raise ValueError(_NOT_CERTIFICATE.format(train.get("loss", preset.loss)))
+        defaults = {name: getattr(preset, name) for name in ("lr", "momentum", "loss", "weight_decay", "batch_size")}
+        train = {"epochs": preset.epochs or data.short_epochs} | defaults | train
         training = TrainSpec(**train)
         arch = {
             "in_shape": list(data.in_shape),
@@ -190,7 +208,7 @@ class RunSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, every field written out."""
-        return {"arch": self.arch.to_dict(), **json.loads(json.dumps(dataclasses.asdict(self.train)))}
+        return {"arch": self.arch.to_dict(), **self.train.to_dict()}
 
     @property
     def id(self) -> str:
@@ -198,7 +216,8 @@ class RunSpec:
         text = json.dumps({**self.to_dict(), "schema": SCHEMA}, sort_keys=True, separators=(",", ":"))
         t = self.train
         name = self.arch.title.lower().replace(" ", "-")
-        return f"{t.dataset}-{name}-wd{t.weight_decay:g}-s{t.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        rule = f"wd{t.weight_decay:g}" if t.loss == "mse" else f"cert{t.certificate_weight:g}"
+        return f"{t.dataset}-{name}-{rule}-s{t.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def drop_steps(self, steps_per_epoch: int) -> tuple[int, ...]:
         """Steps at which the learning rate falls by 10."""

@@ -89,10 +89,7 @@ def clopper_pearson(errors: np.ndarray, n: int, delta: float) -> np.ndarray:
 def _measured(group: Sequence[Run], records: pd.DataFrame, delta: float) -> dict[str, np.ndarray]:
     train, test = (records[name].to_numpy(float) for name in ("train_error", "test_error"))
     spec = group[0].spec.train
-    if spec.labels is None:
-        limit = clopper_pearson(test, DATASETS[spec.dataset].test_size, delta)
-    else:
-        limit = np.full(test.shape, np.nan)  # a sub-task's test size is not stored
+    limit = clopper_pearson(test, DATASETS[spec.dataset].test_images(spec.labels), delta)
     return {"holdout": limit, "test_error": test, "train_error": train, "gap": test - train}
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from boundlab import nets
@@ -16,16 +15,10 @@ from boundlab.catalog import DATASETS, PRESETS
 from boundlab.datasets import Split
 from boundlab.errors import Diverged
 from boundlab.measure import Reference, feed, norm_columns, outcome, outcome_columns, references
+from boundlab.objective import objective
 from boundlab.specs import RunSpec
 
 Record = dict[str, Any]
-
-
-def _loss(name: str, classes: int) -> Any:
-    def mse(out: Tensor, labels: Tensor) -> Tensor:
-        return F.mse_loss(out, F.one_hot(labels, classes).to(out.dtype))
-
-    return {"mse": mse}[name]
 
 
 class Training:
@@ -42,7 +35,7 @@ class Training:
         train, test = (part.to(device) for part in data)
         self.train = Split(feed(train.images, spec.arch.normalize), train.labels)
         self.test = Split(feed(test.images, spec.arch.normalize), test.labels)
-        self.loss = _loss(spec.train.loss, spec.arch.classes)
+        self.loss = objective(spec, self.net, train.images)
         self.optimiser = torch.optim.SGD(
             self.net.parameters(),
             lr=spec.train.lr,
@@ -89,7 +82,9 @@ class Training:
         shuffle = torch.Generator().manual_seed(self.spec.train.seed * 100_003 + self.done)
         order = torch.randperm(len(self.train.labels), generator=shuffle).to(self.train.labels.device)
         step, losses = self.done * self.steps_per_epoch, []
+        steps = self.spec.train.epochs * self.steps_per_epoch
         for batch in order.split(self.spec.train.batch_size):
+            self.loss.at(step / steps)
             losses.append(self.step(self.train.images[batch], self.train.labels[batch], self.rate(step)))
             step += 1
             if self.record_due(step):

@@ -4,6 +4,7 @@ Networks", NeurIPS 2023, arXiv 2301.12033; the `strict` convention is Theorem S 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -25,6 +26,7 @@ from boundlab.bounds.base import (
 )
 from boundlab.norms import InputStats, NetworkNorms, SampleStats
 from boundlab.paths import max_path_energy, path_energy
+from boundlab.shapes import LayerShape
 from boundlab.specs import Settings
 
 ETA = 0.01  # spacing of Theorem S's grid over rho / margin, in logs
@@ -124,25 +126,34 @@ def _ramp(net: NetworkNorms, margin: Array) -> Array:
     return np.take_along_axis(ramp, index[..., None], axis=-1)[..., 0]
 
 
+def _weightless(shapes: Sequence[LayerShape], sample: SampleStats) -> dict[str, float]:
+    """Log factors of Theorem S's complexity that neither weights nor margin enter."""
+    gaussian, kappa = class_factor(sample.classes)
+    paths = path_energy(sample.fed.pixel_energy, shapes)
+    return {
+        "symmetrisation": math.log(2),
+        "gaussian": math.log(gaussian),
+        "classes": math.log(kappa),
+        "depth": 0.5 * math.log(depth_factor(len(shapes) - 1)),
+        "paths": 0.5 * math.log(paths) - math.log(sample.fed.frobenius),
+        "data": math.log(sample.fed.frobenius / math.sqrt(sample.n)),
+        "sample_size": -0.5 * math.log(sample.n),
+        "scale_grid": ETA,
+    }
+
+
+def complexity_per_norm(shapes: Sequence[LayerShape], sample: SampleStats) -> float:
+    """e^eta c_C sqrt(D) sqrt(P) / n: Theorem S's complexity is this times rho_P / margin."""
+    return math.exp(sum(_weightless(shapes, sample).values()))
+
+
 def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     n = sample.n
     *hidden, output = net.layers
     norms: dict[str, Array] = {f"frobenius.{layer.shape.name}": log(layer.frobenius) for layer in hidden}
     norms["frobenius_centered.output"] = log(output.centered_frobenius)
     log_rho = np.asarray(sum(norms.values()))
-    gaussian, kappa = class_factor(sample.classes)
-    paths = path_energy(sample.fed.pixel_energy, net.shapes)
-    factors: dict[str, Array | float] = {
-        **norms,
-        "symmetrisation": math.log(2),
-        "gaussian": math.log(gaussian),
-        "classes": math.log(kappa),
-        "depth": 0.5 * math.log(depth_factor(len(hidden))),
-        "paths": 0.5 * math.log(paths) - math.log(sample.fed.frobenius),
-        "data": math.log(sample.fed.frobenius / math.sqrt(n)),
-        "sample_size": -0.5 * math.log(n),
-        "scale_grid": ETA,
-    }
+    factors: dict[str, Array | float] = {**norms, **_weightless(net.shapes, sample)}
     if settings.margin is not None:
         margin = np.full(log_rho.shape, settings.margin)
     else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from boundlab.catalog import PRESETS
 from boundlab.curves import last_known
 from boundlab.errors import BoundlabError
 from boundlab.runs import PACK, Run, read_pack
@@ -82,16 +83,22 @@ def shipped_runs() -> list[Run]:
     return runs
 
 
+def figure_runs(dataset: str) -> list[Run]:
+    """The shipped runs on one data set that the figures are about; those made for their certificate are not."""
+    runs = [run for run in shipped_runs() if run.spec.train.dataset == dataset]
+    return [run for run in runs if PRESETS[run.spec.train.preset].figures]
+
+
 @st.cache_data(show_spinner=False, max_entries=8)
 def listing(dataset: str) -> pd.DataFrame:
-    """`runs_table` of the shipped runs on one data set."""
-    return runs_table([run for run in shipped_runs() if run.spec.train.dataset == dataset])
+    """`runs_table` of the figures' runs on one data set."""
+    return runs_table(figure_runs(dataset))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def table(dataset: str, settings: Settings) -> pd.DataFrame:
-    """`final_table` of the shipped runs on one data set."""
-    return final_table([run for run in shipped_runs() if run.spec.train.dataset == dataset], settings)
+    """`final_table` of the figures' runs on one data set."""
+    return final_table(figure_runs(dataset), settings)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)

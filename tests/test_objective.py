@@ -1,0 +1,114 @@
+"""The certificate as a loss, against Theorem S as `bounds.evaluate` gives it: value and gradient, in float64."""
+
+import numpy as np
+import pytest
+import torch
+
+from boundlab import nets
+from boundlab.bounds import BY_KEY, evaluate
+from boundlab.datasets import task
+from boundlab.measure import feed, margin_errors, norm_columns, sample_stats
+from boundlab.norms import MarginErrors, from_columns, norm_column
+from boundlab.objective import Certificate
+from boundlab.runs import open_run
+from boundlab.specs import RunSpec, Settings
+from boundlab.worker import run
+from tests import oracles
+from tests.cases import CERTIFIED
+
+LINEAR = {**CERTIFIED, "arch": {"kind": "mlp", "hidden": []}}
+PADDED = {**CERTIFIED, "arch": {"channels": 2, "conv_layers": 2, "kernel_size": 3, "padding": 1, "stride": 2}}
+DENSE = {**CERTIFIED, "labels": [[0, 2], [1, 3]], "arch": {"kind": "mlp", "hidden": [5]}}
+
+
+def case(given):
+    """A float64 network at random weights, its spec, images and labels."""
+    spec = RunSpec.from_dict(given)
+    train, _ = task(spec.train)
+    images, labels = train.images.double()[:200], train.labels[:200]
+    net = nets.build(spec.arch).double()
+    nets.initialise(net, "he", 3)
+    return spec, net, images, labels
+
+
+def theorem_s(spec, weights, images, labels):
+    """Ramp error and complexity at margin 1 by the bound's own code, for plain weights."""
+    net = nets.from_weights(spec.arch, weights, [None] * len(weights))
+    net.double()
+    with torch.no_grad():
+        for layer, weight in zip(nets.layers(net), weights, strict=True):
+            layer.weight.copy_(weight)
+        outputs = net(feed(images, spec.arch.normalize)).numpy()
+    columns = norm_columns(weights, [None] * len(weights), None, spec.arch.shapes())
+    columns |= {norm_column(i, "patch_norm"): 0.0 for i in range(len(weights))}
+    norms = from_columns(columns, spec.arch.shapes())
+    grid = np.array([1.0])
+    errors = MarginErrors(grid, *margin_errors(oracles.margins(outputs, labels.numpy()), grid))
+    sample = sample_stats(images, spec.arch.normalize, spec.train.dataset, spec.arch.classes)
+    norms = type(norms)(norms.layers, norms.path_l1, errors)
+    value = evaluate(BY_KEY["sparse"], norms, sample, Settings("strict", margin=1.0))
+    return float(value.empirical), float(value.complexity)
+
+
+def loss_at(spec, net, images, labels, fraction=1.0):
+    sample = sample_stats(images, spec.arch.normalize, spec.train.dataset, spec.arch.classes)
+    loss = Certificate(net, sample, spec)
+    loss.at(fraction)
+    return loss(net(feed(images, spec.arch.normalize)), labels)
+
+
+@pytest.mark.parametrize("given", [CERTIFIED, LINEAR, PADDED, DENSE], ids=["conv", "linear", "padded", "two classes"])
+@pytest.mark.parametrize("weight", [1.0, 0.03])
+def test_its_value_is_theorem_s_without_the_confidence_term(given, weight):
+    spec, net, images, labels = case({**given, "certificate_weight": weight})
+    ramp, complexity = theorem_s(spec, nets.weights(net), images, labels)
+    assert 0 < ramp < 1
+    got = float(loss_at(spec, net, images, labels))
+    assert got == pytest.approx(ramp + weight * complexity, rel=1e-12)
+
+
+@pytest.mark.parametrize("given", [CERTIFIED, LINEAR, PADDED, DENSE], ids=["conv", "linear", "padded", "two classes"])
+def test_its_gradient_is_the_bounds_own_slope(given):
+    """Central differences of the bound, weight by weight, away from the ramp's corners by the random weights."""
+    spec, net, images, labels = case({**given, "arch": {**given["arch"], "weight_norm": False}})
+    loss_at(spec, net, images, labels).backward()
+    weights, rng = nets.weights(net), np.random.default_rng(0)
+    for index, layer in enumerate(nets.layers(net)):
+        for flat in rng.choice(weights[index].numel(), 5, replace=False):
+            values = []
+            for step in (1e-7, -1e-7):
+                moved = [w.clone() for w in weights]
+                moved[index].view(-1)[flat] += step
+                values.append(sum(theorem_s(spec, moved, images, labels)))
+            slope = (values[0] - values[1]) / 2e-7
+            assert float(layer.weight.grad.view(-1)[flat]) == pytest.approx(slope, abs=2e-6)
+
+
+def test_training_goes_from_the_hinge_to_the_ramp_and_to_the_whole_complexity():
+    spec, net, images, labels = case(CERTIFIED)
+    with torch.no_grad():
+        nets.layers(net)[-1].weight.mul_(100)  # margins far below -1, where hinge and ramp differ
+        outputs = net(images).numpy()
+    margins = oracles.margins(outputs, labels.numpy())
+    ramp, complexity = theorem_s(spec, nets.weights(net), images, labels)
+    first, last = (float(loss_at(spec, net, images, labels, fraction)) for fraction in (0.0, 1.0))
+    assert last == pytest.approx(ramp + complexity)
+    hinge = np.maximum(0, 1 - margins).mean()
+    assert hinge < first < hinge + complexity
+    between = [float(loss_at(spec, net, images, labels, fraction)) for fraction in (0.15, 0.25)]
+    assert first > between[0] > between[1] > ramp
+
+
+def test_it_certifies_what_mean_squared_error_does_not(finished, tmp_path):
+    """On the small digits nothing is certified, but the certificate's own loss is far below the other's."""
+
+    def value(folder):
+        result = open_run(folder)
+        norms = result.norms(result.epochs)
+        return float(evaluate(BY_KEY["sparse"], norms, result.sample, Settings("strict")).value[-1])
+
+    spec = RunSpec.from_dict(CERTIFIED)
+    folder = run(spec, tmp_path)
+    assert open_run(folder).trained
+    assert open_run(folder).at_plateau
+    assert value(folder) < value(finished)
