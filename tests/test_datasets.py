@@ -159,4 +159,6 @@ def test_test_counts_of_mnist(mnist_root):
     test = load("mnist", mnist_root)[1]
     assert DATASETS["mnist"].test_counts == tuple(torch.bincount(test.labels).tolist())
     zeros_and_ones = RunSpec.from_dict({"dataset": "mnist", "labels": [[0], [1]]}).train
-    assert DATASETS["mnist"].test_images(zeros_and_ones.labels) == 2115 == len(task(zeros_and_ones, mnist_root)[1].labels)
+    assert (
+        DATASETS["mnist"].test_images(zeros_and_ones.labels) == 2115 == len(task(zeros_and_ones, mnist_root)[1].labels)
+    )

@@ -25,7 +25,18 @@ CORE = (
     "packing",
     "cli",
 )
-TRAINING = ("train", "captured", "objective", "measure", "nets", "datasets", "worker", "checkpoints", "evaluate", "bench")
+TRAINING = (
+    "train",
+    "captured",
+    "objective",
+    "measure",
+    "nets",
+    "datasets",
+    "worker",
+    "checkpoints",
+    "evaluate",
+    "bench",
+)
 RULES = {
     **dict.fromkeys(CORE, ("torch", "streamlit", "sklearn", "pooch")),
     **dict.fromkeys(TRAINING, ("streamlit", "plotly", "pooch", "sklearn")),

@@ -40,6 +40,7 @@ def test_the_weight_of_the_certificate_is_part_of_its_own_runs_only():
     assert (whole.train.loss, whole.train.weight_decay, whole.to_dict()["certificate_weight"]) == ("certificate", 0, 1)
     assert RunSpec.from_dict(certified | {"certificate_weight": 1}).id == whole.id != tenth.id
     assert "-cert0.1-s0-" in tenth.id
+    assert whole.arch.normalize is None
     with pytest.raises(ValueError, match='leave it out for loss "mse"'):
         TrainSpec("mnist", certificate_weight=0.5)
 

@@ -59,16 +59,19 @@ def _assign(layer: nn.Module, weight: Tensor) -> None:
 
 
 def initialise(net: nn.Sequential, init: str, seed: int) -> None:
-    """Fill the weights: "he" (normal, variance 2/fan_in; output layer 1/fan_in; biases 0) or "torch" (its default)."""
+    """Fill the weights: "he" (normal, variance 2/fan_in; output layer 1/fan_in; biases 0), "unit" (the same directions,
+    every layer of Frobenius norm 1) or "torch" (its default)."""
     generator = torch.Generator().manual_seed(seed)
     *hidden, output = layers(net)
     for layer in [*hidden, output]:
         weight = torch.empty(layer.weight.shape)  # type: ignore[arg-type]
         fan_in = weight[0].numel()
-        if init == "he":
-            weight.normal_(0.0, ((1.0 if layer is output else 2.0) / fan_in) ** 0.5, generator=generator)
-        else:
+        if init == "torch":
             weight.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=generator)
+        else:
+            weight.normal_(0.0, ((1.0 if layer is output else 2.0) / fan_in) ** 0.5, generator=generator)
+        if init == "unit":
+            weight /= weight.norm()
         with torch.no_grad():
             _assign(layer, weight)
             if layer.bias is not None:

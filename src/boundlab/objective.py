@@ -16,7 +16,10 @@ from boundlab.specs import RunSpec
 
 HINGE_UNTIL, RAMP_FROM = 0.1, 0.3  # fractions of the steps; between them the hinge's cap comes down to the ramp's
 FIRST_CAP = 3.0
-FIRST_WEIGHT, WHOLE_WEIGHT_FROM = 0.2, 0.7  # the complexity counts little at first, so that the network learns to tell classes apart
+FIRST_WEIGHT, WHOLE_WEIGHT_FROM = (
+    0.2,
+    0.7,
+)  # the complexity counts little at first, so that the network learns to tell classes apart
 
 
 class Objective(Protocol):
@@ -49,8 +52,8 @@ class Certificate:
         self.layers = nets.layers(net)
         self.per_norm = complexity_per_norm(spec.arch.shapes(), sample)
         self.final_weight = spec.train.certificate_weight
-        device = next(net.parameters()).device
-        self.cap, self.weight = (torch.zeros((), device=device) for _ in range(2))  # read by captured steps too
+        like = next(net.parameters())
+        self.cap, self.weight = (like.new_zeros(()) for _ in range(2))  # tensors, so that a captured step reads them
         self.at(0.0)
 
     def at(self, fraction: float) -> None:

@@ -202,7 +202,7 @@ class RunSpec:
             "in_shape": list(data.in_shape),
             "classes": len(training.labels) if training.labels else data.classes,
             "bias": preset.bias,
-            "normalize": list(data.normalize) if data.normalize else None,
+            "normalize": list(data.normalize) if data.normalize and not preset.raw else None,
         } | given.get("arch", {})
         return cls(ArchSpec.from_dict(arch), training)
 
