@@ -131,8 +131,9 @@ def test_published_n_is_the_authors_only_for_their_whole_data_set():
     assert dataclasses.replace(sample, dataset="digits", n=1437).published_n == 1437
 
 
-def test_an_mlp_has_every_bound():
-    arch = ArchSpec(kind="mlp", in_shape=(1, 8, 8), hidden=(16, 8), classes=4)
+@pytest.mark.parametrize("hidden", [(16, 8), ()], ids=["two hidden layers", "linear"])
+def test_an_mlp_has_every_bound(hidden):
+    arch = ArchSpec(kind="mlp", in_shape=(1, 8, 8), hidden=hidden, classes=4)
     net, sample = make_norms(arch, 0), make_sample(arch)
     for bound, convention in FORMULAS:
         assert value(bound, convention, net, sample).value > 0

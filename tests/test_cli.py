@@ -107,12 +107,14 @@ def test_reference_rows_on_mnist(mnist_root, tmp_path, capsys, channels, seed, e
     assert "no biases" in strict["bounds"]["sparse"]["reason"]
 
 
-def test_an_mlp_checkpoint_has_every_bound(tmp_path, capsys):
-    arch = ArchSpec(kind="mlp", in_shape=(1, 8, 8), hidden=(16, 12))
-    spec = {"kind": "mlp", "in_shape": [1, 8, 8], "hidden": [16, 12], "classes": 10}
+@pytest.mark.parametrize("hidden", [(16, 12), ()], ids=["two hidden layers", "linear"])
+def test_an_mlp_checkpoint_has_every_bound(tmp_path, capsys, hidden):
+    arch = ArchSpec(kind="mlp", in_shape=(1, 8, 8), hidden=hidden)
+    spec = {"kind": "mlp", "in_shape": [1, 8, 8], "hidden": list(hidden), "classes": 10}
     path = write_checkpoint(tmp_path / "mlp.safetensors", arch, reference_weights(arch, 0), spec)
     got = evaluate(capsys, path, "--dataset", "digits")
-    assert [layer["name"] for layer in got["norms"]["layers"]] == ["dense1", "dense2", "output"]
+    names = [f"dense{i}" for i in range(1, len(hidden) + 1)] + ["output"]
+    assert [layer["name"] for layer in got["norms"]["layers"]] == names
     assert all(got["bounds"][key]["value"] > 0 for key in ("sparse", "golowich", "ledent", "long_sedghi", "graf"))
     assert evaluate(capsys, path, "--dataset", "digits", "--convention", "strict")["bounds"]["sparse"]["value"] > 0
 

@@ -15,7 +15,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from boundlab.charts.theme import STYLES
-from boundlab.specs import RunSpec
+from boundlab.specs import RunSpec, Settings
 from boundlab.ui import page as page_module
 from boundlab.ui.page import PAGES
 from tests.conftest import ROOT
@@ -262,6 +262,20 @@ def test_runs_of_the_papers_own_recipe_are_kept_apart_and_compared(a_paper_run):
     epochs = open_link(FIGURES[0], paper="CONV-3-200", recipe="paper", wd="0.003")
     assert not epochs.exception
     assert max(chart(epochs)["data"][0]["x"]) > 100  # the paper's epochs as they are, not shrunk to ours
+
+
+def test_runs_made_for_their_certificate_are_not_on_the_figure_pages(pack, monkeypatch):
+    source = next(run for run in pack if run.id.startswith("mnist-conv-3-16-wd0.003-s0"))
+    loss = {"preset": "certified", "loss": "certificate", "weight_decay": 0.0}
+    certified = dataclasses.replace(
+        source, spec=RunSpec(source.spec.arch, dataclasses.replace(source.spec.train, **loss))
+    )
+    monkeypatch.setattr(page_module, "shipped_runs", lambda: [certified, source])
+    assert page_module.figure_runs("mnist") == [source]
+    st.cache_data.clear()
+    assert set(page_module.listing("mnist")["run"]) == {source.id}
+    assert set(page_module.table("mnist", Settings())["run"]) == {source.id}
+    st.cache_data.clear()
 
 
 def test_published_is_never_shown_as_a_guarantee():

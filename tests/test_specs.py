@@ -71,6 +71,7 @@ def test_one_run_has_one_id():
         ({"dataset": "mnist", "certificate_weight": 1.0}, 'leave it out for loss "mse"'),
         ({"dataset": "mnist", "preset": "certified", "certificate_weight": -1}, "certificate_weight must be a number"),
         ({"dataset": "mnist", "loss": "certificate", "weight_decay": 1e-3}, "weight_decay must be 0"),
+        ({"dataset": "mnist", "preset": "certified", "arch": {"bias": True}}, "needs a network without biases"),
         ({"dataset": "mnist", "arch": {"kind": "mlp"}}, "hidden must be a list of 0 to 64"),
         ({"dataset": "mnist", "labels": True}, "labels must be null or a list"),
         ({"dataset": "mnist", "labels": [[[1]], [2]]}, "labels must be a whole number"),

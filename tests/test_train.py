@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from boundlab import nets
 from boundlab.checkpoints import load
 from boundlab.datasets import task
 from boundlab.errors import Diverged
@@ -16,7 +17,7 @@ from boundlab.specs import RunSpec
 from boundlab.sweeps import load_grid
 from boundlab.train import Training, epochs
 from boundlab.worker import run
-from tests.cases import TRAINED
+from tests.cases import CERTIFIED, TRAINED
 from tests.conftest import ROOT
 
 
@@ -118,6 +119,26 @@ def test_the_paper_grid_is_the_papers_and_its_records_are_few():
     assert sorted(s.train.weight_decay for s in specs if s.arch.title == "CONV-3-200 bias") == [
         8e-4, 9e-4, 1e-3, 2e-3, 3e-3, 4e-3,
     ]  # fmt: skip
+
+
+def test_the_certified_grid_is_read_from_toml_as_meant():
+    specs = [s for s in load_grid(ROOT / "data" / "grid.toml") if s.train.loss == "certificate"]
+    tasks = {None, ((0,), (1,)), ((0, 2, 4, 6, 8), (1, 3, 5, 7, 9))}
+    assert {s.train.labels for s in specs} == tasks
+    assert all(not s.arch.bias and not s.arch.weight_norm for s in specs if s.arch.kind == "conv")
+    assert {s.arch.normalize for s in specs} == {None, (0.1307, 1.0)}
+    weights = {s.train.certificate_weight for s in specs if s.train.labels is None and s.arch.kernel_size == 4}
+    assert weights == {0.01, 0.03, 0.1, 0.3, 1.0}
+
+
+def test_unit_initialisation_has_he_s_directions_and_norm_one():
+    arch = RunSpec.from_dict(CERTIFIED).arch
+    he, unit = (nets.build(arch) for _ in range(2))
+    nets.initialise(he, "he", 5)
+    nets.initialise(unit, "unit", 5)
+    for one, other in zip(nets.weights(he), nets.weights(unit), strict=True):
+        assert float(other.norm()) == pytest.approx(1.0, rel=1e-6)
+        torch.testing.assert_close(one / one.norm(), other)
 
 
 def test_the_papers_recipe_at_small_scale(tmp_path):

@@ -16,10 +16,7 @@ from boundlab.specs import RunSpec
 
 HINGE_UNTIL, RAMP_FROM = 0.1, 0.3  # fractions of the steps; between them the hinge's cap comes down to the ramp's
 FIRST_CAP = 3.0
-FIRST_WEIGHT, WHOLE_WEIGHT_FROM = (
-    0.2,
-    0.7,
-)  # the complexity counts little at first, so that the network learns to tell classes apart
+FIRST_WEIGHT, WHOLE_WEIGHT_FROM = 0.2, 0.7  # the complexity counts little before the classes are told apart
 
 
 class Objective(Protocol):
@@ -44,8 +41,8 @@ class Certificate:
     """mean min(cap, max(0, 1 - margin)) + weight x complexity at margin 1.
 
     With cap 1 and weight 1 this is Theorem S's value without its confidence term, at margin 1: no restriction, since
-    the network's scale is free. The ramp is not convex and its gradient gives up on examples with negative margins, so
-    training begins with the hinge (no cap) and a small weight.
+    the network's scale is free. The ramp is not convex and has no gradient at negative margins, so training begins with
+    the hinge (no cap) and a small weight.
     """
 
     def __init__(self, net: nn.Sequential, sample: SampleStats, spec: RunSpec) -> None:

@@ -178,6 +178,8 @@ class RunSpec:
                 f"{data.name} needs in_shape {list(data.in_shape)} and {classes} classes, "
                 f"got {list(self.arch.in_shape)} and {self.arch.classes}"
             )
+        if self.train.loss == "certificate" and self.arch.bias:
+            raise ValueError('loss "certificate" needs a network without biases (Theorem S has none), got bias true')
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> RunSpec:
