@@ -64,6 +64,20 @@ PRESETS = {
     "short": Preset(False, None, 0.1, 0.9, "he", True, 1.0, (0.6, 0.85), "fraction"),
     "paper": Preset(True, 500, 0.01, 0.9, "torch", False, None, (60, 120, 160), "epochs", 5),
     "certified": Preset(
-        False, 30, 0.02, 0.9, "unit", False, 1.0, (0.7, 0.9), "fraction", 5, "certificate", 0.0, 500, True, False
+        bias=False,
+        epochs=30,
+        lr=0.02,
+        momentum=0.9,
+        init="unit",
+        warmup=False,
+        clip_norm=1.0,
+        drops=(0.7, 0.9),
+        drops_in="fraction",
+        record_epochs=5,
+        loss="certificate",
+        weight_decay=0.0,
+        batch_size=500,
+        raw=True,
+        figures=False,
     ),
 }

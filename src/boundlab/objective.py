@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from boundlab.measure import sample_stats
 from boundlab.norms import SampleStats
 from boundlab.specs import RunSpec
 
-HINGE_UNTIL, RAMP_FROM = 0.1, 0.3  # fractions of the steps; between them the hinge's cap comes down to the ramp's
+HINGE_UNTIL, RAMP_FROM = 0.1, 0.3  # fractions of the steps; between them the cap comes down to the ramp's 1
 FIRST_CAP = 3.0
 FIRST_WEIGHT, WHOLE_WEIGHT_FROM = 0.2, 0.7  # the complexity counts little before the classes are told apart
 
@@ -61,7 +61,7 @@ class Certificate:
 
     def complexity(self) -> Tensor:
         """Theorem S's complexity at margin 1 of the network as it is now."""
-        *hidden, output = (layer.weight for layer in self.layers)
+        *hidden, output = (cast(Tensor, layer.weight) for layer in self.layers)
         rho = (output - output.mean(0)).norm()
         for weight in hidden:
             rho = rho * weight.norm()
