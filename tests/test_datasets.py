@@ -11,7 +11,7 @@ import torch
 
 from boundlab import datasets
 from boundlab.catalog import DATASETS
-from boundlab.datasets import load, read_idx, task
+from boundlab.datasets import load, read_idx, seen, task
 from boundlab.errors import DataError
 from boundlab.specs import RunSpec
 
@@ -162,3 +162,16 @@ def test_test_counts_of_mnist(mnist_root):
     assert (
         DATASETS["mnist"].test_images(zeros_and_ones.labels) == 2115 == len(task(zeros_and_ones, mnist_root)[1].labels)
     )
+
+
+def test_a_network_may_look_at_the_middle_of_the_images():
+    arch = {"kind": "mlp", "hidden": [], "in_shape": [1, 4, 6]}
+    spec = RunSpec.from_dict({"dataset": "digits", "arch": arch})
+    whole, middle = task(spec.train)[0], seen(spec)[0]
+    assert torch.equal(middle.images, whole.images[:, :, 2:6, 1:7])
+    assert torch.equal(middle.labels, whole.labels)
+    full = RunSpec.from_dict({"dataset": "digits"})
+    assert torch.equal(seen(full)[1].images, task(full.train)[1].images)
+    for shape in ([1, 5, 8], [1, 10, 10], [3, 8, 8]):
+        with pytest.raises(ValueError, match="or an even number less: the middle"):
+            RunSpec.from_dict({"dataset": "digits", "arch": arch | {"in_shape": shape}})

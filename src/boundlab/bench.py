@@ -42,14 +42,14 @@ def train() -> dict[str, Any]:
     """Images per second of one training epoch on digits, one thread, norms left out."""
     import torch
 
-    from boundlab.datasets import task
+    from boundlab.datasets import seen
     from boundlab.train import Training
 
     torch.set_num_threads(1)
     result: dict[str, Any] = {"torch": torch.__version__, "threads": 1}
     for channels in (8, 16, 32, 64):
         spec = RunSpec.from_dict({"dataset": "digits", "epochs": 1000, "arch": {"channels": channels}})
-        training = Training(spec, task(spec.train))
+        training = Training(spec, seen(spec))
         training.record = lambda step, losses: {}  # type: ignore[method-assign]  # time the steps alone
         list(training.epoch())
         started = time.perf_counter()

@@ -24,6 +24,11 @@ class Dataset:
     errors_every: int
     test_counts: tuple[int, ...]  # test images of each label
 
+    def fits(self, in_shape: tuple[int, int, int]) -> bool:
+        """Whether a network of this input can look at the data: at whole images, or at a window in their middle."""
+        cut = [have - want for have, want in zip(self.in_shape[1:], in_shape[1:], strict=True)]
+        return in_shape[0] == self.in_shape[0] and all(c >= 0 and c % 2 == 0 for c in cut)
+
     def test_images(self, labels: Sequence[Sequence[int]] | None) -> int:
         """Test images of a sub-task (one group of labels per class), or all of them."""
         return sum(self.test_counts if labels is None else (self.test_counts[i] for group in labels for i in group))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from boundlab.checkpoints import Checkpoint, load
 from boundlab.checks import one_of, whole
-from boundlab.datasets import Split, task
+from boundlab.datasets import Split, seen
 from boundlab.errors import CheckpointError
 from boundlab.measure import feed
 from boundlab.pacbayes import GRID, PRIORS, PacBayes, best_prior_noise, certificate
@@ -196,14 +196,16 @@ def certify_run(
     if spec.train.label_noise:
         raise ValueError(f"certificates are for clean labels; {spec.id} has label_noise {spec.train.label_noise:g}")
     torch.set_num_threads(1)
-    sample, _ = task(spec.train, root)
+    sample, _ = seen(spec, root)
     if prior == "fixed":
         checkpoint = load(network, spec.train.dataset)
         return certify_weights(*_prepared(checkpoint, sample), checkpoint.arch.shapes(), draws, seed, progress)
     n = len(sample.labels)
     learnt = prior_spec(spec, n)
     folder = run(learnt, runs, "cpu", root)
-    ordered, _ = task(dataclasses.replace(spec.train, n_train=n), root)  # nested: what the prior saw comes first
+    ordered, _ = seen(
+        RunSpec(spec.arch, dataclasses.replace(spec.train, n_train=n)), root
+    )  # nested: what the prior saw comes first
     unseen = Split(ordered.images[learnt.train.n_train :], ordered.labels[learnt.train.n_train :])
     network = folder / "network.safetensors"
     return certify_learnt(load(network, spec.train.dataset), learnt, unseen, draws, seed, progress)

@@ -130,7 +130,7 @@ def load(path: str | Path, dataset: str) -> Checkpoint:
 
 def _check_data(arch: ArchSpec, dataset: str) -> None:
     data = DATASETS[dataset]
-    if arch.in_shape != data.in_shape or arch.classes != data.classes:
+    if not data.fits(arch.in_shape) or arch.classes != data.classes:
         raise CheckpointError(
             f"the network takes {list(arch.in_shape)} inputs and has {arch.classes} classes, "
             f"{dataset} has {list(data.in_shape)} and {data.classes}"

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from boundlab.catalog import DATASETS
 from boundlab.errors import DataError
-from boundlab.specs import TrainSpec
+from boundlab.specs import RunSpec, TrainSpec
 
 MIRRORS = {
     "mnist": ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
@@ -144,6 +144,19 @@ def _relabel(split: Split, groups: tuple[tuple[int, ...], ...]) -> Split:
     labels = new[split.labels]
     keep = labels >= 0
     return Split(split.images[keep], labels[keep])
+
+
+def window(split: Split, in_shape: tuple[int, int, int]) -> Split:
+    """The middle of the images, as large as a network of `in_shape` looks at."""
+    (height, width), (_, h, w) = split.images.shape[-2:], in_shape
+    top, left = (height - h) // 2, (width - w) // 2
+    return Split(split.images[..., top : top + h, left : left + w].contiguous(), split.labels)
+
+
+def seen(spec: RunSpec, root: str | Path | None = None) -> tuple[Split, Split]:
+    """(train, test) as a run's network sees them, before `normalize`: its task's images, or the middle of them."""
+    train, test = task(spec.train, root)
+    return window(train, spec.arch.in_shape), window(test, spec.arch.in_shape)
 
 
 def task(spec: TrainSpec, root: str | Path | None = None) -> tuple[Split, Split]:

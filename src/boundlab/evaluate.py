@@ -13,6 +13,7 @@ import torch
 from boundlab.bounds import ALL, Value, effective_n, evaluate
 from boundlab.checkpoints import Checkpoint, load
 from boundlab.datasets import load as load_data
+from boundlab.datasets import window
 from boundlab.measure import Outcome, feed, margin_errors, norm_columns, outcome, references, sample_stats
 from boundlab.nets import from_weights
 from boundlab.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms, SampleStats, from_columns, norm_column
@@ -28,8 +29,8 @@ def evaluate_file(
     """Norms, bounds and errors of a checkpoint on a data set, as JSON; raises CheckpointError or DataError."""
     torch.set_num_threads(1)
     checkpoint = load(path, dataset)
-    train, test = load_data(dataset, root)
     arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
+    train, test = (window(part, arch.in_shape) for part in load_data(dataset, root))
     sample = sample_stats(train.images, arch.normalize, dataset, arch.classes)
     init = None if checkpoint.init is None else references(checkpoint.init, shapes)
     columns = norm_columns(checkpoint.weights, checkpoint.biases, init, shapes)

@@ -173,9 +173,9 @@ class RunSpec:
     def __post_init__(self) -> None:
         data = DATASETS[self.train.dataset]
         classes = len(self.train.labels) if self.train.labels else data.classes
-        if self.arch.in_shape != data.in_shape or self.arch.classes != classes:
+        if not data.fits(self.arch.in_shape) or self.arch.classes != classes:
             raise ValueError(
-                f"{data.name} needs in_shape {list(data.in_shape)} and {classes} classes, "
+                f"{data.name} needs in_shape {list(data.in_shape)} (or an even number less: the middle) and {classes} classes, "
                 f"got {list(self.arch.in_shape)} and {self.arch.classes}"
             )
         if self.train.loss == "certificate" and self.arch.bias:

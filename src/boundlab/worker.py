@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 
 from boundlab import __version__, nets
 from boundlab.checkpoints import Checkpoint, save, write_tensors
-from boundlab.datasets import Split, task
+from boundlab.datasets import Split, seen
 from boundlab.errors import Diverged, RunError
 from boundlab.files import make_folder, read_lines, write_atomic, write_parquet
 from boundlab.measure import sample_stats
@@ -61,7 +61,7 @@ def run(
         folder = out / spec.id
         if not sealed(folder):
             torch.set_num_threads(1)
-            data, device = task(spec.train, root), pick_device(device)
+            data, device = seen(spec, root), pick_device(device)
             folder.mkdir(parents=True, exist_ok=True)
             _train(folder, spec, data, device, progress)
     return folder

@@ -52,8 +52,9 @@ def trade_off_runs(title: str) -> pd.DataFrame:
 
 
 def _certified(controls: Controls) -> Run:
-    tasks = sorted({task_title(run) for run in certified_runs()})
-    rows = trade_off_runs(controls.choose("Task", tasks, "task", width=430))
+    tasks = sorted({task_title(run) for run in certified_runs()}, key=lambda title: ("ten classes" not in title, title))
+    first = max(tasks, key=lambda title: trade_off_runs(title)["weight"].nunique())  # the longest slide
+    rows = trade_off_runs(controls.choose("Task", tasks, "task", default=first, width=430))
     weights = {f"{weight:g}": weight for weight in rows["weight"].unique()}
     last = list(weights)[-1]
     weight = controls.slide("accurate → certified", list(weights), "weight", last, WEIGHT_HELP)

@@ -47,8 +47,11 @@ def side(run: Run, label: str, settings: Settings) -> Side:
 
 def task(run: Run) -> str:
     """The data, and the classes of a sub-task."""
-    labels, data = run.spec.train.labels, DATASETS[run.spec.train.dataset].title
-    return data if labels is None else f"{data} {' or '.join(''.join(map(str, group)) for group in labels)}"
+    labels, facts = run.spec.train.labels, DATASETS[run.spec.train.dataset]
+    _, height, width = run.spec.arch.in_shape
+    middle = "" if run.spec.arch.in_shape == facts.in_shape else f", middle {height}×{width}"
+    classes = "" if labels is None else " " + " or ".join("".join(map(str, group)) for group in labels)
+    return facts.title + classes + middle
 
 
 def subject(run: Run, label: str) -> str:
