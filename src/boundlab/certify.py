@@ -198,7 +198,7 @@ def certify_run(
     torch.set_num_threads(1)
     sample, _ = seen(spec, root)
     if prior == "fixed":
-        checkpoint = load(network, spec.train.dataset)
+        checkpoint = load(network, spec.train.dataset, spec.arch.classes)
         return certify_weights(*_prepared(checkpoint, sample), checkpoint.arch.shapes(), draws, seed, progress)
     n = len(sample.labels)
     learnt = prior_spec(spec, n)
@@ -208,4 +208,4 @@ def certify_run(
     )  # nested: what the prior saw comes first
     unseen = Split(ordered.images[learnt.train.n_train :], ordered.labels[learnt.train.n_train :])
     network = folder / "network.safetensors"
-    return certify_learnt(load(network, spec.train.dataset), learnt, unseen, draws, seed, progress)
+    return certify_learnt(load(network, spec.train.dataset, spec.arch.classes), learnt, unseen, draws, seed, progress)

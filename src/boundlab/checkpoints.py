@@ -104,15 +104,18 @@ def _check_header(handle: Any, expected: dict[str, tuple[int, ...]]) -> None:
             raise CheckpointError(f"{key} should be one of {', '.join(DTYPES)}, got {part.get_dtype()}")
 
 
-def load(path: str | Path, dataset: str) -> Checkpoint:
-    """Read a checkpoint for `dataset`; raises CheckpointError in one sentence for anything that is not one."""
+def load(path: str | Path, dataset: str, classes: int | None = None) -> Checkpoint:
+    """Read a checkpoint for `dataset`, or for a sub-task of it with so many classes.
+
+    Raises CheckpointError in one sentence for anything that is not one.
+    """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file")
     try:
         with safe_open(path, "pt") as handle:
             arch = _arch((handle.metadata() or {}).get("spec"), dataset)
-            _check_data(arch, dataset)
+            _check_data(arch, dataset, classes or DATASETS[dataset].classes)
             expected = _expected(arch)
             _check_header(handle, expected)
             tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118 (not a dict)
@@ -128,12 +131,12 @@ def load(path: str | Path, dataset: str) -> Checkpoint:
     return _assemble(arch, {k: v.float() if v.dtype != torch.float64 else v for k, v in tensors.items()})
 
 
-def _check_data(arch: ArchSpec, dataset: str) -> None:
+def _check_data(arch: ArchSpec, dataset: str, classes: int) -> None:
     data = DATASETS[dataset]
-    if not data.fits(arch.in_shape) or arch.classes != data.classes:
+    if not data.fits(arch.in_shape) or arch.classes != classes:
         raise CheckpointError(
             f"the network takes {list(arch.in_shape)} inputs and has {arch.classes} classes, "
-            f"{dataset} has {list(data.in_shape)} and {data.classes}"
+            f"{dataset} has {list(data.in_shape)} and {classes}"
         )
 
 

@@ -85,13 +85,22 @@ def _certify(a: argparse.Namespace) -> int:
 
     from boundlab.certify import certify_run
 
-    for run in _matching(read_pack(a.out) if a.pack else list_runs(a.runs), a.run):
-        if run.state != "done":
-            raise RunError(f"{run.id} is {run.state}, not done; certificates are for finished runs")
-        network = a.out / "checkpoints" / f"{run.id}.safetensors" if a.pack else a.runs / run.id / "network.safetensors"
+    def network(run: Run) -> Path:
+        name = Path("checkpoints", f"{run.id}.safetensors") if a.pack else Path(run.id, "network.safetensors")
+        return (a.out if a.pack else a.runs) / name
+
+    stored = [run for run in (read_pack(a.out) if a.pack else list_runs(a.runs)) if network(run).is_file()]
+    for run in _matching(stored, a.run):
         with tqdm(desc=run.id, total=a.draws, unit="draw", disable=None) as bar:
             found = certify_run(
-                run.spec, network, a.prior, a.draws, a.seed, a.runs, a.data_root, lambda now, _: bar.update(now - bar.n)
+                run.spec,
+                network(run),
+                a.prior,
+                a.draws,
+                a.seed,
+                a.runs,
+                a.data_root,
+                lambda now, _: bar.update(now - bar.n),
             )
         store_certificate(a.out if a.pack else a.runs / run.id, run.id, found, a.pack)
         print(f"{run.id}: {_certificate_line(found, 0.001)}; {found.value(0.05):.4f} at delta 0.05")
@@ -101,9 +110,7 @@ def _certify(a: argparse.Namespace) -> int:
 def _matching(runs: list[Run], patterns: list[str]) -> list[Run]:
     for pattern in patterns:
         if not any(fnmatch(run.id, pattern) for run in runs):
-            raise RunError(
-                f"no run {pattern!r} among {len(runs)} there; `boundlab runs` lists ids (* stands for anything)"
-            )
+            raise RunError(f"no run {pattern!r} among the {len(runs)} with a stored network (* stands for anything)")
     return [run for run in runs if any(fnmatch(run.id, pattern) for pattern in patterns)]
 
 

@@ -26,8 +26,8 @@ def _number(promise: Promise) -> str:
     return f"<b>≤ {promise.limit:.3g}</b>" + (": vacuous" if promise.vacuous else "")
 
 
-def promise_chart(made: Sequence[Promise], test_error: float, dark: bool = False) -> go.Figure:
-    """One row per promise, top to bottom."""
+def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, dark: bool = False) -> go.Figure:
+    """One row per promise, top to bottom; `guessing`: error of a guess among the classes."""
     places = [float(len(made) - 1 - i) for i in range(len(made))]
     lengths = [0.0 if p.limit is None else min(p.limit, TOP) for p in made]
     bars = {
@@ -65,17 +65,22 @@ def promise_chart(made: Sequence[Promise], test_error: float, dark: bool = False
         | {"range": [0, TOP], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
         "yaxis": axis_look("", dark, grid=False)
         | {"range": [-0.6, len(made) - 0.4], "tickvals": places, "ticktext": [p.title for p in made]},
-        "shapes": [*vacuous_zone("x", TOP, dark, 1.0), _test_error(test_error, dark)],
+        "shapes": [
+            *vacuous_zone("x", TOP, dark, 1.0),
+            _line(test_error, "dash", 3, dark),
+            _line(guessing, "dot", 1.5, dark),
+        ],
         "annotations": [
             _note(f"measured test error {100 * test_error:.2f} %", test_error, INK[dark], "left"),
             _note("1 and above: vacuous", 1.0, ALERT[dark], "left"),
+            _note(f"guessing {guessing:.2g}", guessing, INK[dark], "right"),
         ],
     }
     return go.Figure({"data": [bars, words], "layout": layout})
 
 
-def _test_error(at: float, dark: bool) -> dict[str, Any]:
-    line = {"color": INK[dark], "width": 3, "dash": "dash"}
+def _line(at: float, dash: str, width: float, dark: bool) -> dict[str, Any]:
+    line = {"color": INK[dark], "width": width, "dash": dash}
     return {"type": "line", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": line}
 
 

@@ -55,21 +55,24 @@ def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Promise], delt
     st.caption(f"{subject(run, label)} · n = {run.sample.n:,} training images · {each}")
     error = float(record["test_error"].iloc[0])
     st.plotly_chart(
-        promise_chart(made, error, is_dark()),
+        promise_chart(made, error, 1 - 1 / run.spec.arch.classes, is_dark()),
         key="chart_promises",
         config={"displaylogo": False},
         alt=_verdict(made, error),
     )
     st.markdown(_verdict(made, error))
+    guessing = 1 - 1 / run.spec.arch.classes
     for promise in made:
-        st.markdown(_spelled_out(promise))
+        st.markdown(_spelled_out(promise, guessing))
 
 
-def _spelled_out(promise: Promise) -> str:
+def _spelled_out(promise: Promise, guessing: float) -> str:
     """What is promised, about what, from which evidence, and what the number is made of."""
     if promise.limit is None:
         return f"- **{promise.title}**: no number, {promise.reason}."
     says = "vacuous" if promise.vacuous else f"at most {100 * promise.limit:.2f} % errors"
+    if guessing <= promise.limit < 1:
+        says += f" (a guess errs on {100 * guessing:.0f} %)"
     return (
         f"- **{promise.title}**: {promise.limit:.4f}, {says}. :gray[A promise about {promise.about}. From {promise.used}. "
         f"Made of: {promise.parts}.]"
