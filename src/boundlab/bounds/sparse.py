@@ -201,8 +201,8 @@ BOUND = Bound(
             terms=strict,
             symbols=r"$\varphi_\gamma(m)=\min(1,\max(0,1-m/\gamma))$ · $c_C$: price of $C$ classes · $D$: price of depth · "
             r"$\mathcal P$: path energy of the inputs · $\Pi$: subtract the mean row · $\eta=0.01$ · $\omega$: price of the grid "
-            r"over $\rho_P/\gamma$; all in the statement below.",
-            source="Theorem S of this project, after Golowich et al. 2018 and Galanti et al. 2023; statement and proof below",
+            r"over $\rho_P/\gamma$; all in its statement, under Theory.",
+            source="Theorem S of this project, after Golowich et al. 2018 and Galanti et al. 2023",
             assumptions=(
                 NO_BIAS_LAYERS,
                 Assumption(

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from boundlab.charts.theme import ALERT, FONT, INK, STYLES, axis_look, faded, spread, vacuous_zone
 
-HEIGHT = 430
+HEIGHT = 390
 LINES = {  # column of `margins.trade_off`: words, light, dark, dash, width
     "ramp": ("ramp error", "#0B7A8C", "#4FC3D6", "solid", 3),
     "indicator": ("share within γ", "#0B7A8C", "#4FC3D6", "dot", 2),

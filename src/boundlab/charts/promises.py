@@ -55,8 +55,8 @@ def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, d
         "hoverinfo": "skip",
     }
     layout: dict[str, Any] = {
-        "height": ROW * len(made) + 104,
-        "margin": {"l": 216, "r": 12, "t": 36, "b": 62},
+        "height": ROW * len(made) + 126,
+        "margin": {"l": 216, "r": 12, "t": 58, "b": 62},
         "showlegend": False,
         "font": {"size": FONT},
         "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
@@ -71,9 +71,9 @@ def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, d
             _line(guessing, "dot", 1.5, dark),
         ],
         "annotations": [
-            _note(f"measured test error {100 * test_error:.2f} %", test_error, INK[dark], "left"),
-            _note("1 and above: vacuous", 1.0, ALERT[dark], "left"),
-            _note(f"guessing {guessing:.2g}", guessing, INK[dark], "right"),
+            _note(f"test error {100 * test_error:.2f} %", test_error, INK[dark], "left"),
+            _note("vacuous", 1.0, ALERT[dark], "left") | {"yshift": 22},
+            _note(f"guessing {guessing:.2g}", guessing, INK[dark], "right") | {"yshift": 22},
         ],
     }
     return go.Figure({"data": [bars, words], "layout": layout})

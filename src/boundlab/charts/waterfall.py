@@ -118,20 +118,19 @@ def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFr
         "font": {"size": FONT - 1},
         "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
         "uirevision": "waterfall",
-        "xaxis": log2_axis(low, high + room, dark, "running value (log₂ scale)")
-        | {"domain": [0, 1 if single else _MODEST]},
+        "xaxis": log2_axis(low, high + room, dark, "value (log₂)") | {"domain": [0, 1 if single else _MODEST]},
         "yaxis": y_axis | {"ticktext": ticks},
         "shapes": [shape | {"xref": "x", "yref": "paper"} for shape in vacuous_zone("x", high + room, dark)],
         "annotations": [
             vacuous_note(dark, x=0, y=1, yref="paper", yanchor="bottom", xanchor="left"),
-            _note(_legend(dark), 0.0, 26, dark),
+            _note(_legend(dark), 0.0, 26, dark) | {"xshift": 12 - _LEFT},
         ],
     }
     if not single:
         data += _differences(table, places, dark)
         below, above = _reach([table["difference"].to_numpy()], 1)
-        axis = log2_axis(below, above + 0.45 * (above - below), dark, "second ÷ first (log₂ scale)")
-        layout["xaxis2"] = axis | {"domain": [_MODEST + 0.03, 1], "anchor": "y"}
+        axis = log2_axis(below, above + 0.6 * (above - below), dark, "ratio (log₂)")
+        layout["xaxis2"] = axis | {"domain": [_MODEST + 0.06, 1], "anchor": "y"}
         layout["shapes"].append(_zero(dark))
     return go.Figure({"data": data, "layout": layout})
 

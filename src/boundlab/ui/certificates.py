@@ -130,24 +130,24 @@ def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float) -
     margin = float(best["margin"]) if asked == BEST else float(MARGIN_GRID[_MARGINS.index(asked)])
     here = table.iloc[int(np.argmin(np.abs(table["margin"] - margin)))]
     quantiles = over_epochs(run)
-    left, right = st.columns(2)
     low, high = float(quantiles["q5"].min()), float(quantiles["q95"].max())
     reach = (min(low, 0.0) - 0.08 * (high - low), max(high, min(margin, 2 * high)) + 0.12 * (high - low))
-    with left:
-        st.plotly_chart(
-            fan(quantiles, float(record["epoch"].iloc[0]), margin, reach, is_dark()),
-            key="chart_fan",
-            config={"displaylogo": False},
-            alt="Quantiles of the training margins over epochs",
-        )
-    with right:
-        top = max(1.25, min(4.0, 1.15 * float(best["total"])))
-        st.plotly_chart(
-            trade_off_chart(table, margin, top, is_dark()),
-            key="chart_trade",
-            config={"displaylogo": False},
-            alt="Ramp error, complexity over margin, and their sum with the confidence term against the margin",
-        )
+    st.plotly_chart(
+        fan(quantiles, float(record["epoch"].iloc[0]), margin, reach, is_dark()),
+        key="chart_fan",
+        config={"displaylogo": False},
+        alt="Quantiles of the training margins over epochs",
+    )
+    st.caption(
+        "Median of the training margins, 50 % and 90 % of them in the bands; the vertical line is the epoch above."
+    )
+    top = max(1.25, min(4.0, 1.15 * float(best["total"])))
+    st.plotly_chart(
+        trade_off_chart(table, margin, top, is_dark()),
+        key="chart_trade",
+        config={"displaylogo": False},
+        alt="Ramp error, complexity over margin, and their sum with the confidence term against the margin",
+    )
     st.markdown(_trade_words(here, best))
 
 

@@ -31,10 +31,10 @@ def explain(convention: str, shown: Sequence[str]) -> None:
             st.markdown(PROOF.read_text())
 
 
-def formula(key: str, convention: str) -> None:
-    """One bound: formula, source, symbols, assumptions."""
-    bound, formula = BY_KEY[key], BY_KEY[key].formulas[convention]
-    st.markdown(f"**{bound.title}**: {formula.source or bound.source}")
-    st.latex(r"\begin{gathered}" + formula.latex.replace(r",\quad", r",\\") + r"\end{gathered}")  # definitions below
-    assumed = "; ".join(assumption.sentence for assumption in formula.assumptions)
-    st.caption(" ".join(filter(None, [formula.symbols, formula.note, f"Assumes that {assumed}." if assumed else ""])))
+def formula(key: str, convention: str, assumptions: bool = True) -> None:
+    """One bound: formula, source, symbols and, unless they are shown otherwise, its assumptions."""
+    bound, form = BY_KEY[key], BY_KEY[key].formulas[convention]
+    st.markdown(f"**{bound.title}**: {form.source or bound.source}")
+    st.latex(r"\begin{gathered}" + form.latex.replace(r",\quad", r",\\") + r"\end{gathered}")  # definitions below
+    assumed = "; ".join(assumption.sentence for assumption in form.assumptions) if assumptions else ""
+    st.caption(" ".join(filter(None, [form.symbols, form.note, f"Assumes that {assumed}." if assumed else ""])))

@@ -64,7 +64,7 @@ def _one(bound: Bound, run: Run, settings: Settings) -> None:
     """Statement, assumptions with their verdict, the numbers of this network."""
     record = run.epochs.iloc[-1:]
     value = evaluate(bound, run.norms(record), run.sample, settings)
-    formula(bound.key, settings.convention)
+    formula(bound.key, settings.convention, assumptions=False)
     for assumption in bound.formulas[settings.convention].assumptions:
         st.markdown(_verdict(assumption, run, record, settings))
     if value.value is None:
