@@ -25,6 +25,7 @@ CORE = (
     "packing",
     "limits",
     "files",
+    "arguments",
     "anatomy",
     "whatif",
     "margins",

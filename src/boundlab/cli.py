@@ -7,18 +7,16 @@ import json
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from boundlab.catalog import DATASETS
+from boundlab.arguments import parser
 from boundlab.errors import BoundlabError, RunError
 from boundlab.files import read_json
-from boundlab.pacbayes import PRIORS, PacBayes
-from boundlab.runs import PACK, Run, list_runs, read_pack, sealed, store_certificate
-from boundlab.specs import CONVENTIONS, RunSpec, Settings
-
-RUNS = Path(".runs")
+from boundlab.pacbayes import PacBayes
+from boundlab.runs import Run, list_runs, read_pack, sealed, store_certificate
+from boundlab.specs import RunSpec, Settings
 
 
 def _train(a: argparse.Namespace) -> int:
@@ -177,89 +175,15 @@ def _bench(a: argparse.Namespace) -> int:
     return 0
 
 
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
-    return int(text)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    top = _Parser(prog="boundlab", description="Generalization bounds of small convolutional networks.")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, function: Any, text: str, *parents: _Parser) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text, parents=parents)
-        sub.set_defaults(function=function)
-        return sub
-
-    data = _Parser(add_help=False)
-    data.add_argument(
-        "--data-root", type=Path, help="folder with MNIST/raw (default: BOUNDLAB_DATA, else a cache folder)"
-    )
-    device = _Parser(add_help=False)
-    device.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    workers = _Parser(add_help=False)
-    workers.add_argument("--workers", type=_positive, default=2, help="runs at a time, each in its own process")
-
-    sub = command("evaluate", _evaluate, "every bound of a .safetensors checkpoint", data)
-    sub.add_argument("file", type=Path)
-    sub.add_argument("--dataset", choices=sorted(DATASETS), required=True)
-    sub.add_argument("--convention", choices=CONVENTIONS, default="published")
-    sub.add_argument("--delta", type=float, default=0.001, help="failure probability")
-    sub.add_argument("--n", type=int, help="replaces the sample size, never the sums over the sample")
-    sub.add_argument("--margin", type=float, help="fixed margin (default 1; in strict the best of 64 from 0.01 to 10)")
-    sub.add_argument("--no-errors", action="store_true", help="skip every pass of the network over the data")
-    sub.add_argument("--json", action="store_true")
-
-    sub = command("train", _train, "train one run spec (resumes, skips when sealed)", data, device)
-    sub.add_argument("spec", type=Path)
-    sub.add_argument("--out", type=Path, default=RUNS)
-    sub.add_argument("--quiet", action="store_true")
-    sub.add_argument("--with-parent", action="store_true", help="stop when standard input closes (a sweep's runs do)")
-
-    sub = command(
-        "sweep", _sweep, "train a grid of runs in local processes (resumes, skips sealed runs)", data, device, workers
-    )
-    sub.add_argument("grid", type=Path)
-    sub.add_argument("--out", type=Path, default=RUNS)
-
-    sub = command("runs", _runs, "list runs with errors and published bounds (default: the shipped pack)")
-    sub.add_argument("--out", type=Path)
-    sub.add_argument("--json", action="store_true")
-
-    sub = command(
-        "pack",
-        _pack,
-        "add finished runs to the shipped pack; with --grid it holds the grid's alone, and what is missing is trained first",
-        data,
-        device,
-        workers,
-    )
-    sub.add_argument("--grid", type=Path)
-    sub.add_argument("--runs", type=Path, default=RUNS)
-    sub.add_argument("--out", type=Path, default=PACK)
-    sub.add_argument("--checkpoints", nargs="*", default=["*"], metavar="GLOB", help="ids whose networks are kept")
-
-    sub = command("certify", _certify, "PAC-Bayes certificates of finished runs, stored beside them", data)
-    sub.add_argument("run", nargs="+", metavar="RUN", help="run id; * stands for anything")
-    sub.add_argument("--runs", type=Path, default=RUNS, help="run folders; priors are trained here too")
-    sub.add_argument("--pack", action="store_true", help="the runs of the shipped pack instead")
-    sub.add_argument("--out", type=Path, default=PACK, help="where the pack is")
-    sub.add_argument("--prior", choices=PRIORS, default="fixed")
-    sub.add_argument("--draws", type=_positive, default=100_000, help="draws of (noise, example)")
-    sub.add_argument("--seed", type=int, default=0, help="of the draws; choose it before you see a result")
-
-    sub = command("bench", _bench, "measure throughput on this machine")
-    sub.add_argument("what", choices=["bounds", "train", "store"])
-    sub.add_argument("--json", action="store_true")
-    return top
+COMMANDS = {
+    "evaluate": _evaluate,
+    "train": _train,
+    "sweep": _sweep,
+    "runs": _runs,
+    "pack": _pack,
+    "certify": _certify,
+    "bench": _bench,
+}
 
 
 def _short(text: str) -> str:
@@ -270,7 +194,7 @@ def _short(text: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    a = _parser().parse_args(argv)
+    a = parser(COMMANDS).parse_args(argv)
     try:
         with np.errstate(all="ignore"):  # what is infinite or not measured is said in the result
             return int(a.function(a))
