@@ -178,7 +178,7 @@ def test_bad_requests_are_one_sentence(tmp_path, capsys):
         (["nothing", "--runs", str(tmp_path)], "no run 'nothing'"),
         (["x", "--runs", str(tmp_path / "none")], "is not a folder"),
         ([noisy.id, "--runs", str(tmp_path)], "clean labels"),
-        ([unkept, "--pack"], "with a stored network"),
+        ([unkept, "--pack"], "finished ones with a stored network"),
         ([noisy.id, "--runs", str(tmp_path), "--seed", "-1"], "seed must be"),
     ):
         assert main(["certify", *arguments]) == 2

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import math
+import subprocess
+import sys
 from decimal import Decimal, localcontext
 
 import numpy as np
@@ -128,14 +130,25 @@ def test_a_list_has_one_certificate_per_prior():
     assert pacbayes.replaced((FIXED, LEARNT), newer) == (newer, LEARNT)
 
 
+def certificate_of(run) -> PacBayes:
+    """A fixed-prior certificate that is about this run: its n, its KL; draws made up."""
+    layers = run.norms(run.records.iloc[-1:]).layers
+    noise = [0.1] * len(layers)
+    scales, kl = best_prior_noise(
+        [layer.frobenius[0] for layer in layers], [s.weights for s in run.spec.arch.shapes()], noise
+    )
+    return PacBayes("fixed", run.sample.n, 0, kl, tuple(noise), tuple(scales.tolist()), 64, 1000, 123, 7)
+
+
 def test_certificates_travel_with_a_pack(pack, tmp_path):
-    runs = [dataclasses.replace(pack[0], certificates=(FIXED, LEARNT)), dataclasses.replace(pack[1], certificates=())]
+    fixed = certificate_of(pack[0])
+    runs = [dataclasses.replace(pack[0], certificates=(fixed, LEARNT)), dataclasses.replace(pack[1], certificates=())]
     write_pack(runs, tmp_path)
-    assert [run.certificates for run in read_pack(tmp_path)] == [(FIXED, LEARNT), ()]
+    assert [run.certificates for run in read_pack(tmp_path)] == [(fixed, LEARNT), ()]
     newer = dataclasses.replace(LEARNT, wrong=5)
     store_certificate(tmp_path, pack[1].id, newer, packed=True)
-    assert [run.certificates for run in read_pack(tmp_path)] == [(FIXED, LEARNT), (newer,)]
-    for damaged in ("[]", "{", json.dumps({pack[0].id: [FIXED.to_dict() | {"n": 0}]})):
+    assert [run.certificates for run in read_pack(tmp_path)] == [(fixed, LEARNT), (newer,)]
+    for damaged in ("[]", "{", json.dumps({pack[0].id: [fixed.to_dict() | {"n": 0}]})):
         (tmp_path / CERTIFICATES).write_text(damaged)
         with pytest.raises(RunError, match=r"certificates\.json"):
             read_pack(tmp_path)
@@ -143,11 +156,37 @@ def test_certificates_travel_with_a_pack(pack, tmp_path):
     assert not (tmp_path / CERTIFICATES).exists()
 
 
+@pytest.mark.parametrize("change", [{"kl": 0.0}, {"grid": 1}, {"n": 10**9}, {"noise": [0.1], "prior_noise": [0.1]}])
+def test_a_certificate_that_is_not_about_its_run_is_refused(pack, tmp_path, change):
+    write_pack([pack[0]], tmp_path)
+    store_certificate(tmp_path, pack[0].id, certificate_of(pack[0]), packed=True)
+    read_pack(tmp_path)
+    edited = {pack[0].id: [certificate_of(pack[0]).to_dict() | change]}
+    (tmp_path / CERTIFICATES).write_text(json.dumps(edited))
+    with pytest.raises(RunError, match="that is not about it"):
+        read_pack(tmp_path)
+    (tmp_path / CERTIFICATES).write_text(json.dumps({"somebody-else": [certificate_of(pack[0]).to_dict()]}))
+    with pytest.raises(RunError, match="somebody-else, which is not in the pack"):
+        read_pack(tmp_path)
+
+
+def test_processes_that_certify_at_once_lose_nothing(pack, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from boundlab.pacbayes import PacBayes; from boundlab.runs import store_certificate\n"
+        "for i in range(20): store_certificate(Path(sys.argv[1]), f'{sys.argv[2]}-{i}', "
+        "PacBayes('fixed', 1437, 0, 1.0, (0.1,), (0.1,), 64, 1000, 123, 7), True)"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(who)]) for who in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert len(json.loads((tmp_path / CERTIFICATES).read_text())) == 60
+
+
 def test_certificates_lie_beside_the_seal(finished):
     before = {p: p.stat().st_mtime_ns for p in finished.iterdir()}
+    fixed = certificate_of(open_run(finished))
     try:
-        store_certificate(finished, finished.name, FIXED)
-        assert open_run(finished).certificates == (FIXED,)
+        store_certificate(finished, finished.name, fixed)
+        assert open_run(finished).certificates == (fixed,)
         assert {p: p.stat().st_mtime_ns for p in before} == before
         (finished / CERTIFICATES).write_text('{"n": 1}')
         with pytest.raises(RunError, match="is damaged"):

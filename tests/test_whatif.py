@@ -87,7 +87,10 @@ def test_a_number_or_a_reason_and_never_a_norm_that_is_not_known(change, bound, 
 
 def test_what_needs_the_weights_of_the_changed_network_is_refused():
     assert changed(Change(stride=2), "theorem", "graf").reason == RETRAIN
-    assert changed(Change(kernel_size=3), "theorem", "golowich").reason == RETRAIN
+    assert changed(Change(kernel_size=3, padding=1), "theorem", "golowich").reason == RETRAIN
+    wide, narrow = (changed(Change(kernel_size=k), "theorem", "golowich") for k in (2, 3))
+    factors = [sum(v.log_factors[f"map_frobenius.conv{i}"] for i in (1, 2)) / np.log(2) for v in (wide, narrow)]
+    assert factors[1] - factors[0] == pytest.approx(np.log2(6 * 4 / (7 * 6)), rel=1e-9)  # sqrt(O) per layer
     assert changed(Change(stride=2), "theorem", "golowich").value is not None  # taps stay, their counts are known
 
 

@@ -1,7 +1,7 @@
 """A bound taken apart: its factors and terms as rows that can be stacked and compared. numpy and pandas, no charts.
 
 A row: `row` (its name), `label`, `kind` ("factor": multiplies; "total": a value reached; "term": added), `group`,
-`start` and `end` (log2 of the running value before and after it), `log2` (end - start), `meaning`.
+`start` and `end` (log2 of the running value before and after it), `log2` (end - start), `amount` (of a term: what it adds), `meaning`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def _log2(x: float) -> float:
     return math.log2(x) if x > 0 else -math.inf
 
 
-def _row(name: str, label: str, kind: str, group: str, start: float, end: float, meaning: str) -> dict[str, Any]:
+def _row(
+    name: str, label: str, kind: str, group: str, start: float, end: float, meaning: str, amount: float = math.nan
+) -> dict[str, Any]:
     return {
         "row": name,
         "label": label,
@@ -46,6 +48,7 @@ def _row(name: str, label: str, kind: str, group: str, start: float, end: float,
         "start": start,
         "end": end,
         "log2": end - start,
+        "amount": amount,
         "meaning": meaning,
     }
 
@@ -87,7 +90,7 @@ def _terms(value: Value) -> list[dict[str, Any]]:
     for name, term in parts.items():
         label, meaning = TERMS[name]
         rows.append(
-            _row(name, label, "term", "", _log2(so_far), _log2(so_far + term), f"{meaning}; it adds {term:.3g}")
+            _row(name, label, "term", "", _log2(so_far), _log2(so_far + term), f"{meaning}; it adds {term:.3g}", term)
         )
         so_far += term
     rows.append(_row("value", "value", "total", "", 0.0, _log2(so_far), "complexity and the terms above"))
@@ -95,14 +98,17 @@ def _terms(value: Value) -> list[dict[str, Any]]:
 
 
 def compare(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """row, label, kind, group, first, second, difference (log2, second - first), in the order of both; a factor that one
-    of them does not have counts as 1 there."""
+    """row, label, kind, group, first, second, difference, in the order of both: log2 of factors and values (a factor that
+    one of them does not have counts as 1 there); of terms, log2 of what they add."""
     both = pd.concat([first, second]).drop_duplicates("row").set_index("row")
     factors = _in_order(both.index[both["kind"] == "factor"])
     rest = ["complexity", *(name for name in TERMS if name in both.index), "value"]
     table = both.loc[[*factors, *rest], ["label", "kind", "group", "meaning"]]
     for name, part in (("first", first), ("second", second)):
-        table[name] = part.set_index("row")["log2"].reindex(table.index).fillna(0.0)
+        given = part.set_index("row")
+        size = given["log2"].where(given["kind"] != "term", np.log2(given["amount"].where(given["amount"] > 0)))
+        size = size.reindex(table.index)
+        table[name] = size.where(table["kind"] == "term", size.fillna(0.0))
     table["difference"] = table["second"] - table["first"]
     return table.reset_index()
 

@@ -16,7 +16,7 @@ from boundlab.checks import one_of, whole
 from boundlab.datasets import Split, seen
 from boundlab.errors import CheckpointError
 from boundlab.measure import feed
-from boundlab.pacbayes import GRID, PRIORS, PacBayes, best_prior_noise, certificate
+from boundlab.pacbayes import GRID, LEAST, PRIORS, PacBayes, best_prior_noise, certificate
 from boundlab.shapes import LayerShape
 from boundlab.specs import RunSpec
 from boundlab.worker import run
@@ -195,17 +195,20 @@ def certify_run(
     whole("seed", seed, 0, 2**31 - 1)
     if spec.train.label_noise:
         raise ValueError(f"certificates are for clean labels; {spec.id} has label_noise {spec.train.label_noise:g}")
+    if spec.arch.bias:
+        raise ValueError(f"certificates are for networks without biases; {spec.id} has them")
     torch.set_num_threads(1)
     sample, _ = seen(spec, root)
     if prior == "fixed":
         checkpoint = load(network, spec.train.dataset, spec.arch.classes)
         return certify_weights(*_prepared(checkpoint, sample), checkpoint.arch.shapes(), draws, seed, progress)
     n = len(sample.labels)
+    if n < 2 * LEAST:
+        raise ValueError(f"a learnt prior needs at least {2 * LEAST} training examples, {spec.id} has {n}")
     learnt = prior_spec(spec, n)
     folder = run(learnt, runs, "cpu", root)
-    ordered, _ = seen(
-        RunSpec(spec.arch, dataclasses.replace(spec.train, n_train=n)), root
-    )  # nested: what the prior saw comes first
+    in_order = RunSpec(spec.arch, dataclasses.replace(spec.train, n_train=n))  # nested: what the prior saw comes first
+    ordered, _ = seen(in_order, root)
     unseen = Split(ordered.images[learnt.train.n_train :], ordered.labels[learnt.train.n_train :])
     network = folder / "network.safetensors"
     return certify_learnt(load(network, spec.train.dataset, spec.arch.classes), learnt, unseen, draws, seed, progress)

@@ -79,36 +79,40 @@ def _pack(a: argparse.Namespace) -> int:
 
 
 def _certify(a: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from boundlab.certify import certify_run
-
     def network(run: Run) -> Path:
         name = Path("checkpoints", f"{run.id}.safetensors") if a.pack else Path(run.id, "network.safetensors")
         return (a.out if a.pack else a.runs) / name
 
-    stored = [run for run in (read_pack(a.out) if a.pack else list_runs(a.runs)) if network(run).is_file()]
-    for run in _matching(stored, a.run):
-        with tqdm(desc=run.id, total=a.draws, unit="draw", disable=None) as bar:
-            found = certify_run(
-                run.spec,
-                network(run),
-                a.prior,
-                a.draws,
-                a.seed,
-                a.runs,
-                a.data_root,
-                lambda now, _: bar.update(now - bar.n),
-            )
+    finished = [run for run in (read_pack(a.out) if a.pack else list_runs(a.runs)) if run.state == "done"]
+    failed = 0
+    for run in _matching([run for run in finished if network(run).is_file()], a.run):
+        try:
+            found = _certify_one(a, run, network(run))
+        except (ValueError, BoundlabError) as error:
+            print(f"{run.id}: {_short(str(error))}", file=sys.stderr)
+            failed += 1
+            continue
         store_certificate(a.out if a.pack else a.runs / run.id, run.id, found, a.pack)
         print(f"{run.id}: {_certificate_line(found, 0.001)}; {found.value(0.05):.4f} at delta 0.05")
-    return 0
+    return 2 if failed else 0
+
+
+def _certify_one(a: argparse.Namespace, run: Run, network: Path) -> PacBayes:
+    from tqdm import tqdm
+
+    from boundlab.certify import certify_run
+
+    with tqdm(desc=run.id, total=a.draws, unit="draw", disable=None) as bar:
+        progress = lambda now, _: bar.update(now - bar.n)  # noqa: E731
+        return certify_run(run.spec, network, a.prior, a.draws, a.seed, a.runs, a.data_root, progress)
 
 
 def _matching(runs: list[Run], patterns: list[str]) -> list[Run]:
     for pattern in patterns:
         if not any(fnmatch(run.id, pattern) for run in runs):
-            raise RunError(f"no run {pattern!r} among the {len(runs)} with a stored network (* stands for anything)")
+            raise RunError(
+                f"no run {pattern!r} among the {len(runs)} finished ones with a stored network (* stands for anything)"
+            )
     return [run for run in runs if any(fnmatch(run.id, pattern) for pattern in patterns)]
 
 
@@ -202,5 +206,6 @@ def main(argv: list[str] | None = None) -> int:
         print(f"boundlab: {_short(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("boundlab: stopped; the same command goes on from here", file=sys.stderr)
+        again = "what it finished is kept" if a.function is _certify else "the same command goes on from here"
+        print(f"boundlab: stopped; {again}", file=sys.stderr)
         return 130

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,17 @@ def make_folder(path: Path) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         blocked = next((p for p in (path, *path.parents) if p.is_file()), path)
         raise RunError(f"{blocked} is a file where a folder of runs should be; give another --out") from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, waiting for it; it goes with the process, however that ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_atomic(path: Path, text: str) -> None:

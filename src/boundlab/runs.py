@@ -6,6 +6,7 @@ env.json and status.json. A sealed folder (status "done") is never edited; certi
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from boundlab import pacbayes
 from boundlab.errors import RunError
-from boundlab.files import read_json, read_lines, write_atomic, write_parquet
+from boundlab.files import locked, read_json, read_lines, write_atomic, write_parquet
 from boundlab.norms import NetworkNorms, SampleStats, from_columns, norm_columns_of
 from boundlab.specs import PLATEAU, RunSpec
 
@@ -84,6 +86,8 @@ def read_certificates(path: Path, packed: bool = False) -> dict[str, tuple[pacba
         return {}
     given = read_json(path)
     try:
+        if packed and not isinstance(given, dict):
+            raise ValueError(f"it must be an object of run ids, got a {type(given).__name__}")
         return {name: pacbayes.from_list(c) for name, c in (given if packed else {"": given}).items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is damaged ({error}); restore it, or delete it and run `boundlab certify`") from error
@@ -100,10 +104,35 @@ def open_run(folder: Path) -> Run:
             records = pd.DataFrame(read_lines(folder / "records.jsonl"))
         if missing := sorted(norm_columns_of(spec.arch.shapes()) - set(records)):
             raise ValueError(f"its records lack {missing[0]} and {len(missing) - 1} more columns")
-        certificates = read_certificates(folder / CERTIFICATES).get("", ())
-        return Run(spec, records, sample, status(folder)["state"], certificates)
+        run = Run(spec, records, sample, status(folder)["state"])
+        return _with_certificates(run, read_certificates(folder / CERTIFICATES).get("", ()), folder)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
+
+
+def _with_certificates(run: Run, certificates: tuple[pacbayes.PacBayes, ...], folder: Path) -> Run:
+    """The run with its certificates; raises RunError when one is not about it: n, grid and KL follow from the run."""
+    for found in certificates:
+        n, kl = found.n + found.n_prior, _divergence(run, found)
+        grid = len(pacbayes.GRID) if found.prior == "fixed" else 1
+        if n != run.sample.n or found.grid != grid or not abs(found.kl - kl) <= 1e-4 * (1 + kl):
+            raise RunError(
+                f"{folder / CERTIFICATES} has a certificate of {run.id} that is not about it (n {n}, grid {found.grid}, KL "
+                f"{found.kl:.6g}; the run has {run.sample.n}, {grid}, {kl:.6g}); restore it, or certify again"
+            )
+    return dataclasses.replace(run, certificates=certificates)
+
+
+def _divergence(run: Run, found: pacbayes.PacBayes) -> float:
+    """The certificate's KL, from the run's own final norms."""
+    if found.prior == "learnt":
+        return 0.0  # the prior's own network
+    last = run.norms(run.records.iloc[-1:]).layers
+    if len(last) != found.layers:
+        return float("nan")
+    size = np.array([float(layer.frobenius[0]) for layer in last])
+    weights = np.array([layer.shape.weights for layer in last])
+    return float(pacbayes.gaussian_kl(size, weights, np.array(found.noise), np.array(found.prior_noise)).sum())
 
 
 def status(folder: Path) -> dict[str, Any]:
@@ -157,6 +186,11 @@ def _write_certificates(certificates: Mapping[str, Sequence[pacbayes.PacBayes]],
 
 def store_certificate(folder: Path, run: str, new: pacbayes.PacBayes, packed: bool = False) -> None:
     """Put `new` in place of the run's certificate of the same prior, in its run folder or in a pack; raises RunError."""
+    with locked(folder):
+        _store(folder, run, new, packed)
+
+
+def _store(folder: Path, run: str, new: pacbayes.PacBayes, packed: bool) -> None:
     path = folder / CERTIFICATES
     stored = read_certificates(path, packed)
     now = pacbayes.replaced(stored.get(run if packed else "", ()), new)
@@ -177,15 +211,11 @@ def read_pack(folder: Path = PACK) -> list[Run]:
     try:
         samples = [SampleStats.from_dict(s) for s in index["samples"]]
         groups = dict(iter(frame.groupby("run", sort=False)))
-        return [
-            Run(
-                RunSpec.from_dict(e["spec"]),
-                groups[e["id"]],
-                samples[e["sample"]],
-                "done",
-                certificates.get(e["id"], ()),
-            )
-            for e in index["runs"]
-        ]
+        runs = [Run(RunSpec.from_dict(e["spec"]), groups[e["id"]], samples[e["sample"]], "done") for e in index["runs"]]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise RunError(f"{folder / 'pack.json'} is damaged or not of this pack ({error!r}); restore it") from error
+    if strangers := sorted(set(certificates) - {run.id for run in runs}):
+        raise RunError(
+            f"{folder / CERTIFICATES} has certificates of {strangers[0]}, which is not in the pack; restore it"
+        )
+    return [_with_certificates(run, certificates.get(run.id, ()), folder) for run in runs]

@@ -106,10 +106,17 @@ def _reshaped(norms: NetworkNorms, shapes: tuple[LayerShape, ...]) -> NetworkNor
     return NetworkNorms(layers, np.full(norms.path_l1.shape, np.nan), norms.margins)
 
 
+def _taps(layer: LayerNorms, shape: LayerShape) -> np.ndarray:
+    """Norms per tap: the layer's own where it has as many; without padding any split will do, since every tap meets every
+    position alike; with padding only training could say."""
+    if shape.kind == "dense" or shape.area == layer.shape.area:
+        return layer.tap_frobenius
+    each = layer.frobenius[..., None] / np.sqrt(shape.area) if shape.padding == 0 else np.nan
+    return np.broadcast_to(each, (*layer.frobenius.shape, shape.area))
+
+
 def _carried(layer: LayerNorms, shape: LayerShape) -> LayerNorms:
     unknown = np.full(layer.frobenius.shape, np.nan)
     fields = {name: getattr(layer, name) if name in _KEPT else unknown for name in NORM_FIELDS}
-    taps = (*layer.frobenius.shape, shape.area)
-    same_taps = shape.kind == "dense" or shape.area == layer.shape.area
-    fields["tap_frobenius"] = layer.tap_frobenius if same_taps else np.full(taps, np.nan)
+    fields["tap_frobenius"] = _taps(layer, shape)
     return LayerNorms(shape, **fields)

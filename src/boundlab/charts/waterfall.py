@@ -43,7 +43,7 @@ def _number(row: Any) -> str:
         return factor_text(row.log2)
     if row.kind == "total":
         return readable(2**row.end) if math.isfinite(row.end) else "0"
-    return f"+ {readable(2**row.end - (2**row.start if math.isfinite(row.start) else 0))}"
+    return f"+ {readable(row.amount)}"
 
 
 def _bars(
@@ -79,7 +79,9 @@ def _differences(table: pd.DataFrame, places: dict[str, float], dark: bool) -> l
     colours = [_colour(row, dark) for row in table.itertuples()]
     y = [places[name] for name in table["row"]]
     moved = [abs(d) >= 0.005 for d in shown]
-    words = [factor_text(d) if m else "=" for d, m in zip(table["difference"], moved, strict=True)]
+    words = [
+        factor_text(d) if m else "" if math.isnan(d) else "=" for d, m in zip(table["difference"], moved, strict=True)
+    ]
     common = {"y": y, "xaxis": "x2", "hoverinfo": "skip"}
     bar = {"type": "bar", "orientation": "h", "x": shown, "width": 0.66, "marker": {"color": colours}}
     text = {"type": "scatter", "mode": "text", "x": shown.clip(lower=0), "textposition": "middle right"}
