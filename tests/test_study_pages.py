@@ -13,6 +13,7 @@ from boundlab.margins import LEVELS, over_epochs, trade_off
 from boundlab.norms import MARGIN_GRID
 from boundlab.promises import along_the_weights, promises
 from boundlab.specs import CONVENTIONS, Settings
+from boundlab.ui.certificates import WINDOW
 from boundlab.ui.page import PAGES
 from boundlab.ui.sides import MODES
 from boundlab.ui.theory import SECTIONS
@@ -93,8 +94,40 @@ def test_a_moved_slider_shows_which_factor_moved():
     assert "Factors that move" in said
     assert "‖W‖ Frobenius output" in said
     assert "√ kernel area" not in re.search(r"Factors that move[^;]*;", said).group()
-    same = open_link(ANATOMY, view="two networks")
+    same = open_link(ANATOMY, view="two networks", wd2="0.004")
     assert "no factor moves" in words(same)
+
+
+def test_terms_are_named_with_what_they_were_and_are():
+    said = words(open_link(ANATOMY, view="what if", delta="0.1", new_delta="0.0001"))
+    assert re.search(r"Terms that move: confidence \(0\.0\d+ → 0\.0\d+\)", said)
+    held = words(open_link(ANATOMY, view="what if", convention="strict", times="10", margin="10"))
+    assert "training margin error" not in held.partition("Terms that move")[2]
+
+
+def test_an_untouched_what_if_slider_follows_the_network():
+    app = open_link(ANATOMY, view="what if", layers="5", convention="strict")
+    assert "no factor moves" in words(app)
+    assert "nothing is changed yet" in app.caption[0].value
+    asked = open_link(ANATOMY, view="what if", layers="5", new_layers="3", times="4")
+    assert "what if n × 4, L = 3" in asked.caption[0].value
+
+
+def test_the_sentence_ranks_factors_and_not_single_layers():
+    said = words(open_link(ANATOMY, convention="published", bound="Golowich 2018"))
+    assert re.search(r"What makes it large: √ positions \(× 17,\d+\)", said)
+
+
+def test_theory_fills_in_small_terms_of_huge_bounds(pack):
+    run = shipped(pack, conv_layers=8, weight_decay=0.001)
+    record = run.epochs.iloc[-1:]
+    value = evaluate(BY_KEY["neyshabur"], run.norms(record), run.sample, Settings("theorem"))
+    rows = anatomy(value).set_index("row")
+    assert value.complexity > 1e12
+    assert rows.loc["empirical", "amount"] == float(value.empirical[0]) > 0.1
+    assert rows.loc["confidence", "amount"] == float(value.confidence[0])
+    app = open_link(THEORY, convention="theorem", layers="8", wd="0.001")
+    assert f"{float(value.empirical[0]):.3g}" in " ".join(latex.value for latex in app.latex)
 
 
 def test_what_if_answers_refuses_and_says_what_it_holds():
@@ -191,7 +224,7 @@ def test_certified_runs_slide_from_accurate_to_certified(whole_pack):
     assert runs
     app = open_link(CERTIFICATES, networks="certified")
     assert not app.exception
-    assert not app.warning
+    assert [w.value for w in app.warning] == [WINDOW]
     by_task = {}
     for run in runs:
         by_task.setdefault((run.spec.train.labels, run.spec.arch), []).append(run)

@@ -56,7 +56,12 @@ def _row(
 def _in_order(names: Iterable[str]) -> list[str]:
     """Reading order: by kind of factor, layers in their own order."""
     order = {stem: i for i, stem in enumerate(FACTORS)}
-    return sorted(names, key=lambda name: order[name.partition(".")[0]])
+
+    def place(name: str) -> tuple[int, bool, str]:  # conv1, conv2, ..., output
+        stem, _, layer = name.partition(".")
+        return order[stem], layer == "output", layer.zfill(12)
+
+    return sorted(names, key=place)
 
 
 def anatomy(value: Value, per_layer: bool = True) -> pd.DataFrame:

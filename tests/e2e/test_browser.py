@@ -166,3 +166,15 @@ def test_the_menu_leads_to_every_page(browser, server):
         page.wait_for_url(f"**/{entry.key}**")
         page.locator(".katex" if entry.key == "theory" else ".js-plotly-plot .main-svg").first.wait_for(timeout=20_000)
         assert page.locator('[data-testid="stException"]').count() == 0
+
+
+def test_changing_to_certified_networks_and_back_shows_their_last_epoch(browser, server):
+    page = visit(browser, f"{server}/certificates")
+    caption = page.locator('[data-testid="stCaptionContainer"]').first
+    for networks, last in (("certified", "30"), ("figures", "5"), ("certified", "30")):
+        page.get_by_role("radio", name=networks).click()
+        page.wait_for_function("last => document.body.innerText.includes(`epoch ${last} ·`)", arg=last, timeout=10_000)
+        settle(page)
+        assert f"epoch {last} ·" in caption.inner_text()
+        assert page.get_by_role("slider", name="Epoch").last.get_attribute("aria-valuetext") == last
+        assert page.get_by_text("Session State API").count() == 0

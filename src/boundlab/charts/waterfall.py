@@ -97,7 +97,8 @@ def _reach(values: Sequence[np.ndarray], step: int) -> tuple[float, float]:
 
 
 def _legend(dark: bool) -> str:
-    return " · ".join(f'<span style="color:{g[1 + dark]}">■ {g[0]}</span>' for g in GROUPS.values())
+    groups = [*((g[0], g[1 + dark]) for g in GROUPS.values()), ("added terms", ALERT[dark])]
+    return " · ".join(f'<span style="color:{colour}">■ {words}</span>' for words, colour in groups)
 
 
 def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFrame, dark: bool = False) -> go.Figure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -19,7 +21,13 @@ from boundlab.ui.page import is_dark, listing, shipped_run
 from boundlab.ui.sides import MODES, MODES_HELP, Side, changed, epoch_of, second_side, side
 
 _MOVED = 0.005  # log2: a third of a per cent
-READING = "Read from the top: the running value starts at 1, each bar multiplies it by its factor, black bars are values reached."
+READING = (
+    "Read from the top: the running value starts at 1, each bar multiplies it by its factor, red bars add a term, and the bars "
+    "with bold names are the values reached."
+)
+BRIDGE = (
+    "Read from the top: every bar corrects the published value by its factor, up to Theorem S; red bars add a term."
+)
 HELD = (
     "**What if** changes n, δ, margin or geometry and holds fixed what training gave: every layer's Frobenius norm, its "
     "spectral norm as a kernel, the margins, and the energy per image. A further layer gets the norms of the last hidden "
@@ -55,10 +63,12 @@ def take_apart() -> None:
         except ValueError as error:
             st.warning(f"This geometry is not possible: {error}.")
             return
+    if mode == "two epochs" and second is not None:
+        first, second = second, first  # in order of time
     _draw(bound, first, second)
     if mode == "what if" and second is not None:
         _everything(first, second)
-    explain(settings.convention, [bound.key])
+    explain(settings.convention, [bound.key], banner=mode != "what if")
 
 
 def _formula(controls: Controls, mode: str) -> tuple[Settings, Bound]:
@@ -77,6 +87,7 @@ def _draw(bound: Bound, first: Side, second: Side | None) -> None:
         if value.value is None:
             st.info(f"{STYLES[bound.key].name} has no number for **{each.name}**: {value.reason}.")
             return
+    words = _largest(anatomy(values[0][1], per_layer=False))
     layers = len(first.world.norms.layers)
     per_layer = not st.toggle("Multiply the layers together", key="merge", bind="query-params") if layers > 1 else True
     rows = [anatomy(value, per_layer) for _, value in values]
@@ -86,10 +97,10 @@ def _draw(bound: Bound, first: Side, second: Side | None) -> None:
         waterfall(rows[0], rows[1] if second else None, table, is_dark()),
         key="chart_waterfall",
         config={"displaylogo": False},
-        alt=_moved(table) if second else _largest(rows[0]),
+        alt=_moved(table) if second else words,
     )
     st.caption(READING)
-    st.markdown(_moved(table) if second else _largest(rows[0]))
+    st.markdown(_moved(table) if second else words)
     _numbers(table if second else rows[0].drop(columns=["start", "end"]), bound.key)
 
 
@@ -103,7 +114,7 @@ def _names(bound: Bound, first: Side, second: Side | None) -> None:
 
 
 def _largest(rows: pd.DataFrame) -> str:
-    """What makes the bound large, and what brings it down."""
+    """What makes the bound large, and what brings it down; `rows`: layers multiplied together, or no layer would lead."""
     factors = rows[rows["kind"] == "factor"].sort_values("log2")
     value = rows[rows["row"] == "value"].iloc[0]
     up = factors[factors["log2"] > _MOVED].iloc[::-1].head(3)
@@ -133,14 +144,23 @@ def _moved(table: pd.DataFrame) -> str:
     else:
         way = f"{times(second / first)} times as large" if second > first else f"{times(first / second)} times smaller"
         words = f"The value goes from **{readable(first)}** to **{readable(second)}**, {way}"
-    if moved.empty:
-        return words + "; no factor moves."
     listed = ", ".join(f"{r.label} ({factor_text(r.difference)})" for r in moved.head(5).itertuples())
     rest = f" and {len(moved) - 5} more" if len(moved) > 5 else ""
-    return f"{words}. Factors that move: {listed}{rest}; {len(factors) - len(moved)} of {len(factors)} stay."
+    words += f". Factors that move: {listed}{rest}; {len(factors) - len(moved)} of {len(factors)} stay."
+    words = words if len(moved) else words.partition(". Factors that move")[0] + "; no factor moves."
+    terms = table[(table["kind"] == "term") & ~(table["difference"].abs() < _MOVED)]
+    if len(terms):
+        words += " Terms that move: " + ", ".join(_term(row) for row in terms.itertuples()) + "."
+    return words
+
+
+def _term(row: Any) -> str:
+    before, after = ("none" if np.isnan(x) else f"{2**x:.3g}" for x in (row.first, row.second))
+    return f"{row.label.removeprefix('+ ')} ({before} → {after})"
 
 
 def _numbers(table: pd.DataFrame, name: str) -> None:
+    table = table.assign(label=table["label"].str.removeprefix("+ "))  # a spreadsheet takes a leading + for a formula
     st.download_button(
         "CSV of what is drawn",
         table.to_csv(index=False, float_format="%.10g"),
@@ -166,7 +186,7 @@ def _bridge(first: Side) -> None:
     st.plotly_chart(
         waterfall(rows, None, table, is_dark()), key="chart_waterfall", config={"displaylogo": False}, alt=alt
     )
-    st.caption(READING)
+    st.caption(BRIDGE)
     st.markdown(alt)
     _numbers(rows.drop(columns=["start", "end"]), "published-to-strict")
     explain("strict", ["sparse"])

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.bounds import BY_KEY
+from boundlab.catalog import DATASETS
 from boundlab.charts.certified import certified_chart
 from boundlab.charts.margins import fan, trade_off_chart
 from boundlab.charts.promises import promise_chart
@@ -19,13 +20,22 @@ from boundlab.tables import epochs
 from boundlab.ui.chosen import chosen_network, task_title
 from boundlab.ui.controls import DELTAS, Controls
 from boundlab.ui.explain import formula
-from boundlab.ui.page import certified_runs, is_dark
-from boundlab.ui.sides import epoch_of, subject
+from boundlab.ui.page import certified_runs, is_dark, shipped_runs
+from boundlab.ui.sides import epoch_of, subject, task
 
 _MARGINS = tuple(f"{margin:.3g}" for margin in MARGIN_GRID)
 BEST = "best"
 DELTA_HELP = (
-    "All promises on the page hold together with probability 1 − δ: each is made with δ divided by their number."
+    "All promises of the first chart, and the margins, hold together with probability 1 − δ: each is made with δ divided by "
+    "their number. The chart from accurate to certified has all of δ for Theorem S."
+)
+WINDOW = (
+    "This network looks at the middle of the images only, a window chosen after seeing what five windows (sides 28, 20, 18, 16, "
+    "14) gave. Theorem S then holds with δ / 5 in place of δ."
+)
+CHOICE = (
+    "Whoever picks the best of N tasks, architectures or input scalings after looking at their values must divide δ by N; epoch, "
+    "seed, weight of the training objective and margin may be chosen freely."
 )
 
 
@@ -61,15 +71,18 @@ def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Promise], delt
         alt=_verdict(made, error),
     )
     st.markdown(_verdict(made, error))
+    if run.spec.arch.in_shape != DATASETS[run.spec.train.dataset].in_shape:
+        st.warning(WINDOW, icon=":material/crop:")
     guessing = 1 - 1 / run.spec.arch.classes
     for promise in made:
         st.markdown(_spelled_out(promise, guessing))
+    st.caption(CHOICE)
 
 
 def _spelled_out(promise: Promise, guessing: float) -> str:
     """What is promised, about what, from which evidence, and what the number is made of."""
     if promise.limit is None:
-        return f"- **{promise.title}**: no number, {promise.reason}."
+        return f"- **{promise.title}**: no number, {promise.reason}. {_elsewhere(promise)}"
     says = "vacuous" if promise.vacuous else f"at most {100 * promise.limit:.2f} % errors"
     if guessing <= promise.limit < 1:
         says += f" (a guess errs on {100 * guessing:.0f} %)"
@@ -77,6 +90,20 @@ def _spelled_out(promise: Promise, guessing: float) -> str:
         f"- **{promise.title}**: {promise.limit:.4f}, {says}. :gray[A promise about {promise.about}. From {promise.used}. "
         f"Made of: {promise.parts}.]"
     )
+
+
+def _elsewhere(promise: Promise) -> str:
+    """Which of the figures' networks have this promise."""
+    prior = promise.kind.removeprefix("pac_bayes_")
+    have = [
+        run
+        for run in shipped_runs()
+        if run.spec.train.loss == "mse" and any(c.prior == prior for c in run.certificates)
+    ]
+    names = [
+        f"{r.spec.arch.title} ({task(r)}, λ = {r.spec.train.weight_decay:g}, seed {r.spec.train.seed})" for r in have
+    ]
+    return f":gray[It is there for {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}.]" if names else ""
 
 
 def _verdict(made: list[Promise], error: float) -> str:
@@ -113,7 +140,7 @@ def _trade(run: Run, delta: float) -> None:
         alt=words,
     )
     st.markdown(words)
-    st.caption(f"Means over the seeds of each weight · δ = {delta:g} for Theorem S alone")
+    st.caption(f"Final epoch, means over the seeds of each weight · δ = {delta:g} for Theorem S alone")
 
 
 def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float) -> None:
@@ -159,7 +186,12 @@ def _trade_words(here: pd.Series, best: pd.Series) -> str:
     )
     if here["margin"] != best["margin"]:
         words += f" Smallest at γ = {best['margin']:.3g}: {best['total']:.3g}."
-    return words + " A larger margin costs ramp error and saves complexity; choosing it after seeing the data is free."
+    if best["margin"] == MARGIN_GRID[-1] and best["total"] >= 1:
+        words += " That is the largest margin tried: a larger one only brings it closer to 1, from above."
+    return words + (
+        " A larger margin costs ramp error and saves complexity. Choosing it after seeing the data costs nothing more: the "
+        "confidence term pays for all margins at once."
+    )
 
 
 def _formulas() -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from boundlab.catalog import DATASETS
 from boundlab.runs import Run
-from boundlab.ui.controls import Controls
+from boundlab.ui.controls import Controls, by_seed
 from boundlab.ui.page import certified_runs, listing, shipped_run
 from boundlab.ui.sides import task
 
@@ -59,5 +59,5 @@ def _certified(controls: Controls) -> Run:
     last = list(weights)[-1]
     weight = controls.slide("accurate → certified", list(weights), "weight", last, WEIGHT_HELP)
     rows = rows[rows["weight"] == weights[weight]]
-    seeds = {f"{seed:g}": run for seed, run in zip(rows["seed"], rows["run"], strict=True)}
-    return shipped_run(seeds[controls.choose("Seed", sorted(seeds), "seed")])
+    seeds = by_seed(rows)
+    return shipped_run(seeds[controls.choose("Seed", list(seeds), "seed")])

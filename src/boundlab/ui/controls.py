@@ -57,6 +57,14 @@ class Controls:
         if state is not None and any(value not in options for value in (state if isinstance(state, list) else [state])):
             del st.session_state[key]
 
+    def renew(self, key: str, options: Sequence[str], default: str) -> None:
+        """Before a widget is made: back to its default when its options are other ones than before, so that a number which
+        meant the end of one scale does not stay in the middle of another."""
+        seen: dict[str, list[str]] = st.session_state.setdefault("options_seen", {})
+        if seen.get(key, list(options)) != list(options):
+            st.session_state[key] = default  # set, not dropped: the browser keeps a dropped value
+        seen[key] = list(options)
+
     def slide(self, label: str, options: Sequence[str], key: str, default: str, help: str | None = None) -> str:
         """A slider over text values; with a single value it keeps its place, disabled, so that nothing jumps."""
         self._keep_possible(key, options, label)
@@ -116,6 +124,7 @@ class Controls:
         """
         for column in columns:
             label, key, default = VARIABLES[column]
+            default = "0.001" if second and column == "weight_decay" else default  # not the first one again
             label, key = (f"Second: {label}", f"{key}2") if second else (label, key)
             options = {f"{value:g}": value for value in sorted(table[column].unique())}
             table = table[table[column] == options[self.slide(label, list(options), key, default)]]
@@ -124,9 +133,9 @@ class Controls:
     def network(self, table: pd.DataFrame, second: bool = False) -> str:
         """The id of one run: a slider per variable, then the seed."""
         rows = self.narrow(table, VARIABLES, second)
-        seeds = {f"{seed:g}": run for seed, run in zip(rows["seed"], rows["run"], strict=True)}
         label, key = ("Second: seed", "seed2") if second else ("Seed", "seed")
-        return seeds[self.choose(label, sorted(seeds), key)]
+        seeds = by_seed(rows)
+        return seeds[self.choose(label, list(seeds), key)]
 
     def settings(self) -> Settings:
         """Convention and delta; the same two on every page."""
@@ -149,6 +158,14 @@ class Controls:
         )
         possible = {bound.key for bound in ALL if convention in bound.formulas} | set(MEASURED)
         return [key for name, key in names.items() if name in (chosen or []) and key in possible]
+
+
+def by_seed(rows: pd.DataFrame) -> dict[str, str]:
+    """Label -> id of runs that no slider tells apart: the seed, and the end of the id where that is not enough."""
+    rows = rows.sort_values("seed")
+    alike = rows["seed"].duplicated(keep=False)
+    names = [f"{s:g} ({r[-6:]})" if a else f"{s:g}" for s, r, a in zip(rows["seed"], rows["run"], alike, strict=True)]
+    return dict(zip(names, rows["run"], strict=True))
 
 
 def quoted(values: Sequence[str]) -> str:

@@ -15,9 +15,10 @@ from boundlab.ui.prose import CONVENTIONS
 PROOF = Path(boundlab.bounds.__file__).with_name("theorem_s.md")
 
 
-def explain(convention: str, shown: Sequence[str]) -> None:
-    """The convention's warning, and on request the formulas of the bounds that are drawn."""
-    st.info(CONVENTIONS[convention], icon=":material/info:")
+def explain(convention: str, shown: Sequence[str], banner: bool = True) -> None:
+    """The convention's warning (`banner`), and on request the formulas of the bounds that are drawn."""
+    if banner:
+        st.info(CONVENTIONS[convention], icon=":material/info:")
     words = "Formulas, sources, symbols and assumptions" + (", proof of Theorem S" if convention == "strict" else "")
     box = st.expander(words, icon=":material/function:", on_change="rerun", key=f"formulas_{convention}")
     if not box.open:

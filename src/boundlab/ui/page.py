@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from boundlab.catalog import PRESETS
+from boundlab.catalog import DATASETS, PRESETS
 from boundlab.curves import last_known
 from boundlab.errors import BoundlabError
 from boundlab.runs import PACK, Run, read_pack
@@ -32,7 +32,7 @@ class Page:
 _FIGURE = ("dataset", "convention", "delta", "scale", "panels", "paper", "show", "flagged", "recipe")
 _NETWORK = ("dataset", "layers", "channels", "wd", "seed", "epoch", "convention", "delta", "flagged")
 _CHOSEN = ("networks", "dataset", "layers", "channels", "wd", "seed", "flagged", "task", "weight")
-_SECOND = ("layers2", "channels2", "wd2", "seed2", "epoch2", "convention2", "delta2")
+_SECOND = ("layers2", "channels2", "wd2", "seed2", "epoch2", "convention2")
 PAGES = (
     Page(
         "start",
@@ -80,7 +80,21 @@ PAGES = (
         "Anatomy",
         ":material/account_tree:",
         "One bound taken apart, factor by factor; two networks compared; what if n, margin or geometry were different.",
-        (*_NETWORK, *_SECOND, "view", "bound", "merge", "times", "margin", "head", "kernel", "stride", "padding"),
+        (
+            *_NETWORK,
+            *_SECOND,
+            "view",
+            "bound",
+            "merge",
+            "times",
+            "new_delta",
+            "margin",
+            "head",
+            "new_layers",
+            "kernel",
+            "stride",
+            "padding",
+        ),
     ),
     Page(
         "certificates",
@@ -112,7 +126,7 @@ def shipped_runs() -> list[Run]:
 
 def certified_runs() -> list[Run]:
     """The shipped runs trained for their certificate."""
-    return [run for run in shipped_runs() if not PRESETS[run.spec.train.preset].figures]
+    return [run for run in shipped_runs() if run.spec.train.loss == "certificate"]
 
 
 def shipped_run(name: str) -> Run:
@@ -122,8 +136,14 @@ def shipped_run(name: str) -> Run:
 
 def figure_runs(dataset: str) -> list[Run]:
     """The shipped runs on one data set that the figures are about; those made for their certificate are not."""
-    runs = [run for run in shipped_runs() if run.spec.train.dataset == dataset]
-    return [run for run in runs if PRESETS[run.spec.train.preset].figures]
+    return [run for run in shipped_runs() if run.spec.train.dataset == dataset and _drawn(run)]
+
+
+def _drawn(run: Run) -> bool:
+    """Whether a figure has a place for the run: convolutions, all classes, whole images, weight decay on a log axis."""
+    train, arch = run.spec.train, run.spec.arch
+    plain = arch.kind == "conv" and arch.in_shape == DATASETS[train.dataset].in_shape and train.labels is None
+    return plain and train.weight_decay > 0 and train.loss == "mse" and PRESETS[train.preset].figures
 
 
 @st.cache_data(show_spinner=False, max_entries=8)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from boundlab.bounds import Bound, Value
+from boundlab.bounds import Bound, Value, effective_n
 from boundlab.catalog import DATASETS
 from boundlab.runs import Run
 from boundlab.specs import CONVENTIONS, Settings
 from boundlab.tables import epochs
-from boundlab.ui.controls import CONVENTION_HELP, Controls
+from boundlab.ui.controls import CONVENTION_HELP, DELTAS, Controls
 from boundlab.ui.page import shipped_run
 from boundlab.whatif import Change, World, apply
 
@@ -23,7 +23,8 @@ MODES_HELP = (
     "strict: from the plotted sparse curve to the proved one · what if: other n, margin or geometry, norms held fixed"
 )
 _TIMES = ("0.01", "0.1", "0.25", "0.5", "1", "2", "4", "10", "100", "1000", "10000")
-_MARGINS = ("chosen", "0.1", "0.2", "0.5", "1", "2", "5", "10")
+_MARGINS = ("0.1", "0.2", "0.5", "1", "2", "5", "10")
+AS_IS = "as it is"
 HEADS = ("flattened", "pooled")
 
 
@@ -42,7 +43,8 @@ class Side:
 def side(run: Run, label: str, settings: Settings) -> Side:
     """A run at the epoch called `label`."""
     record = run.epochs[[epochs(e) == label for e in run.epochs["epoch"]]]
-    return Side(subject(run, label), World(run.spec.arch, run.norms(record), run.sample), settings)
+    name = f"{subject(run, label)} · n = {effective_n(run.sample, settings):,}"
+    return Side(name, World(run.spec.arch, run.norms(record), run.sample), settings)
 
 
 def task(run: Run) -> str:
@@ -60,7 +62,8 @@ def subject(run: Run, label: str) -> str:
     asked = f"λ = {train.weight_decay:g}"
     if train.loss == "certificate":
         asked = f"trained for its certificate, weight {train.certificate_weight:g}"
-    return f"{run.spec.arch.title} · {task(run)} · {asked} · seed {train.seed} · epoch {label}"
+    recipe = "" if train.preset in ("short", "certified") else f" · recipe {train.preset}"
+    return f"{run.spec.arch.title} · {task(run)} · {asked}{recipe} · seed {train.seed} · epoch {label}"
 
 
 def epoch_of(controls: Controls, run: Run, second: bool = False) -> str:
@@ -68,6 +71,7 @@ def epoch_of(controls: Controls, run: Run, second: bool = False) -> str:
     labels = [epochs(e) for e in run.epochs["epoch"]]
     name, key = ("Second: epoch", "epoch2") if second else ("Epoch", "epoch")
     default = labels[0] if second else labels[-1]
+    controls.renew(key, labels, default)
     return controls.slide(name, labels, key, default)
 
 
@@ -85,39 +89,48 @@ def second_side(
         others = [c for c in CONVENTIONS if c != settings.convention]
         convention = controls.pick("Second: convention", others, "convention2", CONVENTION_HELP)
         first = side(run, label, Settings(convention, settings.delta))
-        return Side(convention, first.world, first.settings)
+        return Side(f"{convention}, n = {effective_n(run.sample, first.settings):,}", first.world, first.settings)
     return None
 
 
 def changed(first: Side, controls: Controls) -> Side:
     """The what-if sliders; raises ValueError when the geometry is not possible."""
-    arch = first.world.arch
     with st.container(horizontal=True):
         times = controls.slide(
             "n ×", _TIMES, "times", "1", "So many times the examples, with the same energy per image."
         )
-        delta = controls.slide("δ →", ("0.1", "0.05", "0.01", "0.001", "0.0001"), "delta2", f"{first.settings.delta:g}")
-        margin = controls.slide("Margin γ", _MARGINS, "margin", "chosen", _MARGIN_HELP)
+        delta = controls.slide("δ →", (AS_IS, *DELTAS), "new_delta", AS_IS)
+        margin = controls.slide("Margin γ →", (AS_IS, *_MARGINS), "margin", AS_IS, _MARGIN_HELP)
         head = controls.pick("Head", HEADS, "head", "pooled: global average pooling before the output layer")
     with st.container(horizontal=True):
-        geometry = {
-            name: int(controls.slide(title, [str(v) for v in values], key, str(getattr(arch, name))))
-            for name, title, key, values in _geometry(arch.in_shape[1])
+        asked = {
+            name: controls.slide(title, (AS_IS, *map(str, values)), key, AS_IS)
+            for name, title, key, values in _geometry(first.world.arch.in_shape[1])
         }
-    new = {name: value for name, value in geometry.items() if value != getattr(arch, name)}
+    new = {name: int(value) for name, value in asked.items() if value != AS_IS}
     change = Change(n_times=float(times), pooled=head == "pooled", **new)
-    asked = Settings(first.settings.convention, float(delta), margin=None if margin == "chosen" else float(margin))
-    world, settings = apply(change, first.world, asked)
-    return Side("what if", world, settings)
+    settings = Settings(
+        first.settings.convention,
+        first.settings.delta if delta == AS_IS else float(delta),
+        margin=None if margin == AS_IS else float(margin),
+    )
+    world, settings = apply(change, first.world, settings)
+    said = {"n ×": AS_IS if times == "1" else times, "δ =": delta, "γ =": margin}
+    said |= {f"{_SHORT[name]} =": value for name, value in asked.items()} | {"head": head if change.pooled else AS_IS}
+    made = ", ".join(f"{name} {value}" for name, value in said.items() if value != AS_IS)
+    return Side(f"what if {made}" if made else "what if (nothing is changed yet: move a slider)", world, settings)
 
 
-_MARGIN_HELP = "chosen: 1 in theorem, the best one in strict. The published formulas have no margin and do not change."
+_SHORT = {"conv_layers": "L", "kernel_size": "kernel", "stride": "stride", "padding": "padding"}
+_MARGIN_HELP = (
+    "as it is: 1 in theorem, the best one in strict. The published formulas have no margin and do not change."
+)
 
 
 def _geometry(side_length: int) -> Sequence[tuple[str, str, str, range]]:
     """Field of ArchSpec, words, name in the link, values."""
     return (
-        ("conv_layers", "Layers L →", "layers2", range(1, 9)),
+        ("conv_layers", "Layers L →", "new_layers", range(1, 9)),
         ("kernel_size", "Kernel →", "kernel", range(1, min(8, side_length) + 1)),
         ("stride", "Stride →", "stride", range(1, 5)),
         ("padding", "Padding →", "padding", range(4)),

@@ -10,7 +10,7 @@ import streamlit as st
 import boundlab.bounds
 from boundlab import pacbayes
 from boundlab.anatomy import anatomy
-from boundlab.bounds import ALL, Bound, evaluate
+from boundlab.bounds import ALL, Bound, effective_n, evaluate
 from boundlab.bounds.base import SYMBOLS, Assumption
 from boundlab.charts.theme import STYLES, readable
 from boundlab.runs import Run
@@ -46,7 +46,9 @@ def _bounds(controls: Controls) -> None:
     if run is None:
         return
     st.info(MEANINGS[settings.convention], icon=":material/info:")
-    st.caption(f"Checked and filled in for {subject(run, epochs(run.final['epoch']))} · δ = {settings.delta:g}")
+    st.caption(
+        f"Checked and filled in for {subject(run, epochs(run.final['epoch']))} · n = {effective_n(run.sample, settings):,} · δ = {settings.delta:g}"
+    )
     for bound in reversed(ALL):
         if settings.convention in bound.formulas:
             with st.container(border=True):
