@@ -126,7 +126,11 @@ def test_the_certified_grid_is_read_from_toml_as_meant():
     tasks = {None, ((0,), (1,)), ((0, 2, 4, 6, 8), (1, 3, 5, 7, 9))}
     assert {s.train.labels for s in specs} == tasks
     assert all(not s.arch.bias and not s.arch.weight_norm for s in specs if s.arch.kind == "conv")
-    assert {s.arch.normalize for s in specs} == {None, (0.1307, 1.0)}
+    assert {(s.arch.in_shape[1], s.arch.normalize) for s in specs} == {
+        (28, None),
+        (28, (0.1307, 1.0)),
+        (16, (0.33, 1.0)),
+    }
     weights = {s.train.certificate_weight for s in specs if s.train.labels is None and s.arch.kernel_size == 4}
     assert weights == {0.01, 0.03, 0.1, 0.3, 1.0}
 

@@ -57,13 +57,16 @@ def settle(page):
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000)
 
 
-def visit(browser, url, width=1400, dark=False):
-    """The page at `url` in a fresh browser context, its chart drawn."""
+CHART, FORMULA = ".js-plotly-plot .main-svg", ".katex"
+
+
+def visit(browser, url, width=1400, dark=False, drawn=CHART):
+    """The page at `url` in a fresh browser context, its chart (or what else is `drawn`) there."""
     scheme = "dark" if dark else "light"
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     page.goto(url)
-    page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
+    page.locator(drawn).first.wait_for(timeout=60_000)
     settle(page)
     assert page.locator('[data-testid="stException"]').count() == 0
     return page

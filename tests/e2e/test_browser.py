@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from boundlab.ui.page import PAGES
-from tests.e2e.serving import launch, serving, settle, visit
+from tests.e2e.serving import CHART, FORMULA, launch, serving, settle, visit
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,11 @@ def server():
 @pytest.mark.parametrize(("width", "dark"), [(1400, False), (400, True)], ids=["wide-light", "phone-dark"])
 def test_a_cold_deep_link_draws_its_chart(browser, server, page, width, dark):
     path = "" if page.key == "start" else page.key
-    seen = visit(browser, f"{server}/{path}?dataset=digits&convention=theorem", width, dark)
+    drawn = FORMULA if page.key == "theory" else CHART
+    seen = visit(browser, f"{server}/{path}?dataset=digits&convention=theorem", width, dark, drawn)
     assert "digits 8×8" in seen.locator('[data-testid="stCaptionContainer"]').first.inner_text()
-    if page.key != "theory":  # formulas only
-        box = seen.locator(".js-plotly-plot").first.bounding_box()
-        assert box["x"] + box["width"] <= width
+    box = seen.locator(drawn.split()[0]).first.bounding_box()
+    assert box["x"] + box["width"] <= width
 
 
 SEEN = """() => {
@@ -164,7 +164,7 @@ def test_the_menu_leads_to_every_page(browser, server):
     for entry in PAGES[1:]:
         page.get_by_role("link", name=entry.title, exact=True).first.click()
         page.wait_for_url(f"**/{entry.key}**")
-        page.locator(".katex" if entry.key == "theory" else ".js-plotly-plot .main-svg").first.wait_for(timeout=20_000)
+        page.locator(FORMULA if entry.key == "theory" else CHART).first.wait_for(timeout=20_000)
         assert page.locator('[data-testid="stException"]').count() == 0
 
 
