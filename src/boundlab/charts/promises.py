@@ -43,11 +43,11 @@ def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, d
         "hovertext": [f"<b>{p.title}</b><br>{p.parts or p.reason}" for p in made],
         "hoverinfo": "text",
     }
-    beyond = [length > 1.0 for length in lengths]  # then the number goes inside, at the line of 1
+    beyond = [length > 1.0 for length in lengths]  # then the number goes inside, left of the line of guessing
     words = {
         "type": "scatter",
         "mode": "text",
-        "x": [1.0 if far else max(length, test_error) for far, length in zip(beyond, lengths, strict=True)],
+        "x": [0.88 if far else max(length, test_error) for far, length in zip(beyond, lengths, strict=True)],
         "y": places,
         "text": [f"  {_number(p)}  " for p in made],
         "textposition": ["middle left" if far else "middle right" for far in beyond],
