@@ -88,7 +88,7 @@ def _verdict(assumption: Assumption, run: Run, record: pd.DataFrame, settings: S
 def _filled(rows: pd.DataFrame) -> str:
     """The formula as a product of its named factors with this network's numbers."""
     factors = [_brace(2**row.log2, row.label) for row in rows.itertuples() if row.kind == "factor"]
-    lines = [r"\cdot".join(factors[i : i + 6]) for i in range(0, len(factors), 6)]
+    lines = [r"\cdot".join(factors[i : i + 5]) for i in range(0, len(factors), 5)]
     terms = [_brace(row.amount, row.label.removeprefix("+ ")) for row in rows.itertuples() if row.kind == "term"]
     product = r"\\\cdot ".join(lines)
     return r"\begin{gathered}" + product + (r"\\+" + "+".join(terms) if terms else "") + r"\end{gathered}"
