@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from boundlab.bounds import BY_KEY, Value, effective_n, evaluate
+from boundlab.bounds import BY_KEY, Value, effective_n, evaluate, only
 from boundlab.bounds.factors import DATA, FACTORS, GEOMETRY, PROOF, WEIGHTS, describe
 from boundlab.norms import NetworkNorms, SampleStats
 from boundlab.paths import path_energy
@@ -26,11 +26,6 @@ TERMS = {
     "norm_grid": ("+ grid over norms", "an additive term of the released code that does not shrink with n"),
     "empirical": ("+ training margin error", "share of training examples within the margin (ramp or indicator)"),
 }
-
-
-def _one(value: Any) -> float:
-    """The only element."""
-    return float(np.asarray(value, dtype=np.float64).squeeze())
 
 
 def _log2(x: float) -> float:
@@ -71,7 +66,7 @@ def anatomy(value: Value, per_layer: bool = True) -> pd.DataFrame:
     """
     if value.value is None:
         raise ValueError(f"a bound that does not apply has no anatomy: {value.reason}")
-    logs = {name: _one(part) / _LN2 for name, part in value.log_factors.items()}
+    logs = {name: only(part) / _LN2 for name, part in value.log_factors.items()}
     if not per_layer:
         stems = dict.fromkeys(name.partition(".")[0] for name in logs)
         logs = {stem: sum(x for name, x in logs.items() if name.partition(".")[0] == stem) for stem in stems}
@@ -87,9 +82,9 @@ def anatomy(value: Value, per_layer: bool = True) -> pd.DataFrame:
 
 def _terms(value: Value) -> list[dict[str, Any]]:
     """What is added to the complexity, and the sum."""
-    so_far = _one(value.complexity)
-    parts = {name: _one(term) for name, term in value.additive.items()}
-    if (missed := _one(value.empirical)) != 0:  # 0: this convention has no empirical term
+    so_far = only(value.complexity)
+    parts = {name: only(term) for name, term in value.additive.items()}
+    if (missed := only(value.empirical)) != 0:  # 0: this convention has no empirical term
         parts["empirical"] = missed
     rows = []
     for name, term in parts.items():
@@ -128,7 +123,7 @@ def published_to_strict(net: NetworkNorms, sample: SampleStats, settings: Settin
     for value in (plotted, proved):
         if value.value is None:
             raise ValueError(f"the sparse bound does not apply: {value.reason}")
-    start = _one(plotted.complexity)
+    start = only(plotted.complexity)
     rows = [_row("published", "published, complexity", "total", "", 0.0, _log2(start), "what the paper's figures plot")]
     reached = _log2(start)
     for name, (label, group, log_factor, meaning) in _corrections(net, sample, plotted, proved).items():
@@ -144,8 +139,8 @@ def _corrections(
     net: NetworkNorms, sample: SampleStats, plotted: Value, proved: Value
 ) -> dict[str, tuple[str, str, float, str]]:
     """name -> (label, group, natural log of the factor, why)."""
-    old = {name: _one(part) for name, part in plotted.log_factors.items()}
-    new = {name: _one(part) for name, part in proved.log_factors.items()}
+    old = {name: only(part) for name, part in plotted.log_factors.items()}
+    new = {name: only(part) for name, part in proved.log_factors.items()}
     areas = sum(part for name, part in old.items() if name.startswith("kernel_area."))
     pixel = sample.raw.max_pixel if net.shapes[0].kind == "conv" else sample.raw.frobenius
     raw, fed = (0.5 * math.log(path_energy(part.pixel_energy, net.shapes)) for part in (sample.raw, sample.fed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from boundlab.bounds import BY_KEY, evaluate
+from boundlab.bounds import BY_KEY, evaluate, only
 from boundlab.norms import NetworkNorms, SampleStats
 from boundlab.runs import Run
 from boundlab.specs import Settings
@@ -30,7 +30,7 @@ def trade_off(net: NetworkNorms, sample: SampleStats, delta: float) -> pd.DataFr
         if value.value is None:
             raise ValueError(f"Theorem S does not apply: {value.reason}")
         parts = {"ramp": value.empirical, "complexity": value.complexity, "confidence": value.confidence}
-        numbers = {name: float(np.squeeze(np.asarray(part))) for name, part in parts.items()}
-        indicator = float(np.squeeze(net.margins.indicator[..., index]))
+        numbers = {name: only(part) for name, part in parts.items()}
+        indicator = only(net.margins.indicator[..., index])
         rows.append({"margin": margin, **numbers, "indicator": indicator, "total": sum(numbers.values())})
     return pd.DataFrame(rows)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from boundlab.bounds import BY_KEY, evaluate
+from boundlab.bounds import BY_KEY, evaluate, only
 from boundlab.catalog import DATASETS
 from boundlab.limits import clopper_pearson
 from boundlab.pacbayes import PacBayes
@@ -82,8 +81,7 @@ def _theorem_s(run: Run, record: pd.DataFrame, delta: float, reason: str | None)
         return Promise("theorem_s", title, about, used, None, reason=reason)
     value = evaluate(BY_KEY["sparse"], run.norms(record), run.sample, Settings("strict", delta))
     limit, ramp, complexity, confidence, margin = (
-        float(np.squeeze(np.asarray(part)))
-        for part in (value.value, value.empirical, value.complexity, value.confidence, value.margin)
+        only(part) for part in (value.value, value.empirical, value.complexity, value.confidence, value.margin)
     )
     parts = f"ramp error {ramp:.3f} + complexity {complexity:.3g} + confidence {confidence:.3f}, at margin {margin:.3g}"
     return Promise("theorem_s", title, about, used, limit, parts)
@@ -126,6 +124,6 @@ def along_the_weights(runs: Sequence[Run], delta: float) -> pd.DataFrame:
         record = run.epochs.iloc[-1:]
         value = evaluate(BY_KEY["sparse"], run.norms(record), run.sample, Settings("strict", delta))
         parts = {"certificate": value.value, "ramp": value.empirical, "complexity": value.complexity}
-        numbers = {name: float(np.squeeze(np.asarray(part))) for name, part in parts.items()}
+        numbers = {name: only(part) for name, part in parts.items()}
         rows.append({"weight": run.spec.train.certificate_weight, "test_error": run.final["test_error"], **numbers})
     return pd.DataFrame(rows).groupby("weight", as_index=False).mean().sort_values("weight")

@@ -6,6 +6,7 @@ vectorised over the leading shape of the norms, and nothing overflows because pr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,6 +85,11 @@ class Value:
     reason: str | None = None
 
 
+def only(part: Array | float | None) -> float:
+    """The one element of a `Value`'s part, when it is of a single network."""
+    return float(np.asarray(part, dtype=np.float64).squeeze())
+
+
 def effective_n(sample: SampleStats, settings: Settings) -> int:
     """The n of the formulas: the reader's, else the authors' in `published`, else the sample's own size."""
     if settings.n is not None:
@@ -125,6 +131,25 @@ def empirical(net: NetworkNorms, margin: float, kind: str) -> Array:
 def log_sum_power(logs: list[Array]) -> Array:
     """log of (sum of exp(x)^(2/3))^(3/2), the way several bounds add up their layers."""
     return 1.5 * np.logaddexp.reduce(np.stack(logs) * (2 / 3), axis=0)
+
+
+def deviation(n: int, delta: float) -> float:
+    """3 sqrt(ln(2/delta) / (2n)): from the empirical Rademacher complexity to the error (Mohri et al., 2nd ed.)."""
+    return 3 * math.sqrt(math.log(2 / delta) / (2 * n))
+
+
+def scalar_class(net: NetworkNorms, sample: SampleStats, settings: Settings, log_depth: float) -> Terms:
+    """A bound on scalar networks by ||op(W)||_F, made multi-class by Mohri et al. (2nd ed.), Theorem 9.2 (factor 4C)."""
+    n, margin = effective_n(sample, settings), chosen_margin(settings)
+    factors = {
+        **{f"map_frobenius.{layer.shape.name}": log(layer.map_frobenius) for layer in net.layers},
+        "loss": math.log(4 * sample.classes),
+        "margin": -math.log(margin),
+        "depth": log_depth,
+        "data": math.log(sample.fed.frobenius / math.sqrt(n)),
+        "sample_size": -0.5 * math.log(n),
+    }
+    return Terms(factors, {"confidence": deviation(n, settings.delta)}, empirical(net, margin, "ramp"), margin)
 
 
 def radius_log(reach: Array, n: int, delta: float) -> Array:

@@ -15,11 +15,10 @@ from boundlab.bounds.base import (
     Bound,
     Formula,
     Terms,
-    chosen_margin,
     effective_n,
-    empirical,
     log,
     radius_log,
+    scalar_class,
 )
 from boundlab.norms import NetworkNorms, SampleStats
 from boundlab.specs import Settings
@@ -42,17 +41,7 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
-    n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
-    factors = {
-        **{f"map_frobenius.{layer.shape.name}": log(layer.map_frobenius) for layer in net.layers},
-        "loss": math.log(4 * sample.classes),
-        "margin": -math.log(margin),
-        "depth": math.log(1 + math.sqrt(2 * depth * math.log(2))),
-        "data": math.log(sample.fed.frobenius / math.sqrt(n)),
-        "sample_size": -0.5 * math.log(n),
-    }
-    confidence = {"confidence": 3 * math.sqrt(math.log(2 / settings.delta) / (2 * n))}
-    return Terms(factors, confidence, empirical(net, margin, "ramp"), margin)
+    return scalar_class(net, sample, settings, math.log(1 + math.sqrt(2 * len(net.layers) * math.log(2))))
 
 
 BOUND = Bound(

@@ -20,6 +20,7 @@ from boundlab.bounds.base import (
     Formula,
     Terms,
     chosen_margin,
+    deviation,
     effective_n,
     empirical,
     log,
@@ -29,10 +30,6 @@ from boundlab.norms import NetworkNorms, SampleStats
 from boundlab.specs import Settings
 
 PSI = 2.7  # supremum of the increasing function psi in the second form
-
-
-def _confidence(n: int, delta: float) -> float:
-    return 3 * math.sqrt(math.log(2 / delta) / (2 * n))
 
 
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
@@ -47,7 +44,7 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
         "data": math.log(sample.fed.max_norm),
         "sample_size": -0.5 * math.log(n),
     }
-    return Terms(factors, {"confidence": _confidence(n, settings.delta) + 8 / n})
+    return Terms(factors, {"confidence": deviation(n, settings.delta) + 8 / n})
 
 
 def _capacities(net: NetworkNorms, sample: SampleStats, settings: Settings, n: int) -> list[Array]:
@@ -83,7 +80,7 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
         "data": data,
         "sample_size": -0.5 * math.log(n),
     }
-    confidence = {"confidence": _confidence(n, settings.delta) + 8 / n}
+    confidence = {"confidence": deviation(n, settings.delta) + 8 / n}
     return Terms(factors, confidence, empirical(net, margin, "ramp"), margin)
 
 
@@ -99,7 +96,7 @@ def theorem_params(net: NetworkNorms, sample: SampleStats, settings: Settings) -
         "covering": 0.5 * np.log(covering),
         "sample_size": -0.5 * math.log(n),
     }
-    confidence = {"confidence": _confidence(n, settings.delta)}
+    confidence = {"confidence": deviation(n, settings.delta)}
     return Terms(factors, confidence, empirical(net, margin, "ramp"), margin)
 
 

@@ -19,6 +19,7 @@ from boundlab.bounds.base import (
     Formula,
     Terms,
     chosen_margin,
+    deviation,
     effective_n,
     empirical,
     log,
@@ -95,7 +96,7 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
         "layers": log_sum_power(radii),
         "sample_size": -0.5 * math.log(n),
     }
-    additive = {"confidence": 8 / n + 3 * math.sqrt(math.log(2 / settings.delta) / (2 * n))}
+    additive = {"confidence": 8 / n + deviation(n, settings.delta)}
     return Terms(factors, additive, empirical(net, margin, "ramp"), margin)
 
 

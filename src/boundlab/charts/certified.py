@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import FONT, INK, STYLES, axis_look, spread, vacuous_note, vacuous_zone
+from boundlab.charts.theme import FONT, INK, STYLES, axis_look, names_at_end, vacuous_note, vacuous_zone
 
 HEIGHT = 430
 LINES = {  # column: words, light, dark, dash, width, marker
@@ -30,13 +30,6 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, dark: bool =
             | {"line": {"color": colour, "dash": dash, "width": width}, "marker": {"size": 11, "symbol": symbol}}
             | {"hovertemplate": f"weight %{{customdata:g}}: {words} %{{y:.4f}}<extra></extra>"}
         )
-    last = table.iloc[-1]
-    heights = spread([min(float(last[name]), top) for name in LINES], 0.075 * top, 0.0, top)
-    names = [
-        {"text": words, "x": 1, "xref": "paper", "xanchor": "left", "xshift": 6, "y": height, "showarrow": False}
-        | {"font": {"size": FONT - 1, "color": darker if dark else light}}
-        for (words, light, darker, *_), height in zip(LINES.values(), heights, strict=True)
-    ]
     pad = 0.06 * max(1.0, float(x.max() - x.min()))
     here = {"type": "line", "x0": np.log10(weight), "x1": np.log10(weight), "yref": "paper", "y0": 0, "y1": 1}
     layout = {
@@ -53,6 +46,9 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, dark: bool =
             *vacuous_zone("y", top, dark, 1.0),
             here | {"line": {"color": INK[dark], "width": 2, "dash": "dash"}},
         ],
-        "annotations": [*names, vacuous_note(dark, x=0, xref="paper", y=1.0, yanchor="bottom", xanchor="left")],
+        "annotations": [
+            *names_at_end(table.iloc[-1], LINES, top, dark),
+            vacuous_note(dark, x=0, xref="paper", y=1.0, yanchor="bottom", xanchor="left"),
+        ],
     }
     return go.Figure({"data": data, "layout": layout})

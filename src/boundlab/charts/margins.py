@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import ALERT, FONT, INK, STYLES, axis_look, faded, spread, vacuous_zone
+from boundlab.charts.theme import ALERT, FONT, INK, STYLES, axis_look, faded, names_at_end, vacuous_zone
 
 HEIGHT = 390
 LINES = {  # column of `margins.trade_off`: words, light, dark, dash, width
@@ -86,20 +86,9 @@ def trade_off_chart(table: pd.DataFrame, margin: float, top: float, dark: bool =
         | {"range": [-2, 1], "tickvals": np.log10(_TICKS), "ticktext": [f"{t:g}" for t in _TICKS], "tickangle": 0},
         "yaxis": axis_look("error or bound", dark) | {"range": [0, top]},
         "shapes": [*vacuous_zone("y", top, dark, 1.0), _line("x", float(np.log10(margin)), INK[dark], "dash")],
-        "annotations": [*_names(table, top, dark), best_note],
+        "annotations": [*names_at_end(table.iloc[-1], LINES, top, dark), best_note],
     }
     return go.Figure({"data": data, "layout": layout})
-
-
-def _names(table: pd.DataFrame, top: float, dark: bool) -> list[dict[str, Any]]:
-    """Line names at the right end, where γ is largest."""
-    last = table.iloc[-1]
-    heights = spread([min(float(last[name]), top) for name in LINES], 0.075 * top, 0.0, top)
-    return [
-        {"text": words, "x": 1, "xref": "paper", "xanchor": "left", "xshift": 6, "y": height, "showarrow": False}
-        | {"font": {"size": FONT - 1, "color": darker if dark else light}}
-        for (words, light, darker, *_), height in zip(LINES.values(), heights, strict=True)
-    ]
 
 
 def _layout(dark: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,6 +140,19 @@ def vacuous_note(dark: bool, **place: Any) -> dict[str, Any]:
     """The annotation that names the zone."""
     look = {"showarrow": False, "font": {"size": FONT - 3, "color": ALERT[dark]}, "bgcolor": VEIL[dark]}
     return {"text": VACUOUS} | look | place
+
+
+def names_at_end(
+    last: Mapping[str, float], lines: Mapping[str, Sequence[Any]], top: float, dark: bool
+) -> list[dict[str, Any]]:
+    """Annotations that name lines at their right end; `last`: their last values; `lines`: (words, light, dark, ...) each;
+    `top`: upper end of an axis that begins at 0."""
+    heights = spread([min(float(last[name]), top) for name in lines], 0.075 * top, 0.0, top)
+    place = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 6, "showarrow": False}
+    return [
+        place | {"text": look[0], "y": height, "font": {"size": FONT - 1, "color": look[1 + dark]}}
+        for look, height in zip(lines.values(), heights, strict=True)
+    ]
 
 
 def spread(positions: list[float], gap: float, low: float = -math.inf, high: float = math.inf) -> list[float]:

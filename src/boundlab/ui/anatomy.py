@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.anatomy import anatomy, compare, published_to_strict
-from boundlab.bounds import ALL, BY_KEY, Bound
+from boundlab.bounds import ALL, BY_KEY, Bound, only
 from boundlab.catalog import DATASETS
 from boundlab.charts.dumbbell import dumbbell
 from boundlab.charts.theme import STYLES, readable, times
@@ -212,7 +212,7 @@ def _everything(first: Side, second: Side) -> None:
         if first.settings.convention not in bound.formulas:
             continue
         before, after = first.value(bound), second.value(bound)
-        numbers = [np.nan if v.value is None else float(np.squeeze(v.value)) for v in (before, after)]
+        numbers = [np.nan if v.value is None else only(v.value) for v in (before, after)]
         rows.append({"series": bound.key, "before": numbers[0], "after": numbers[1], "reason": after.reason})
     table = pd.DataFrame(rows)
     st.markdown("##### Every bound")

@@ -10,7 +10,7 @@ import streamlit as st
 import boundlab.bounds
 from boundlab import pacbayes
 from boundlab.anatomy import anatomy
-from boundlab.bounds import ALL, Bound, effective_n, evaluate
+from boundlab.bounds import ALL, Bound, effective_n, evaluate, only
 from boundlab.bounds.base import SYMBOLS, Assumption
 from boundlab.charts.theme import STYLES, readable
 from boundlab.runs import Run
@@ -73,7 +73,7 @@ def _one(bound: Bound, run: Run, settings: Settings) -> None:
         st.markdown(f"**No number for this network**: {value.reason}.")
         return
     st.latex(_filled(anatomy(value, per_layer=False)))
-    reached = float(value.value.squeeze())
+    reached = only(value.value)
     st.markdown(f"= **{readable(reached)}**" + (": vacuous, as is anything of 1 or more." if reached >= 1 else ""))
 
 
