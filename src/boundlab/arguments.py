@@ -9,10 +9,9 @@ from typing import NoReturn
 
 from boundlab.catalog import DATASETS
 from boundlab.pacbayes import PRIORS
-from boundlab.runs import PACK
+from boundlab.runs import PACK, runs_folder
 from boundlab.specs import CONVENTIONS
 
-RUNS = Path(".runs")
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -60,7 +59,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 
     sub = command("train", "train one run spec (resumes, skips when sealed)", data, device)
     sub.add_argument("spec", type=Path)
-    sub.add_argument("--out", type=Path, default=RUNS)
+    sub.add_argument("--out", type=Path, default=runs_folder())
     sub.add_argument("--quiet", action="store_true")
     sub.add_argument("--with-parent", action="store_true", help="stop when standard input closes (a sweep's runs do)")
 
@@ -68,7 +67,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
         "sweep", "train a grid of runs in local processes (resumes, skips sealed runs)", data, device, workers
     )
     sub.add_argument("grid", type=Path)
-    sub.add_argument("--out", type=Path, default=RUNS)
+    sub.add_argument("--out", type=Path, default=runs_folder())
 
     sub = command("runs", "list runs with errors and published bounds (default: the shipped pack)")
     sub.add_argument("--out", type=Path)
@@ -82,13 +81,13 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
         workers,
     )
     sub.add_argument("--grid", type=Path)
-    sub.add_argument("--runs", type=Path, default=RUNS)
+    sub.add_argument("--runs", type=Path, default=runs_folder())
     sub.add_argument("--out", type=Path, default=PACK)
     sub.add_argument("--checkpoints", nargs="*", default=["*"], metavar="GLOB", help="ids whose networks are kept")
 
     sub = command("certify", "PAC-Bayes certificates of finished runs, stored beside them", data)
     sub.add_argument("run", nargs="+", metavar="RUN", help="run id; * stands for anything")
-    sub.add_argument("--runs", type=Path, default=RUNS, help="run folders; priors are trained here too")
+    sub.add_argument("--runs", type=Path, default=runs_folder(), help="run folders; priors are trained here too")
     sub.add_argument("--pack", action="store_true", help="the runs of the shipped pack instead")
     sub.add_argument("--out", type=Path, default=PACK, help="where the pack is")
     sub.add_argument("--prior", choices=PRIORS, default="fixed")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,11 @@ from boundlab.specs import PLATEAU, RunSpec
 
 CERTIFICATES = "certificates.json"
 PACK = Path(__file__).resolve().parents[2] / "data" / "runs"
+
+
+def runs_folder() -> Path:
+    """Where runs trained here lie: BOUNDLAB_RUNS, else `.runs` in the working directory."""
+    return Path(os.environ.get("BOUNDLAB_RUNS") or ".runs")
 
 
 @dataclass(frozen=True)
