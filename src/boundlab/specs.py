@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from boundlab.catalog import DATASETS, PRESETS
@@ -212,7 +213,7 @@ class RunSpec:
         """JSON form, every field written out."""
         return {"arch": self.arch.to_dict(), **self.train.to_dict()}
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Readable slug and 12 hex digits of sha256 over the canonical JSON."""
         text = json.dumps({**self.to_dict(), "schema": SCHEMA}, sort_keys=True, separators=(",", ":"))

@@ -30,7 +30,7 @@ def load_grid(path: Path) -> list[RunSpec]:
     entries = content.get("grid") if isinstance(content, dict) else content
     if not isinstance(entries, list) or not entries or not all(map(_is_entry, entries)):
         raise ValueError(f'{path} must be a list of {{"base": spec, "axes": {{...}}}} (in TOML: [[grid]] tables)')
-    specs = [spec for entry in entries for spec in _product(entry.get("base", {}), entry.get("axes", {}))]
+    specs = [spec for entry in entries for spec in product(entry.get("base", {}), entry.get("axes", {}))]
     return list({spec.id: spec for spec in specs}.values())
 
 
@@ -41,7 +41,8 @@ def _is_entry(entry: Any) -> bool:
     return isinstance(base, dict) and isinstance(axes, dict) and isinstance(base.get("arch", {}), dict)
 
 
-def _product(base: dict[str, Any], axes: dict[str, list[Any]]) -> list[RunSpec]:
+def product(base: dict[str, Any], axes: dict[str, list[Any]]) -> list[RunSpec]:
+    """Specs of every combination of the axes' values on top of `base`; raises ValueError naming what is wrong."""
     for name, values in axes.items():
         if not isinstance(values, list) or not values:
             raise ValueError(f"axis {name} must be a non-empty list, got {values!r}")

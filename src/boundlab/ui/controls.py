@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -75,13 +75,22 @@ class Controls:
         start = default if default in options else options[0]
         return str(st.select_slider(label, options, start, key=key, bind="query-params", help=help))
 
-    def pick(self, label: str, options: Sequence[str], key: str, help: str | None = None) -> str:
+    def pick(
+        self,
+        label: str,
+        options: Sequence[str],
+        key: str,
+        help: str | None = None,
+        default: str | None = None,
+        on_change: Callable[[], None] | None = None,
+    ) -> str:
         """A few options side by side, the first one chosen to begin with."""
         self._keep_possible(key, options, label)
+        start = default or options[0]
         chosen = st.segmented_control(
-            label, options, default=options[0], key=key, bind="query-params", help=help, required=True
+            label, options, default=start, key=key, bind="query-params", help=help, required=True, on_change=on_change
         )
-        return options[0] if chosen is None else str(chosen)  # None: the link left the value empty
+        return start if chosen is None else str(chosen)  # None: the link left the value empty
 
     def choose(
         self,
@@ -91,11 +100,14 @@ class Controls:
         help: str | None = None,
         default: str | None = None,
         width: int = _NARROW,
+        on_change: Callable[[], None] | None = None,
     ) -> str:
         """Like `pick`, in less room."""
         self._keep_possible(key, options, label)
         start = options.index(default) if default else 0
-        chosen = st.selectbox(label, options, start, key=key, bind="query-params", help=help, width=width)
+        chosen = st.selectbox(
+            label, options, start, key=key, bind="query-params", help=help, width=width, on_change=on_change
+        )
         return options[start] if chosen is None else str(chosen)
 
     def trusted(self, table: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,42 @@
+"""A run's lock: held by the process that trains it, for as long as it lives, however that ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from boundlab.files import make_folder
+
+PATIENCE = 10  # tries: a reader that looks whether a lock is held has it for a few microseconds
+
+
+def take(out: Path, run: str) -> int | None:
+    """Lock a run below `out`; returns the descriptor that holds the lock until every copy of it is closed (a child that
+    inherits it holds it too), or None when another process has it."""
+    make_folder(out / ".locks")
+    descriptor = os.open(out / ".locks" / run, os.O_RDWR | os.O_CREAT, 0o644)
+    for attempt in range(PATIENCE):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            time.sleep(0.01 if attempt < PATIENCE - 1 else 0)
+    os.close(descriptor)
+    return None
+
+
+def held(out: Path, run: str) -> bool:
+    """Whether a living process has the run's lock."""
+    try:
+        descriptor = os.open(out / ".locks" / run, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

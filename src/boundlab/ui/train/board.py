@@ -1,0 +1,147 @@
+"""The jobs: state, progress, time left, and a button for everything that may be done with each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import streamlit as st
+
+from boundlab import cost, jobs
+from boundlab.catalog import DATASETS
+from boundlab.jobs import LIVE, RESTING, WAITING, Job
+from boundlab.scheduler import Scheduler
+from boundlab.specs import RunSpec
+from boundlab.tables import epochs
+from boundlab.ui.train import engine
+
+ROWS = 6
+SILENT = 30.0  # seconds without a heartbeat after which a process may hang
+_ICONS = {
+    "queued": ":material/hourglass_empty:",
+    "running": ":material/play_circle:",
+    "stopping": ":material/pending:",
+    "paused": ":material/pause_circle:",
+    "stopped": ":material/stop_circle:",
+    "done": ":material/check_circle:",
+    "failed": ":material/error:",
+    "lost": ":material/heart_broken:",
+}
+_COLOURS = {"running": "green", "done": "green", "failed": "red", "lost": "red", "queued": "blue"}
+_ORDER = ("running", "stopping", "queued", "paused", "lost", "failed", "stopped", "done")
+
+
+def job_title(spec: RunSpec) -> str:
+    """What is trained, in a line: network, data, weight decay or weight, seed, epochs."""
+    train, facts = spec.train, DATASETS[spec.train.dataset]
+    classes = "" if train.labels is None else " " + " or ".join("".join(map(str, g)) for g in train.labels)
+    size = "" if train.n_train is None else f", n = {train.n_train:,}"
+    noise = f", {100 * train.label_noise:g} % noise" if train.label_noise else ""
+    rule = f"λ = {train.weight_decay:g}" if train.loss == "mse" else f"weight {train.certificate_weight:g}"
+    return f"**{spec.arch.title}** · {facts.title}{classes}{size}{noise} · {rule} · seed {train.seed}"
+
+
+def sorted_jobs(every: Sequence[Job]) -> list[Job]:
+    """As the board shows them: what runs, what waits in its order, then the rest, newest first."""
+    waiting = {job.id: place for place, job in enumerate(jobs.in_order(every))}
+    return sorted(every, key=lambda job: (_ORDER.index(job.state), waiting.get(job.id, 0), -job.submitted, job.id))
+
+
+def board(every: Sequence[Job], mine: Sequence[Job], watched: str | None, me: str, machine: Scheduler) -> None:
+    """`every`: all jobs of the server; `mine`: those this reader may act on."""
+    others = [job for job in every if job not in mine]
+    shown = sorted_jobs(mine)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("#### Jobs")
+        st.caption(_summary(every, others, machine))
+    if machine.trouble:
+        st.error(f"No job can be started: {machine.trouble}.")
+    if not shown:
+        st.caption("None yet: press Train. A job goes on when you close the page; you find it here when you come back.")
+    busy = sum(job.state in (*WAITING, *LIVE) for job in shown)
+    most = max(ROWS, busy)
+    whole = len(shown) > most and st.session_state.get("all_jobs", False)
+    for job in shown if whole else shown[:most]:
+        _row(job, every, watched, me, machine)
+    if len(shown) > most:
+        st.toggle(f"Show all {len(shown)} jobs", key="all_jobs")
+    if lost := [job for job in mine if job.state == "lost"]:
+        _again(lost, me)
+
+
+def _summary(every: Sequence[Job], others: Sequence[Job], machine: Scheduler) -> str:
+    running, waiting = (sum(job.state in states for job in every) for states in (LIVE, WAITING))
+    words = f"{running} running, {waiting} waiting; {machine.limits.running} at a time"
+    if machine.gpus:
+        words += f" on the CPU, {len(machine.gpus)} on GPUs"
+    busy = sum(job.state in (*LIVE, *WAITING) for job in others)
+    return words + (f" · {busy} of them somebody else's" if busy else "")
+
+
+def _again(lost: Sequence[Job], me: str) -> None:
+    if len(lost) > 1:
+        st.button(
+            f"Resume all {len(lost)} interrupted jobs",
+            icon=":material/restart_alt:",
+            on_click=lambda: [engine.resume(job, me) for job in lost],
+        )
+
+
+def _row(job: Job, every: Sequence[Job], watched: str | None, me: str, machine: Scheduler) -> None:
+    with st.container(border=True, key=f"job_{job.id}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(job.state, icon=_ICONS[job.state], color=_COLOURS.get(job.state, "gray"))
+            st.markdown(job_title(job.spec), width="stretch")
+            _buttons(job, watched, me)
+        if job.state in LIVE or (job.step and job.state in RESTING):
+            st.progress(min(1.0, job.step / job.steps) if job.steps else 0.0, _progress(job))
+        elif job.state in WAITING:
+            st.caption(_wait(job, every, machine))
+        if job.state == "lost":
+            st.caption(f"Interrupted: {job.error or 'its process ended without a word, perhaps with the server'}. "
+                       "What it recorded is kept; Resume goes on from its last checkpoint.")
+        elif job.error:
+            st.error(f"{job.error}.")
+        if job.note:
+            st.caption(f":material/info: {job.note}")
+
+
+def _progress(job: Job) -> str:
+    epoch = job.spec.train.epochs * job.step / job.steps if job.steps else 0.0
+    words = f"epoch {epochs(epoch)} of {job.spec.train.epochs}"
+    if job.state == "running":
+        if not job.steps:
+            return f"starting on {job.used or 'its device'}"
+        left = cost.in_words(cost.remaining(job))
+        words += f" · {left} left · {job.used}"
+        if job.heartbeat and time.time() - job.heartbeat > SILENT:
+            words += f" · no sign of life for {time.time() - job.heartbeat:.0f} s: stop it and resume"
+    return words + (" · finishing this step" if job.state == "stopping" else "")
+
+
+def _wait(job: Job, every: Sequence[Job], machine: Scheduler) -> str:
+    if machine.devices is None:
+        return "Looking for devices …"
+    place = jobs.position(job, every)
+    return f"Number {place} in line" + (": starts next." if place == 1 else ".") + (
+        f" It has {job.step:,} steps behind it." if job.step else ""
+    )
+
+
+def _buttons(job: Job, watched: str | None, me: str) -> None:
+    def button(name: str, icon: str, help: str, what, *args) -> None:
+        st.button("", icon=f":material/{icon}:", help=help, key=f"{name}_{job.id}", on_click=what, args=args)
+
+    if job.state == "running":
+        button("pause", "pause", "Pause: keeps everything and frees its place", engine.pause, job)
+    if job.state in (*WAITING, "running"):
+        button("stop", "stop", "Stop: keeps what is recorded; it can go on later", engine.stop, job)
+    if job.state in RESTING:
+        word = "Retry" if job.state == "failed" else "Resume"
+        button("resume", "play_arrow", f"{word}: goes on from its last checkpoint", engine.resume, job, me)
+    if job.state in (*RESTING, "done"):
+        with st.popover("", icon=":material/delete:", help="Delete"):
+            st.markdown("Delete this run and all it recorded?")
+            st.button("Delete", type="primary", key=f"delete_{job.id}", on_click=engine.delete, args=(job,))
+    if job.id != watched and job.recorded:
+        button("watch", "monitoring", "Show its curves below", engine.watch, job.id)

@@ -1,0 +1,95 @@
+"""The server's one scheduler, and what a reader may do with jobs. Errors become notes on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from boundlab import jobs
+from boundlab.cost import Measured, read_measured
+from boundlab.errors import BoundlabError
+from boundlab.jobs import Job, Limits
+from boundlab.runs import runs_folder
+from boundlab.scheduler import Scheduler
+from boundlab.specs import RunSpec
+from boundlab.ui.visitor import at_home
+
+_NOTES = "train_notes"
+WATCHED = "run"  # in the link
+
+
+@st.cache_resource(show_spinner=False)
+def scheduler() -> Scheduler:
+    """Started with the first reader of the Train page. Raises ValueError for limits that make no sense."""
+    return Scheduler(runs_folder(), Limits.from_environment()).start()
+
+
+@st.cache_data(show_spinner=False, ttl=30, max_entries=1)
+def measured() -> list[Measured]:
+    """What finished runs took on this machine."""
+    return read_measured(runs_folder())
+
+
+def may(job: Job, me: str) -> bool:
+    """Whether this reader may pause, stop, resume and delete a job: it is theirs, or the whole server is."""
+    return job.owner == me or at_home()
+
+
+def notes() -> list[tuple[str, str]]:
+    """(kind, words) of what the last click led to; they stay until the next one."""
+    return st.session_state.get(_NOTES, [])
+
+
+def submit(specs: Sequence[RunSpec], device: str, me: str) -> None:
+    """Queue the runs; watch the first. What exists already is shown instead."""
+    said: list[tuple[str, str]] = []
+    first: str | None = None
+    for spec in specs:
+        try:
+            before = (runs_folder() / spec.id / "spec.json").exists()
+            job = jobs.submit(spec, me, device, runs_folder(), scheduler().limits)
+        except (BoundlabError, ValueError) as error:
+            said.append(("error", f"Not started: {error}."))
+            break
+        first = first or job.id
+        if before and job.state == "done":
+            said.append(("info", f"`{job.id}` was trained before: the same settings are the same run. Here it is."))
+        elif before and job.owner != me:
+            said.append(("info", f"`{job.id}` is somebody else's too: the same settings are one run. You can watch it."))
+    st.session_state[_NOTES] = said
+    if first:
+        watch(first)
+    scheduler().wake()
+
+
+def watch(run: str) -> None:
+    """Show this run below."""
+    st.query_params[WATCHED] = run
+    st.session_state["moved"] = True
+
+
+def act(what: Callable[[], None]) -> None:
+    """Do what a button is for, as its callback; what goes wrong is said on the page."""
+    st.session_state[_NOTES] = []
+    try:
+        what()
+    except BoundlabError as error:
+        st.session_state[_NOTES] = [("error", f"{error}.")]
+    scheduler().wake()
+
+
+def pause(job: Job) -> None:
+    act(lambda: jobs.ask(job, "pause"))
+
+
+def stop(job: Job) -> None:
+    act(lambda: jobs.ask(job, "stop"))
+
+
+def resume(job: Job, me: str) -> None:
+    act(lambda: jobs.resume(job, me, scheduler().limits))
+
+
+def delete(job: Job) -> None:
+    act(lambda: jobs.delete(job))

@@ -1,0 +1,157 @@
+"""What to train: the form, and the run specs that it stands for. What a widget allows is not trusted; the specs check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from boundlab.catalog import DATASETS, PRESETS
+from boundlab.specs import RunSpec
+from boundlab.sweeps import product
+from boundlab.ui.controls import RECIPE_HELP, Controls
+from boundlab.ui.train.starts import ALL, KINDS, SIZES, STARTS, TASKS, Start, default_epochs
+
+WEIGHT_DECAYS = ("0", "0.0001", "0.0003", "0.0008", "0.0009", "0.001", "0.002", "0.003", "0.004", "0.006", "0.01", "0.03")
+SEEDS = tuple(map(str, range(10)))
+_UP_TO_8 = tuple(map(str, range(1, 9)))
+_WIDTHS = ("2", "4", "8", "12", "16", "24", "32", "48", "64", "96", "128", "200", "400", "600")
+CONVOLUTION = {  # field: label, choices, help
+    "conv_layers": ("Layers L", _UP_TO_8, "Convolutions; a dense layer follows."),
+    "channels": ("Channels H", _WIDTHS, "Per layer."),
+    "kernel_size": ("Kernel", _UP_TO_8, "Pixels on a side."),
+    "stride": ("Stride", _UP_TO_8, "As large as the kernel: patches that do not overlap."),
+    "padding": ("Padding", ("0", *_UP_TO_8[:-1]), "Zeros around every layer's input; less than the kernel size."),
+}
+WEIGHTS = ("0.01", "0.03", "0.1", "0.3", "1", "3")
+NOISES = ("0", "0.1", "0.2", "0.5", "1")
+FIRST = STARTS[0].values()
+_RECIPE_HELP = RECIPE_HELP + " · certified: minimises the certificate of Theorem S, no weight decay"
+_DECAY_HELP = "One run per value (and seed). Type another number and press Enter to add it."
+_HIDDEN_HELP = "Widths of the hidden layers, for example `64` or `128, 64`."
+_KIND_HELP = "conv: convolutions, then one dense layer · mlp: dense layers · linear: no hidden layer"
+_BIAS_HELP = "The theorems are about networks without."
+_NOISE_HELP = "Share of the training labels that are drawn anew, uniformly: the network can only memorise them."
+
+
+def _fill(values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        st.session_state[name] = value
+
+
+def _begin(start: Start) -> None:
+    _fill(start.values())
+
+
+def _renew() -> None:
+    """Data, size or recipe changed: the epochs, rate and batch that go with them."""
+    dataset, preset, n = (st.session_state.get(name) for name in ("dataset", "preset", "n_train"))
+    if dataset in DATASETS and preset in PRESETS:
+        size = int(n) if n in SIZES[dataset] and n != ALL else None
+        recipe = PRESETS[preset]
+        _fill({"epochs": default_epochs(dataset, size, preset), "bias": recipe.bias})
+        _fill({"lr": recipe.lr, "batch_size": recipe.batch_size})
+
+
+def form(controls: Controls) -> tuple[list[RunSpec], str | None]:
+    """Draw the form; returns the runs it asks for, or none of them and what is wrong."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Start from", width="content")
+        for start in STARTS:
+            st.button(start.title, help=start.help, on_click=_begin, args=(start,))
+    given = _data(controls) | _network(controls) | _training(controls)
+    try:
+        return _specs(given), None
+    except (ValueError, TypeError) as error:
+        return [], str(error)
+
+
+def _choose(controls: Controls, label: str, options: Sequence[str], name: str, width: int = 118, **more: Any) -> str:
+    return controls.choose(label, options, name, default=FIRST[name], width=width, **more)
+
+
+def _data(controls: Controls) -> dict[str, Any]:
+    with st.container(horizontal=True):
+        dataset = controls.pick("Data", list(DATASETS), "dataset", default=FIRST["dataset"], on_change=_renew)
+        n = _choose(controls, "Training images", SIZES[dataset], "n_train", 150, on_change=_renew)
+        task = _choose(controls, "Classes", list(TASKS), "task", 190)
+        noise = _choose(controls, "Label noise", NOISES, "label_noise", help=_NOISE_HELP)
+    return {
+        "dataset": dataset,
+        "n_train": None if n == ALL else int(n),
+        "labels": TASKS[task] and [list(group) for group in TASKS[task] or ()],
+        "label_noise": float(noise),
+    }
+
+
+def _network(controls: Controls) -> dict[str, Any]:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = controls.pick("Network", KINDS, "kind", _KIND_HELP)
+        arch: dict[str, Any] = {"kind": "conv" if kind == "conv" else "mlp"}
+        if kind == "conv":
+            for name, (label, options, help) in CONVOLUTION.items():
+                arch[name] = int(_choose(controls, label, options, name, help=help))
+        else:
+            arch["hidden"] = [] if kind == "linear" else _text("Hidden layers", "hidden", _HIDDEN_HELP)
+        arch["bias"] = st.toggle("Biases", FIRST["bias"], key="bias", bind="query-params", help=_BIAS_HELP)
+    return {"arch": arch}
+
+
+def _text(label: str, name: str, help: str) -> str:
+    return st.text_input(label, FIRST[name], key=name, bind="query-params", help=help, max_chars=60, width=240) or ""
+
+
+def _training(controls: Controls) -> dict[str, Any]:
+    with st.container(horizontal=True):
+        preset = controls.pick("Recipe", list(PRESETS), "preset", _RECIPE_HELP, on_change=_renew)
+        if PRESETS[preset].loss == "certificate":
+            weight = _choose(controls, "Weight of the complexity", WEIGHTS, "certificate_weight", 200)
+            axes: dict[str, Any] = {"certificate_weight": [weight], "weight_decay": ["0"]}
+        else:
+            axes = {"weight_decay": _many("Weight decay λ", WEIGHT_DECAYS, "weight_decay", _DECAY_HELP)}
+        axes["seed"] = _many("Seeds", SEEDS, "seeds", "One run per seed; the same seed gives the same run again.")
+        numbers = {
+            "epochs": _number("Epochs", "epochs", 1, 100_000),
+            "lr": _number("Learning rate", "lr", 1e-6, 100.0, format="%g", step=0.01),
+            "batch_size": _number("Batch size", "batch_size", 1, 60_000),
+        }
+    return {"preset": preset, "axes": axes} | numbers
+
+
+def _number(label: str, name: str, low: float, high: float, **more: Any) -> Any:
+    return st.number_input(label, low, high, FIRST[name], key=name, bind="query-params", width=130, **more)
+
+
+def _many(label: str, options: Sequence[str], name: str, help: str) -> list[str]:
+    return st.multiselect(
+        label, options, FIRST[name], key=name, bind="query-params", help=help, accept_new_options=True, width=270
+    )
+
+
+def _specs(given: dict[str, Any]) -> list[RunSpec]:
+    """Raises ValueError naming the field, what was expected and what came."""
+    arch, axes = dict(given.pop("arch")), given.pop("axes")
+    if isinstance(arch.get("hidden"), str):
+        arch["hidden"] = _whole_numbers("Hidden layers", arch["hidden"])
+    numbers = {name: [_float(name, text) for text in values] for name, values in axes.items() if name != "seed"}
+    numbers["seed"] = _whole_numbers("Seeds", ",".join(axes["seed"]))
+    for name, values in numbers.items():
+        if not values:
+            raise ValueError(f"{name} must have at least one value; choose one")
+    specs = product(given | {"arch": arch}, numbers)
+    return list({spec.id: spec for spec in specs}.values())
+
+
+def _float(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ValueError(f"{name} must be numbers such as 0.004, got {text!r}") from error
+
+
+def _whole_numbers(label: str, text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdigit() and len(part) < 10 for part in parts):
+        raise ValueError(f"{label} must be whole numbers such as 64 or 128, 64, got {text or 'nothing'!r}")
+    return [int(part) for part in parts]

@@ -1,0 +1,95 @@
+"""Where the Train form begins: complete sets of values, each with a reason to try it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from boundlab.catalog import DATASETS, PRESETS
+
+TASKS: dict[str, tuple[tuple[int, ...], ...] | None] = {
+    "ten classes": None,
+    "0 against 1": ((0,), (1,)),
+    "even against odd": ((0, 2, 4, 6, 8), (1, 3, 5, 7, 9)),
+}
+ALL = "all"
+SIZES = {"digits": (ALL, "1000", "500", "250"), "mnist": (ALL, "30000", "12000", "6000", "3000", "1000")}
+KINDS = ("conv", "mlp", "linear")
+_MOST_EPOCHS = 300
+
+
+def default_epochs(dataset: str, n: int | None, preset: str) -> int:
+    """About as many steps as a shipped run of that data set and recipe has, however few images there are."""
+    facts = DATASETS[dataset]
+    whole = PRESETS[preset].epochs or facts.short_epochs
+    return min(_MOST_EPOCHS, math.ceil(whole * facts.train_size / (n or facts.train_size)))
+
+
+def defaults(dataset: str = "digits", preset: str = "short", n: str = ALL) -> dict[str, Any]:
+    """Every value of the form, for one data set and recipe."""
+    recipe = PRESETS[preset]
+    certified = recipe.loss == "certificate"
+    return {
+        "dataset": dataset,
+        "task": "ten classes",
+        "n_train": n,
+        "preset": preset,
+        "kind": "conv",
+        "conv_layers": "1" if certified else "3",
+        "channels": "16",
+        "kernel_size": "4" if certified else "2",
+        "stride": "4" if certified else "1",
+        "padding": "0",
+        "hidden": "64",
+        "weight_decay": ["0.004"],
+        "certificate_weight": "1",
+        "seeds": ["0"],
+        "epochs": default_epochs(dataset, None if n == ALL else int(n), preset),
+        "batch_size": recipe.batch_size,
+        "lr": recipe.lr,
+        "label_noise": "0",
+        "bias": recipe.bias,
+    }
+
+
+@dataclass(frozen=True)
+class Start:
+    """One button above the form."""
+
+    title: str
+    help: str
+    dataset: str
+    preset: str = "short"
+    n: str = ALL
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def values(self) -> dict[str, Any]:
+        return defaults(self.dataset, self.preset, self.n) | dict(self.changes)
+
+
+STARTS = (
+    Start("Quick: digits", "1,437 small images, CONV-3-16: well under a minute.", "digits", changes={"epochs": 60}),
+    Start(
+        "λ sweep: digits",
+        "Three values of weight decay, narrower networks: which bounds follow?",
+        "digits",
+        changes={"channels": "8", "weight_decay": ["0.001", "0.002", "0.004"], "epochs": 120},
+    ),
+    Start("MNIST, 6,000 images", "A tenth of MNIST: a minute or two.", "mnist", n="6000", changes={"epochs": 15}),
+    Start("MNIST, as shipped", "60,000 images, 5 epochs, like the runs of the figures.", "mnist"),
+    Start(
+        "0 against 1, certified",
+        "Minimises the certificate of Theorem S itself: a promise that says something.",
+        "mnist",
+        "certified",
+        changes={"task": "0 against 1"},
+    ),
+    Start(
+        "Noisy labels: digits",
+        "Half of the labels are drawn anew: what can be learnt, and what do the bounds say?",
+        "digits",
+        changes={"label_noise": "0.5", "epochs": 100},
+    ),
+)

@@ -1,0 +1,74 @@
+"""The watched run: its curves while it trains and after, and what may be taken away."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from boundlab.errors import BoundlabError
+from boundlab.jobs import WAITING, Job
+from boundlab.runs import Run, open_run
+from boundlab.ui.controls import Controls
+from boundlab.ui.library import shipped_runs
+from boundlab.ui.live import live_view
+from boundlab.ui.train.board import job_title
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _opened(folder: Path, signature: tuple[float, ...]) -> Run:
+    return open_run(folder)
+
+
+def _signature(folder: Path) -> tuple[float, ...]:
+    """Changes with every record."""
+    files = [folder / name for name in ("status.json", "records.jsonl", "epochs.parquet")]
+    return tuple(f.stat().st_size + f.stat().st_mtime for f in files[1:] if f.exists())
+
+
+def view(controls: Controls, job: Job) -> None:
+    """Everything there is to see of one run."""
+    st.markdown(f"#### {job_title(job.spec)}")
+    if not job.recorded:
+        st.info("Waiting for its turn." if job.state in WAITING else "Nothing recorded yet.", icon=":material/hourglass_empty:")
+        return
+    try:
+        run = _opened(job.folder, _signature(job.folder))
+    except BoundlabError as error:
+        st.error(f"{error}.")
+        return
+    shipped = [other for other in shipped_runs() if other.spec.train.dataset == run.spec.train.dataset]
+    live_view(controls, run, shipped)
+    _take_away(job)
+
+
+def _take_away(job: Job) -> None:
+    """Checkpoint, history and spec as files; read when they are asked for."""
+    folder = job.folder
+    with st.container(horizontal=True):
+        if (folder / "network.safetensors").is_file():
+            _download("Checkpoint", folder / "network.safetensors", f"{job.id}.safetensors")
+        st.download_button(
+            "History",
+            functools.partial(_history, folder),
+            f"{job.id}.csv",
+            "text/csv",
+            icon=":material/download:",
+            help="Every recorded step: losses, errors, margins, all norms (CSV)",
+            on_click="ignore",
+            key="take_history",
+        )
+        _download("Spec", folder / "spec.json", f"{job.id}.json")
+
+
+def _download(label: str, path: Path, name: str) -> None:
+    st.download_button(
+        label, path.read_bytes, name, icon=":material/download:", on_click="ignore", key=f"take_{label.lower()}"
+    )
+
+
+def _history(folder: Path) -> str:
+    run = open_run(folder)
+    return pd.DataFrame(run.records).to_csv(index=False)

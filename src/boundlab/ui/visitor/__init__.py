@@ -1,0 +1,26 @@
+"""Who is at the page: a random name that the browser keeps, so that a reload or a second tab does not lose one's jobs."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from pathlib import Path
+
+import streamlit as st
+
+_KEY = "visitor"
+_HOME = ("127.0.0.1", "localhost", "::1")
+_component = st.components.v2.component("boundlab_visitor", js=(Path(__file__).parent / "visitor.js").read_text())
+
+
+def visitor() -> str:
+    """The owner's name of this browser's jobs, 16 hex digits. What the browser keeps is not told to anybody else."""
+    token = st.session_state.get(_KEY, {}).get("token")
+    _component(key=_KEY, data={"token": token}, on_token_change=lambda: None)
+    own = st.session_state.setdefault("visitor_without_browser", secrets.token_hex(16))
+    return hashlib.sha256(str(token or own).encode()).hexdigest()[:16]
+
+
+def at_home() -> bool:
+    """Whether the server listens to its own machine only: then everybody who comes is its owner, and may do everything."""
+    return st.get_option("server.address") in _HOME

@@ -1,0 +1,164 @@
+"""The folder protocol of jobs: what state a folder tells, who may queue how much, and in which order jobs start."""
+
+import json
+import os
+import time
+
+import pytest
+
+from boundlab import jobs
+from boundlab.errors import RunError
+from boundlab.jobs import Limits
+from boundlab.locks import held, take
+from boundlab.specs import RunSpec
+
+FEW = Limits(running=2, waiting=4, per_person=3)
+
+
+def spec(seed=0, **more):
+    return RunSpec.from_dict({"dataset": "digits", "epochs": 3, "seed": seed, "arch": {"channels": 2}, **more})
+
+
+def submit(out, seed=0, owner="anna", limits=FEW):
+    return jobs.submit(spec(seed), owner, "cpu", out, limits)
+
+
+def say(job, state, **more):
+    """Write a status as a worker would."""
+    jobs.with_status(job, state=state, **more)
+    return jobs.read(job.folder)
+
+
+def test_a_new_job_waits_then_runs_while_its_lock_is_held_then_is_lost(tmp_path):
+    job = submit(tmp_path)
+    assert (job.state, job.owner, job.attempt) == ("queued", "anna", 1)
+    lock = take(tmp_path, job.id)
+    assert held(tmp_path, job.id)
+    assert say(job, "running", step=40).state == "running"
+    jobs.ask(job, "pause")
+    assert jobs.read(job.folder).state == "stopping"
+    os.close(lock)
+    assert jobs.read(job.folder).state == "paused"  # it died while it was asked to pause
+    again = submit(tmp_path, 1)
+    say(again, "running", step=7)
+    assert jobs.read(again.folder).state == "lost"
+
+
+@pytest.mark.parametrize("state", ["paused", "stopped", "failed"])
+def test_resting_jobs_stay_what_they_are_until_they_are_resumed(tmp_path, state):
+    job = say(submit(tmp_path), state, step=12, error="because" if state == "failed" else None)
+    assert (job.state, job.step) == (state, 12)
+    jobs.resume(job, "anna", FEW)
+    now = jobs.read(job.folder)
+    assert (now.state, now.attempt) == ("queued", 2)
+    assert (now.submitted == job.submitted) is (state == "paused")  # a paused job keeps its place in line
+
+
+@pytest.mark.parametrize(("wish", "state"), [("pause", "paused"), ("stop", "stopped")])
+def test_a_waiting_job_can_be_taken_out_of_the_queue(tmp_path, wish, state):
+    job = submit(tmp_path)
+    jobs.ask(job, wish)
+    assert jobs.read(job.folder).state == state
+    assert jobs.in_order(jobs.jobs(tmp_path)) == []
+
+
+def test_the_same_spec_twice_is_one_run(tmp_path):
+    first = submit(tmp_path)
+    assert submit(tmp_path, owner="ben") == first
+    assert len(jobs.jobs(tmp_path)) == 1
+    say(first, "stopped", step=5)
+    taken_up = submit(tmp_path, owner="ben")
+    assert (taken_up.state, taken_up.owner, taken_up.attempt) == ("queued", "ben", 2)
+
+
+def test_a_finished_run_is_not_queued_again(finished):
+    job = jobs.submit(jobs.read(finished).spec, "anna", "cpu", finished.parent, FEW)
+    assert job.state == "done"
+    assert not (finished / "job.json").exists()
+    jobs.resume(job, "anna", FEW)
+    jobs.ask(job, "stop")
+    assert jobs.read(finished) == job
+
+
+def test_everybodys_first_job_starts_before_anybodys_second(tmp_path):
+    anna = [submit(tmp_path, seed) for seed in range(3)]
+    ben = submit(tmp_path, 10, "ben")
+    every = jobs.jobs(tmp_path)
+    assert [job.id for job in jobs.in_order(every)] == [anna[0].id, ben.id, anna[1].id, anna[2].id]
+    assert [jobs.position(job, every) for job in (anna[0], ben, anna[2])] == [1, 2, 4]
+    lock = take(tmp_path, anna[0].id)
+    say(anna[0], "running")
+    every = jobs.jobs(tmp_path)
+    assert jobs.in_order(every)[0].id == ben.id  # she has one running
+    assert jobs.position(anna[0], every) == 0
+    os.close(lock)
+
+
+def test_limits_name_themselves(tmp_path):
+    for seed in range(3):
+        submit(tmp_path, seed)
+    with pytest.raises(RunError, match="3 is the most for one person"):
+        submit(tmp_path, 3)
+    submit(tmp_path, 4, "ben")
+    with pytest.raises(RunError, match="queue is full"):
+        submit(tmp_path, 5, "ben")
+    resting = say(jobs.jobs(tmp_path)[0], "running")  # nobody holds its lock: lost
+    submit(tmp_path, 6, "ben")
+    with pytest.raises(RunError, match="queue is full"):
+        jobs.resume(resting, "ben", FEW)
+
+
+@pytest.mark.parametrize(("name", "text"), [("BOUNDLAB_JOBS", "0"), ("BOUNDLAB_QUEUE", "many"), ("BOUNDLAB_PER_PERSON", "-1")])
+def test_a_senseless_limit_is_named(monkeypatch, name, text):
+    monkeypatch.setenv(name, text)
+    with pytest.raises(ValueError, match=f"{name} must be a whole number"):
+        Limits.from_environment()
+
+
+def test_limits_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("BOUNDLAB_JOBS", "7")
+    assert Limits.from_environment() == Limits(7)
+
+
+def test_what_is_being_trained_cannot_be_deleted_and_the_rest_can(tmp_path):
+    job = submit(tmp_path)
+    lock = take(tmp_path, job.id)
+    with pytest.raises(RunError, match="being trained"):
+        jobs.delete(job)
+    os.close(lock)
+    jobs.delete(job)
+    assert jobs.jobs(tmp_path) == []
+    assert not list(tmp_path.glob("*deleted*")) + list(tmp_path.glob(".deleted*"))
+    jobs.delete(job)  # twice is no error: two tabs may ask
+
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(RunError, match="is a file where a folder of runs should be"):
+        submit(tmp_path / "runs")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"wish": "fly"}', '{"attempt": "x"}', '{"submitted": null}'])
+def test_a_damaged_job_is_left_out_and_named(tmp_path, content):
+    good, bad = submit(tmp_path, 0), submit(tmp_path, 1)
+    (bad.folder / "job.json").write_text(content)
+    assert [job.id for job in jobs.jobs(tmp_path)] == [good.id]
+    with pytest.raises(RunError, match="delete that folder|cannot be read"):
+        jobs.read(bad.folder)
+
+
+def test_a_run_of_the_command_line_is_a_job_that_belongs_to_nobody(tmp_path):
+    folder = tmp_path / spec().id
+    folder.mkdir()
+    (folder / "spec.json").write_text(json.dumps(spec().to_dict()))
+    (folder / "status.json").write_text(json.dumps({"state": "running", "step": 3, "steps": 9, "heartbeat": time.time()}))
+    job = jobs.read(folder)
+    assert (job.state, job.owner, job.attempt) == ("lost", None, 0)
+    lock = take(tmp_path, folder.name)
+    assert jobs.read(folder).state == "running"
+    jobs.ask(job, "stop")
+    assert jobs.read(folder).state == "stopping"
+    os.close(lock)
+    assert jobs.read(folder).state == "stopped"
+    jobs.resume(jobs.read(folder), "anna", FEW)
+    assert (jobs.read(folder).state, jobs.read(folder).owner) == ("queued", "anna")
