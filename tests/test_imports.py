@@ -32,6 +32,8 @@ CORE = (
     "promises",
     "pacbayes",
     "cli",
+    "heartbeat",
+    "faults",
 )
 TRAINING = (
     "train",
@@ -41,6 +43,8 @@ TRAINING = (
     "nets",
     "datasets",
     "worker",
+    "session",
+    "spare",
     "checkpoints",
     "evaluate",
     "certify",

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 from torch import Tensor
 
 from boundlab.catalog import DATASETS
-from boundlab.errors import CheckpointError, RunError
+from boundlab.errors import CheckpointError
+from boundlab.files import write_atomic
 from boundlab.shapes import LayerShape
 from boundlab.specs import ArchSpec
 
@@ -38,18 +38,12 @@ def _names(shapes: tuple[LayerShape, ...]) -> list[str]:
 
 
 def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write beside `path`, then rename: a reader never sees half a file. Raises RunError when it cannot be written."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save_file(tensors, temporary, metadata)
-    except SafetensorError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError(f"{path} cannot be written ({error})") from error
-    temporary.replace(path)
+    """Write so that a reader never sees half a file; raises OSError when it cannot be written."""
+    write_atomic(path, serialised(tensors, metadata))
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; raises RunError when it cannot be written."""
+    """Write a checkpoint; raises OSError when it cannot be written."""
     tensors = {}
     for i, name in enumerate(_names(checkpoint.arch.shapes())):
         tensors[f"{name}.weight"] = checkpoint.weights[i].contiguous()

@@ -18,4 +18,4 @@ class RunError(BoundlabError):
 
 
 class Diverged(BoundlabError):
-    """Training's loss became infinite or NaN."""
+    """Training's loss or weights became infinite or NaN."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,26 +39,30 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write beside and rename: a reader never sees half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(path)
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write beside and rename: a reader never sees half a file. Raises OSError, and then leaves nothing behind."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:
     """Zstandard; floats split by byte, which packs slowly changing norms well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table, packed = pa.Table.from_pandas(frame, preserve_index=False), io.BytesIO()
     pq.write_table(
         table,
-        temporary,
+        packed,
         compression="zstd",
         compression_level=15,
         use_dictionary=False,
         column_encoding=_encodings(table),
     )
-    temporary.replace(path)
+    write_atomic(path, packed.getvalue())
 
 
 def _encodings(table: pa.Table) -> dict[str, str]:
@@ -78,6 +84,9 @@ def read_json(path: Path) -> Any:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Records written so far; a half-written last line is left out."""
-    lines = path.read_text().split("\n") if path.exists() else []
-    return [json.loads(line) for line in lines[:-1]]
+    """Records written so far, the last one of each step; a half-written last line is left out."""
+    try:
+        lines = path.read_text().split("\n")
+    except FileNotFoundError:
+        return []
+    return list({record["step"]: record for record in map(json.loads, lines[:-1])}.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ QUANTILES = np.linspace(0.0, 1.0, 101)
 
 def feed(images: Tensor, normalize: tuple[float, float] | None) -> Tensor:
     """Pixels in [0, 1] -> what the network sees."""
-    return images if normalize is None else (images - normalize[0]) / normalize[1]
+    return images if normalize is None else (images - normalize[0]).div_(normalize[1])
 
 
 def spectral_map(weight: Tensor, shape: LayerShape) -> float:
@@ -146,8 +146,9 @@ def norm_columns(
 def _input_stats(inputs: Tensor) -> InputStats:
     energy = torch.zeros(inputs.shape[2:], dtype=torch.float64, device=inputs.device)
     largest, extreme = 0.0, 0.0
+    room = torch.empty_like(inputs[:5000], dtype=torch.float64)  # once: fresh memory costs more than the arithmetic
     for batch in inputs.split(5000):
-        squares = batch.double() ** 2  # (batch, channels, height, width)
+        squares = room[: len(batch)].copy_(batch).square_()  # (batch, channels, height, width)
         energy += squares.sum(dim=(0, 1))
         largest = max(largest, float(squares.flatten(1).sum(1).max().sqrt()))
         extreme = max(extreme, float(batch.abs().max()))
@@ -180,23 +181,34 @@ def _patch_norm(inputs: Tensor, layer: nn.Module) -> float:
     return float(squares.max().clamp_min(0).sqrt())
 
 
-def _batch(net: nn.Sequential, inputs: Tensor) -> int:
-    """Images per pass: by the widest layer's output for one image."""
+def _batch(net: nn.Sequential, inputs: Tensor, most: int) -> int:
+    """Images per pass, at most `most`: by the widest layer's output for one image."""
     widest, x = 1, inputs[:1]
     for module in net:
         x = module(x)
         widest = max(widest, x.numel())
-    return max(1, min(BATCH, MEMORY // widest))
+    return max(1, min(most, MEMORY // widest))
 
 
 @torch.no_grad()
-def outcome(net: nn.Sequential, inputs: Tensor, labels: Tensor, patches: bool = False) -> Outcome:
-    """Run the network over (n, ...) inputs and integer labels; margin = true-class output - best other output."""
+def outcome(
+    net: nn.Sequential,
+    inputs: Tensor,
+    labels: Tensor,
+    patches: bool = False,
+    most: int = BATCH,
+    watch: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Run the network over (n, ...) inputs and integer labels; margin = true-class output - best other output.
+
+    At most `most` images at a time; `watch` is called before each of these batches and may raise.
+    """
     parametrised = layers(net)
     largest = [0.0] * len(parametrised)
-    batch = _batch(net, inputs)
+    batch = _batch(net, inputs, most)
     wrong, squared, margins = 0, 0.0, []
     for x, y in zip(inputs.split(batch), labels.split(batch), strict=True):
+        watch()
         for module in net:
             if patches and module in parametrised:
                 index = parametrised.index(module)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from boundlab import nets
 from boundlab.bounds.sparse import complexity_per_norm
-from boundlab.measure import sample_stats
 from boundlab.norms import SampleStats
 from boundlab.specs import RunSpec
 
@@ -74,8 +73,6 @@ class Certificate:
         return errors.mean() + self.weight * self.complexity()
 
 
-def objective(spec: RunSpec, net: nn.Sequential, images: Tensor) -> Objective:
-    """The loss that `spec` names, for `net`; `images`: the training pixels in [0, 1]."""
-    if spec.train.loss == "mse":
-        return MeanSquaredError()
-    return Certificate(net, sample_stats(images, spec.arch.normalize, spec.train.dataset, spec.arch.classes), spec)
+def objective(spec: RunSpec, net: nn.Sequential, sample: SampleStats) -> Objective:
+    """The loss that `spec` names, for `net`; `sample`: of the training images."""
+    return MeanSquaredError() if spec.train.loss == "mse" else Certificate(net, sample, spec)

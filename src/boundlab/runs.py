@@ -41,7 +41,7 @@ class Run:
     spec: RunSpec
     records: pd.DataFrame
     sample: SampleStats
-    state: str  # "running", "done", "failed"
+    state: str  # "running", "done", "failed", "paused", "stopped"
     certificates: tuple[pacbayes.PacBayes, ...] = ()  # at most one per prior
 
     @property
@@ -104,16 +104,19 @@ def open_run(folder: Path) -> Run:
     try:
         spec = RunSpec.from_dict(read_json(folder / "spec.json"))
         sample = SampleStats.from_dict(read_json(folder / "sample.json"))
-        if (folder / "epochs.parquet").exists():
-            records = pd.read_parquet(folder / "epochs.parquet")
-        else:
-            records = pd.DataFrame(read_lines(folder / "records.jsonl"))
+        records = _records(folder)
         if missing := sorted(norm_columns_of(spec.arch.shapes()) - set(records)):
             raise ValueError(f"its records lack {missing[0]} and {len(missing) - 1} more columns")
         run = Run(spec, records, sample, status(folder)["state"])
         return _with_certificates(run, read_certificates(folder / CERTIFICATES).get("", ()), folder)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
+
+
+def _records(folder: Path) -> pd.DataFrame:
+    lines = read_lines(folder / "records.jsonl")  # first: sealing removes them once the parquet is there
+    sealed_records = folder / "epochs.parquet"
+    return pd.read_parquet(sealed_records) if sealed_records.exists() else pd.DataFrame(lines)
 
 
 def _with_certificates(run: Run, certificates: tuple[pacbayes.PacBayes, ...], folder: Path) -> Run:
@@ -159,10 +162,16 @@ def sealed(folder: Path) -> bool:
 
 
 def list_runs(out: Path) -> list[Run]:
-    """Every run folder below `out` that has started, ordered by id; raises RunError when `out` is no folder."""
+    """Every run folder below `out` that has a record, ordered by id; raises RunError when `out` is no folder."""
     if not out.is_dir():
         raise RunError(f"{out} is not a folder; give the --out of a training or sweep")
-    return [open_run(path.parent) for path in sorted(out.glob("*/status.json"))]
+    started = (path.parent for path in sorted(out.glob("*/status.json")))
+    return [open_run(folder) for folder in started if has_records(folder)]
+
+
+def has_records(folder: Path) -> bool:
+    """Whether there is something to open: a job that waits, or failed before its first record, has nothing."""
+    return (folder / "records.jsonl").exists() or (folder / "epochs.parquet").exists()
 
 
 def write_pack(runs: Iterable[Run], folder: Path) -> None:

@@ -1,34 +1,35 @@
-"""Train one run into its folder: resumable after any kill, sealed when finished."""
+"""Train one run into its folder: resumable after any kill, sealed when finished.
+
+`python -m boundlab.worker RUN_DIR [--lock-fd N] [--with-parent]` trains a job; `--spare` waits ready for one (spare.py).
+"""
 
 from __future__ import annotations
 
+import argparse
 import fcntl
-import json
 import os
-import platform
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from boundlab import __version__, nets
-from boundlab.checkpoints import Checkpoint, save, write_tensors
-from boundlab.datasets import Split, seen
-from boundlab.errors import Diverged, RunError
-from boundlab.files import make_folder, read_lines, write_atomic, write_parquet
-from boundlab.measure import sample_stats
-from boundlab.runs import CERTIFICATES, sealed
+from boundlab import spare
+from boundlab.checks import one_of
+from boundlab.datasets import seen
+from boundlab.errors import BoundlabError, RunError
+from boundlab.faults import explain, one_line
+from boundlab.files import make_folder, read_json
+from boundlab.heartbeat import Heartbeat, Interrupted, Watch, read_job
+from boundlab.runs import sealed
+from boundlab.session import Progress, train
 from boundlab.specs import RunSpec
-from boundlab.train import Record, Training
 
-Progress = Callable[[int, int, Record | None], None]  # (step, steps in all, latest record)
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def end_with_parent() -> None:
@@ -57,103 +58,94 @@ def run(
     Raises DataError when the data set is missing, Diverged when the loss is no longer finite (status "failed"), RunError
     when another process is training it.
     """
-    with _only_one(out, spec.id):
-        folder = out / spec.id
+    started = time.monotonic()
+    folder = out / spec.id
+    with _only_one(folder), Heartbeat(folder) as beat, _reported(beat):
         if not sealed(folder):
             torch.set_num_threads(1)
             data, device = seen(spec, root), pick_device(device)
             folder.mkdir(parents=True, exist_ok=True)
-            _train(folder, spec, data, device, progress)
+            train(folder, spec, data, device, beat, lambda: None, progress, started)
     return folder
 
 
+def job(folder: Path, lock: int | None = None) -> None:
+    """Train the job that `folder` describes (spec.json, job.json) until its end or until its wish is pause or stop.
+
+    `lock`: descriptor that holds the run's lock; without one it is taken here. Raises what `run` raises, and ValueError
+    when the folder is not named after its spec; whatever is raised is in status.json.
+    """
+    started = time.monotonic()
+    if not (folder / "spec.json").is_file():
+        raise RunError(f"{folder} is not the folder of a run: it has no spec.json; give one that has")
+    with _only_one(folder, lock), Heartbeat(folder) as beat, _reported(beat):
+        spec = RunSpec.from_dict(read_json(folder / "spec.json"))
+        if spec.id != folder.name:
+            raise ValueError(f"the folder of this spec must be named {spec.id}, got {folder.name}; rename it")
+        one_of("device", name := read_job(folder).get("device", "auto"), DEVICES)
+        if sealed(folder):
+            return
+        beat.beat()
+        torch.set_num_threads(1)
+        data, device = seen(spec), pick_device(name)
+        train(folder, spec, data, device, beat, Watch(folder), lambda *_: None, started)
+
+
 @contextmanager
-def _only_one(out: Path, run: str) -> Iterator[None]:
-    """Hold the run's lock; it goes with the process, however that ends. Raises RunError when another holds it."""
-    make_folder(out / ".locks")
-    with (out / ".locks" / run).open("w") as lock:
+def _reported(beat: Heartbeat) -> Iterator[None]:
+    """Put how training ends into status.json. An interruption is an end like others, an error goes on to the caller."""
+    try:
+        yield
+    except Interrupted as end:
+        beat.end(end.state)
+    except Exception as error:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            beat.end("failed", explain(error, beat.folder, beat.saved))
+        except OSError as another:
+            print(f"boundlab: {beat.folder / 'status.json'} cannot be written ({another})", file=sys.stderr)
+        raise
+
+
+@contextmanager
+def _only_one(folder: Path, held: int | None = None) -> Iterator[None]:
+    """Hold the run's lock; it goes with the process, however that ends. Raises RunError when another holds it."""
+    path = folder.parent / ".locks" / folder.name
+    make_folder(path.parent)
+    with path.open("w") if held is None else os.fdopen(held, "w") as lock:
+        if held is not None and not (path.exists() and os.path.samestat(os.fstat(held), path.stat())):
+            raise ValueError(f"descriptor {held} should hold {path}, but it is of another file; pass that file's")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # one that is held already stays held
         except BlockingIOError as error:
-            raise RunError(f"{out / run} is being trained by another process; wait for it or stop it") from error
+            raise RunError(f"{folder} is being trained by another process; wait for it or stop it") from error
         yield
 
 
-def _train(folder: Path, spec: RunSpec, data: tuple[Split, Split], device: str, progress: Progress) -> None:
-    training = Training(spec, data, device)
-    records = _start(folder, spec, training, data[0])
-    started = time.monotonic()
-    total = spec.train.epochs * training.steps_per_epoch
+def main(argv: list[str] | None = None) -> int:
+    """Train one job; returns the exit code: 2 and one sentence for bad input, 1 and a traceback for anything else."""
+    parser = argparse.ArgumentParser(prog="boundlab.worker", description="Train one job.")
+    parser.add_argument("folder", nargs="?", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--lock-fd", type=int, metavar="N", help="descriptor that holds the run's lock")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
+    parser.add_argument("--spare", action="store_true", help="wait for a job on standard input, a Unix socket")
+    a = parser.parse_args(argv)
+    if a.spare == (a.folder is not None):
+        parser.error("give the folder of a run, or --spare")
     try:
-        with (folder / "records.jsonl").open("a") as log:
-            while training.done < spec.train.epochs:
-                for record in training.epoch():
-                    records.append(record)
-                    log.write(json.dumps(record) + "\n")
-                    log.flush()
-                    _heartbeat(folder, "running", record["step"], total)
-                    progress(record["step"], total, record)
-                _save_state(folder, training)
-    except Diverged as error:
-        _heartbeat(folder, "failed", training.done, total, str(error))
-        raise
-    _seal(folder, training, records, time.monotonic() - started)
+        if a.spare:
+            job(*spare.wait())
+        else:
+            if a.with_parent:
+                end_with_parent()
+            job(a.folder, a.lock_fd)
+    except (ValueError, OSError, BoundlabError) as error:
+        print(f"boundlab: {one_line(str(error))}", file=sys.stderr)
+        return 2
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
 
 
-def _start(folder: Path, spec: RunSpec, training: Training, train: Split) -> list[Record]:
-    """Write the head of the folder, or go back to the last finished epoch; returns the records so far.
-
-    A state or a record that cannot be used, or is missing, means starting again from the beginning.
-    """
-    write_atomic(folder / "spec.json", json.dumps(spec.to_dict(), indent=1) + "\n")
-    sample = sample_stats(train.images, spec.arch.normalize, spec.train.dataset, spec.arch.classes)
-    write_atomic(folder / "sample.json", json.dumps(sample.to_dict()) + "\n")
-    (folder / CERTIFICATES).unlink(missing_ok=True)  # of an earlier network of this folder
-    records, step = _resume(folder, training)
-    records = records or [training.record(0, [])]
-    write_atomic(folder / "records.jsonl", "".join(json.dumps(record) + "\n" for record in records))
-    _heartbeat(folder, "running", step, spec.train.epochs * training.steps_per_epoch)
-    return records
-
-
-def _resume(folder: Path, training: Training) -> tuple[list[Record], int]:
-    """Records up to the last finished epoch, and its step; ([], 0) when there is nothing usable to go on from."""
-    try:
-        state = load_file(folder / "state.safetensors")
-        step = int(state["done"]) * training.steps_per_epoch
-        if not 0 < int(state["done"]) <= training.spec.train.epochs:
-            return [], 0
-        records = [record for record in read_lines(folder / "records.jsonl") if record["step"] <= step]
-        if [record["step"] for record in records] != [s for s in range(step + 1) if training.record_due(s)]:
-            return [], 0
-        training.restore(state)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError):
-        return [], 0
-    return records, step
-
-
-def _heartbeat(folder: Path, state: str, step: int, total: int, error: str | None = None) -> None:
-    now = {"state": state, "step": step, "steps": total, "heartbeat": time.time(), "pid": os.getpid(), "error": error}
-    write_atomic(folder / "status.json", json.dumps(now) + "\n")
-
-
-def _save_state(folder: Path, training: Training) -> None:
-    write_tensors(training.state(), folder / "state.safetensors")
-
-
-def _seal(folder: Path, training: Training, records: list[Record], seconds: float) -> None:
-    network = Checkpoint(training.spec.arch, nets.weights(training.net), nets.biases(training.net), training.init)
-    save(folder / "network.safetensors", network)
-    write_parquet(pd.DataFrame(records), folder / "epochs.parquet")
-    environment: dict[str, Any] = {
-        "boundlab": __version__,
-        "torch": torch.__version__,
-        "device": str(next(training.net.parameters()).device),
-        "machine": platform.machine(),
-        "seconds": round(seconds, 1),
-        "images_per_second": round(len(training.train.labels) * training.spec.train.epochs / max(seconds, 1e-9)),
-    }
-    write_atomic(folder / "env.json", json.dumps(environment, indent=1) + "\n")
-    _heartbeat(folder, "done", records[-1]["step"], records[-1]["step"])
-    for leftover in ("state.safetensors", "records.jsonl"):
-        (folder / leftover).unlink(missing_ok=True)
+if __name__ == "__main__":
+    sys.exit(main())
