@@ -24,6 +24,7 @@ from boundlab.locks import take
 
 BUSY, IDLE = 0.2, 1.0  # seconds between two looks at the folder
 SPARE_FOR = 600.0  # seconds a spare worker is kept after somebody last looked at the Train page
+BREATH = 3.0  # seconds that a started job has for itself before the next spare loads
 NICENESS = 19  # pages come first
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -48,6 +49,7 @@ class Scheduler:
         self.trouble: str | None = None  # why nothing can be started
         self._children: dict[str, tuple[_Child, int | None]] = {}  # run id -> process and its GPU
         self._spare: _Child | None = None
+        self._launched = 0.0  # when a job was last started
         self._wanted = 0.0  # when somebody last looked at the Train page
         self._leads: int | None = None
         self._wake, self._end = threading.Event(), threading.Event()
@@ -140,6 +142,7 @@ class Scheduler:
             visible = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(self.gpus[gpu].index)}
             child = self._hand_over(job, lock, visible) or self._spawn(job, lock, visible)
             self._children[job.id] = (child, gpu)
+            self._launched = time.monotonic()
         except OSError as error:
             with contextlib.suppress(OSError):
                 jobs.with_status(job, state="failed", error=f"the worker could not be started ({error})")
@@ -173,7 +176,7 @@ class Scheduler:
         if self._spare and (not wanted or self._spare.process.poll() is not None):
             _hang_up(self._spare)
             self._spare = None
-        elif wanted and self._spare is None and self.devices is not None:
+        elif wanted and self._spare is None and time.monotonic() - self._launched > BREATH:
             self._spare = _start([sys.executable, "-m", "boundlab.worker", "--spare"], {}, (), alone=False)
 
     def _bury(self) -> None:

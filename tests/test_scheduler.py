@@ -1,0 +1,270 @@
+"""The scheduler with real worker processes: limits, kills, restarts, two servers, the spare."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import pandas as pd
+import pytest
+
+from boundlab import jobs, scheduler
+from boundlab.devices import Device
+from boundlab.jobs import Limits
+from boundlab.runs import open_run, status
+from boundlab.scheduler import Scheduler
+from boundlab.specs import RunSpec
+from tests.cases import TRAINED
+
+CPU = Device("cpu", "a processor", 2**30)
+LONG = {**TRAINED, "epochs": 2000}
+PATIENCE = 60
+
+
+def wait(condition, seconds=PATIENCE, what=""):
+    """Until it holds; what it returned."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
+        time.sleep(0.05)
+    return value
+
+
+@contextmanager
+def running(out, at_once=2):
+    machine = Scheduler(out, Limits(running=at_once), lambda: [CPU]).start()
+    try:
+        yield machine
+    finally:
+        machine.stop()
+
+
+def submit(out, given=TRAINED, seed=0, owner="anna"):
+    return jobs.submit(RunSpec.from_dict({**given, "seed": seed}), owner, "auto", out, Limits(running=2))
+
+
+def state(job):
+    return jobs.read(job.folder).state
+
+
+def step(job):
+    return jobs.read(job.folder).step
+
+
+def is_(job, *states):
+    return lambda: state(job) in states
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def kill(job):
+    os.kill(status(job.folder)["pid"], signal.SIGKILL)
+
+
+def assert_same(folder, finished):
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(finished / "epochs.parquet")
+    )
+    assert (folder / "network.safetensors").read_bytes() == (finished / "network.safetensors").read_bytes()
+
+
+def test_no_more_than_the_limit_run_at_once_and_all_finish(tmp_path, finished):
+    every = [submit(tmp_path, seed=seed) for seed in range(3)]
+    most = 0
+    with running(tmp_path):
+
+        def done():
+            nonlocal most
+            states = [state(job) for job in every]
+            most = max(most, sum(s in jobs.LIVE for s in states))
+            return all(s == "done" for s in states)
+
+        wait(done)
+    assert most == 2
+    assert_same(every[0].folder, finished)
+
+
+def test_a_killed_worker_is_lost_within_5_seconds_and_its_neighbour_is_not_touched(tmp_path, finished):
+    with running(tmp_path) as machine:
+        victim, neighbour = submit(tmp_path), submit(tmp_path, LONG, seed=1)
+        machine.wake()
+        wait(lambda: step(victim) > 100 and step(neighbour) > 100)
+        recorded = len(open_run(victim.folder).records)
+        kill(victim)
+        wait(is_(victim, "lost"), 5)
+        wait(lambda: "killed (signal 9" in (jobs.read(victim.folder).error or ""), 5)
+        assert len(open_run(victim.folder).records) >= recorded
+        now = step(neighbour)
+        wait(lambda: step(neighbour) > now and state(neighbour) == "running")
+        jobs.resume(victim, "anna", Limits(running=2))
+        machine.wake()
+        wait(is_(victim, "done"))
+        assert jobs.read(victim.folder).error is None
+        jobs.ask(neighbour, "stop")
+        wait(is_(neighbour, "stopped"), 10)
+    assert_same(victim.folder, finished)
+
+
+def test_a_paused_job_frees_its_place_and_goes_on_where_it_was(tmp_path, finished):
+    with running(tmp_path, at_once=1) as machine:
+        first, second = submit(tmp_path), submit(tmp_path, LONG, seed=1)
+        machine.wake()
+        wait(lambda: step(first) > 100)
+        assert state(second) == "queued"
+        jobs.ask(first, "pause")
+        wait(is_(first, "paused"), 10)
+        stood = step(first)
+        wait(is_(second, "running"))
+        assert step(first) == stood
+        jobs.ask(second, "stop")
+        wait(is_(second, "stopped"), 20)
+        jobs.resume(first, "anna", Limits(running=1))
+        machine.wake()
+        wait(is_(first, "done"))
+    assert_same(first.folder, finished)
+
+
+SERVER = """
+import sys, time, pathlib
+from boundlab.devices import Device
+from boundlab.jobs import Limits
+from boundlab.scheduler import Scheduler
+machine = Scheduler(pathlib.Path(sys.argv[1]), Limits(running=2), lambda: [Device("cpu", "a processor", 2**30)]).start()
+while True:
+    machine.wake()
+    time.sleep(0.5)
+"""
+
+
+def server(out, **environment):
+    """A process that schedules, as the dashboard's does."""
+    return subprocess.Popen([sys.executable, "-c", SERVER, str(out)], env=os.environ | environment)
+
+
+def test_workers_end_with_a_killed_server_and_the_next_one_finds_their_jobs(tmp_path, finished):
+    job, waiting = submit(tmp_path), [submit(tmp_path, LONG, seed=seed) for seed in (1, 2)]
+    process = server(tmp_path)
+    wait(lambda: step(job) > 100 and step(waiting[0]) > 0)
+    worker = status(job.folder)["pid"]
+    process.kill()
+    process.wait()
+    wait(lambda: not alive(worker), 5)
+    wait(is_(job, "lost"), 5)
+    assert [state(w) for w in waiting] == ["lost", "queued"]
+    for other in waiting:
+        jobs.delete(jobs.read(other.folder))
+    with running(tmp_path) as machine:
+        time.sleep(1)
+        assert state(job) == "lost"  # offered, not resumed by itself
+        jobs.resume(jobs.read(job.folder), "anna", Limits(running=2))
+        machine.wake()
+        wait(is_(job, "done"))
+    assert_same(job.folder, finished)
+
+
+def test_detached_workers_outlive_the_server(tmp_path, finished):
+    job = submit(tmp_path)
+    process = server(tmp_path, BOUNDLAB_DETACHED="1")
+    wait(lambda: step(job) > 100)
+    process.kill()
+    process.wait()
+    assert state(job) == "running"
+    with running(tmp_path) as machine:  # a new server knows it again, and may not start it twice
+        machine.wake()
+        wait(is_(job, "done"))
+    assert_same(job.folder, finished)
+
+
+def test_of_two_servers_one_starts_jobs_and_the_other_takes_over(tmp_path):
+    with running(tmp_path, at_once=1) as other:
+        tmp_path.mkdir(exist_ok=True)
+        with running(tmp_path, at_once=1) as first:
+            pair = [submit(tmp_path, LONG, seed=seed) for seed in range(2)]
+            wait(lambda: [state(job) for job in pair].count("running") == 1)
+            time.sleep(2)
+            assert sorted(state(job) for job in pair) == ["queued", "running"]
+            leader = first if first._children else other
+            assert not (other if leader is first else first)._children
+        if leader is first:
+            wait(lambda: sorted(state(job) for job in pair) == ["lost", "running"])
+        for job in pair:
+            jobs.ask(jobs.read(job.folder), "stop")
+
+
+def test_two_tabs_that_press_start_together_make_one_run(tmp_path):
+    barrier, found = threading.Barrier(2), []
+
+    def press(owner):
+        barrier.wait()
+        found.append(submit(tmp_path, LONG, owner=owner))
+
+    with running(tmp_path) as machine:
+        tabs = [threading.Thread(target=press, args=(owner,)) for owner in ("anna", "ben")]
+        for tab in tabs:
+            tab.start()
+        for tab in tabs:
+            tab.join()
+        machine.wake()
+        assert found[0].id == found[1].id
+        wait(is_(found[0], "running"))
+        wait(lambda: step(found[0]) > 0)
+        assert len(machine._children) == 1
+        jobs.ask(found[0], "stop")
+        wait(is_(found[0], "stopped"), 10)
+
+
+def test_divergence_is_explained_and_frees_the_place(tmp_path):
+    with running(tmp_path, at_once=1) as machine:
+        bad = submit(tmp_path, {**TRAINED, "lr": 100.0, "momentum": 0.999, "weight_decay": 10.0})
+        good = submit(tmp_path, seed=1)
+        machine.wake()
+        wait(is_(bad, "failed"))
+        assert "not finite" in jobs.read(bad.folder).error
+        wait(is_(good, "done"))
+
+
+def test_a_spare_worker_is_used_and_replaced(tmp_path, finished, monkeypatch):
+    monkeypatch.setattr(scheduler, "BREATH", 0.0)
+    with running(tmp_path) as machine:
+        machine.wake()
+        spare = wait(lambda: machine._spare)
+        job = submit(tmp_path)
+        machine.wake()
+        wait(is_(job, "done"))
+        assert status(job.folder)["pid"] == spare.process.pid
+        machine.wake()
+        another = wait(lambda: machine._spare)
+        another.process.kill()  # a dead spare is no harm
+        last = submit(tmp_path, seed=1)
+        machine.wake()
+        wait(is_(last, "done"))
+    assert_same(job.folder, finished)
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path):
+    (tmp_path / ".locks").write_text("")
+    with running(tmp_path) as machine:
+        machine.wake()
+        assert "is a file where a folder of runs should be" in wait(lambda: machine.trouble, 5)
+
+
+@pytest.mark.parametrize(("device", "kind"), [("auto", "cuda"), ("cuda", "cuda"), ("cpu", "cpu")])
+def test_each_gpu_gets_one_job_and_the_cpu_its_own(tmp_path, device, kind):
+    gpus = [Device("cuda", "GPU", 2**30, index=index) for index in range(2)]
+    machine = Scheduler(tmp_path, Limits(running=1), lambda: [CPU, *gpus])
+    machine.devices = [CPU, *gpus]
+    every = []
+    for seed in range(4):
+        spec = RunSpec.from_dict({**TRAINED, "seed": seed})
+        every.append(jobs.submit(spec, "anna", device, tmp_path, Limits(running=1)))
+    assert {machine.kind(job) for job in every} == {kind}
+    assert len(machine._startable(every)) == (2 if kind == "cuda" else 1)
