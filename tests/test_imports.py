@@ -32,6 +32,9 @@ CORE = (
     "promises",
     "pacbayes",
     "cli",
+    "sources",
+    "cost",
+    "devices",
 )
 TRAINING = (
     "train",
