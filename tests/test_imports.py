@@ -33,6 +33,7 @@ CORE = (
     "pacbayes",
     "cli",
     "sources",
+    "mirrors",
     "cost",
     "devices",
 )

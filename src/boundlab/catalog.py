@@ -49,9 +49,24 @@ _DIGITS_TRAIN = (142, 146, 142, 146, 145, 145, 145, 143, 139, 144)
 _DIGITS_TEST = (36, 36, 35, 37, 36, 37, 36, 36, 35, 36)
 DATASETS = {
     "mnist": Dataset(
-        "mnist", "MNIST", (1, 28, 28), 10, 60000, 10000, (0.1307, 0.3081), 50000, 5, 500, 250, 1, _MNIST_TRAIN, _MNIST_TEST
+        "mnist",
+        "MNIST",
+        (1, 28, 28),
+        10,
+        60000,
+        10000,
+        (0.1307, 0.3081),
+        50000,
+        5,
+        500,
+        250,
+        1,
+        _MNIST_TRAIN,
+        _MNIST_TEST,
     ),
-    "digits": Dataset("digits", "digits 8×8", (1, 8, 8), 10, 1437, 360, None, None, 200, 100, 25, 10, _DIGITS_TRAIN, _DIGITS_TEST),
+    "digits": Dataset(
+        "digits", "digits 8×8", (1, 8, 8), 10, 1437, 360, None, None, 200, 100, 25, 10, _DIGITS_TRAIN, _DIGITS_TEST
+    ),
 }
 
 

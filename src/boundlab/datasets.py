@@ -13,8 +13,10 @@ from torch import Tensor
 
 from boundlab.catalog import DATASETS
 from boundlab.errors import DataError
-from boundlab.sources import LARGEST, fetch, find
+from boundlab.mirrors import LARGEST
+from boundlab.sources import fetch, find
 from boundlab.specs import RunSpec, TrainSpec
+
 
 @dataclass(frozen=True)
 class Split:

@@ -42,40 +42,32 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _cgroup_files(name: str, old: str, proc: Path, root: Path) -> list[str]:
-    """Contents of a cgroup's file (version 2 `name`, version 1 `old`: controller/file), from this process's group up."""
+def _cgroup(file: str, controller: str, proc: Path, root: Path) -> list[str]:
+    """What a cgroup file holds, from this process's group up; `controller` "" for version 2."""
     found = []
     for line in _read(proc / "self" / "cgroup").splitlines():
         _, controllers, place = line.split(":", 2)
-        controller, file = old.split("/")
-        if controllers and controller not in controllers.split(","):
-            continue
-        top, file = (root / controller, file) if controllers else (root, name)
-        group = top / place.lstrip("/")
-        found += [_read(folder / file) for folder in (group, *group.parents) if folder.is_relative_to(top)]
+        if controller in controllers.split(","):
+            top = root / controller
+            group = top / place.lstrip("/")
+            found += [_read(folder / file) for folder in (group, *group.parents) if folder.is_relative_to(top)]
     return [content for content in found if content]
 
 
 def _cores(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> int:
     """Cores that this process may use: its affinity and its cgroups' quotas (a part of a core counts as one)."""
     usable = [float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)]
-    quotas = [content.split() for content in _cgroup_files("cpu.max", "cpu/", proc, root)]
-    old = zip(
-        _cgroup_files("", "cpu/cpu.cfs_quota_us", proc, root),
-        _cgroup_files("", "cpu/cpu.cfs_period_us", proc, root),
-        strict=False,
-    )
-    for quota, period in [*(q for q in quotas if len(q) == 2), *old]:
-        if quota.isdigit() and int(period) > 0:
-            usable.append(int(quota) / int(period))
+    quotas = [content.split()[:2] for content in _cgroup("cpu.max", "", proc, root)]
+    periods = _cgroup("cpu.cfs_period_us", "cpu", proc, root)
+    quotas += [list(pair) for pair in zip(_cgroup("cpu.cfs_quota_us", "cpu", proc, root), periods, strict=False)]
+    usable += [int(quota) / int(period) for quota, period in quotas if quota.isdigit()]  # "max" and -1: no limit
     return max(1, math.ceil(min(usable)))
 
 
 def _memory(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> int:
     """Bytes of memory: the machine's, or less where a cgroup limits it."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    limits += [int(c) for c in _cgroup_files("memory.max", "memory/memory.limit_in_bytes", proc, root) if c.isdigit()]
-    return min(limits)
+    limits = _cgroup("memory.max", "", proc, root) + _cgroup("memory.limit_in_bytes", "memory", proc, root)
+    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *(int(c) for c in limits if c.isdigit())])
 
 
 def cpu(note: str | None = None) -> Device:

@@ -7,36 +7,21 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import gzip
-import hashlib
 import json
 import os
 import sys
 import threading
 import time
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from boundlab.catalog import DATASETS
 from boundlab.checks import one_of
 from boundlab.errors import BoundlabError, DataError
 from boundlab.files import write_atomic
-
-LARGEST = 256 * 2**20  # bytes in an unpacked file
-CHUNK = 2**16  # bytes between two reports
-PATIENCE = 30.0  # seconds without a byte before the next mirror is tried
-Progress = Callable[[int, int, str], None]  # (bytes so far, bytes in all, the file that is being fetched)
-
-
-class Archive(NamedTuple):
-    """A gzip archive: sha256 of what it holds (archives of one file differ by who packed it), and its usual size."""
-
-    sha256: str
-    size: int
-
+from boundlab.mirrors import Archive, Bar, Progress, from_mirrors, part_size
 
 MIRRORS = {
     "mnist": ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
@@ -47,7 +32,9 @@ FILES = {
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 9_912_422
         ),
         "train-labels-idx1-ubyte": Archive("65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 28_881),
-        "t10k-images-idx3-ubyte": Archive("0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 1_648_877),
+        "t10k-images-idx3-ubyte": Archive(
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 1_648_877
+        ),
         "t10k-labels-idx1-ubyte": Archive("ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 4_542),
     }
 }
@@ -62,7 +49,7 @@ def data_root(root: str | Path | None = None) -> Path:
 
 def _place(name: str, file: str, root: str | Path | None) -> Path | None:
     folder = data_root(root) / FOLDERS[name]
-    return next((path for path in (folder / file, folder / f"{file}.gz") if path.exists()), None)
+    return next((path for path in (folder / file, folder / f"{file}.gz") if os.path.exists(path)), None)
 
 
 def find(name: str, file: str, root: str | Path | None = None) -> Path:
@@ -99,10 +86,17 @@ def fetch(name: str, root: str | Path | None = None, progress: Progress | None =
         folder.mkdir(parents=True, exist_ok=True)
         with _turn(name, folder, progress):
             files = missing(name, root)
-            bar = _Bar({file: FILES[name][file].size for file in files}, progress) if progress else None
+            bar = Bar({f"{file}.gz": FILES[name][file].size for file in files}, progress) if progress else None
+            own = [url] if (url := os.environ.get("BOUNDLAB_MIRROR")) else []
             for file in files:
-                _fetch(name, file, folder, bar)
-    except OSError as error:  # everything about the network ends in _fetch
+                from_mirrors([*own, *MIRRORS[name]], FILES[name][file], folder / f"{file}.gz", bar)
+    except DataError as error:
+        raise DataError(
+            f"{DATASETS[name].title} is not at {folder} and could not be downloaded ({error}). "
+            f"Put {', '.join(f + '.gz' for f in FILES[name])} there, or point BOUNDLAB_DATA (or --data-root) at a folder "
+            f"that has {FOLDERS[name]}, or BOUNDLAB_MIRROR at a web address that has the .gz files"
+        ) from error
+    except OSError as error:  # of the disk: those of the network are DataErrors
         raise DataError(_no_room(name, folder, error)) from error
 
 
@@ -123,102 +117,11 @@ def _turn(name: str, folder: Path, progress: Progress | None) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if progress:
-                    sizes = [path.stat().st_size for path in (_part(folder, file) for file in FILES[name]) if path.exists()]
-                    whole = sum(archive.size for archive in FILES[name].values())
-                    progress(min(whole, whole - download_size(name, folder.parents[1]) + sum(sizes)), whole, "")
+                    whole, left = sum(a.size for a in FILES[name].values()), download_size(name, folder.parents[1])
+                    begun = sum(part_size(folder / f"{file}.gz") for file in FILES[name])
+                    progress(min(whole, whole - left + begun), whole, "")
                 time.sleep(0.25)
         yield
-
-
-def _part(folder: Path, file: str) -> Path:
-    return folder / f".{file}.gz.part"
-
-
-class _Bar:
-    """pooch's progress bar: adds up files, and passes on bytes so far and in all."""
-
-    def __init__(self, sizes: dict[str, int], progress: Progress) -> None:
-        self.sizes, self.progress = sizes, progress
-        self.done, self.file = dict.fromkeys(sizes, 0), ""
-
-    @property
-    def total(self) -> int:
-        return self.sizes[self.file]
-
-    @total.setter
-    def total(self, size: int) -> None:  # pooch: the Content-Length, 0 where the server does not say
-        self.sizes[self.file] = size or self.sizes[self.file]
-
-    def start(self, file: str) -> None:
-        self.file = file
-        self.reset()
-
-    def reset(self) -> None:
-        self.done[self.file] = 0
-
-    def update(self, size: int) -> None:
-        self.done[self.file] = min(self.total, self.done[self.file] + size)
-        self.progress(sum(self.done.values()), sum(self.sizes.values()), f"{self.file}.gz")
-
-    def close(self) -> None:
-        self.done[self.file] = self.total
-
-
-def _fetch(name: str, file: str, folder: Path, bar: _Bar | None) -> None:
-    """Fetch one archive from the first mirror that has it; raises DataError, or OSError about the disk."""
-    own = os.environ.get("BOUNDLAB_MIRROR")
-    reasons = []
-    for mirror in ([own.rstrip("/") + "/"] if own else []) + list(MIRRORS[name]):
-        part = _part(folder, file)
-        try:
-            if bar:
-                bar.start(file)
-            _download(f"{mirror}{file}.gz", part, bar)
-            _check(part, FILES[name][file].sha256)
-            part.replace(folder / f"{file}.gz")
-            return
-        except DataError as error:
-            reasons.append(f"{mirror}{file}.gz {error}")
-        finally:
-            part.unlink(missing_ok=True)
-    raise DataError(
-        f"{DATASETS[name].title} is not at {folder} and could not be downloaded ({'; '.join(reasons)}). "
-        f"Put {', '.join(f + '.gz' for f in FILES[name])} there, or point BOUNDLAB_DATA (or --data-root) at a folder "
-        f"that has {FOLDERS[name]}, or BOUNDLAB_MIRROR at a web address that has the .gz files"
-    )
-
-
-def _download(url: str, part: Path, bar: _Bar | None) -> None:
-    """One archive into `part`; raises DataError about the network, OSError about the disk."""
-    import pooch
-    import requests
-
-    try:
-        pooch.HTTPDownloader(progressbar=bar or True, chunk_size=CHUNK, timeout=PATIENCE)(url, str(part), None)
-    except requests.HTTPError as error:
-        raise DataError(f"answered {error.response.status_code}") from error
-    except requests.Timeout as error:
-        raise DataError(f"did not answer within {PATIENCE:g} s") from error
-    except requests.exceptions.ChunkedEncodingError as error:
-        raise DataError(f"broke off in the middle") from error
-    except requests.RequestException as error:
-        raise DataError(f"cannot be reached: {type(error).__name__}") from error
-
-
-def _check(part: Path, expected: str) -> None:
-    """Raise DataError unless the archive holds what it should."""
-    digest, size = hashlib.sha256(), 0
-    try:
-        with gzip.open(part) as content:
-            while chunk := content.read(2**20):
-                size += len(chunk)
-                if size > LARGEST:
-                    raise DataError(f"sent more than {LARGEST:,} bytes")
-                digest.update(chunk)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"sent {part.stat().st_size:,} bytes that are no whole gzip file") from error
-    if digest.hexdigest() != expected:
-        raise DataError(f"sent another file: its contents should have sha256 {expected}, got {digest.hexdigest()}")
 
 
 def _report(path: Path, now: dict[str, Any]) -> None:
