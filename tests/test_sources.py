@@ -194,7 +194,7 @@ def test_no_network_says_where_to_put_the_files(tmp_path, monkeypatch, small):
         load("mnist", tmp_path)
     assert str(tmp_path / FOLDERS["mnist"]) in str(error.value)
     monkeypatch.setenv("BOUNDLAB_MIRROR", "not a url")
-    with pytest.raises(DataError, match=r"not a url/images\.gz cannot be reached.*MissingSchema"):
+    with pytest.raises(DataError, match=r"not a url/images\.gz cannot be reached.*InvalidURL"):
         fetch("mnist", tmp_path)
 
 

@@ -49,7 +49,7 @@ class Rates:
 RATES = {
     "cpu": Rates(3.5, 3e-8, 5.4e-4, 3.0e-9, 2.4e-11, 4e-9, 3.4e-6, 4.4e-4, 4.3e-3, 4.4e-8, 1.1e-9),
     # Arithmetic for an H100 with a captured step, nothing measured: 1 to 1.5 minutes for 110 epochs of CONV-3-200.
-    "cuda": Rates(6.0, 1e-8, 3e-5, 3e-12, 1e-14, 1e-11, 1e-6, 2e-3, 1e-1, 1e-10, 1e-12),
+    "cuda": Rates(6.0, 1e-8, 2.5e-5, 3e-12, 1e-14, 1e-11, 1e-6, 2e-3, 5e-2, 1e-10, 1e-12),
 }
 UNMEASURED = {
     "cpu": ("from a model fitted on another machine with one CPU thread", (0.5, 2.0)),
