@@ -61,7 +61,8 @@ def test_wrong_number_of_images_is_named(tmp_path):
     folder = tmp_path / "MNIST" / "raw"
     folder.mkdir(parents=True)
     (folder / "train-images-idx3-ubyte").write_bytes(idx(np.zeros((3, 28, 28))))
-    (folder / "train-labels-idx1-ubyte").write_bytes(idx(np.zeros(3)))
+    for name in ("train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+        (folder / name).write_bytes(idx(np.zeros(3)))
     with pytest.raises(DataError, match=r"needs images \(60000, 28, 28\)"):
         load("mnist", tmp_path)
 

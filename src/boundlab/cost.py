@@ -2,7 +2,7 @@
 
 Seconds = work x rates. The work is counted exactly (`work`). The CPU's rates, for one thread of an AMD EPYC with a second
 training process beside it, were fitted to the times of single steps, passes and records of 31 networks (1 to 200 channels,
-batch 32 to 500), then to the whole times of 186 runs of 25 kinds. Medians per kind are met within a factor 1.25, but for
+batch 32 to 500), then to the whole times of finished runs of 25 kinds. Medians per kind are met within a factor 1.25, but for
 CONV-3-16 and CONV-3-64 on the digits (1.6 and 1.4 too short: those runs were disturbed, 27 to 96 s for the same work).
 """
 

@@ -96,7 +96,7 @@ def _download(url: str, part: Path, bar: Bar | None) -> None:
     try:
         pooch.HTTPDownloader(progressbar=bar or True, chunk_size=CHUNK, timeout=PATIENCE)(url, str(part), None)
     except requests.HTTPError as error:
-        raise DataError(f"answered {error.response.status_code}") from error
+        raise DataError(f"answered {getattr(error.response, 'status_code', error)}") from error
     except requests.Timeout as error:
         raise DataError(f"did not answer within {PATIENCE:g} s") from error
     except requests.exceptions.ChunkedEncodingError as error:

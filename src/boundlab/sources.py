@@ -79,7 +79,11 @@ def fetch(name: str, root: str | Path | None = None, progress: Progress | None =
     BOUNDLAB_MIRROR, a base URL with the .gz files under it, is tried first. Contents are checked by sha256 before a
     file gets its name, so that no ending of the process leaves half a file.
     """
-    if not missing(name, root):
+    absent = missing(name, root)
+    for file in FILES.get(name, {}):
+        if file not in absent:
+            find(name, file, root)  # no folder in its place
+    if not absent:
         return
     folder = data_root(root) / FOLDERS[name]
     try:
