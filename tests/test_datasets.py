@@ -1,12 +1,7 @@
-import functools
 import gzip
-import hashlib
-import http.server
-import threading
 
 import numpy as np
 import pytest
-import requests
 import torch
 
 from boundlab import datasets
@@ -62,50 +57,12 @@ def test_a_folder_in_place_of_a_file_is_named(tmp_path):
         load("mnist", tmp_path)
 
 
-def test_offline_error_says_where_to_put_the_files(tmp_path, monkeypatch):
-    import pooch
-
-    def offline(*args, **kwargs):
-        raise requests.ConnectionError("no route")
-
-    monkeypatch.setattr(pooch, "retrieve", offline)
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz.*BOUNDLAB_DATA") as error:
-        load("mnist", tmp_path)
-    assert str(tmp_path / "MNIST" / "raw") in str(error.value)
-
-
-@pytest.fixture
-def server(tmp_path):
-    """A mirror on this machine."""
-    folder = tmp_path / "www"
-    folder.mkdir()
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield folder, f"http://127.0.0.1:{running.server_address[1]}/"
-        running.shutdown()
-
-
-def test_downloads_from_the_next_mirror_and_checks_sha256(tmp_path, monkeypatch, server, capfd):
-    folder, url = server
-    content = gzip.compress(idx(IMAGES))
-    (folder / "images.gz").write_bytes(content)
-    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (url + "gone/", url)})
-    monkeypatch.setattr(datasets, "FILES", {"mnist": {"images": hashlib.sha256(content).hexdigest()}})
-    path = datasets._find("mnist", "images", tmp_path)
-    np.testing.assert_array_equal(read_idx(path, 3), IMAGES)
-    assert path.parent == tmp_path / "MNIST" / "raw"
-    monkeypatch.setattr(datasets, "FILES", {"mnist": {"images": "0" * 64}})
-    path.unlink()
-    with pytest.raises(DataError, match="ValueError"):
-        datasets._find("mnist", "images", tmp_path)
-
-
 def test_wrong_number_of_images_is_named(tmp_path):
     folder = tmp_path / "MNIST" / "raw"
     folder.mkdir(parents=True)
     (folder / "train-images-idx3-ubyte").write_bytes(idx(np.zeros((3, 28, 28))))
-    (folder / "train-labels-idx1-ubyte").write_bytes(idx(np.zeros(3)))
+    for name in ("train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+        (folder / name).write_bytes(idx(np.zeros(3)))
     with pytest.raises(DataError, match=r"needs images \(60000, 28, 28\)"):
         load("mnist", tmp_path)
 
@@ -149,14 +106,17 @@ def test_unknown_data_set():
         load("cifar")
 
 
-def test_test_counts_are_those_of_the_data():
-    test = load("digits")[1]
+def test_counts_are_those_of_the_data():
+    train, test = load("digits")
+    assert DATASETS["digits"].train_counts == tuple(torch.bincount(train.labels).tolist())
+    assert DATASETS["digits"].train_images(None) == DATASETS["digits"].train_size == len(train.labels)
     assert DATASETS["digits"].test_counts == tuple(torch.bincount(test.labels).tolist())
     assert DATASETS["digits"].test_images(None) == DATASETS["digits"].test_size == len(test.labels)
 
 
-def test_test_counts_of_mnist(mnist_root):
-    test = load("mnist", mnist_root)[1]
+def test_counts_of_mnist(mnist_root):
+    train, test = load("mnist", mnist_root)
+    assert DATASETS["mnist"].train_counts == tuple(torch.bincount(train.labels).tolist())
     assert DATASETS["mnist"].test_counts == tuple(torch.bincount(test.labels).tolist())
     zeros_and_ones = RunSpec.from_dict({"dataset": "mnist", "labels": [[0], [1]]}).train
     assert (

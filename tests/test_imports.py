@@ -34,6 +34,14 @@ CORE = (
     "cli",
     "heartbeat",
     "faults",
+    "sources",
+    "mirrors",
+    "cost",
+    "devices",
+    "jobs",
+    "locks",
+    "scheduler",
+    "downloads",
 )
 TRAINING = (
     "train",

@@ -22,25 +22,51 @@ class Dataset:
     warmup_steps: int
     record_every: int
     errors_every: int
-    test_counts: tuple[int, ...]  # test images of each label
+    train_counts: tuple[int, ...]  # training images of each label
+    test_counts: tuple[int, ...]
 
     def fits(self, in_shape: tuple[int, int, int]) -> bool:
         """Whether a network of this input can look at the data: at whole images, or at a window in their middle."""
         cut = [have - want for have, want in zip(self.in_shape[1:], in_shape[1:], strict=True)]
         return in_shape[0] == self.in_shape[0] and all(c >= 0 and c % 2 == 0 for c in cut)
 
+    def train_images(self, labels: Sequence[Sequence[int]] | None) -> int:
+        """Training images of a sub-task (one group of labels per class), or all of them."""
+        return _of(self.train_counts, labels)
+
     def test_images(self, labels: Sequence[Sequence[int]] | None) -> int:
-        """Test images of a sub-task (one group of labels per class), or all of them."""
-        return sum(self.test_counts if labels is None else (self.test_counts[i] for group in labels for i in group))
+        """Test images of a sub-task, or all of them."""
+        return _of(self.test_counts, labels)
 
 
+def _of(counts: tuple[int, ...], labels: Sequence[Sequence[int]] | None) -> int:
+    return sum(counts if labels is None else (counts[i] for group in labels for i in group))
+
+
+_MNIST_TRAIN = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
 _MNIST_TEST = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
+_DIGITS_TRAIN = (142, 146, 142, 146, 145, 145, 145, 143, 139, 144)
 _DIGITS_TEST = (36, 36, 35, 37, 36, 37, 36, 36, 35, 36)
 DATASETS = {
     "mnist": Dataset(
-        "mnist", "MNIST", (1, 28, 28), 10, 60000, 10000, (0.1307, 0.3081), 50000, 5, 500, 250, 1, _MNIST_TEST
+        "mnist",
+        "MNIST",
+        (1, 28, 28),
+        10,
+        60000,
+        10000,
+        (0.1307, 0.3081),
+        50000,
+        5,
+        500,
+        250,
+        1,
+        _MNIST_TRAIN,
+        _MNIST_TEST,
     ),
-    "digits": Dataset("digits", "digits 8×8", (1, 8, 8), 10, 1437, 360, None, None, 200, 100, 25, 10, _DIGITS_TEST),
+    "digits": Dataset(
+        "digits", "digits 8×8", (1, 8, 8), 10, 1437, 360, None, None, 200, 100, 25, 10, _DIGITS_TRAIN, _DIGITS_TEST
+    ),
 }
 
 

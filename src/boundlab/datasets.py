@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +13,9 @@ from torch import Tensor
 
 from boundlab.catalog import DATASETS
 from boundlab.errors import DataError
+from boundlab.mirrors import LARGEST
+from boundlab.sources import fetch, find
 from boundlab.specs import RunSpec, TrainSpec
-
-MIRRORS = {
-    "mnist": ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
-}
-FILES = {  # sha256 of the usual .gz archives; sizes are of the unpacked files
-    "mnist": {
-        "train-images-idx3-ubyte": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-        "train-labels-idx1-ubyte": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-        "t10k-images-idx3-ubyte": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-        "t10k-labels-idx1-ubyte": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-    }
-}
-LARGEST = 256 * 2**20  # bytes in an unpacked file
-FOLDERS = {"mnist": Path("MNIST", "raw")}
 
 
 @dataclass(frozen=True)
@@ -40,12 +27,6 @@ class Split:
 
     def to(self, device: str | torch.device) -> Split:
         return Split(self.images.to(device), self.labels.to(device))
-
-
-def data_root(root: str | Path | None = None) -> Path:
-    """`root`, else BOUNDLAB_DATA, else a cache folder of the user."""
-    given = root or os.environ.get("BOUNDLAB_DATA")
-    return Path(given) if given else Path.home() / ".cache" / "boundlab"
 
 
 def read_idx(path: Path, dims: int) -> np.ndarray:
@@ -69,39 +50,12 @@ def read_idx(path: Path, dims: int) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=4 + 4 * dims).reshape(shape)
 
 
-def _find(name: str, file: str, root: Path) -> Path:
-    folder = root / FOLDERS[name]
-    for candidate in (folder / file, folder / f"{file}.gz"):
-        if candidate.is_file():
-            return candidate
-        if candidate.exists():
-            raise DataError(f"{candidate} should be a file; move what is there away")
-    return _fetch(name, file, folder)
+def _idx(name: str, root: str | Path | None) -> tuple[Split, Split]:
+    fetch(name, root)
 
-
-def _fetch(name: str, file: str, folder: Path) -> Path:
-    import pooch  # only when something has to be downloaded
-
-    reasons = []
-    for mirror in MIRRORS[name]:
-        try:
-            path = pooch.retrieve(
-                f"{mirror}{file}.gz", f"sha256:{FILES[name][file]}", f"{file}.gz", folder, progressbar=True
-            )
-            return Path(path)
-        except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
-            reasons.append(f"{mirror}: {type(error).__name__}")
-    raise DataError(
-        f"{DATASETS[name].title} is not at {folder} and could not be downloaded ({'; '.join(reasons)}). "
-        f"Put {', '.join(f + '.gz' for f in FILES[name])} there, or point BOUNDLAB_DATA (or --data-root) at a folder "
-        f"that has {FOLDERS[name]}"
-    )
-
-
-def _idx(name: str, root: Path) -> tuple[Split, Split]:
     def split(part: str, size: int) -> Split:
-        images = read_idx(_find(name, f"{part}-images-idx3-ubyte", root), 3)
-        labels = read_idx(_find(name, f"{part}-labels-idx1-ubyte", root), 1)
+        images = read_idx(find(name, f"{part}-images-idx3-ubyte", root), 3)
+        labels = read_idx(find(name, f"{part}-labels-idx1-ubyte", root), 1)
         expected = (size, *DATASETS[name].in_shape[1:])
         if images.shape != expected or labels.shape != (size,) or labels.max() >= DATASETS[name].classes:
             raise DataError(
@@ -135,7 +89,7 @@ def load(name: str, root: str | Path | None = None) -> tuple[Split, Split]:
     """(train, test) of a data set; raises ValueError for an unknown name, DataError when files are missing or bad."""
     if name not in DATASETS:
         raise ValueError(f"dataset must be one of {sorted(DATASETS)}, got {name!r}")
-    return _digits() if name == "digits" else _idx(name, data_root(root))
+    return _digits() if name == "digits" else _idx(name, root)
 
 
 def _relabel(split: Split, groups: tuple[tuple[int, ...], ...]) -> Split:

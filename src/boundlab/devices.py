@@ -1,0 +1,120 @@
+"""What can train on this machine. `python -m boundlab.devices` asks torch, in a process of its own, and prints JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import re
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+TIME_LIMIT = 60  # seconds for importing torch and asking it
+
+
+@dataclass(frozen=True)
+class Device:
+    """A CPU or one GPU; `memory` in bytes; `note`: why GPUs could not be looked for (on the CPU alone)."""
+
+    kind: str  # "cpu" or "cuda"
+    name: str
+    memory: int
+    cores: int | None = None  # usable by this process; CPU only
+    index: int | None = None  # GPU only
+    note: str | None = None
+
+    @property
+    def title(self) -> str:
+        """ "CPU (AMD EPYC, 2 cores)", "NVIDIA H100 (80 GB)"."""
+        if self.kind == "cpu":
+            name = re.sub(r"\((R|TM)\)|\b\d+-Core\b|\b(CPU|Processor)\b|@.*", " ", self.name)
+            return f"CPU ({' '.join(name.split())}, {self.cores} core{'s' * (self.cores != 1)})"
+        return f"{re.sub(r'[ -][0-9]+ ?GB.*', '', self.name)} ({round(self.memory / 2**30)} GB)"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _cgroup(file: str, controller: str, proc: Path, root: Path) -> list[str]:
+    """What a cgroup file holds, from this process's group up; `controller` "" for version 2."""
+    found = []
+    for line in _read(proc / "self" / "cgroup").splitlines():
+        _, controllers, place = line.split(":", 2)
+        if controller in controllers.split(","):
+            top = root / controller
+            group = top / place.lstrip("/")
+            found += [_read(folder / file) for folder in (group, *group.parents) if folder.is_relative_to(top)]
+    return [content for content in found if content]
+
+
+def _cores(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Cores that this process may use: its affinity and its cgroups' quotas (a part of a core counts as one)."""
+    usable = [float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)]
+    quotas = [content.split()[:2] for content in _cgroup("cpu.max", "", proc, root)]
+    periods = _cgroup("cpu.cfs_period_us", "cpu", proc, root)
+    quotas += [list(pair) for pair in zip(_cgroup("cpu.cfs_quota_us", "cpu", proc, root), periods, strict=False)]
+    usable += [int(quota) / int(period) for quota, period in quotas if quota.isdigit()]  # "max" and -1: no limit
+    return max(1, math.ceil(min(usable)))
+
+
+def _memory(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes of memory: the machine's, or less where a cgroup limits it."""
+    limits = _cgroup("memory.max", "", proc, root) + _cgroup("memory.limit_in_bytes", "memory", proc, root)
+    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *(int(c) for c in limits if c.isdigit())])
+
+
+def cpu(note: str | None = None) -> Device:
+    """This machine's CPU, asked without torch."""
+    found = re.search(r"^model name\s*:\s*(.+)$", _read(Path("/proc/cpuinfo")), re.MULTILINE)
+    name = found[1] if found else platform.processor() or platform.machine()
+    return Device("cpu", name, _memory(), cores=_cores(), note=note)
+
+
+def ask_torch() -> list[Device]:
+    """CPU and GPUs as torch sees them: the index is torch's. Imports torch."""
+    import torch
+
+    found = [cpu()]
+    for index in range(torch.cuda.device_count()):
+        facts = torch.cuda.get_device_properties(index)
+        found.append(Device("cuda", facts.name, facts.total_memory, index=index))
+    return found
+
+
+def probe(limit: float = TIME_LIMIT) -> list[Device]:
+    """What can train here, CPU first, asked in a process of its own (some seconds); on failure the CPU with a `note`."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "boundlab.devices"],
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            return [cpu(f"GPUs could not be looked for: {said}")]
+        return [Device(**facts) for facts in json.loads(done.stdout.strip().splitlines()[-1])]
+    except subprocess.TimeoutExpired:
+        return [cpu(f"GPUs could not be looked for: torch did not answer within {limit:g} s")]
+    except (OSError, ValueError, TypeError, IndexError) as error:
+        return [cpu(f"GPUs could not be looked for: {error}")]
+
+
+def main() -> None:
+    """Print the devices as one JSON list, fields that do not apply left out; niced, since torch's import is heavy."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+    devices = [{name: value for name, value in asdict(d).items() if value is not None} for d in ask_torch()]
+    print(json.dumps(devices))
+
+
+if __name__ == "__main__":
+    main()

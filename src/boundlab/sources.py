@@ -1,0 +1,167 @@
+"""Files of the data sets: where they lie, which are missing, and fetching those. No torch, and pooch only to download.
+
+`python -m boundlab.sources NAME STATUS_FILE` downloads in a process of its own and reports to STATUS_FILE.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from boundlab.catalog import DATASETS
+from boundlab.checks import one_of
+from boundlab.errors import BoundlabError, DataError
+from boundlab.files import write_atomic
+from boundlab.mirrors import Archive, Bar, Progress, from_mirrors, part_size
+
+MIRRORS = {
+    "mnist": ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
+}
+FILES = {
+    "mnist": {
+        "train-images-idx3-ubyte": Archive(
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 9_912_422
+        ),
+        "train-labels-idx1-ubyte": Archive("65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 28_881),
+        "t10k-images-idx3-ubyte": Archive(
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 1_648_877
+        ),
+        "t10k-labels-idx1-ubyte": Archive("ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 4_542),
+    }
+}
+FOLDERS = {"mnist": Path("MNIST", "raw")}
+
+
+def data_root(root: str | Path | None = None) -> Path:
+    """`root`, else BOUNDLAB_DATA, else a cache folder of the user."""
+    given = root or os.environ.get("BOUNDLAB_DATA")
+    return Path(given) if given else Path.home() / ".cache" / "boundlab"
+
+
+def _place(name: str, file: str, root: str | Path | None) -> Path | None:
+    folder = data_root(root) / FOLDERS[name]
+    return next((path for path in (folder / file, folder / f"{file}.gz") if os.path.exists(path)), None)
+
+
+def find(name: str, file: str, root: str | Path | None = None) -> Path:
+    """Where a file of a data set lies, plain or .gz; raises DataError when it is missing or no file."""
+    path = _place(name, file, root)
+    if path is None:
+        raise DataError(f"{file} of {DATASETS[name].title} is not in {data_root(root) / FOLDERS[name]}; fetch it first")
+    if not path.is_file():
+        raise DataError(f"{path} should be a file; move what is there away")
+    return path
+
+
+def missing(name: str, root: str | Path | None = None) -> list[str]:
+    """Files of a data set that are not there, [] when it can be loaded; raises ValueError for an unknown name."""
+    one_of("dataset", name, DATASETS)
+    return [file for file in FILES.get(name, {}) if _place(name, file, root) is None]
+
+
+def download_size(name: str, root: str | Path | None = None) -> int:
+    """Bytes that `fetch` has to download, by the usual archives: about 11.6 MB for the whole of MNIST."""
+    return sum(FILES[name][file].size for file in missing(name, root))
+
+
+def fetch(name: str, root: str | Path | None = None, progress: Progress | None = None) -> None:
+    """Download what is missing, one process at a time; raises DataError. `progress` None: a bar in the terminal.
+
+    BOUNDLAB_MIRROR, a base URL with the .gz files under it, is tried first. Contents are checked by sha256 before a
+    file gets its name, so that no ending of the process leaves half a file.
+    """
+    absent = missing(name, root)
+    for file in FILES.get(name, {}):
+        if file not in absent:
+            find(name, file, root)  # no folder in its place
+    if not absent:
+        return
+    folder = data_root(root) / FOLDERS[name]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _turn(name, folder, progress):
+            files = missing(name, root)
+            bar = Bar({f"{file}.gz": FILES[name][file].size for file in files}, progress) if progress else None
+            own = [url] if (url := os.environ.get("BOUNDLAB_MIRROR")) else []
+            for file in files:
+                from_mirrors([*own, *MIRRORS[name]], FILES[name][file], folder / f"{file}.gz", bar)
+    except DataError as error:
+        raise DataError(
+            f"{DATASETS[name].title} is not at {folder} and could not be downloaded ({error}). "
+            f"Put {', '.join(f + '.gz' for f in FILES[name])} there, or point BOUNDLAB_DATA (or --data-root) at a folder "
+            f"that has {FOLDERS[name]}, or BOUNDLAB_MIRROR at a web address that has the .gz files"
+        ) from error
+    except OSError as error:  # of the disk: those of the network are DataErrors
+        raise DataError(_no_room(name, folder, error)) from error
+
+
+def _no_room(name: str, folder: Path, error: OSError) -> str:
+    what = f"{DATASETS[name].title} needs {download_size(name, folder.parents[1]) / 1e6:.1f} MB in {folder}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{what}, but the disk or a quota is full ({error.strerror}); make room, or set BOUNDLAB_DATA elsewhere"
+    return f"{what}, which cannot be written ({error.strerror or error}); set BOUNDLAB_DATA to a folder of yours"
+
+
+@contextmanager
+def _turn(name: str, folder: Path, progress: Progress | None) -> Iterator[None]:
+    """Hold the folder's download lock; while another process has it, report that one's progress."""
+    with (folder / ".download.lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if progress:
+                    whole, left = sum(a.size for a in FILES[name].values()), download_size(name, folder.parents[1])
+                    begun = sum(part_size(folder / f"{file}.gz") for file in FILES[name])
+                    progress(min(whole, whole - left + begun), whole, "")
+                time.sleep(0.25)
+        yield
+
+
+def _report(path: Path, now: dict[str, Any]) -> None:
+    write_atomic(path, json.dumps(now | {"heartbeat": time.time()}) + "\n")
+
+
+def main(name: str, path: Path) -> int:
+    """Fetch `name`, writing state, bytes and heartbeat to `path` four times a second; 0, or 2 when it failed."""
+    now: dict[str, Any] = {"state": "running", "bytes": 0, "total_bytes": 0, "file": "", "error": None}
+    over = threading.Event()
+
+    def progress(done: int, total: int, file: str) -> None:
+        now.update(bytes=done, total_bytes=total, file=file)
+
+    def tick() -> None:  # of its own, so that a slow server does not look like a dead process
+        while not over.wait(0.25):
+            _report(path, dict(now))
+
+    ticker = threading.Thread(target=tick, daemon=True)
+    try:
+        progress(0, download_size(name), "")
+        _report(path, now)
+        ticker.start()
+        fetch(name, progress=progress)
+        now.update(state="done", bytes=now["total_bytes"])
+    except (BoundlabError, ValueError) as error:
+        now.update(state="failed", error=str(error))
+        print(error, file=sys.stderr)
+    over.set()
+    if ticker.is_alive():
+        ticker.join()
+    _report(path, now)
+    return 0 if now["state"] == "done" else 2
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m boundlab.sources NAME STATUS_FILE")
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))

@@ -1,0 +1,80 @@
+"""What can train here: the real process, and cgroups written by hand."""
+
+import os
+
+import pytest
+
+from boundlab import devices
+from boundlab.devices import Device, probe
+
+
+def test_the_process_and_probe_agree_with_torch():
+    import torch
+
+    found = probe()
+    assert [d.kind for d in found] == ["cpu"] + ["cuda"] * torch.cuda.device_count()
+    assert found[0] == devices.cpu()
+    assert found[0].note is None
+    assert 1 <= found[0].cores <= os.cpu_count()
+    assert 2**28 < found[0].memory <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def test_a_failure_gives_the_cpu_and_the_reason(tmp_path, monkeypatch):
+    (tmp_path / "torch.py").write_text("raise ImportError('libcuda is broken')")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    (found,) = probe()
+    assert (found.kind, found.note) == ("cpu", "GPUs could not be looked for: ImportError: libcuda is broken")
+    (tmp_path / "torch.py").write_text("import time; time.sleep(60)")
+    (found,) = probe(limit=0.5)
+    assert (found.kind, found.note) == ("cpu", "GPUs could not be looked for: torch did not answer within 0.5 s")
+
+
+@pytest.mark.parametrize(
+    ("device", "title"),
+    [
+        (Device("cpu", "AMD EPYC", 0, cores=2), "CPU (AMD EPYC, 2 cores)"),
+        (Device("cpu", "Intel(R) Xeon(R) CPU @ 2.20GHz", 0, cores=1), "CPU (Intel Xeon, 1 core)"),
+        (Device("cpu", "AMD EPYC 7763 64-Core Processor", 0, cores=4), "CPU (AMD EPYC 7763, 4 cores)"),
+        (Device("cuda", "NVIDIA H100 80GB HBM3", 85_520_809_984, index=0), "NVIDIA H100 (80 GB)"),
+        (Device("cuda", "NVIDIA A100-SXM4-40GB", 42_300_000_000, index=0), "NVIDIA A100-SXM4 (39 GB)"),
+        (Device("cuda", "Tesla T4", 15_828_320_256, index=0), "Tesla T4 (15 GB)"),
+    ],
+)
+def test_titles(device, title):
+    assert device.title == title
+
+
+def cgroup(tmp_path, group: str, files: dict[str, str]):
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "cgroup").write_text(group)
+    for name, content in files.items():
+        path = tmp_path / "fs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content + "\n")
+    return tmp_path, tmp_path / "fs"
+
+
+@pytest.mark.parametrize(
+    ("group", "files"),
+    [
+        ("0::/a/b\n", {"a/cpu.max": "150000 100000", "a/b/cpu.max": "max 100000", "a/b/memory.max": "1000000"}),
+        ("0::/gone\n", {"cpu.max": "50000 100000", "memory.max": "1000000"}),  # a container sees its own group as root
+        (
+            "3:cpu,cpuacct:/a\n4:memory:/a\n1:name=systemd:/a\n",
+            {
+                "cpu/a/cpu.cfs_quota_us": "100000",
+                "cpu/a/cpu.cfs_period_us": "100000",
+                "cpu/cpu.cfs_quota_us": "-1",
+                "cpu/cpu.cfs_period_us": "100000",
+                "memory/a/memory.limit_in_bytes": "1000000",
+            },
+        ),
+    ],
+)
+def test_quotas_of_cgroups_count(tmp_path, monkeypatch, group, files):
+    places = cgroup(tmp_path, group, files)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    expected = 2 if "a/cpu.max" in files else 1
+    assert devices._cores(*places) == expected
+    assert devices._memory(*places) == 1_000_000
+    assert devices._cores(tmp_path / "none", tmp_path / "none") == 8
