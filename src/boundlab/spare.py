@@ -63,7 +63,7 @@ def _end_with(channel: socket.socket) -> None:
 def _warm_up() -> None:
     """Load what is loaded late otherwise, on blank images and the CPU.
 
-    No step of the optimiser: it asks whether there is a GPU, and CUDA_VISIBLE_DEVICES, which that fixes, comes later.
+    No step of the optimiser: some versions ask there for GPUs, and CUDA_VISIBLE_DEVICES, read at that moment, comes later.
     """
     import sklearn.datasets
     import sklearn.model_selection  # noqa: F401
