@@ -1,5 +1,7 @@
 """Killed, damaged, doubled: a run folder always ends in the history of an uninterrupted run."""
 
+import contextlib
+import itertools
 import json
 import os
 import signal
@@ -13,8 +15,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from boundlab.datasets import seen
 from boundlab.errors import RunError
+from boundlab.heartbeat import Heartbeat, Interrupted
 from boundlab.runs import open_run, status
+from boundlab.session import train
 from boundlab.specs import RunSpec
 from boundlab.worker import run
 from tests.cases import CERTIFIED, TRAINED
@@ -68,6 +73,11 @@ def interrupted(tmp_path, given=TRAINED, epochs_done=12):
     return spec, tmp_path / spec.id
 
 
+def at_step(folder, step):
+    state = load_file(folder / "state.safetensors")
+    save_file(state | {"finished": torch.tensor(step)}, folder / "state.safetensors")
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -81,8 +91,9 @@ def interrupted(tmp_path, given=TRAINED, epochs_done=12):
         lambda folder: (folder / "records.jsonl").write_text(
             "".join(line + "\n" for line in (folder / "records.jsonl").read_text().splitlines()[::2])
         ),
-        lambda folder: save_file({"done": torch.tensor(999)}, folder / "state.safetensors"),
-        lambda folder: save_file({"done": torch.tensor(-3)}, folder / "state.safetensors"),
+        lambda folder: at_step(folder, 10**6),
+        lambda folder: at_step(folder, -3),
+        lambda folder: (folder / "records.jsonl").write_text((folder / "records.jsonl").read_text() + '{"step": 57'),
         lambda folder: save_file(
             {k: v.flatten()[0] if v.ndim > 1 else v for k, v in load_file(folder / "state.safetensors").items()},
             folder / "state.safetensors",
@@ -99,8 +110,9 @@ def interrupted(tmp_path, given=TRAINED, epochs_done=12):
         "bad spec",
         "bad line",
         "gaps",
-        "done 999",
-        "done -3",
+        "step 1000000",
+        "step -3",
+        "half a line",
         "scalars",
         "false seal",
         "undamaged",
@@ -115,12 +127,97 @@ def test_a_damaged_folder_ends_in_the_same_history(finished, tmp_path, damage):
     )
 
 
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory):
+    return run(RunSpec.from_dict(CERTIFIED), tmp_path_factory.mktemp("certified"))
+
+
 def test_a_certificates_training_resumes_where_its_schedule_stood(tmp_path):
     spec, folder = interrupted(tmp_path / "interrupted", CERTIFIED)
     run(spec, tmp_path / "interrupted")
     whole = run(spec, tmp_path / "whole")
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(whole / "epochs.parquet"))
     assert (folder / "network.safetensors").read_bytes() == (whole / "network.safetensors").read_bytes()
+
+
+STEP_0 = 29 + 8  # batches in the passes over 1437 and 360 images
+PAUSES = {  # how often each attempt may look at its wish before it is interrupted
+    "in the first pass over the data": [10],
+    "in the first pass over the test data": [STEP_0 - 3],
+    "before the first step": [STEP_0 + 1],
+    "within an epoch": [STEP_0 + 13],
+    "right after a record": [STEP_0 + 26],
+    "right after a record at an epoch's end": [2 * STEP_0 + 451],
+    "at an epoch's end without a record": [STEP_0 + 46],
+    "in the pass of an epoch's end, twice": [STEP_0 + 450 + 7, 20],
+    "in the last pass": [4 * STEP_0 + 1080 - 2],
+    "at every turn": [5, 50, 1, 1, 37, 100, 333, 26, 25, 24, 2, 90],
+}
+
+
+def paused_often(folder, spec, looks):
+    """Train with interruptions: attempt i is interrupted when it looks at its wish for the looks[i]-th time."""
+    for count in [*looks, None]:
+        left = iter(range(count - 1)) if count else itertools.repeat(0)
+
+        def watch(left=left):
+            if next(left, None) is None:
+                raise Interrupted("paused")
+
+        with Heartbeat(folder) as beat, contextlib.suppress(Interrupted):
+            train(folder, spec, seen(spec), "cpu", beat, watch, lambda *_: None, time.monotonic())
+            assert count is None, "finished before it could be interrupted"
+        assert len(open_run(folder).records)
+        yield
+
+
+@pytest.mark.parametrize("looks", PAUSES.values(), ids=PAUSES)
+@pytest.mark.parametrize("given", [TRAINED, CERTIFIED], ids=["mse", "certificate"])
+def test_paused_at_any_step_equals_uninterrupted(finished, certified, tmp_path, given, looks):
+    spec = RunSpec.from_dict(given)
+    folder, whole = tmp_path / spec.id, finished if given is TRAINED else certified
+    folder.mkdir()
+    if given is CERTIFIED:  # it has passes at every fifth epoch: other looks, other places, all of them exact
+        looks = [min(look, 900) for look in looks]
+    for _ in paused_often(folder, spec, looks):
+        pass
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(whole / "epochs.parquet"))
+    assert (folder / "network.safetensors").read_bytes() == (whole / "network.safetensors").read_bytes()
+
+
+def test_what_a_pause_leaves_is_this_very_step_and_no_time_is_lost(tmp_path):
+    spec = RunSpec.from_dict(TRAINED)
+    folder = tmp_path / spec.id
+    folder.mkdir()
+    attempts = paused_often(folder, spec, [STEP_0 + 60, 1])
+    seconds = []
+    for _ in range(2):
+        next(attempts)
+        state = load_file(folder / "state.safetensors")
+        assert (int(state["finished"]), bool(state["due"]), len(state["losses"])) == (59, False, 59 - 50)
+        seconds.append(float(state["seconds"]))
+    assert 0 < seconds[0] < seconds[1]
+    next(attempts)
+    environment = json.loads((folder / "env.json").read_text())
+    assert environment["seconds"] >= round(seconds[1], 1)
+    assert 0 < environment["seconds_evaluating"] < environment["seconds"]
+    assert environment["seconds_setup"] > 0
+
+
+def test_the_first_record_is_there_before_its_errors_are(tmp_path):
+    """Interrupted in the first pass: the norms are shown, and replaced by the whole record of the same step."""
+    spec = RunSpec.from_dict(TRAINED)
+    folder = tmp_path / spec.id
+    folder.mkdir()
+    attempts = paused_often(folder, spec, [10, STEP_0 + 3])
+    next(attempts)
+    first = open_run(folder)
+    assert first.records["step"].tolist() == [0]
+    assert first.epochs.empty
+    next(attempts)
+    whole = open_run(folder)
+    assert whole.records["step"].tolist() == whole.epochs["step"].tolist() == [0]
+    assert whole.records["layers.0.frobenius"].tolist() == first.records["layers.0.frobenius"].tolist()
 
 
 def test_resuming_does_not_start_again(tmp_path):

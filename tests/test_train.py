@@ -1,5 +1,6 @@
 """Training: deterministic, resumable after kill -9 without a trace, honest about networks that did not train."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,10 +10,11 @@ import torch
 
 from boundlab import nets
 from boundlab.checkpoints import load
-from boundlab.datasets import task
+from boundlab.datasets import Split, task
 from boundlab.errors import Diverged
 from boundlab.measure import norm_columns
 from boundlab.runs import open_run, status
+from boundlab.session import _plans
 from boundlab.specs import RunSpec
 from boundlab.sweeps import load_grid
 from boundlab.train import Training, epochs
@@ -75,6 +77,99 @@ def test_divergence_is_an_error_that_says_so(tmp_path):
         run(spec, tmp_path)
     assert status(tmp_path / spec.id)["state"] == "failed"
     assert "not finite" in status(tmp_path / spec.id)["error"]
+
+
+def test_a_weight_that_is_not_finite_is_an_error_that_says_so():
+    spec = RunSpec.from_dict({**TRAINED, "epochs": 2})
+    training = Training(spec, task(spec.train))
+    records = training.epoch()
+    next(records)
+    with torch.no_grad():
+        training.net[-1].weight[0, 0] = torch.inf
+    training.due = True
+    with pytest.raises(Diverged, match=r"a weight is not finite after 0 steps; .* short clips gradients at norm 1"):
+        next(training.epoch())
+
+
+def test_weights_too_large_for_their_norms_are_an_error_that_says_so(monkeypatch):
+    def norm_columns(*_):
+        raise torch.linalg.LinAlgError("did not converge")
+
+    monkeypatch.setattr("boundlab.train.norm_columns", norm_columns)
+    spec = RunSpec.from_dict({**TRAINED, "preset": "paper", "epochs": 2})
+    with pytest.raises(Diverged, match=r"too large to be measured .*; try .* paper does not clip gradients"):
+        next(Training(spec, task(spec.train)).epoch())
+
+
+def in_float64(given, part):
+    """State after one epoch in float64, minibatches in parts of `part` images; and the losses of its steps."""
+    spec = RunSpec.from_dict(given)
+    train, test = (Split(s.images.double(), s.labels) for s in task(spec.train))
+    training = Training(spec, (train, test), part=part)
+    training.net.double()
+    training.references = [dataclasses.replace(r, weight=r.weight.double()) for r in training.references]
+    training.due, step, losses = False, training.step, []
+    training.step = lambda *given: losses.append(step(*given)) or losses[-1]
+    list(training.epoch())
+    return training.state(), torch.stack(losses)
+
+
+@pytest.mark.parametrize("given", [TRAINED, CERTIFIED], ids=["mse", "certificate"])
+@pytest.mark.parametrize("part", [8, 1, 5])
+def test_a_step_in_parts_is_the_whole_step(given, part):
+    whole, losses = in_float64(given, None)
+    parts, theirs = in_float64(given, part)
+    torch.testing.assert_close(theirs, losses, rtol=1e-9, atol=1e-11)
+    for name, tensor in whole.items():
+        torch.testing.assert_close(parts[name], tensor, rtol=1e-8, atol=1e-10)
+
+
+def test_the_record_of_a_training_in_parts_is_the_whole_ones():
+    spec = RunSpec.from_dict(TRAINED)
+    whole, parts = (Training(spec, task(spec.train), part=part).record(0, []) for part in (None, 8))
+    assert parts["train_error"] == whole["train_error"]
+    np.testing.assert_allclose(parts["margin_quantiles"], whole["margin_quantiles"], rtol=1e-4, atol=1e-6)
+
+
+def test_memory_that_is_too_small_is_met_with_smaller_parts(finished, tmp_path, monkeypatch):
+    """PyTorch's own exception from a patched step; what a real GPU does when it is full is not tried here."""
+    plain, parts = Training._gradients, []
+
+    def gradients(self, images, labels):
+        parts.append(self.part)
+        if self.finished == 500 and self.part is None:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return plain(self, images, labels)
+
+    monkeypatch.setattr(Training, "_gradients", gradients)
+    spec = RunSpec.from_dict(TRAINED)
+    folder = run(spec, tmp_path)
+    assert status(folder)["state"] == "done"
+    assert status(folder)["note"] == "the GPU's memory is too small for batches of 32: going on in parts of 8"
+    assert parts == [None] * 501 + [8] * (1080 - 495)  # step 495: the last state that was saved
+    one, other = open_run(folder), open_run(finished)
+    assert one.records["step"].tolist() == other.records["step"].tolist()
+    assert one.final["layers.0.frobenius"] == pytest.approx(other.final["layers.0.frobenius"], rel=1e-2)
+
+
+def test_memory_that_is_too_small_for_everything_is_a_failure(tmp_path, monkeypatch):
+    def gradients(self, images, labels):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Training, "_gradients", gradients)
+    spec = RunSpec.from_dict(TRAINED)
+    with pytest.raises(torch.OutOfMemoryError):
+        run(spec, tmp_path)
+    assert status(tmp_path / spec.id)["state"] == "failed"
+    assert "out of memory" in status(tmp_path / spec.id)["error"]
+
+
+def test_the_ways_out_of_a_full_gpu_end_on_the_cpu():
+    assert [plan[:2] for plan in _plans("cuda", 32)] == [("cuda", None), ("cuda", 8), ("cuda", 1), ("cpu", None)]
+    assert [plan[:2] for plan in _plans("cuda", 8)] == [("cuda", None), ("cuda", 1), ("cpu", None)]
+    notes = [plan[2] for plan in _plans("cuda", 500)]
+    assert notes[0] is None
+    assert notes[2] == "the GPU's memory is too small for batches of 500: going on one image at a time"
 
 
 def test_a_network_that_did_not_train_is_flagged(tmp_path):

@@ -178,8 +178,8 @@ class Session:
             "device": str(next(training.net.parameters()).device),
             "machine": platform.machine(),
             "seconds": round(seconds, 1),
-            "seconds_setup": round(self.setup, 1),
-            "seconds_evaluating": round(training.evaluating, 1),
+            "seconds_setup": round(self.setup, 3),
+            "seconds_evaluating": round(training.evaluating, 3),
             "images_per_second": round(len(training.train.labels) * training.spec.train.epochs / max(seconds, 1e-9)),
         }
         write_atomic(self.folder / "env.json", json.dumps(environment, indent=1) + "\n")

@@ -61,7 +61,10 @@ def _end_with(channel: socket.socket) -> None:
 
 
 def _warm_up() -> None:
-    """Load what is loaded late otherwise, and train one step on blank images: on the CPU, CUDA is not touched."""
+    """Load what is loaded late otherwise, on blank images and the CPU.
+
+    No step of the optimiser: some versions ask there for GPUs, and CUDA_VISIBLE_DEVICES, read at that moment, comes later.
+    """
     import sklearn.datasets
     import sklearn.model_selection  # noqa: F401
 
@@ -69,4 +72,7 @@ def _warm_up() -> None:
     spec = RunSpec.from_dict({"dataset": "digits", "epochs": 1, "batch_size": 8, "arch": {"channels": 2}})
     images = torch.linspace(0, 1, 8 * 64).reshape(8, *DATASETS["digits"].in_shape)
     blank = Split(images, torch.arange(8))
-    list(Training(spec, (blank, blank)).epoch())
+    training = Training(spec, (blank, blank))
+    training.record(0, [])
+    training.optimiser.zero_grad()
+    training.loss(training.net(images), blank.labels).backward()

@@ -1,0 +1,446 @@
+"""Jobs as processes: the protocol of a run folder, the warm spare, and what goes wrong around them."""
+
+import collections
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+from boundlab import heartbeat
+from boundlab.errors import RunError
+from boundlab.faults import explain
+from boundlab.files import read_lines, write_atomic
+from boundlab.heartbeat import Heartbeat, Interrupted, Watch
+from boundlab.runs import has_records, open_run, status
+from boundlab.specs import RunSpec
+from boundlab.worker import run
+from tests.cases import TRAINED
+
+LONG = TRAINED | {"epochs": 120}
+WORKER = [sys.executable, "-m", "boundlab.worker"]
+ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def submit(out, given=TRAINED, attempt=1, wish="run", device="cpu"):
+    """A run folder as the dashboard writes it before a job is started."""
+    spec = RunSpec.from_dict(given)
+    folder = out / spec.id
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / "spec.json", json.dumps(spec.to_dict()))
+    job = {"owner": None, "submitted": time.time(), "attempt": attempt, "device": device, "wish": wish}
+    write_atomic(folder / "job.json", json.dumps(job))
+    return folder
+
+
+def hold(folder):
+    """Take the run's lock as the scheduler does, and say that it runs."""
+    (folder.parent / ".locks").mkdir(exist_ok=True)
+    lock = (folder.parent / ".locks" / folder.name).open("w")
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            assert time.monotonic() < deadline, "the lock outlived its process"
+            time.sleep(0.005)
+
+
+def train(folder, *arguments, **others):
+    return subprocess.run(
+        [*WORKER, str(folder), *arguments], env=ONE_THREAD, capture_output=True, text=True, timeout=120, **others
+    )
+
+
+def until(process, ready):
+    while not ready():
+        assert process.poll() is None, "ended too early"
+        time.sleep(0.005)
+
+
+def assert_same(folder, whole):
+    """The sealed history and network, to the last bit."""
+    one, other = (pd.read_parquet(f / "epochs.parquet") for f in (folder, whole))
+    pd.testing.assert_frame_equal(one, other)
+    assert (folder / "network.safetensors").read_bytes() == (whole / "network.safetensors").read_bytes()
+
+
+class Spare:
+    """A warm spare and this process's end of its socket."""
+
+    def __init__(self, errors=subprocess.DEVNULL):
+        self.channel, theirs = socket.socketpair()
+        self.process = subprocess.Popen([*WORKER, "--spare"], stdin=theirs, stderr=errors, env=ONE_THREAD)
+        theirs.close()
+
+    def send(self, folder, lock, environment=None):
+        message = json.dumps({"folder": str(folder), "environment": environment or {}}) + "\n"
+        socket.send_fds(self.channel, [message.encode()], [lock.fileno()])
+        lock.close()
+
+    def close(self):
+        self.channel.close()
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def spare():
+    waiting = Spare(subprocess.PIPE)
+    yield waiting
+    waiting.close()
+    waiting.process.stderr.close()
+
+
+def test_a_job_trains_under_the_lock_it_is_given(finished, tmp_path):
+    folder = submit(tmp_path, attempt=3)
+    with hold(folder) as lock:
+        done = train(folder, "--lock-fd", str(lock.fileno()), pass_fds=[lock.fileno()])
+    assert (done.returncode, done.stderr) == (0, "")
+    now = status(folder)
+    assert (now["state"], now["attempt"], now["device"], now["error"]) == ("done", 3, "cpu", None)
+    assert now["step"] == now["steps"] == 24 * 45
+    assert {p.name for p in folder.iterdir()} == {p.name for p in finished.iterdir()} | {"job.json"}
+    assert_same(folder, finished)
+
+
+def damaged(folder):
+    (folder / "spec.json").write_text("{")
+
+
+def renamed(folder):
+    spec = json.loads((folder / "spec.json").read_text())
+    (folder / "spec.json").write_text(json.dumps(spec | {"seed": 9}))
+
+
+def elsewhere(folder):
+    job = json.loads((folder / "job.json").read_text())
+    (folder / "job.json").write_text(json.dumps(job | {"device": "tpu"}))
+
+
+def no_data(folder):
+    write_atomic(folder / "spec.json", json.dumps(RunSpec.from_dict({"dataset": "mnist"}).to_dict()))
+    folder.rename(folder.parent / RunSpec.from_dict({"dataset": "mnist"}).id)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (damaged, "spec.json cannot be read as JSON"),
+        (renamed, "the folder of this spec must be named"),
+        (elsewhere, "device must be one of"),
+        (no_data, "IDX magic"),
+        (shutil.rmtree, "is not the folder of a run"),
+    ],
+)
+def test_bad_input_is_one_sentence_there_and_in_the_status(tmp_path, damage, words):
+    folder = submit(tmp_path / "runs")
+    damage(folder)
+    folder = next((tmp_path / "runs").glob("*-*"), folder)
+    environment = ONE_THREAD | {"BOUNDLAB_DATA": str(junk_mnist(tmp_path / "data"))}
+    done = subprocess.run([*WORKER, str(folder)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    if folder.exists():
+        assert status(folder)["state"] == "failed"
+        assert words in status(folder)["error"]
+
+
+def test_a_descriptor_of_another_file_and_a_lock_that_is_taken_are_refused(tmp_path):
+    folder = submit(tmp_path)
+    with hold(folder), (tmp_path / "other").open("w") as other:
+        wrong = train(folder, "--lock-fd", str(other.fileno()), pass_fds=[other.fileno()])
+        taken = train(folder)
+    assert wrong.returncode == taken.returncode == 2
+    assert "is of another file" in wrong.stderr
+    assert "is being trained by another process" in taken.stderr
+    assert not (folder / "status.json").exists()  # it is not theirs to write
+
+
+def test_a_worker_ends_with_its_parent(tmp_path):
+    folder = submit(tmp_path, LONG)
+    process = subprocess.Popen([*WORKER, str(folder), "--with-parent"], env=ONE_THREAD, stdin=subprocess.PIPE)
+    until(process, lambda: status(folder).get("step", 0) > 30)
+    process.stdin.close()
+    assert process.wait(20) == 1
+    hold(folder).close()
+
+
+def test_any_other_error_has_its_line_in_the_status(tmp_path, monkeypatch):
+    def step(*_):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("boundlab.train.Training._step", step)
+    spec = RunSpec.from_dict(TRAINED)
+    with pytest.raises(KeyError):
+        run(spec, tmp_path)
+    assert status(tmp_path / spec.id)["error"] == "KeyError: 'a bug'"
+
+
+def junk_mnist(root):
+    """A data root whose MNIST is damaged."""
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte").write_bytes(b"junk")
+    return root
+
+
+def test_a_spare_trains_what_it_is_sent(finished, tmp_path, spare):
+    folder = submit(tmp_path)
+    spare.send(folder, hold(folder))
+    until(spare.process, lambda: status(folder).get("step", 0) > 30)
+    with pytest.raises(RunError, match="is being trained by another process"):
+        run(RunSpec.from_dict(TRAINED), tmp_path)
+    assert spare.process.wait(60) == 0
+    assert status(folder)["pid"] == spare.process.pid
+    assert_same(folder, finished)
+
+
+def test_a_spare_takes_the_environment_it_is_sent(tmp_path, spare):
+    folder = submit(tmp_path / "runs", {"dataset": "mnist"})
+    spare.send(folder, hold(folder), {"BOUNDLAB_DATA": str(junk_mnist(tmp_path / "data"))})
+    assert spare.process.wait(60) == 2
+    assert str(tmp_path / "data") in status(folder)["error"]
+
+
+ASKED = """
+import torch
+from boundlab import spare
+from boundlab.worker import pick_device
+asked = []
+torch.backends.cuda.is_built = lambda: True
+for name in ("is_available", "device_count", "current_device", "_lazy_init"):
+    setattr(torch.cuda, name, lambda name=name: asked.append(name))
+spare._warm_up()
+print(asked)
+pick_device("auto")
+print(asked)
+"""
+
+
+def test_a_spare_does_not_ask_for_a_gpu_before_it_is_told_which():
+    """CUDA_VISIBLE_DEVICES counts until the first question; a worker's first is which device to take."""
+    done = subprocess.run([sys.executable, "-c", ASKED], env=ONE_THREAD, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "['is_available']"]
+
+
+@pytest.mark.parametrize("when", ["waiting", "training"])
+def test_a_spare_ends_with_its_parent(tmp_path, spare, when):
+    folder = submit(tmp_path, TRAINED | {"epochs": 200})
+    if when == "training":
+        spare.send(folder, hold(folder))
+        until(spare.process, lambda: status(folder).get("step", 0) > 30)
+    spare.channel.close()
+    assert spare.process.wait(20) == 1
+    assert spare.process.stderr.read() == b""
+    hold(folder).close()
+
+
+def test_a_spare_refuses_nonsense(spare):
+    spare.channel.send(b"[1]\n")
+    assert spare.process.wait(20) == 2
+    assert b"a spare expects one line" in spare.process.stderr.read()
+
+
+def test_the_wish_is_seen_within_a_fifth_of_a_second_and_half_a_file_is_none(tmp_path, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: clock[0])
+    watch, file = Watch(tmp_path), tmp_path / "job.json"
+
+    def look():
+        clock[0] += 0.2
+        watch()
+
+    look()  # no file
+    for text in ('{"wish": "run"}', '{"wish": "pau', "[]", '{"wish": "other"}', '{"wish": null}'):
+        file.write_text(text)
+        look()
+    file.write_text('{"wish": "stop"}')
+    clock[0] += 0.1
+    watch()  # too early to look again
+    for text, state in (('{"wish": "stop"}', "stopped"), ('{"wish": "pause"}', "paused")):
+        file.write_text(text)
+        with pytest.raises(Interrupted, match=state):
+            look()
+
+
+def test_the_heart_beats_between_records_and_survives_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(heartbeat, "EVERY", 0.01)
+    write, failures = heartbeat.write_atomic, []
+
+    def fail_twice(path, content):
+        if len(failures) < 2:
+            failures.append(path)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(heartbeat, "write_atomic", fail_twice)
+    with Heartbeat(tmp_path) as beat:
+        beat.step, beat.steps = 7, 9
+        deadline = time.monotonic() + 5
+        while status(tmp_path).get("step") != 7 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(failures) == 2
+        assert status(tmp_path)["step"] == 7
+        beat.step = 8
+        while status(tmp_path)["step"] != 8 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert status(tmp_path)["step"] == 8
+        beat.end("paused")
+    time.sleep(0.05)
+    assert (status(tmp_path)["state"], status(tmp_path)["step"]) == ("paused", 8)  # nothing after the end
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space"), "the disk with runs/x is full: free space and retry, it goes on from epoch 12"),
+        (PermissionError(errno.EACCES, "Denied", "f"), "f cannot be read or written .*permissions and retry, it goes on"),
+        (OSError(errno.EIO, "I/O error", "g"), r"g failed \(I/O error\): put that right and retry, it goes on"),
+        (ZeroDivisionError("division\nby zero"), "^ZeroDivisionError: division by zero$"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_one_sentence(error, words):
+    assert re.search(words, explain(error, Path("runs/x"), 12.0))
+    assert "epoch" not in explain(error, Path("runs/x"), None)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 2 MB of its own."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"cannot mount a small file system here: {done.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_full_disk_is_a_failure_that_says_so_and_nothing_is_lost(finished, small_disk):
+    folder = submit(small_disk)
+    process = subprocess.Popen([*WORKER, str(folder)], env=ONE_THREAD, stderr=subprocess.PIPE, text=True)
+    until(process, lambda: status(folder).get("step", 0) >= 200)
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+        collections.deque(iter(lambda: file.write(bytes(4096)), None))
+    assert process.wait(60) == 2
+    assert "No space left" in process.stderr.read()
+    process.stderr.close()
+    now = status(folder)
+    assert now["state"] == "failed"
+    assert "is full: free space and retry, it goes on from epoch" in now["error"]
+    assert not [p.name for p in folder.glob(".*")]  # no reserve, no halves of failed writes
+    recorded = open_run(folder).records["step"].tolist()
+    assert recorded[-1] >= 175
+    again = train(folder)  # still full
+    assert again.returncode == 2
+    assert status(folder)["state"] == "failed"
+    assert open_run(folder).records["step"].tolist()[: len(recorded) - 2] == recorded[:-2]
+    filler.unlink()
+    assert train(folder).returncode == 0
+    assert_same(folder, finished)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(finished, small_disk):
+    folder = submit(small_disk)
+    process = subprocess.Popen([*WORKER, str(folder)], env=ONE_THREAD, stderr=subprocess.PIPE, text=True)
+    until(process, lambda: status(folder).get("step", 0) >= 200)
+    subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
+    try:
+        assert process.wait(60) == 2
+        said = process.stderr.read().splitlines()
+        process.stderr.close()
+        assert len(said) == 2  # what failed, and that the status could not be written either
+        assert all("Read-only file system" in line for line in said)
+        again = train(folder)
+        assert again.returncode == 2
+        assert "Read-only file system" in again.stderr
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    assert train(folder).returncode == 0
+    assert_same(folder, finished)
+
+
+def read_everything(folder, over, states, errors):
+    """Read every file of a run folder again and again; whatever cannot be read ends in `errors`."""
+    readers = {".json": lambda p: json.loads(p.read_text()), ".jsonl": read_lines}
+    readers |= {".safetensors": load_file, ".parquet": pd.read_parquet}
+    while not over.is_set():
+        try:
+            states.add(status(folder)["state"])
+            if has_records(folder):
+                steps = open_run(folder).records["step"].tolist()
+                assert steps == sorted(set(steps))
+                assert steps[0] == 0
+            for path in folder.iterdir():
+                if path.suffix in readers:
+                    with contextlib.suppress(FileNotFoundError):  # sealing removes two files
+                        readers[path.suffix](path)
+        except Exception as error:
+            errors.append(repr(error))
+        time.sleep(0.02)
+
+
+def test_fifty_kills_pauses_and_stops_leave_the_same_history(tmp_path):
+    started = time.monotonic()
+    whole = run(RunSpec.from_dict(LONG), tmp_path / "whole")
+    longest = 1.2 * (time.monotonic() - started) / 50  # so that 50 of them do not finish the run
+    folder, rng, faults = submit(tmp_path / "runs", LONG), random.Random(0), []
+    over, states = threading.Event(), set()
+    reader = threading.Thread(target=read_everything, args=(folder, over, states, faults))
+    reader.start()
+    with (tmp_path / "stderr").open("w") as errors:
+        spares = [Spare(errors), Spare(errors)]
+        try:
+            for attempt in range(1, 51):
+                end = rng.choice(["kill", "pause", "stop"])
+                interrupt(submit(tmp_path / "runs", LONG, attempt), spares[0], end, rng.uniform(0, longest))
+                spares.pop(0).close()
+                spares.append(Spare(errors))
+            submit(tmp_path / "runs", LONG, 51)
+            spares[0].send(folder, hold(folder))
+            assert spares[0].process.wait(120) == 0
+        finally:
+            over.set()
+            reader.join()
+            for spare in spares:
+                spare.close()
+    assert faults == []
+    assert (tmp_path / "stderr").read_text() == ""
+    assert states >= {"running", "paused", "stopped"}
+    assert status(folder)["attempt"] == 51
+    assert_same(folder, whole)
+
+
+def interrupt(folder, spare, end, seconds):
+    """Train for some seconds, then kill, pause or stop."""
+    attempt = json.loads((folder / "job.json").read_text())["attempt"]
+    spare.send(folder, hold(folder))
+    until(spare.process, lambda: status(folder).get("attempt") == attempt)
+    time.sleep(seconds)
+    if end == "kill":
+        spare.process.send_signal(signal.SIGKILL)
+        assert spare.process.wait(10) == -signal.SIGKILL
+        assert status(folder)["state"] == "running"
+    else:
+        submit(folder.parent, LONG, attempt, wish=end)
+        assert spare.process.wait(10) == 0
+        assert status(folder)["state"] == {"pause": "paused", "stop": "stopped"}[end]
