@@ -17,6 +17,7 @@ from boundlab.bounds import ALL, effective_n, evaluate
 from boundlab.catalog import DATASETS
 from boundlab.limits import clopper_pearson
 from boundlab.norms import from_columns
+from boundlab.recipes import recipe
 from boundlab.runs import Run
 from boundlab.specs import Settings
 
@@ -28,6 +29,7 @@ COLUMNS = (
     "channels",
     "weight_decay",
     "preset",
+    "recipe",
     "seed",
     "trained",
     "at_plateau",
@@ -97,6 +99,7 @@ def _identity(run: Run) -> dict[str, Any]:
         "channels": arch.channels,
         "weight_decay": train.weight_decay,
         "preset": train.preset,
+        "recipe": recipe(run.spec),
         "seed": train.seed,
         "trained": run.trained,
         "at_plateau": run.at_plateau,
