@@ -174,7 +174,8 @@ def _evenly(items: np.ndarray, most: int) -> np.ndarray:
 
 def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row per run: what it is and whether it may be trusted (the identity columns of `COLUMNS`); no bounds."""
-    return pd.DataFrame([_identity(run) for run in runs if not run.epochs.empty])
+    rows = [_identity(run) for run in runs if not run.epochs.empty]
+    return pd.DataFrame(rows, columns=None if rows else list(COLUMNS[: COLUMNS.index("step")]))
 
 
 def reasons(table: pd.DataFrame) -> dict[str, str]:

@@ -8,16 +8,16 @@ import streamlit as st
 from boundlab.catalog import DATASETS
 from boundlab.runs import Run
 from boundlab.ui.controls import Controls, by_seed
-from boundlab.ui.library import certified_runs, find_run, listing, own_runs, run_name, shipped_runs
+from boundlab.ui.library import certified_runs, find_run, listing, run_name, shelf, shipped_runs
 from boundlab.ui.sides import task
 
 KINDS = ("figures", "certified")
 OWN = "trained here"
-KINDS_HELP = (
-    "figures: the runs of the paper's four figures, trained for accuracy · certified: small networks trained so that Theorem "
-    "S says something about them"
-)
-OWN_HELP = " · trained here: every finished run of this server's own, whatever it is"
+KINDS_HELP = {
+    "figures": "the runs of the paper's four figures, trained for accuracy",
+    "certified": "small networks trained so that Theorem S says something about them",
+    OWN: "every finished run of this server's own, whatever it is",
+}
 WEIGHT_HELP = (
     "How much the training objective weighs Theorem S's complexity against the ramp error: at 1 it is the certificate itself; "
     "smaller is more accurate and less certified."
@@ -41,29 +41,33 @@ def chosen_network(controls: Controls) -> Run | None:
 
 def kind_of(controls: Controls, kinds: tuple[str, ...]) -> str:
     """Which runs to choose from: `kinds`, and those trained here where there are some."""
-    known = kinds
-    kinds, help = ((*kinds, OWN), KINDS_HELP + OWN_HELP) if own_runs() else (kinds, KINDS_HELP)
+    kinds = (*kinds, OWN) if shelf().runs else kinds
     if len(kinds) > 1:
-        return controls.pick("Networks", kinds, "networks", help)
-    controls.check("networks", known, "Networks")
+        return controls.pick("Networks", kinds, "networks", " · ".join(f"{k}: {KINDS_HELP[k]}" for k in kinds))
+    controls.check("networks", kinds, "Networks")
     return kinds[0]
 
 
 def own_run(controls: Controls) -> Run:
     """One of the runs trained here, by name, the newest first."""
-    names = {run_name(run): run for run in own_runs()}
-    return names[controls.choose("Run", list(names), "run", width=560)]
+    names = {run_name(run): run for run in shelf().runs.values()}
+    return names[_by_name(controls, "Run", list(names), "run")]
+
+
+def _by_name(controls: Controls, label: str, names: list[str], key: str) -> str:
+    controls.check(key, names, label, few=len(names) < 5)
+    return controls.choose(label, names, key, width=560)
 
 
 def second_run(controls: Controls, first: Run) -> Run | None:
     """Another run, by name, of all trained here and of those shipped on the same data; None where there is none."""
     data = first.spec.train.dataset
-    others = [*own_runs(), *(run for run in shipped_runs() if run.spec.train.dataset == data)]
+    others = [*shelf().runs.values(), *(run for run in shipped_runs() if run.spec.train.dataset == data)]
     names = {run_name(run): run for run in others if run.id != first.id}
     if not names:
         st.info("There is no second run to compare with.")
         return None
-    return names[controls.choose("Second: run", list(names), "run2", width=560)]
+    return names[_by_name(controls, "Second: run", list(names), "run2")]
 
 
 def task_title(run: Run) -> str:

@@ -107,7 +107,7 @@ class Controls:
     def trusted(self, table: pd.DataFrame) -> pd.DataFrame:
         """Runs that trained and reached the plateau; the others on request: rho → 0 flatters a dead network."""
         self.check("flagged", ("true", "false"), "Include runs that did not train or are not at plateau")
-        good = table["trained"] & table["at_plateau"]
+        good = (table["trained"] & table["at_plateau"]).astype(bool)
         flagged = table.loc[~good, "run"].nunique()
         runs = "one run" if flagged == 1 else f"{flagged} runs"
         label = f"Include {runs} that did not train or did not reach the plateau"
@@ -120,7 +120,7 @@ class Controls:
         shipped = set(table[~table["trained_here"]]["recipe"])
         recipes = sorted(table["recipe"].unique(), key=lambda r: (r not in shipped, r != "short", r))
         if len(recipes) < 2:
-            self.check("recipe", recipes or [""], "Recipe")
+            self.check("recipe", recipes or ["short"], "Recipe")
             return table
         if len(recipes) > _SIDE_BY_SIDE:
             return table[table["recipe"] == self.choose("Recipe", recipes, "recipe", RECIPE_HELP, width=280)]

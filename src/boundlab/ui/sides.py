@@ -63,9 +63,10 @@ def subject(run: Run, label: str) -> str:
     if train.loss == "certificate":
         asked = f"trained for its certificate, weight {train.certificate_weight:g}"
     made = recipe(run.spec)
-    usual = made == "short" or (train.preset == "certified" and run.id in shipped_ids())  # shipped in several forms
-    parts = [run.spec.arch.title, task(run), asked, "" if usual else f"recipe {made}"]
-    return " · ".join(filter(None, [*parts, f"seed {train.seed}", f"epoch {label}"]))
+    own = run.id not in shipped_ids()
+    usual = made == "short" or (train.preset == "certified" and not own)  # shipped in several forms
+    parts = [run.spec.arch.title, task(run), asked, "" if usual else f"recipe {made}", f"seed {train.seed}"]
+    return " · ".join(filter(None, [*parts, "trained here" if own else "", f"epoch {label}"]))
 
 
 def epoch_of(controls: Controls, run: Run, second: bool = False) -> str:
