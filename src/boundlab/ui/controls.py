@@ -122,9 +122,16 @@ class Controls:
         if len(recipes) < 2:
             self.check("recipe", recipes or ["short"], "Recipe")
             return table
-        if len(recipes) > _SIDE_BY_SIDE:
-            return table[table["recipe"] == self.choose("Recipe", recipes, "recipe", RECIPE_HELP, width=280)]
-        return table[table["recipe"] == self.pick("Recipe", recipes, "recipe", RECIPE_HELP)]
+        many = len(recipes) > _SIDE_BY_SIDE
+        was = st.session_state.get("recipe_was", (many, ""))
+        if was[0] != many and was[1] in recipes and "recipe" in st.session_state:
+            st.session_state["recipe"] = was[1]  # a widget of another kind would begin at its default
+        if many:
+            chosen = self.choose("Recipe", recipes, "recipe", RECIPE_HELP, width=280)
+        else:
+            chosen = self.pick("Recipe", recipes, "recipe", RECIPE_HELP)
+        st.session_state["recipe_was"] = (many, chosen)
+        return table[table["recipe"] == chosen]
 
     def origin(self, table: pd.DataFrame) -> pd.DataFrame:
         """With or without the runs trained here; a choice only where there are some."""

@@ -127,9 +127,8 @@ def open_page(key: str) -> None:
         st.error(f"The shipped runs cannot be read: {error}. Restore `data/runs` from the repository.")
         st.stop()
     if broken := shelf().broken:
-        st.sidebar.caption(
-            f"Left out, not readable: {quoted(sorted(broken), 60)}. Delete such a folder, or train it again."
-        )
+        words = f"Left out, {len(broken)} not readable: {quoted(sorted(broken), 60)}."
+        st.sidebar.caption(f"{words} Delete such a folder, or train it again.")
 
 
 def title(name: str, question: str) -> None:
