@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,14 @@ from boundlab.runs import Run, read_pack
 from boundlab.specs import ArchSpec, RunSpec
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_runs_of_the_developers(tmp_path_factory) -> Iterator[None]:
+    """Pages, here and in the servers that tests start, know the shipped runs only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BOUNDLAB_RUNS", str(tmp_path_factory.mktemp("none")))
+        yield
 
 
 @pytest.fixture(scope="session")

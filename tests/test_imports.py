@@ -15,6 +15,7 @@ CORE = (
     "tables",
     "curves",
     "runs",
+    "recipes",
     "charts",
     "shapes",
     "paths",

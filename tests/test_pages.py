@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from boundlab.charts.theme import STYLES
 from boundlab.specs import RunSpec, Settings
-from boundlab.ui import page as page_module
+from boundlab.ui import library
 from boundlab.ui.page import PAGES
 from tests.conftest import ROOT
 
@@ -205,7 +205,7 @@ def dead_runs(pack, monkeypatch):
 
     dead = [run for run in pack if run.id.startswith("mnist-conv-3-16-wd0.004-")]
     changed = [untrained(run) if run in dead else run for run in pack]
-    monkeypatch.setattr(page_module, "read_pack", lambda folder: changed)
+    monkeypatch.setattr(library, "read_pack", lambda folder: changed)
     for cache in (st.cache_data, st.cache_resource):
         cache.clear()
     yield dead
@@ -236,12 +236,12 @@ def a_paper_run(pack, monkeypatch):
     """The shipped pack and, standing in for a run of `data/grid_paper.toml`, one that says it is CONV-3-200 at λ = 0.003."""
     source = next(run for run in pack if run.id.startswith("mnist-conv-3-16-wd0.003-s0"))
     arch = dataclasses.replace(source.spec.arch, channels=200, bias=True)
-    train = dataclasses.replace(source.spec.train, preset="paper", epochs=110)
+    train = dataclasses.replace(source.spec.train, preset="paper", epochs=110, lr=0.01)
     runs = [
         dataclasses.replace(source, spec=RunSpec(arch, dataclasses.replace(train, weight_decay=decay)))
         for decay in (1e-3, 3e-3)
     ]
-    monkeypatch.setattr(page_module, "read_pack", lambda folder: [*pack, *runs])
+    monkeypatch.setattr(library, "read_pack", lambda folder: [*pack, *runs])
     for cache in (st.cache_data, st.cache_resource):
         cache.clear()
     yield
@@ -253,14 +253,14 @@ def test_runs_of_the_papers_own_recipe_are_kept_apart_and_compared(a_paper_run):
     page = next(p for p in PAGES if p.key == "lambda")
     app = open_link(page, paper="CONV-3-200")
     assert "CONV-3-16 ·" in app.caption[0].value
-    app = open_link(page, paper="CONV-3-200", recipe="paper")
+    app = open_link(page, paper="CONV-3-200", recipe="paper, 110 epochs")
     assert not app.exception
     assert "CONV-3-200 bias" in app.caption[0].value
     assert len(line(app, "Sparse (Gal", "x")) == 2
     note = next(c.value for c in app.caption if c.value.startswith("Faint dashed lines"))
     assert "None of ours has the paper's size" not in note
     assert "minus the paper's" in note
-    epochs = open_link(FIGURES[0], paper="CONV-3-200", recipe="paper", wd="0.003")
+    epochs = open_link(FIGURES[0], paper="CONV-3-200", recipe="paper, 110 epochs", wd="0.003")
     assert not epochs.exception
     assert max(chart(epochs)["data"][0]["x"]) > 100  # the paper's epochs as they are, not shrunk to ours
 
@@ -271,11 +271,11 @@ def test_runs_made_for_their_certificate_are_not_on_the_figure_pages(pack, monke
     certified = dataclasses.replace(
         source, spec=RunSpec(source.spec.arch, dataclasses.replace(source.spec.train, **loss))
     )
-    monkeypatch.setattr(page_module, "shipped_runs", lambda: [certified, source])
-    assert page_module.figure_runs("mnist") == [source]
+    monkeypatch.setattr(library, "shipped_runs", lambda: [certified, source])
+    assert library.figure_runs("mnist") == [source]
     st.cache_data.clear()
-    assert set(page_module.listing("mnist")["run"]) == {source.id}
-    assert set(page_module.table("mnist", Settings())["run"]) == {source.id}
+    assert set(library.listing("mnist")["run"]) == {source.id}
+    assert set(library.table("mnist", Settings())["run"]) == {source.id}
     st.cache_data.clear()
 
 

@@ -17,6 +17,7 @@ from boundlab.bounds import ALL, effective_n, evaluate
 from boundlab.catalog import DATASETS
 from boundlab.limits import clopper_pearson
 from boundlab.norms import from_columns
+from boundlab.recipes import recipe
 from boundlab.runs import Run
 from boundlab.specs import Settings
 
@@ -28,6 +29,7 @@ COLUMNS = (
     "channels",
     "weight_decay",
     "preset",
+    "recipe",
     "seed",
     "trained",
     "at_plateau",
@@ -97,6 +99,7 @@ def _identity(run: Run) -> dict[str, Any]:
         "channels": arch.channels,
         "weight_decay": train.weight_decay,
         "preset": train.preset,
+        "recipe": recipe(run.spec),
         "seed": train.seed,
         "trained": run.trained,
         "at_plateau": run.at_plateau,
@@ -171,7 +174,8 @@ def _evenly(items: np.ndarray, most: int) -> np.ndarray:
 
 def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row per run: what it is and whether it may be trusted (the identity columns of `COLUMNS`); no bounds."""
-    return pd.DataFrame([_identity(run) for run in runs if not run.epochs.empty])
+    rows = [_identity(run) for run in runs if not run.epochs.empty]
+    return pd.DataFrame(rows, columns=None if rows else list(COLUMNS[: COLUMNS.index("step")]))
 
 
 def reasons(table: pd.DataFrame) -> dict[str, str]:

@@ -14,10 +14,13 @@ from boundlab.catalog import DATASETS
 from boundlab.charts.dumbbell import dumbbell
 from boundlab.charts.theme import STYLES, readable, times
 from boundlab.charts.waterfall import factor_text, waterfall
+from boundlab.runs import Run
 from boundlab.specs import Settings
+from boundlab.ui.chosen import OWN, kind_of, own_run, second_run
 from boundlab.ui.controls import Controls
 from boundlab.ui.explain import explain
-from boundlab.ui.page import is_dark, listing, shipped_run
+from boundlab.ui.library import find_run, listing
+from boundlab.ui.page import is_dark
 from boundlab.ui.sides import MODES, MODES_HELP, Side, changed, epoch_of, second_side, side
 
 _MOVED = 0.005  # log2: a third of a per cent
@@ -41,21 +44,27 @@ def take_apart() -> None:
     controls = Controls()
     mode = controls.pick("View", MODES, "view", MODES_HELP)
     with st.container(horizontal=True):
-        dataset = controls.pick("Data", list(DATASETS), "dataset")
+        own = kind_of(controls, ("figures",)) == OWN
+        runs = pd.DataFrame() if own else _figure_runs(controls)
         settings, bound = _formula(controls, mode)
-    runs = controls.trusted(listing(dataset))
-    if runs.empty:
-        st.info("No run of this data set trained and reached the plateau; include the others above.")
-        return
+    if not own:
+        runs = controls.trusted(runs)
+        if runs.empty:
+            st.info("No run of this data set trained and reached the plateau; include the others above.")
+            return
     with st.container(horizontal=True):
-        run = shipped_run(controls.network(runs))
+        run = own_run(controls) if own else find_run(controls.network(runs))
         label = epoch_of(controls, run)
     first = side(run, label, settings)
     if mode == "published to strict":
         _bridge(first)
         return
     with st.container(horizontal=True):
-        second = second_side(mode, controls, run, label, settings, runs)
+
+        def other() -> Run | None:
+            return second_run(controls, run) if own else find_run(controls.network(runs, second=True))
+
+        second = second_side(mode, controls, run, label, settings, other)
     if mode == "what if":
         st.info(HELD, icon=":material/science:")
         try:
@@ -69,6 +78,12 @@ def take_apart() -> None:
     if mode == "what if" and second is not None:
         _everything(first, second)
     explain(settings.convention, [bound.key], banner=mode != "what if")
+
+
+def _figure_runs(controls: Controls) -> pd.DataFrame:
+    """Runs of one data set and one recipe, untrustworthy ones too."""
+    dataset = controls.pick("Data", list(DATASETS), "dataset")
+    return controls.recipe(controls.origin(listing(dataset)))
 
 
 def _formula(controls: Controls, mode: str) -> tuple[Settings, Bound]:

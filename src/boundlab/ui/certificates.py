@@ -15,12 +15,14 @@ from boundlab.margins import over_epochs, trade_off
 from boundlab.norms import MARGIN_GRID
 from boundlab.pacbayes import KL_LATEX, LATEX, NOTE, SOURCE, SYMBOLS
 from boundlab.promises import Promise, along_the_weights, promises
+from boundlab.recipes import recipe
 from boundlab.runs import Run
 from boundlab.tables import epochs
 from boundlab.ui.chosen import chosen_network, task_title
 from boundlab.ui.controls import DELTAS, Controls
 from boundlab.ui.explain import formula
-from boundlab.ui.page import certified_runs, is_dark, shipped_runs
+from boundlab.ui.library import certified_runs, own_runs, shipped_ids, shipped_runs
+from boundlab.ui.page import is_dark
 from boundlab.ui.sides import epoch_of, subject, task
 
 _MARGINS = tuple(f"{margin:.3g}" for margin in MARGIN_GRID)
@@ -121,9 +123,12 @@ def _verdict(made: list[Promise], error: float) -> str:
 def _trade(run: Run, delta: float) -> None:
     """The runs of the same task from accurate to certified."""
     st.markdown("#### From accurate to certified")
-    table = along_the_weights([other for other in certified_runs() if task_title(other) == task_title(run)], delta)
+    own = [] if run.id in shipped_ids() else [other for other in own_runs() if other.spec.train.loss == "certificate"]
+    alike = (task_title(run), recipe(run.spec))
+    peers = [other for other in (*certified_runs(), *own) if (task_title(other), recipe(other.spec)) == alike]
+    table = along_the_weights(peers, delta)
     if len(table) < 2:
-        st.caption("This task is shipped at one weight only.")
+        st.caption("There are runs of this task at one weight only.")
         return
     top = max(1.1, min(1.6, 1.08 * float(table["certificate"].max())))
     first, last = table.iloc[0], table.iloc[-1]

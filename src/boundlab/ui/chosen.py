@@ -1,4 +1,4 @@
-"""Which network a page is about: one of the figures' runs, or one trained for its certificate."""
+"""Which network a page is about: one of the figures' runs, one trained for its certificate, or one trained here."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import streamlit as st
 from boundlab.catalog import DATASETS
 from boundlab.runs import Run
 from boundlab.ui.controls import Controls, by_seed
-from boundlab.ui.page import certified_runs, listing, shipped_run
+from boundlab.ui.library import certified_runs, find_run, listing, run_name, shelf, shipped_runs
 from boundlab.ui.sides import task
 
 KINDS = ("figures", "certified")
-KINDS_HELP = (
-    "figures: the runs of the paper's four figures, trained for accuracy · certified: small networks trained so that Theorem "
-    "S says something about them"
-)
+OWN = "trained here"
+KINDS_HELP = {
+    "figures": "the runs of the paper's four figures, trained for accuracy",
+    "certified": "small networks trained so that Theorem S says something about them",
+    OWN: "every finished run of this server's own, whatever it is",
+}
 WEIGHT_HELP = (
     "How much the training objective weighs Theorem S's complexity against the ramp error: at 1 it is the certificate itself; "
     "smaller is more accurate and less certified."
@@ -24,15 +26,48 @@ WEIGHT_HELP = (
 
 def chosen_network(controls: Controls) -> Run | None:
     """Sliders that pick one run; None (and a note) when there is none."""
-    kinds = KINDS if certified_runs() else KINDS[:1]
-    if len(kinds) > 1 and controls.pick("Networks", kinds, "networks", KINDS_HELP) == "certified":
+    kind = kind_of(controls, KINDS if certified_runs() else KINDS[:1])
+    if kind == OWN:
+        return own_run(controls)
+    if kind == "certified":
         return _certified(controls)
     dataset = controls.pick("Data", list(DATASETS), "dataset")
-    runs = controls.trusted(listing(dataset))
+    runs = controls.trusted(controls.recipe(controls.origin(listing(dataset))))
     if runs.empty:
         st.info("No run of this data set trained and reached the plateau; include the others above.")
         return None
-    return shipped_run(controls.network(runs))
+    return find_run(controls.network(runs))
+
+
+def kind_of(controls: Controls, kinds: tuple[str, ...]) -> str:
+    """Which runs to choose from: `kinds`, and those trained here where there are some."""
+    kinds = (*kinds, OWN) if shelf().runs else kinds
+    if len(kinds) > 1:
+        return controls.pick("Networks", kinds, "networks", " · ".join(f"{k}: {KINDS_HELP[k]}" for k in kinds))
+    controls.check("networks", kinds, "Networks")
+    return kinds[0]
+
+
+def own_run(controls: Controls) -> Run:
+    """One of the runs trained here, by name, the newest first."""
+    names = {run_name(run): run for run in shelf().runs.values()}
+    return names[_by_name(controls, "Run", list(names), "run")]
+
+
+def _by_name(controls: Controls, label: str, names: list[str], key: str) -> str:
+    controls.check(key, names, label, few=len(names) < 5)
+    return controls.choose(label, names, key, width=560)
+
+
+def second_run(controls: Controls, first: Run) -> Run | None:
+    """Another run, by name, of all trained here and of those shipped on the same data; None where there is none."""
+    data = first.spec.train.dataset
+    others = [*shelf().runs.values(), *(run for run in shipped_runs() if run.spec.train.dataset == data)]
+    names = {run_name(run): run for run in others if run.id != first.id}
+    if not names:
+        st.info("There is no second run to compare with.")
+        return None
+    return names[_by_name(controls, "Second: run", list(names), "run2")]
 
 
 def task_title(run: Run) -> str:
@@ -60,4 +95,4 @@ def _certified(controls: Controls) -> Run:
     weight = controls.slide("accurate → certified", list(weights), "weight", last, WEIGHT_HELP)
     rows = rows[rows["weight"] == weights[weight]]
     seeds = by_seed(rows)
-    return shipped_run(seeds[controls.choose("Seed", list(seeds), "seed")])
+    return find_run(seeds[controls.choose("Seed", list(seeds), "seed")])

@@ -24,7 +24,13 @@ SHOW_HELP = (
     "test images alone (Clopper–Pearson). Generalization gap: test error minus train error. An arrow at a name: its "
     "line is off the picture."
 )
-RECIPE_HELP = "short: a few epochs, no biases, from He initialisation · paper: the authors' own recipe, with biases"
+RECIPE_HELP = (
+    "short: a few epochs, no biases, from He initialisation · paper: the authors' own recipe, with biases. What else "
+    "differs is named; runs of different recipes are never averaged."
+)
+RUNS = ("all", "shipped")
+RUNS_HELP = "all: the shipped runs and the finished ones trained here · shipped: without the ones trained here"
+_SIDE_BY_SIDE = 4  # recipes; more of them go into a list
 CONVENTION_HELP = (
     "published: what the paper's figures plot · theorem: the cited theorem, constants and empirical error included · "
     "strict: Theorem S, every constant and fan-in counted"
@@ -69,7 +75,7 @@ class Controls:
         """A slider over text values; with a single value it keeps its place, disabled, so that nothing jumps."""
         self._keep_possible(key, options, label)
         if len(options) == 1:
-            only = "only one value is shipped for these choices"
+            only = "there is a run for only one value, with these choices"
             st.select_slider(label, [options[0], " "], disabled=True, help=only, key=f"{key}_only")
             return options[0]
         start = default if default in options else options[0]
@@ -113,7 +119,7 @@ class Controls:
     def trusted(self, table: pd.DataFrame) -> pd.DataFrame:
         """Runs that trained and reached the plateau; the others on request: rho → 0 flatters a dead network."""
         self.check("flagged", ("true", "false"), "Include runs that did not train or are not at plateau")
-        good = table["trained"] & table["at_plateau"]
+        good = (table["trained"] & table["at_plateau"]).astype(bool)
         flagged = table.loc[~good, "run"].nunique()
         runs = "one run" if flagged == 1 else f"{flagged} runs"
         label = f"Include {runs} that did not train or did not reach the plateau"
@@ -123,11 +129,28 @@ class Controls:
 
     def recipe(self, table: pd.DataFrame) -> pd.DataFrame:
         """Runs of one training recipe; a choice only where there are several (recipes are not drawn on one line)."""
-        recipes = sorted(table["preset"].unique(), reverse=True)  # "short" first
-        if len(recipes) == 1:
-            self.check("recipe", recipes, "Recipe")
+        shipped = set(table[~table["trained_here"]]["recipe"])
+        recipes = sorted(table["recipe"].unique(), key=lambda r: (r not in shipped, r != "short", r))
+        if len(recipes) < 2:
+            self.check("recipe", recipes or ["short"], "Recipe")
             return table
-        return table[table["preset"] == self.pick("Recipe", recipes, "recipe", RECIPE_HELP)]
+        many = len(recipes) > _SIDE_BY_SIDE
+        was = st.session_state.get("recipe_was", (many, ""))
+        if was[0] != many and was[1] in recipes and "recipe" in st.session_state:
+            st.session_state["recipe"] = was[1]  # a widget of another kind would begin at its default
+        if many:
+            chosen = self.choose("Recipe", recipes, "recipe", RECIPE_HELP, width=280)
+        else:
+            chosen = self.pick("Recipe", recipes, "recipe", RECIPE_HELP)
+        st.session_state["recipe_was"] = (many, chosen)
+        return table[table["recipe"] == chosen]
+
+    def origin(self, table: pd.DataFrame) -> pd.DataFrame:
+        """With or without the runs trained here; a choice only where there are some."""
+        if not table["trained_here"].any():
+            self.check("runs", RUNS, "Runs")
+            return table
+        return table if self.pick("Runs", RUNS, "runs", RUNS_HELP) == "all" else table[~table["trained_here"]]
 
     def narrow(self, table: pd.DataFrame, columns: Iterable[str], second: bool = False) -> pd.DataFrame:
         """One slider per column over the values that exist in it, each narrowing the rows for the next.
@@ -158,18 +181,23 @@ class Controls:
     def series(self, convention: str) -> list[str]:
         """Which series are drawn, in display order, out of those the convention has; the link carries their names."""
         names = {STYLES[key].name: key for key in SERIES}
-        self._keep_possible("show", list(names), "Show", several=True)
-        chosen = st.pills(
-            "Show",
-            list(names),
-            selection_mode="multi",
-            default=list(names),
-            key="show",
-            bind="query-params",
-            help=SHOW_HELP,
-        )
+        self.check("show", list(names), "Show", several=True)
+        linked = st.query_params.get_all("show")
+        known = [name for name in names if name in linked]
+        wanted = known if known or linked == [""] else list(names)
         possible = {bound.key for bound in ALL if convention in bound.formulas} | set(MEASURED)
-        return [key for name, key in names.items() if name in (chosen or []) and key in possible]
+        options = [name for name, key in names.items() if key in possible]
+        key = f"show_{convention}"
+        if key not in st.session_state:
+            st.session_state[key] = [name for name in options if name in wanted]
+        chosen = st.pills("Show", options, selection_mode="multi", key=key, help=SHOW_HELP)
+        # the link is written here: a widget bound to it would forget the bounds that this convention lacks
+        wanted = [name for name in names if name in (chosen if name in options else wanted)]
+        if wanted == list(names):
+            st.query_params.pop("show", None)
+        elif (wanted or [""]) != linked:
+            st.query_params["show"] = wanted or [""]
+        return [names[name] for name in options if name in chosen]
 
 
 def by_seed(rows: pd.DataFrame) -> dict[str, str]:
@@ -180,8 +208,8 @@ def by_seed(rows: pd.DataFrame) -> dict[str, str]:
     return dict(zip(names, rows["run"], strict=True))
 
 
-def quoted(values: Sequence[str]) -> str:
-    """Text from a link, safe to show: cut short, in code marks."""
+def quoted(values: Sequence[str], most: int = 40) -> str:
+    """Text from a link, safe to show: each cut to `most` letters, in code marks."""
     plain = ["".join(c if c.isprintable() and c != "`" else " " for c in value) for value in values[:5]]
-    shown = ", ".join(f"`{' '.join(value.split())[:40]}`" for value in plain)
+    shown = ", ".join(f"`{' '.join(value.split())[:most]}`" for value in plain)
     return shown + (" …" if len(values) > 5 else "")

@@ -16,8 +16,9 @@ from boundlab.ui import prose
 from boundlab.ui.canvas import canvas
 from boundlab.ui.controls import Controls
 from boundlab.ui.explain import explain
+from boundlab.ui.library import history, listing, table
 from boundlab.ui.numbers import numbers
-from boundlab.ui.page import history, is_dark, listing, table
+from boundlab.ui.page import is_dark
 from boundlab.ui.paper import overlay, paper_control
 from boundlab.ui.player import player
 from boundlab.ui.selection import ONE, Handle, Selection, anchored, labels, panel_choices, position, select
@@ -39,6 +40,7 @@ class View:
     settings: Settings
     scale: str
     selection: Selection
+    peers: pd.Series  # ids of all runs of the recipe, flagged ones too: their final values fix the axes
 
     @property
     def handle(self) -> Handle | None:
@@ -55,7 +57,9 @@ def explore(axis: Axis) -> None:
     with second:
         settings = controls.settings()
         scale = controls.pick("Scale", SCALES, "scale", _SCALE_HELP)
-    runs = controls.trusted(listing(dataset))
+    with first:
+        peers = controls.recipe(controls.origin(listing(dataset)))
+    runs = controls.trusted(peers)
     if runs.empty:
         st.info(
             "No run of this data set trained and reached the plateau: include the others above, or pick other data."
@@ -66,8 +70,7 @@ def explore(axis: Axis) -> None:
         panels = controls.choose("Panels", choices, "panels", _PANELS_HELP) if len(choices) > 1 else ONE
         paper = paper_control(axis, controls)
     with first:
-        runs = controls.recipe(runs)
-        view = View(axis, dataset, settings, scale, select(controls, runs, axis, panels))
+        view = View(axis, dataset, settings, scale, select(controls, runs, axis, panels), peers["run"])
     stage = st.container(key=f"stage_{axis.key}")
     shown = controls.series(settings.convention)
     _show(view, controls, paper, shown, stage)
@@ -94,6 +97,7 @@ def _show(
     over = overlay(axis, paper, view, curves[curves["frame"] == values[-1]], shown)
     drawn = relative(curves, axis) if view.scale == "relative" else curves
     finals = table(view.dataset, view.settings)
+    finals = finals[finals["run"].isin(view.peers)]
     finals = finals[finals["conv_layers"].isin(view.selection.runs["conv_layers"].unique())]
     area = canvas(drawn, finals, axis, view.scale, shown, view.selection.panels, over.curves, is_dark())
     base = anchored(key, (view.settings, view.scale, tuple(view.selection.runs["run"]), paper, shown, area.dark), at)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass
 
-import pandas as pd
 import streamlit as st
 
-from boundlab.catalog import DATASETS, PRESETS
-from boundlab.curves import last_known
 from boundlab.errors import BoundlabError
-from boundlab.runs import PACK, Run, read_pack
-from boundlab.specs import Settings
-from boundlab.tables import final_table, history_table, runs_table
 from boundlab.ui.controls import quoted
+from boundlab.ui.library import shelf, shipped_runs
 
 
 @dataclass(frozen=True)
@@ -29,10 +23,11 @@ class Page:
     params: tuple[str, ...]
 
 
-_FIGURE = ("dataset", "convention", "delta", "scale", "panels", "paper", "show", "flagged", "recipe")
-_NETWORK = ("dataset", "layers", "channels", "wd", "seed", "epoch", "convention", "delta", "flagged")
-_CHOSEN = ("networks", "dataset", "layers", "channels", "wd", "seed", "flagged", "task", "weight")
-_SECOND = ("layers2", "channels2", "wd2", "seed2", "epoch2", "convention2")
+_FIGURE = ("dataset", "convention", "delta", "scale", "panels", "paper", "show", "flagged", "recipe", "runs")
+_ONE = ("networks", "dataset", "recipe", "runs", "layers", "channels", "wd", "seed", "flagged", "run")
+_NETWORK = (*_ONE, "epoch", "convention", "delta")
+_CHOSEN = (*_ONE, "task", "weight")
+_SECOND = ("run2", "layers2", "channels2", "wd2", "seed2", "epoch2", "convention2")
 PAGES = (
     Page(
         "start",
@@ -40,7 +35,7 @@ PAGES = (
         "Start",
         ":material/home:",
         "The claim in one chart.",
-        ("dataset", "layers", "channels", "wd", "convention", "delta", "flagged"),
+        ("dataset", "recipe", "runs", "layers", "channels", "wd", "convention", "delta", "flagged"),
     ),
     Page(
         "training",
@@ -115,56 +110,6 @@ PAGES = (
 )
 
 
-@st.cache_resource(show_spinner=False)
-def shipped_runs() -> list[Run]:
-    """The shipped pack, read once per server; what it allocated is then left alone by garbage collection."""
-    runs = read_pack(PACK)
-    gc.collect()
-    gc.freeze()
-    return runs
-
-
-def certified_runs() -> list[Run]:
-    """The shipped runs trained for their certificate."""
-    return [run for run in shipped_runs() if run.spec.train.loss == "certificate"]
-
-
-def shipped_run(name: str) -> Run:
-    """One of the shipped runs, by id."""
-    return next(run for run in shipped_runs() if run.id == name)
-
-
-def figure_runs(dataset: str) -> list[Run]:
-    """The shipped runs on one data set that the figures are about; those made for their certificate are not."""
-    return [run for run in shipped_runs() if run.spec.train.dataset == dataset and _drawn(run)]
-
-
-def _drawn(run: Run) -> bool:
-    """Whether a figure has a place for the run: convolutions, all classes, whole images, weight decay on a log axis."""
-    train, arch = run.spec.train, run.spec.arch
-    plain = arch.kind == "conv" and arch.in_shape == DATASETS[train.dataset].in_shape and train.labels is None
-    return plain and train.weight_decay > 0 and train.loss == "mse" and PRESETS[train.preset].figures
-
-
-@st.cache_data(show_spinner=False, max_entries=8)
-def listing(dataset: str) -> pd.DataFrame:
-    """`runs_table` of the figures' runs on one data set."""
-    return runs_table(figure_runs(dataset))
-
-
-@st.cache_data(show_spinner=False, max_entries=64)
-def table(dataset: str, settings: Settings) -> pd.DataFrame:
-    """`final_table` of the figures' runs on one data set."""
-    return final_table(figure_runs(dataset), settings)
-
-
-@st.cache_data(show_spinner=False, max_entries=64)
-def history(ids: tuple[str, ...], settings: Settings, about: int, carry_on: bool) -> pd.DataFrame:
-    """`history_table` of some shipped runs, about that many records of each; `carry_on`: errors between epoch ends too."""
-    rows = history_table([run for run in shipped_runs() if run.id in set(ids)], settings, about)
-    return last_known(rows) if carry_on else rows
-
-
 def open_page(key: str) -> None:
     """Configure the page, draw the menu, say which parts of the link are not understood, load the runs."""
     page = next(p for p in PAGES if p.key == key)
@@ -181,6 +126,9 @@ def open_page(key: str) -> None:
     except BoundlabError as error:
         st.error(f"The shipped runs cannot be read: {error}. Restore `data/runs` from the repository.")
         st.stop()
+    if broken := shelf().broken:
+        words = f"Left out, {len(broken)} not readable: {quoted(sorted(broken), 60)}."
+        st.sidebar.caption(f"{words} Delete such a folder, or train it again.")
 
 
 def title(name: str, question: str) -> None:

@@ -11,7 +11,7 @@ from boundlab.charts.theme import STYLES
 from boundlab.curves import minus_paper, relative_paper
 from boundlab.tables import Axis, read_paper
 from boundlab.ui.controls import Controls
-from boundlab.ui.page import listing
+from boundlab.ui.library import listing
 
 if TYPE_CHECKING:
     from boundlab.ui.figures import View

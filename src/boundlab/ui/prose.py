@@ -36,11 +36,24 @@ def subject(table: pd.DataFrame, settings: Settings, drawn: str = "mean and rang
         f"λ = {span}",
         f"{epochs(when.max())} epochs" if len(when) > 1 else f"after {epochs(when[0])} epochs",
         _seeds(table, drawn),
+        _recipe(table),
+        _trained_here(table),
         _sample_size(table, data),
         f"δ = {settings.delta:g}",
         settings.convention,
     ]
     return " · ".join(filter(None, parts))
+
+
+def _recipe(table: pd.DataFrame) -> str:
+    """Named where it is not the usual one."""
+    name = table["recipe"].iloc[0]
+    return "" if name == "short" else f"recipe {name}"
+
+
+def _trained_here(table: pd.DataFrame) -> str:
+    count = table[table["trained_here"]]["run"].nunique()
+    return f"with {count} {'run' if count == 1 else 'runs'} trained here" if count else ""
 
 
 def _seeds(table: pd.DataFrame, drawn: str) -> str:
@@ -95,7 +108,7 @@ def _journey(lines: dict[str, pd.DataFrame], axis: Axis, where: str) -> str:
     sparse, test = lines["sparse"], lines["test_error"]
     start, end = sparse.iloc[0], sparse.iloc[-1]
     if len(sparse) == 1:
-        return f"Only {axis.at(end[axis.column])} is shipped for this network."
+        return f"Only {axis.at(end[axis.column])} has a run for this network."
     at = f", at {where}," if where else ""
     return (
         f"From {axis.at(start[axis.column])} to {end[axis.column]:.3g}{at} the sparse bound "

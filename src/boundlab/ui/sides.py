@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
 import streamlit as st
 
 from boundlab.bounds import Bound, Value, effective_n
 from boundlab.catalog import DATASETS
+from boundlab.recipes import recipe
 from boundlab.runs import Run
 from boundlab.specs import CONVENTIONS, Settings
 from boundlab.tables import epochs
 from boundlab.ui.controls import CONVENTION_HELP, DELTAS, Controls
-from boundlab.ui.page import shipped_run
+from boundlab.ui.library import shipped_ids
 from boundlab.whatif import Change, World, apply
 
 MODES = ("one network", "two networks", "two epochs", "two conventions", "published to strict", "what if")
@@ -62,8 +62,11 @@ def subject(run: Run, label: str) -> str:
     asked = f"λ = {train.weight_decay:g}"
     if train.loss == "certificate":
         asked = f"trained for its certificate, weight {train.certificate_weight:g}"
-    recipe = "" if train.preset in ("short", "certified") else f" · recipe {train.preset}"
-    return f"{run.spec.arch.title} · {task(run)} · {asked}{recipe} · seed {train.seed} · epoch {label}"
+    made = recipe(run.spec)
+    own = run.id not in shipped_ids()
+    usual = made == "short" or (train.preset == "certified" and not own)  # shipped in several forms
+    parts = [run.spec.arch.title, task(run), asked, "" if usual else f"recipe {made}", f"seed {train.seed}"]
+    return " · ".join(filter(None, [*parts, "trained here" if own else "", f"epoch {label}"]))
 
 
 def epoch_of(controls: Controls, run: Run, second: bool = False) -> str:
@@ -76,11 +79,12 @@ def epoch_of(controls: Controls, run: Run, second: bool = False) -> str:
 
 
 def second_side(
-    mode: str, controls: Controls, run: Run, label: str, settings: Settings, runs: pd.DataFrame
+    mode: str, controls: Controls, run: Run, label: str, settings: Settings, choose: Callable[[], Run | None]
 ) -> Side | None:
-    """What stands beside the first network in this mode; None where nothing does."""
+    """What stands beside the first network in this mode (`choose`: the second of two); None where nothing does."""
     if mode == "two networks":
-        other = shipped_run(controls.network(runs, second=True))
+        if (other := choose()) is None:
+            return None
         here = label if label in [epochs(e) for e in other.epochs["epoch"]] else epochs(other.final["epoch"])
         return side(other, here, settings)
     if mode == "two epochs":

@@ -13,21 +13,24 @@ from boundlab.charts.theme import STYLES, readable
 from boundlab.ui import prose
 from boundlab.ui.controls import VARIABLES, Controls
 from boundlab.ui.explain import explain
-from boundlab.ui.page import is_dark, table
+from boundlab.ui.library import table
+from boundlab.ui.page import is_dark
 
 _MEASURED = ("holdout", "test_error")
 
 
 @st.fragment
 def headline() -> None:
-    """Pick a shipped network, see what each bound says about its test error."""
+    """Pick a network, see what each bound says about its test error."""
     controls = Controls()
     first = st.container(horizontal=True)
     with first:
         dataset = controls.pick("Data", list(DATASETS), "dataset")
     with st.container(horizontal=True):
         settings = controls.settings()
-    whole = controls.trusted(table(dataset, settings))
+    with first:
+        whole = controls.recipe(controls.origin(table(dataset, settings)))
+    whole = controls.trusted(whole)
     if whole.empty:
         st.info("No run of this data set trained and reached the plateau.")
         return

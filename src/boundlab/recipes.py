@@ -1,0 +1,43 @@
+"""How a run was trained, in a few words: runs of different recipes are never averaged into one line."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from boundlab.specs import RunSpec
+
+_WORDS = {  # what is not the standard of the preset and the data set, in the order it is named
+    "n_train": "n = {:,}",
+    "epochs": "{} epochs",
+    "loss": "loss {}",
+    "batch_size": "batch size {}",
+    "lr": "lr {:g}",
+    "momentum": "momentum {:g}",
+    "kernel_size": "kernel {}",
+    "stride": "stride {}",
+    "padding": "padding {}",
+    "label_noise": "label noise {:g}",
+}
+
+
+@lru_cache(4096)
+def recipe(spec: RunSpec) -> str:
+    """The preset's name and what differs from its standard for that data set: "short", "short, 60 epochs".
+
+    Not part of a recipe: what the figures' axes and controls tell apart (data, task, depth, width, lambda, seed).
+    """
+    arch, train = spec.arch, spec.train
+    about = {"dataset": train.dataset, "preset": train.preset, "labels": train.labels and [*map(list, train.labels)]}
+    shape = {"kind": arch.kind, "hidden": None if arch.hidden is None else list(arch.hidden)}
+    standard = RunSpec.from_dict(about | {"arch": {name: value for name, value in shape.items() if value is not None}})
+    own, usual = (vars(s.arch) | vars(s.train) for s in (spec, standard))
+    parts = [train.preset]
+    parts += [words.format(own[name]) for name, words in _WORDS.items() if own[name] != usual[name]]
+    if arch.bias != standard.arch.bias:
+        parts.append("biases" if arch.bias else "no biases")
+    if not arch.weight_norm:
+        parts.append("no weight norm")
+    if arch.normalize != standard.arch.normalize:
+        scale = arch.normalize
+        parts.append("raw pixels" if scale is None else f"pixels less {scale[0]:g}, over {scale[1]:g}")
+    return ", ".join(parts)
