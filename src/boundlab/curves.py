@@ -48,6 +48,16 @@ def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: st
     ).reset_index()
 
 
+def of_one_run(table: pd.DataFrame, axis: Axis) -> pd.DataFrame:
+    """`by_axis` of rows of a single run, one per x and series, without its price; nothing is flagged."""
+    table = table.dropna(subset=["value"])
+    kept = table[[axis.column, "series", "margin", "empirical"]].assign(
+        panel=0.0, frame=0.0, mean=table["value"], low=table["value"], high=table["value"], seeds=1, flagged=False
+    )
+    kept["as_of"] = table.get("as_of", np.nan)
+    return kept.sort_values([axis.column, "series"], kind="stable", ignore_index=True)
+
+
 def by_slot(records: pd.DataFrame, span: float, about: int) -> pd.DataFrame:
     """At most about that many records, for a curve that grows: the first, the last, and of each of `about` equal parts of
     `span` epochs the last record with errors, else the last. What was kept of a part that is over stays."""

@@ -25,10 +25,11 @@ def depth_colours(count: int, dark: bool) -> list[str]:
 
 
 def _looks(table: pd.DataFrame, dark: bool) -> dict[str, tuple[str, float]]:
-    """Column -> colour and width, rho last and on top."""
+    """Column -> colour and width, rho last and on top; the first layers are the widest, since norms of several layers often
+    agree and one line then lies on another."""
     layers = [name for name in table if name not in ("epoch", _RHO)]
-    thin = dict(zip(layers, [(colour, 3.0) for colour in depth_colours(len(layers), dark)], strict=True))
-    return thin | {_RHO: (INK[dark], 5.0)}
+    looks = zip(depth_colours(len(layers), dark), np.linspace(9.0, 3.0, len(layers)).tolist(), strict=True)
+    return dict(zip(layers, looks, strict=True)) | {_RHO: (INK[dark], 5.0)}
 
 
 def _log2(values: pd.Series) -> np.ndarray:
@@ -42,8 +43,8 @@ def _line(table: pd.DataFrame, name: str, look: tuple[str, float]) -> Part:
         "type": "scatter",
         "mode": "lines",
         "name": name,
-        "x": table["epoch"].tolist(),
-        "y": _log2(table[name]).round(4).tolist(),
+        "x": table["epoch"].to_numpy(),
+        "y": _log2(table[name]),
         "line": {"color": look[0], "width": look[1]},
         "customdata": told,
         "hovertemplate": f"{_words(name)} <b>%{{customdata}}</b> at epoch %{{x:.4~g}}<extra></extra>",

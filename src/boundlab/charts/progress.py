@@ -1,7 +1,8 @@
 """One run while it trains: bounds and errors, and the loss, on axes that span the whole training from the start.
 
-Traces keep their number and order while the run grows, and the axes only grow, in steps: a refresh adds to the picture
-and leaves the reader's zoom alone (`uirevision`).
+Traces keep their number and order while the run grows, and the axes only grow, in steps. Streamlit draws a changed figure
+as a new chart, which flashes and forgets the reader's zoom: so a page sends the first figure again and again, and with it
+what is new (`update_of`), which the browser puts into the chart that is there.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import plotly.graph_objects as go
 from boundlab.charts import traces
 from boundlab.charts.theme import ALERT, FONT, GRID, HEIGHT, INK, STYLES, axis_look, faded, readable
 from boundlab.charts.traces import Canvas, Part
-from boundlab.charts.trend import trend
+from boundlab.charts.trend import remote, trend
 from boundlab.tables import AXES
 
 _MARKED = 12  # parts of the training between two markers of a line: a marker, once there, stays
+_COMPARED = ", compared"  # end of the names of traces that stand still
 _OTHER = "3px,4px"  # dashes of the run compared with
 RIGHT = 132
 
@@ -38,17 +40,43 @@ def x_range(span: float) -> tuple[float, float]:
 
 
 def bounds_chart(
-    curves: pd.DataFrame, shown: Sequence[str], canvas: Canvas, other: pd.DataFrame | None, revision: str
+    curves: pd.DataFrame, shown: Sequence[str], canvas: Canvas, other: pd.DataFrame | None
 ) -> go.Figure:
-    """`curves`, `other`: `curves.by_axis` rows of one run each, over epochs, the second drawn thin and dashed behind;
-    `canvas`: x from `x_range`; `revision`: changes where the reader's zoom should not be kept."""
-    behind = [_other_bound(other, name, canvas) for name in shown] if other is not None else []
+    """`curves`, `other`: `curves.of_one_run` rows, over epochs, the second drawn thin and dashed behind;
+    `canvas`: x from `x_range`."""
+    behind = [] if other is None else _other_bounds(other, shown, canvas)
     figure = trend(curves, AXES["epoch"], shown, canvas, behind=behind).figure
     for trace in figure.data[len(behind) : len(behind) + len(shown)]:
         size = 9 if trace.name == STYLES["sparse"].name else 7
         trace.marker.size = _sizes(np.asarray(trace.x, float), canvas.x[1], size)
-    figure.layout.update(uirevision=revision, updatemenus=[], meta=None)
     return figure
+
+
+def alive(figure: go.Figure, canvas: str) -> go.Figure:
+    """The figure with what `ui/player` needs to move it; `canvas`: changes where the reader's zoom should not be kept."""
+    figure.layout.update(updatemenus=[remote()], meta={"stamp": "", "base": 0, "canvas": canvas})
+    return figure
+
+
+def update_of(figure: go.Figure) -> dict[str, Any]:
+    """What Plotly's `update` needs to make an older figure of the same traces this one: `traces`, `data`, `layout`, and the
+    y axis apart, since it is sent only when it grows."""
+    traces = [i for i, trace in enumerate(figure.data) if not (trace.name or "").endswith(_COMPARED)]
+    moving = [figure.data[i].to_plotly_json() for i in traces]
+    data = {name: [_plain(trace.get(name)) for trace in moving] for name in ("x", "y", "customdata", "text")}
+    data["marker.size"] = [_plain(trace.get("marker", {}).get("size")) for trace in moving]
+    layout = figure.layout.to_plotly_json()
+    y = {f"yaxis.{name}": _plain(layout["yaxis"].get(name)) for name in ("range", "tickvals", "ticktext")}
+    return {"traces": traces, "data": data, "layout": {k: layout[k] for k in ("annotations", "shapes") if k in layout}, "y": y}
+
+
+def _plain(values: Any) -> Any:
+    """As JSON has it: no arrays, None for what is not finite, four digits behind the point."""
+    if not isinstance(values, list | tuple | np.ndarray):
+        return values
+    return [
+        (round(float(v), 4) if math.isfinite(v) else None) if isinstance(v, float | np.floating) else v for v in values
+    ]
 
 
 def _sizes(x: np.ndarray, end: float, size: int) -> list[int]:
@@ -59,10 +87,14 @@ def _sizes(x: np.ndarray, end: float, size: int) -> list[int]:
     return np.where(first, size, 0).tolist()
 
 
-def _other_bound(other: pd.DataFrame, name: str, canvas: Canvas) -> Part:
-    rows = other[other["series"] == name]
-    x, y = rows["epoch"].to_numpy(float), traces.heights(rows["mean"].to_numpy(float), canvas)
-    return behind_line(x, y, STYLES[name].colour(canvas.dark), STYLES[name].name, 2.5 if name == "sparse" else 1.2)
+def _other_bounds(other: pd.DataFrame, shown: Sequence[str], canvas: Canvas) -> list[Part]:
+    series = other["series"].to_numpy()
+    x, y = other["epoch"].to_numpy(float), traces.heights(other["mean"].to_numpy(float), canvas)
+    looks = [(name, STYLES[name], series == name) for name in shown]
+    return [
+        behind_line(x[here], y[here], style.colour(canvas.dark), style.name, 2.5 if name == "sparse" else 1.2)
+        for name, style, here in looks
+    ]
 
 
 def behind_line(x: np.ndarray, y: np.ndarray, colour: str, name: str, width: float = 1.5) -> Part:
@@ -71,9 +103,9 @@ def behind_line(x: np.ndarray, y: np.ndarray, colour: str, name: str, width: flo
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": f"{name}, compared",
-        "x": np.asarray(x)[known].round(4).tolist(),
-        "y": y[known].round(4).tolist(),
+        "name": f"{name}{_COMPARED}",
+        "x": x[known].astype(np.float32),
+        "y": y[known].astype(np.float32),
         "line": {"color": faded(colour, 0.55), "width": width, "dash": _OTHER},
         "hoverinfo": "skip",
     }

@@ -144,7 +144,7 @@ def _layout(axis: Axis, canvas: Canvas, meta: dict[str, Any]) -> dict[str, Any]:
             "fixedrange": True,
             "anchor": "y",
         },
-        "updatemenus": [_remote()],
+        "updatemenus": [remote()],
         "annotations": [*_titles(canvas, domains), _below(axis, canvas.dark)],
     }
     if canvas.scale == "relative":
@@ -195,7 +195,7 @@ def _first_point(dark: bool) -> dict[str, Any]:
     }
 
 
-def _remote() -> dict[str, Any]:
+def remote() -> dict[str, Any]:
     """An invisible button: through it ui/player moves the chart (Plotly itself is out of a component's reach)."""
     nothing = "rgba(0,0,0,0)"
     return {

@@ -15,10 +15,11 @@ import streamlit as st
 from boundlab.bounds import ALL, BY_KEY, evaluate, only
 from boundlab.charts.layers import layers_chart
 from boundlab.charts.margins import fan
-from boundlab.charts.progress import bounds_chart, loss_chart, whole_steps, x_range
+from boundlab.charts.progress import alive, bounds_chart, loss_chart, update_of, whole_steps, x_range
 from boundlab.charts.theme import HEIGHT
 from boundlab.charts.traces import Canvas
-from boundlab.curves import by_axis, by_slot, last_known
+from boundlab.charts.trend import Picture
+from boundlab.curves import by_slot, last_known, of_one_run
 from boundlab.margins import over_epochs
 from boundlab.runs import Run
 from boundlab.specs import Settings
@@ -27,6 +28,7 @@ from boundlab.ui import live_words, prose
 from boundlab.ui.controls import Controls
 from boundlab.ui.explain import explain
 from boundlab.ui.page import is_dark
+from boundlab.ui.player import player
 
 VIEWS = ("bounds and errors", "loss", "margins", "norms per layer")
 NONE = "none"
@@ -112,10 +114,11 @@ def _compare(controls: Controls, run: Run, shipped: Sequence[Run]) -> Run | None
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _curves(_run: Run, fingerprint: tuple[object, ...], settings: Settings, span: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`curves.by_axis` rows of what is drawn of one run, and the tidy rows of its last record."""
+    """`curves.of_one_run` rows of what is drawn of one run, and the tidy rows of its last record."""
     records = by_slot(_run.records, span, _POINTS)
-    table = last_known(growing_table(_run, records, settings)).assign(trained=True, at_plateau=True)  # no rings here
-    return by_axis(table, AXES["epoch"]), table[table["step"] == records["step"].iloc[-1]]
+    table = last_known(growing_table(_run, records, settings))
+    now = table[table["step"] == records["step"].iloc[-1]].assign(trained=True, at_plateau=True)  # no rings in this picture
+    return of_one_run(table, AXES["epoch"]), now
 
 
 def _rows(run: Run, watched: _Watched) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -136,7 +139,7 @@ def _bounds(watched: _Watched) -> go.Figure | None:
     logs = [np.log2(t["mean"][(t["series"] != "gap") & (t["mean"] > 0)].to_numpy(float)) for t in tables]
     y = watched.axis(VIEWS[0], logs, _OCTAVES)
     canvas = Canvas(x_range(watched.span), (y[0] - 0.3, y[1] + 0.3), dark=is_dark())
-    return bounds_chart(curves, shown, canvas, other, watched.revision)
+    return bounds_chart(curves, shown, canvas, other)
 
 
 def _bounds_words(watched: _Watched) -> list[str]:
@@ -173,7 +176,7 @@ def _margins(watched: _Watched) -> go.Figure | None:
     table = over_epochs(run)
     other = over_epochs(watched.other) if watched.other else None
     other = other[other["epoch"] <= watched.span] if other is not None else None
-    margin, where = 1.0, "γ = 1, as in the published curves and the theorems"
+    margin = 1.0  # of the published curves and the theorems
     if watched.settings.convention == "strict":
         value = evaluate(BY_KEY["sparse"], run.norms(run.epochs.iloc[-1:]), run.sample, watched.settings)
         margin = margin if value.margin is None else only(value.margin)
@@ -213,6 +216,23 @@ _DRAW: dict[str, tuple[Callable[[_Watched], go.Figure | None], Callable[[_Watche
 }
 
 
+def _chart(view: str, watched: _Watched, figure: go.Figure) -> None:
+    """The chart as it was when this picture was first drawn, and through the player what is new since."""
+    other = watched.other.id if watched.other else NONE
+    picture = (view, watched.revision, other, is_dark(), len(figure.data))
+    if st.session_state.get("live_first", (None,))[0] != picture:
+        st.session_state["live_first"] = (picture, alive(figure, f"{view}/{watched.revision}"))
+    first: go.Figure = st.session_state["live_first"][1]
+    file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live_words.about(watched.run, watched.settings)
+    player("live_player", Picture(first, [], [], ""), "", [], 0, file, words, update_of(figure))
+    st.plotly_chart(
+        first,
+        key="live_chart",
+        config={"displaylogo": False},
+        alt=f"{view} of the run over its epochs; the words below the chart say what it shows",
+    )
+
+
 def _csv(run: Run, settings: Settings) -> Callable[[], str]:
     """Every bound and error at every recorded step, made when asked for."""
     return lambda: growing_table(run, run.records, settings).to_csv(index=False, float_format="%.10g")
@@ -220,7 +240,7 @@ def _csv(run: Run, settings: Settings) -> Callable[[], str]:
 
 def live_view(controls: Controls, run: Run, shipped: Sequence[Run]) -> None:
     """Controls, one picture, what to notice, CSV. `shipped`: shipped runs of the same data set, to compare with."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         view = controls.pick("Live view", VIEWS, "live")
         settings = controls.settings()
         other = _compare(controls, run, shipped)
@@ -229,12 +249,8 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run]) -> None:
     if run.records.empty or (figure := draw(watched)) is None:
         st.info("Nothing has been measured yet that this view could draw.")
         return
-    st.plotly_chart(
-        figure,
-        key=f"live_chart_{view.replace(' ', '_')}",
-        config={"displaylogo": False},
-        alt=f"{view} of the run over its epochs; the words below the chart say what it shows",
-    )
+    with st.container(key="stage_live"):
+        _chart(view, watched, figure)
     st.caption(" ".join([live_words.about(run, settings) + ".", live_words.compared(run, other) if other else ""]))
     notice, *lines = words(watched)
     st.markdown(" ".join(filter(None, [live_words.learning(run), notice])))
