@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from boundlab.charts.progress import RIGHT, behind_line, drop_line, last_point, over_epochs_layout
+from boundlab.charts.progress import RIGHT, behind_line, drop_line, last_point, leaders, over_epochs_layout, x_range
 from boundlab.charts.theme import FONT, HEIGHT, INK, log2_axis, readable, spread
 from boundlab.charts.traces import Part
 
@@ -73,9 +73,11 @@ def layers_chart(
     """`table`, `other`: `tables.layers_table` of one run each; `span`: epochs of the training; `y`: range in log2; `drops`:
     epochs at which the learning rate falls by 10."""
     looks = _looks(table, dark)
-    data: list[Part] = []
-    if other is not None:
-        data += [
+    if other is None:
+        ends = _log2(table[list(looks)].iloc[-1])
+        data = [leaders(np.full(len(ends), table["epoch"].iloc[-1]), ends, x_range(span)[1], dark)]
+    else:
+        data = [
             behind_line(other["epoch"].to_numpy(float), _log2(other[name]), look[0], name, look[1] / 2)
             for name, look in _looks(other, dark).items()
         ]

@@ -39,12 +39,10 @@ def x_range(span: float) -> tuple[float, float]:
     return -0.02 * span, 1.01 * span
 
 
-def bounds_chart(
-    curves: pd.DataFrame, shown: Sequence[str], canvas: Canvas, other: pd.DataFrame | None
-) -> go.Figure:
+def bounds_chart(curves: pd.DataFrame, shown: Sequence[str], canvas: Canvas, other: pd.DataFrame | None) -> go.Figure:
     """`curves`, `other`: `curves.of_one_run` rows, over epochs, the second drawn thin and dashed behind;
     `canvas`: x from `x_range`."""
-    behind = [] if other is None else _other_bounds(other, shown, canvas)
+    behind = [_leaders(curves, shown, canvas)] if other is None else _other_bounds(other, shown, canvas)
     figure = trend(curves, AXES["epoch"], shown, canvas, behind=behind).figure
     for trace in figure.data[len(behind) : len(behind) + len(shown)]:
         size = 9 if trace.name == STYLES["sparse"].name else 7
@@ -67,7 +65,12 @@ def update_of(figure: go.Figure) -> dict[str, Any]:
     data["marker.size"] = [_plain(trace.get("marker", {}).get("size")) for trace in moving]
     layout = figure.layout.to_plotly_json()
     y = {f"yaxis.{name}": _plain(layout["yaxis"].get(name)) for name in ("range", "tickvals", "ticktext")}
-    return {"traces": traces, "data": data, "layout": {k: layout[k] for k in ("annotations", "shapes") if k in layout}, "y": y}
+    return {
+        "traces": traces,
+        "data": data,
+        "layout": {k: layout[k] for k in ("annotations", "shapes") if k in layout},
+        "y": y,
+    }
 
 
 def _plain(values: Any) -> Any:
@@ -85,6 +88,23 @@ def _sizes(x: np.ndarray, end: float, size: int) -> list[int]:
     first = np.diff(part, prepend=-1) > 0
     first[-1:] = True
     return np.where(first, size, 0).tolist()
+
+
+def _leaders(curves: pd.DataFrame, shown: Sequence[str], canvas: Canvas) -> Part:
+    """From the ends of the lines to their names at the right."""
+    last = curves[curves["series"].isin(shown)].groupby("series", sort=False).last()
+    return leaders(
+        last["epoch"].to_numpy(float), traces.heights(last["mean"].to_numpy(float), canvas), canvas.x[1], canvas.dark
+    )
+
+
+def leaders(x: np.ndarray, y: np.ndarray, end: float, dark: bool) -> Part:
+    """Faint level lines from the points to the right edge of the picture."""
+    apart = np.full(len(x), np.nan)
+    across, level = np.stack([x, np.full(len(x), end), apart], 1).ravel(), np.stack([y, y, apart], 1).ravel()
+    line = {"color": GRID[dark], "width": 2, "dash": "dot"}
+    look = {"type": "scatter", "mode": "lines", "name": "leaders", "line": line, "hoverinfo": "skip"}
+    return look | {"x": across.tolist(), "y": level.tolist()}
 
 
 def _other_bounds(other: pd.DataFrame, shown: Sequence[str], canvas: Canvas) -> list[Part]:
@@ -112,7 +132,12 @@ def behind_line(x: np.ndarray, y: np.ndarray, colour: str, name: str, width: flo
 
 
 def loss_chart(
-    loss: pd.DataFrame, span: float, y: tuple[float, float], drops: Sequence[float], other: pd.DataFrame | None, dark: bool
+    loss: pd.DataFrame,
+    span: float,
+    y: tuple[float, float],
+    drops: Sequence[float],
+    other: pd.DataFrame | None,
+    dark: bool,
 ) -> go.Figure:
     """`loss`, `other`: epoch and loss (mean over minibatches) of one run each; `y`: range in log10; `drops`: epochs at which
     the learning rate falls by 10."""

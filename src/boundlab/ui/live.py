@@ -83,7 +83,13 @@ def _likeness(run: Run, other: Run) -> tuple[float, ...]:
     sizes = [(a.conv_layers, b.conv_layers), (a.channels, b.channels), (t.weight_decay, u.weight_decay)]
     equal = (t.preset == u.preset, t.batch_size == u.batch_size, a == b, run.sample.n == other.sample.n)
     distance = [apart(*pair) for pair in sizes]
-    return (float(a.kind != b.kind), float(t.loss != u.loss), *distance, *(float(not same) for same in equal), float(u.seed))
+    return (
+        float(a.kind != b.kind),
+        float(t.loss != u.loss),
+        *distance,
+        *(float(not same) for same in equal),
+        float(u.seed),
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -113,17 +119,21 @@ def _compare(controls: Controls, run: Run, shipped: Sequence[Run]) -> Run | None
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _curves(_run: Run, fingerprint: tuple[object, ...], settings: Settings, span: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _curves(
+    _run: Run, fingerprint: tuple[object, ...], settings: Settings, span: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`curves.of_one_run` rows of what is drawn of one run, and the tidy rows of its last record."""
     records = by_slot(_run.records, span, _POINTS)
     table = last_known(growing_table(_run, records, settings))
-    now = table[table["step"] == records["step"].iloc[-1]].assign(trained=True, at_plateau=True)  # no rings in this picture
+    now = table[table["step"] == records["step"].iloc[-1]].assign(
+        trained=True, at_plateau=True
+    )  # no rings in this picture
     return of_one_run(table, AXES["epoch"]), now
 
 
 def _rows(run: Run, watched: _Watched) -> tuple[pd.DataFrame, pd.DataFrame]:
     last = run.records.iloc[-1]
-    fingerprint = (run.id, len(run.records), float(last["step"]), float(last["path_l1"]))
+    fingerprint = (run.id, len(run.records), len(run.epochs), float(last["step"]), float(last["path_l1"]))
     curves, now = _curves(run, fingerprint, watched.settings, watched.span)
     return curves[curves["epoch"] <= watched.span], now
 
@@ -131,7 +141,7 @@ def _rows(run: Run, watched: _Watched) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _bounds(watched: _Watched) -> go.Figure | None:
     convention = watched.settings.convention
     shown = [key for key in SERIES if key in MEASURED or convention in BY_KEY[key].formulas]
-    curves, now = _rows(watched.run, watched)
+    curves = _rows(watched.run, watched)[0]
     other = _rows(watched.other, watched)[0] if watched.other else None
     if curves.empty:
         return None

@@ -127,11 +127,15 @@ def loss_notice(run: Run, drops: list[float]) -> str:
     loss, train = run.records["loss"].dropna(), run.spec.train
     words = []
     if len(loss) > 1:
-        words.append(f"The mean loss of the minibatches went from {readable(loss.iloc[0])} to {readable(loss.iloc[-1])}.")
+        words.append(
+            f"The mean loss of the minibatches went from {readable(loss.iloc[0])} to {readable(loss.iloc[-1])}."
+        )
     newest = float(run.records["epoch"].iloc[-1])
     left = [epochs(at) for at in drops if at > newest]
     if drops:
-        words.append(f"The learning rate falls at epoch {left[0]} next." if left else "The learning rate has fallen for good.")
+        words.append(
+            f"The learning rate falls at epoch {left[0]} next." if left else "The learning rate has fallen for good."
+        )
     if train.loss == "certificate":
         return " ".join(words)
     enough = f"at least {PLATEAU:g}, enough" if run.at_plateau else f"less than {PLATEAU:g}: too few"

@@ -39,5 +39,12 @@ def player(
     what the picture shows, written on it when it is saved as `file`; `news`: `charts.progress.update_of` what the chart should
     be by now."""
     data = {"frames": picture.frames, "traces": picture.moving, "stamp": picture.stamp}
-    data |= {"name": name, "labels": labels if picture.frames else [], "at": at, "file": file, "caption": caption, "news": news}
+    data |= {
+        "name": name,
+        "labels": labels if picture.frames else [],
+        "at": at,
+        "file": file,
+        "caption": caption,
+        "news": news,
+    }
     _player(key=key, data=data, on_at_change=lambda: None)
