@@ -81,9 +81,16 @@ def _likeness(run: Run, other: Run) -> tuple[float, ...]:
 
     (a, t), (b, u) = ((r.spec.arch, r.spec.train) for r in (run, other))
     sizes = [(a.conv_layers, b.conv_layers), (a.channels, b.channels), (t.weight_decay, u.weight_decay)]
-    equal = (t.preset == u.preset, t.batch_size == u.batch_size, a == b, run.sample.n == other.sample.n)
+    equal = (
+        t.preset == u.preset,
+        t.certificate_weight == u.certificate_weight,
+        t.batch_size == u.batch_size,
+        a == b,
+        run.sample.n == other.sample.n,
+    )
     distance = [apart(*pair) for pair in sizes]
     return (
+        float(t.labels != u.labels),
         float(a.kind != b.kind),
         float(t.loss != u.loss),
         *distance,
@@ -157,7 +164,9 @@ def _bounds_words(watched: _Watched) -> list[str]:
     words = live_words.bounds_notice(curves, watched.run, watched.settings)
     if watched.other:
         words += f" {live_words.against(curves, _rows(watched.other, watched)[0])}"
-    return [words, *prose.not_drawn(now)]
+    gap = now[now["series"] == "gap"]["value"]
+    unseen = ["The gap is zero or negative now: no place on a log axis; the CSV has it."] if (gap <= 0).any() else []
+    return [words, *prose.not_drawn(now, "linear"), *unseen]
 
 
 def _losses(run: Run, span: float) -> pd.DataFrame:

@@ -25,6 +25,7 @@ _WHAT = {  # field of TrainSpec -> words; in what two runs may have been trained
     "batch_size": "batches of {}",
     "loss": "loss {}",
     "label_noise": "label noise {:g}",
+    "certificate_weight": "weight {:g} of the complexity",
 }
 
 
@@ -32,7 +33,8 @@ def name(spec: RunSpec) -> str:
     """A run in a list of choices: architecture, λ and what is not the default."""
     train = spec.train
     recipe = "" if train.preset == "short" else f", {train.preset}"
-    return f"{spec.arch.title}, λ = {train.weight_decay:g}{recipe}, seed {train.seed}"
+    task = f", {len(train.labels)} classes" if train.labels else ""
+    return f"{spec.arch.title}, λ = {train.weight_decay:g}{recipe}{task}, seed {train.seed}"
 
 
 def about(run: Run, settings: Settings) -> str:
@@ -71,11 +73,11 @@ def compared(run: Run, other: Run) -> str:
 
 
 def learning(run: Run) -> str:
-    """A warning while the train error is near chance."""
+    """A warning while the network could as well be guessing, by the rule of `Run.trained`."""
     if run.epochs.empty or run.trained:
         return ""
     error = readable(float(run.final["train_error"]), "train_error")
-    return f"**It has not learnt yet**: train error {error}, near chance; until that falls a small bound means nothing."
+    return f"**It has not learnt yet**: train error {error}, more than half of what guessing gives; a small bound means nothing yet."
 
 
 def bounds_notice(curves: pd.DataFrame, run: Run, settings: Settings) -> str:
@@ -149,7 +151,7 @@ def layers_notice(table: pd.DataFrame) -> str:
     """How rho went and which layer moved most; `table`: `tables.layers_table`."""
     first, last = table.iloc[0], table.iloc[-1]
     if len(table) == 1:
-        return f"ρ, the product of the layers' norms, is {readable(last['rho'])}; the bounds are proportional to it or larger."
+        return f"ρ, the product of the layers' norms, is {readable(last['rho'])}; the sparse bound grows in proportion to ρ + 1."
     ratios = (last / first).drop(["epoch", "rho"])
     moved = str(ratios.map(lambda ratio: abs(math.log(max(ratio, 1e-300)))).idxmax())
     return (
