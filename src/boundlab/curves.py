@@ -48,6 +48,26 @@ def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: st
     ).reset_index()
 
 
+def of_one_run(table: pd.DataFrame, axis: Axis) -> pd.DataFrame:
+    """`by_axis` of rows of a single run, one per x and series, without its price; nothing is flagged."""
+    table = table.dropna(subset=["value"])
+    kept = table[[axis.column, "series", "margin", "empirical"]].assign(
+        panel=0.0, frame=0.0, mean=table["value"], low=table["value"], high=table["value"], seeds=1, flagged=False
+    )
+    kept["as_of"] = table.get("as_of", np.nan)
+    return kept.sort_values([axis.column, "series"], kind="stable", ignore_index=True)
+
+
+def by_slot(records: pd.DataFrame, span: float, about: int) -> pd.DataFrame:
+    """At most about that many records, for a curve that grows: the first, the last, and of each of `about` equal parts of
+    `span` epochs the last record with errors, else the last. What was kept of a part that is over stays."""
+    place = np.floor(records["epoch"].to_numpy(float) / span * about)
+    errors = records["train_error"].notna().to_numpy() if "train_error" in records else np.zeros(len(records), bool)
+    order = np.lexsort((np.arange(len(records)), errors, place))
+    last_of_its_part = np.diff(place[order], append=np.inf) > 0
+    return records.iloc[np.union1d(order[last_of_its_part], [0, len(records) - 1])]
+
+
 def relative(curves: pd.DataFrame, axis: Axis) -> pd.DataFrame:
     """Every curve divided by its own first point; a curve whose first point is not positive is left out."""
     curves = curves.sort_values(axis.column, kind="stable")

@@ -161,6 +161,19 @@ def history_table(runs: Sequence[Run], settings: Settings, about: int | None = N
     return _values(runs, lambda run: run.records if about is None else _thinned(run.records, about), settings)
 
 
+def growing_table(run: Run, records: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Every series of some records of a run that may still be training; what nothing was measured for yet is NaN."""
+    missing = [name for name in ("train_error", "test_error") if name not in records]
+    return _group_values([run], [records.assign(**dict.fromkeys(missing, np.nan))], settings)
+
+
+def layers_table(run: Run, records: pd.DataFrame) -> pd.DataFrame:
+    """epoch, the Frobenius norm of every layer under the layer's name, and their product rho; one row per record."""
+    norms = run.norms(records)
+    layers = {layer.shape.name: layer.frobenius for layer in norms.layers}
+    return pd.DataFrame({"epoch": records["epoch"].to_numpy(float), **layers, "rho": norms.rho})
+
+
 def _thinned(records: pd.DataFrame, about: int) -> pd.DataFrame:
     with_errors = records["train_error"].notna().to_numpy()
     ends = _evenly(np.flatnonzero(with_errors), about)

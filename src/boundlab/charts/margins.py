@@ -18,12 +18,20 @@ LINES = {  # column of `margins.trade_off`: words, light, dark, dash, width
     "total": ("Theorem S", *(STYLES["sparse"].light, STYLES["sparse"].dark), "solid", 5),
 }
 _BANDS = (("q5", "q95", 0.18), ("q25", "q75", 0.32))
+_OTHER = {"q5": 1.2, "q50": 2.5, "q95": 1.2}  # widths of another run's lines
 _TICKS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 
 
-def fan(table: pd.DataFrame, epoch: float, margin: float, reach: tuple[float, float], dark: bool = False) -> go.Figure:
+def fan(
+    table: pd.DataFrame,
+    epoch: float,
+    margin: float,
+    reach: tuple[float, float],
+    dark: bool = False,
+    other: pd.DataFrame | None = None,
+) -> go.Figure:
     """`table`: `margins.over_epochs`; bands hold 50 % and 90 % of the training images, the line the median; `epoch` and
-    `margin`: where the reader stands; `reach`: range of margins."""
+    `margin`: where the reader stands; `reach`: range of margins; `other`: a second run's median and 90 %, dashed."""
     colour = STYLES["train_error"].colour(dark)
     x = table["epoch"].tolist()
     data: list[dict[str, Any]] = [
@@ -39,6 +47,8 @@ def fan(table: pd.DataFrame, epoch: float, margin: float, reach: tuple[float, fl
         }
         for low, high, opacity in _BANDS
     ]
+    if other is not None:
+        data += [_behind(other, level, INK[dark]) for level in _OTHER]
     hover = "epoch %{x}: half of the images have a margin above %{y:.3g}<extra></extra>"
     data.append(
         {"type": "scatter", "x": x, "y": table["q50"], "mode": "lines+markers", "line": {"color": colour, "width": 4}}
@@ -60,6 +70,12 @@ def fan(table: pd.DataFrame, epoch: float, margin: float, reach: tuple[float, fl
         "annotations": notes,
     }
     return go.Figure({"data": data, "layout": layout})
+
+
+def _behind(table: pd.DataFrame, level: str, colour: str) -> dict[str, Any]:
+    line = {"color": faded(colour, 0.55), "width": _OTHER[level], "dash": "3px,4px"}
+    x, y = table["epoch"].tolist(), table[level].tolist()
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": line, "hoverinfo": "skip"}
 
 
 def trade_off_chart(table: pd.DataFrame, margin: float, top: float, dark: bool = False) -> go.Figure:

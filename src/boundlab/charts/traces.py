@@ -159,7 +159,7 @@ def labels_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canv
         line = heights(panel.cells[name, frame][0], canvas) if (name, frame) in panel.cells else np.array([])
         if np.isfinite(line).any():
             ends[name] = float(line[np.isfinite(line)][-1])
-            old |= {name} if np.isfinite(panel.cells[name, frame][5]).any() else set()
+            old |= {name} if np.isfinite(panel.cells[name, frame][5][np.isfinite(line)][-1]) else set()
     low, high = canvas.y
     gap = 22 * (high - low) / (HEIGHT - TOP - BOTTOM)
     inside = [min(max(end, low + gap / 2), high - gap / 2) for end in ends.values()]

@@ -144,7 +144,7 @@ def _layout(axis: Axis, canvas: Canvas, meta: dict[str, Any]) -> dict[str, Any]:
             "fixedrange": True,
             "anchor": "y",
         },
-        "updatemenus": [_remote()],
+        "updatemenus": [remote()],
         "annotations": [*_titles(canvas, domains), _below(axis, canvas.dark)],
     }
     if canvas.scale == "relative":
@@ -195,7 +195,7 @@ def _first_point(dark: bool) -> dict[str, Any]:
     }
 
 
-def _remote() -> dict[str, Any]:
+def remote() -> dict[str, Any]:
     """An invisible button: through it ui/player moves the chart (Plotly itself is out of a component's reach)."""
     nothing = "rgba(0,0,0,0)"
     return {
@@ -218,12 +218,14 @@ def trend(
     canvas: Canvas,
     paper: pd.DataFrame | None = None,
     base: int = -1,
+    behind: Sequence[Part] = (),
 ) -> Picture:
     """`curves`: rows of `curves.by_axis`; `shown`: series in drawing order; `base`: the frame the figure is drawn at;
-    `paper`: one panel's digitised rows with `told` (the paper's x) and `difference` (ours minus the paper's, log2)."""
+    `paper`: one panel's digitised rows with `told` (the paper's x) and `difference` (ours minus the paper's, log2);
+    `behind`: traces that do not move, below all others."""
     panels = [traces.panel_of(curves[curves["panel"] == key], axis) for key in canvas.panels]
     steps = sorted(curves["frame"].unique())
-    parts, still = _Parts(panels, shown, canvas), _paper(paper, shown, canvas)
+    parts, still = _Parts(panels, shown, canvas), [*behind, *_paper(paper, shown, canvas)]
     frames = [parts.moving(step) for step in steps]
     data = [*still, *(fixed | part for fixed, part in zip(parts.fixed(), frames[base], strict=True))]
     stamp = hashlib.sha256(json.dumps([frames, canvas.scale]).encode()).hexdigest()[:12]

@@ -6,6 +6,7 @@ The server learns the position when the handle rests, so that words, table and l
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -24,9 +25,26 @@ def reported(key: str) -> str | None:
     return st.session_state.get(key, {}).get("at")
 
 
-def player(key: str, picture: Picture, name: str, labels: list[str], at: int, file: str, caption: str) -> None:
+def player(
+    key: str,
+    picture: Picture,
+    name: str,
+    labels: list[str],
+    at: int,
+    file: str,
+    caption: str,
+    news: dict[str, Any] | None = None,
+) -> None:
     """Draw it inside the container `stage...` of its chart. `labels`: one per position; `at`: where it stands; `caption`:
-    what the picture shows, written on it when it is saved as `file`."""
+    what the picture shows, written on it when it is saved as `file`; `news`: `charts.progress.update_of` what the chart should
+    be by now."""
     data = {"frames": picture.frames, "traces": picture.moving, "stamp": picture.stamp}
-    data |= {"name": name, "labels": labels if picture.frames else [], "at": at, "file": file, "caption": caption}
+    data |= {
+        "name": name,
+        "labels": labels if picture.frames else [],
+        "at": at,
+        "file": file,
+        "caption": caption,
+        "news": news,
+    }
     _player(key=key, data=data, on_at_change=lambda: None)

@@ -54,6 +54,7 @@ function makePlayer(parent) {
   let data, setStateValue; // as the server last sent them
   let plot = null, meta = {}, zoom = {}; // the chart on screen, which figure it is, and the ranges the reader zoomed to
   let shown, rest, timer, queued;
+  let heard, homes; // the news that the chart shows, and the y ranges it had unless the reader zoomed
   let waiting = null; // the format of a picture that is saved once the server's words are about this position
 
   const at = () => +input.value;
@@ -66,11 +67,24 @@ function makePlayer(parent) {
     shown = at();
   };
 
+  // A run that trains: the figure stays the one it was, and what is new comes here. The y axis grows with the run, but not
+  // while the reader has zoomed.
+  const hear = () => {
+    if (!plot || !data.news || heard === data.news) return;
+    const { traces, data: changed, layout, y } = data.news;
+    const here = String(chart.ranges()["yaxis.range"]), there = String(y["yaxis.range"]);
+    chart.call("update", changed, here !== there && homes.has(here) ? { ...layout, ...y } : layout, traces);
+    homes.add(there);
+    heard = data.news;
+  };
+
   // A changed figure is a new chart, drawn at the position the server knew: give it the zoom and the position of the old.
   const meet = () => {
     if (chart.plot() === plot || !chart.ready()) return;
     if (meta.canvas !== chart.meta().canvas) zoom = {};
-    [plot, meta, shown] = [chart.plot(), chart.meta(), chart.meta().base];
+    [plot, meta, shown, heard] = [chart.plot(), chart.meta(), chart.meta().base];
+    homes = new Set([String(chart.ranges()["yaxis.range"])]);
+    hear();
     const home = chart.ranges(), since = performance.now();
     const zoomAgain = () => {
       if (performance.now() - since > SETTLED_AFTER || Object.entries(zoom).every(([name, range]) => same(range, chart.ranges()[name])))
@@ -147,6 +161,7 @@ function makePlayer(parent) {
       if (others) input.value = data.at;
       meet();
       draw();
+      hear();
       if (waiting) save(waiting);
     },
     end() {

@@ -1,0 +1,178 @@
+"""What the live view says about a run: what it is, how far it is, what to notice; computed from its records."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from boundlab.bounds import effective_n
+from boundlab.catalog import DATASETS
+from boundlab.charts.theme import readable, times
+from boundlab.runs import Run
+from boundlab.specs import PLATEAU, RunSpec, Settings
+from boundlab.tables import AXES, epochs
+from boundlab.ui import prose
+
+_WINDOW = 0.2  # the share of the epochs so far over which a bound must stand still
+_STILL = 0.05
+_FEW = 5  # records within the window, else it is too early to say
+_WHAT = {  # field of TrainSpec -> words; in what two runs may have been trained differently
+    "epochs": "{} epochs",
+    "preset": "recipe {}",
+    "lr": "learning rate {:g}",
+    "momentum": "momentum {:g}",
+    "batch_size": "batches of {}",
+    "loss": "loss {}",
+    "label_noise": "label noise {:g}",
+    "certificate_weight": "weight {:g} of the complexity",
+}
+
+
+def name(spec: RunSpec) -> str:
+    """A run in a list of choices: architecture, λ and what is not the default."""
+    train = spec.train
+    recipe = "" if train.preset == "short" else f", {train.preset}"
+    task = f", {len(train.labels)} classes" if train.labels else ""
+    return f"{spec.arch.title}, λ = {train.weight_decay:g}{recipe}{task}, seed {train.seed}"
+
+
+def about(run: Run, settings: Settings) -> str:
+    """The caption: what the run is, sample size, delta, convention, how far it is."""
+    train = run.spec.train
+    n, own = effective_n(run.sample, settings), run.sample.n
+    parts = [
+        run.spec.arch.title,
+        DATASETS[train.dataset].title,
+        f"{len(train.labels)} classes" if train.labels else "",
+        f"λ = {train.weight_decay:g}",
+        "" if train.preset == "short" else f"recipe {train.preset}",
+        f"label noise {100 * train.label_noise:g} %" if train.label_noise else "",
+        f"seed {train.seed}",
+        f"n = {own:,}" if n == own else f"n = {n:,.0f} in the bounds, {own:,} in their sums",
+        f"δ = {settings.delta:g}",
+        settings.convention,
+        f"epoch {run.records['epoch'].iloc[-1]:.1f} of {train.epochs}",
+        run.state if run.state in ("failed", "paused", "stopped") else "",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def compared(run: Run, other: Run) -> str:
+    """What the dashed lines are, and how that run was trained differently."""
+    mine, theirs = run.spec.train, other.spec.train
+    differences = [
+        f"{words.format(getattr(theirs, field))} (here {words.format(getattr(mine, field))})"
+        for field, words in _WHAT.items()
+        if getattr(mine, field) != getattr(theirs, field)
+    ]
+    if run.sample.n != other.sample.n:
+        differences.append(f"{other.sample.n:,} images (here {run.sample.n:,})")
+    how = f"trained differently: {', '.join(differences)}" if differences else "trained by the same recipe"
+    return f"Dashed: the shipped run {name(other.spec)}, {how}."
+
+
+def learning(run: Run) -> str:
+    """A warning while the network could as well be guessing, by the rule of `Run.trained`."""
+    if run.epochs.empty or run.trained:
+        return ""
+    error = readable(float(run.final["train_error"]), "train_error")
+    return f"**It has not learnt yet**: train error {error}, more than half of what guessing gives; a small bound means nothing yet."
+
+
+def bounds_notice(curves: pd.DataFrame, run: Run, settings: Settings) -> str:
+    """How far the sparse bound has come, and whether it has levelled off; `curves`: `curves.by_axis` rows of the run."""
+    sparse = curves[curves["series"] == "sparse"]
+    if sparse.empty:
+        return "There is no sparse bound to show yet."
+    if len(sparse) == 1:
+        return f"One point so far: the sparse bound is {readable(sparse['mean'].iloc[0])}. The lines grow from here."
+    newest = curves["epoch"].max()
+    now = curves.assign(as_of=curves["as_of"].where(curves["epoch"] == newest))  # when what is shown last was measured
+    if (now["series"] == "test_error").any():
+        return f"{prose.notice(now, AXES['epoch'], settings)} {levelling(sparse, run)}"
+    return f"The sparse bound went from {readable(sparse['mean'].iloc[0])} to {readable(sparse['mean'].iloc[-1])}."
+
+
+def levelling(sparse: pd.DataFrame, run: Run) -> str:
+    """Whether the sparse bound stood still over the last fifth of the epochs so far."""
+    newest = float(sparse["epoch"].iloc[-1])
+    start = (1 - _WINDOW) * newest
+    recent = sparse[sparse["epoch"] >= start - 1e-9]["mean"]
+    if len(recent) < _FEW:
+        return "It is too early to say whether it has levelled off."
+    moved = float(recent.max() / recent.min() - 1)
+    if not math.isfinite(moved) or moved >= _STILL:
+        return f"It has **not levelled off** yet: since epoch {epochs(start)} it moved by {100 * moved:.0f} %."
+    words = f"It has **levelled off**: since epoch {epochs(start)} it moved by {100 * moved:.1f} %."
+    if not run.at_plateau:
+        words += (
+            f" But the plateau number is {run.plateau_number:.1f}, below {PLATEAU:g}: it stands still because the learning "
+            "rate fell, or will; the norms could come down further."
+        )
+    return words
+
+
+def against(curves: pd.DataFrame, other: pd.DataFrame) -> str:
+    """The compared run's sparse bound at the epoch reached."""
+    mine, theirs = (table[table["series"] == "sparse"] for table in (curves, other))
+    if mine.empty or theirs.empty:
+        return ""
+    epoch, there = mine["epoch"].iloc[-1], theirs[theirs["epoch"] <= mine["epoch"].iloc[-1]]
+    if there.empty or epoch > theirs["epoch"].iloc[-1]:
+        return f"The compared run ended at {readable(theirs['mean'].iloc[-1])}."
+    return f"At this epoch the compared run stood at {readable(there['mean'].iloc[-1])}."
+
+
+def loss_notice(run: Run, drops: list[float]) -> str:
+    """How the loss went, where the learning rate falls, and what the plateau number is."""
+    loss, train = run.records["loss"].dropna(), run.spec.train
+    words = []
+    if len(loss) > 1:
+        words.append(
+            f"The mean loss of the minibatches went from {readable(loss.iloc[0])} to {readable(loss.iloc[-1])}."
+        )
+    newest = float(run.records["epoch"].iloc[-1])
+    left = [epochs(at) for at in drops if at > newest]
+    if drops:
+        words.append(
+            f"The learning rate falls at epoch {left[0]} next." if left else "The learning rate has fallen for good."
+        )
+    if train.loss == "certificate":
+        return " ".join(words)
+    enough = f"at least {PLATEAU:g}, enough" if run.at_plateau else f"less than {PLATEAU:g}: too few"
+    return " ".join(words) + (
+        f" **Plateau number {run.plateau_number:.1f}** (steps before the first fall × lr / (1 − momentum) × λ): {enough} for "
+        "weight decay to bring the norms down as far as they will come (an empirical rule)."
+    )
+
+
+def layers_notice(table: pd.DataFrame) -> str:
+    """How rho went and which layer moved most; `table`: `tables.layers_table`."""
+    first, last = table.iloc[0], table.iloc[-1]
+    if len(table) == 1:
+        return f"ρ, the product of the layers' norms, is {readable(last['rho'])}; the sparse bound grows in proportion to ρ + 1."
+    ratios = (last / first).drop(["epoch", "rho"])
+    moved = str(ratios.map(lambda ratio: abs(math.log(max(ratio, 1e-300)))).idxmax())
+    return (
+        f"ρ, the product of the layers' norms, went from {readable(first['rho'])} to {readable(last['rho'])} "
+        f"({_factor(last['rho'] / first['rho'])}). The layer that moved most is {moved}: {readable(first[moved])} to "
+        f"{readable(last[moved])}."
+    )
+
+
+def _factor(ratio: float) -> str:
+    if not (math.isfinite(ratio) and ratio > 0):
+        return "no factor"
+    return f"down by a factor {times(1 / ratio)}" if ratio < 1 else f"up by a factor {times(ratio)}"
+
+
+def margins_notice(table: pd.DataFrame, run: Run) -> str:
+    """Where half of the margins are; `table`: `margins.over_epochs`."""
+    last = table.iloc[-1]
+    wrong = readable(float(run.final["train_error"]), "train_error")
+    return (
+        f"At epoch {epochs(last['epoch'])} half of the training images have a margin above {last['q50']:.2f}, 95 % above "
+        f"{last['q5']:.2f}; {wrong} are classified wrongly. Theorem S trades margin against complexity: at the same norms, "
+        "larger margins mean a smaller bound."
+    )
