@@ -18,9 +18,16 @@ _PATIENCE = 180  # seconds until a job trains; torch alone takes 3
 Priority = Callable[[int], None]  # what is done to a job's process id right after its start
 
 
-def niced(pid: int) -> None:
-    """The lowest priority. With autogroups (see /proc/PID/autogroup) it counts within one session of processes only."""
+def _nice(pid: int) -> None:
     os.setpriority(os.PRIO_PROCESS, pid, 19)
+
+
+def _idle(pid: int) -> None:
+    os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+
+
+# With autogroups (/proc/PID/autogroup) both count within one session of processes only, so the jobs stay in the server's.
+PRIORITIES: dict[str, Priority] = {"nice": _nice, "idle": _idle, "none": lambda pid: None}
 
 
 def specs(jobs: int) -> list[RunSpec]:
@@ -33,8 +40,8 @@ def specs(jobs: int) -> list[RunSpec]:
 
 
 @contextmanager
-def start_jobs(out: Path, jobs: int, priority: Priority = niced) -> Iterator[list[Path]]:
-    """That many training processes below `out`; gives their run folders, and stops them in the end."""
+def start_jobs(out: Path, jobs: int, priority: str) -> Iterator[list[Path]]:
+    """That many training processes below `out`, started with one of `PRIORITIES`; gives their run folders, and stops them in the end."""
     started, folders = [], []
     try:
         for spec in specs(jobs):
@@ -60,7 +67,7 @@ def start_jobs(out: Path, jobs: int, priority: Priority = niced) -> Iterator[lis
                     process_group=0,
                 )
             )
-            priority(started[-1].pid)
+            PRIORITIES[priority](started[-1].pid)
             folders.append(out / spec.id)
         yield folders
     finally:
@@ -70,13 +77,22 @@ def start_jobs(out: Path, jobs: int, priority: Priority = niced) -> Iterator[lis
             process.communicate()
 
 
-def _read(folder: Path) -> tuple[int, float]:
-    """Step and the time it was written at; (0, 0.0) before the first."""
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far, user and system; 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _read(folder: Path) -> tuple[int, float, int]:
+    """Step, the time it was written at, process id; zeros before the first."""
     path = folder / "status.json"
-    now = read_json(path) if path.exists() else {"step": 0, "heartbeat": 0.0}
+    now = read_json(path) if path.exists() else {"step": 0, "heartbeat": 0.0, "pid": 0}
     if now.get("state") == "failed":
         raise SystemExit(f"the job {folder.name} failed: {now.get('error')}")
-    return int(now["step"]), float(now["heartbeat"])
+    return int(now["step"]), float(now["heartbeat"]), int(now["pid"])
 
 
 def training(folders: list[Path]) -> bool:
@@ -93,15 +109,18 @@ def training(folders: list[Path]) -> bool:
 
 
 class Speed:
-    """Steps per second of each job between two moments, by the clock of their own status files."""
+    """How fast each job trains from when this is made."""
 
     def __init__(self, folders: list[Path]) -> None:
-        self._start = {folder: _read(folder) for folder in folders}
+        self._began = time.monotonic()
+        self._start = {folder: (*_read(folder), cpu_seconds(_read(folder)[2])) for folder in folders}
 
-    def now(self) -> list[float]:
-        """Since this was made, in the order of the folders; 0 for a job that has written nothing since."""
-        rates = []
-        for folder, (step, at) in self._start.items():
-            new, later = _read(folder)
-            rates.append(round((new - step) / (later - at), 1) if later > at else 0.0)
-        return rates
+    def now(self) -> list[dict[str, float | None]]:
+        """Steps per second by the clock of the job's own status (None: nothing written since), and its share of a core."""
+        result: list[dict[str, float | None]] = []
+        for folder, (step, at, pid, used) in self._start.items():
+            new, later, _ = _read(folder)
+            speed = round((new - step) / (later - at), 1) if later > at else None
+            cores = round((cpu_seconds(pid) - used) / (time.monotonic() - self._began), 2)
+            result.append({"steps_per_second": speed, "cores": cores})
+        return result

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from websockets.exceptions import WebSocketException
 
-from tests.e2e.jobs import Priority, Speed, niced, start_jobs, training
+from tests.e2e.jobs import PRIORITIES, Speed, cpu_seconds, start_jobs, training
 from tests.e2e.protocol import Place, ProtocolError, Reader, reading
 from tests.e2e.serving import started
 
@@ -38,12 +38,6 @@ SLIDERS = {
 PLACES = [Place(page, f"dataset={data}", slider) for data in ("digits", "mnist") for page, slider in SLIDERS.items()]
 _PACE = (0.6, 1.4)  # seconds between two moves of one reader
 _TROUBLE = (ProtocolError, WebSocketException, TimeoutError)
-
-
-def _cpu(server: Popen[bytes]) -> float:
-    """CPU seconds the server has used (user and system)."""
-    fields = Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -80,13 +74,13 @@ async def _move(reader: Reader, until: float, dice: random.Random, spent: list[f
 async def _phase(readers: list[Reader], seconds: float, server: Popen[bytes]) -> Phase:
     spent: list[float] = []
     errors: list[str] = []
-    began, used = time.monotonic(), _cpu(server)
+    began, used = time.monotonic(), cpu_seconds(server.pid)
     moves = (
         _move(reader, began + seconds, random.Random(seed), spent, errors)  # the same in every phase
         for seed, reader in enumerate(readers)
     )
     await asyncio.gather(*moves)
-    cores = (_cpu(server) - used) / (time.monotonic() - began)
+    cores = (cpu_seconds(server.pid) - used) / (time.monotonic() - began)
     return Phase(spent, errors, round(cores, 2))
 
 
@@ -96,9 +90,9 @@ async def _alone(url: str, server: Popen[bytes], rounds: int = 3) -> dict[str, d
     for place in PLACES:
         async with reading(url, place) as reader:
             cold = [(await reader.step()).seconds for _ in reader.values]
-            used = _cpu(server)
+            used = cpu_seconds(server.pid)
             replies = [await reader.step() for _ in range(rounds * len(reader.values))]
-            cpu = 1000 * (_cpu(server) - used) / len(replies)
+            cpu = 1000 * (cpu_seconds(server.pid) - used) / len(replies)
         result[place.name] = _percentiles([reply.seconds for reply in replies]) | {
             "server_cpu_ms": round(cpu),
             "first_time_ms": round(1000 * max(cold)),
@@ -107,9 +101,7 @@ async def _alone(url: str, server: Popen[bytes], rounds: int = 3) -> dict[str, d
     return result
 
 
-async def measure(
-    sessions: int, seconds: float, out: Path, jobs: int = 2, priority: Priority = niced
-) -> dict[str, Any]:
+async def measure(sessions: int, seconds: float, out: Path, jobs: int, priority: str) -> dict[str, Any]:
     """The whole comparison, as a dict that JSON can hold."""
     with started(env=os.environ | {"BOUNDLAB_RUNS": str(out)}) as (url, server):
         pages = await _alone(url, server)
@@ -132,6 +124,8 @@ async def measure(
     return {
         "sessions": sessions,
         "seconds": seconds,
+        "jobs": jobs,
+        "priority": priority,
         "quiet_before": before.to_dict(),
         "training": loaded,
         "quiet_after": after.to_dict(),
@@ -140,7 +134,8 @@ async def measure(
         "ratio_p95": round(loaded["p95_ms"] / quiet["p95_ms"], 2),
         "errors": len(errors),
         "error_messages": errors[:10],
-        "jobs_steps_per_second": {"alone": alone, "with_readers": meanwhile},
+        "jobs_alone": alone,
+        "jobs_with_readers": meanwhile,
         "pages_alone": pages,
         "cores": os.cpu_count(),
     }
@@ -151,10 +146,11 @@ def main() -> int:
     arguments.add_argument("--sessions", type=int, default=10)
     arguments.add_argument("--seconds", type=float, default=30, help="of each phase")
     arguments.add_argument("--jobs", type=int, default=2)
+    arguments.add_argument("--priority", choices=PRIORITIES, default="nice", help="of the jobs")
     arguments.add_argument("--json", action="store_true", help="on one line")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as out:
-        result = asyncio.run(measure(given.sessions, given.seconds, Path(out), given.jobs))
+        result = asyncio.run(measure(given.sessions, given.seconds, Path(out), given.jobs, given.priority))
     print(json.dumps(result, indent=None if given.json else 1))
     return 1 if result["errors"] else 0
 
