@@ -28,13 +28,20 @@ def launch(playwright):
 @contextmanager
 def serving(script="app.py", folder=ROOT):
     """The address of a fresh server of `script`."""
+    with started(script, folder) as (url, _):
+        yield url
+
+
+@contextmanager
+def started(script="app.py", folder=ROOT, env=None):
+    """The address and the process of a fresh server of `script`; `env`: None for this process's own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
     options += ["--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"]
     command = [sys.executable, "-m", "streamlit", "run", script, *options]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 60
     try:
@@ -46,7 +53,7 @@ def serving(script="app.py", folder=ROOT):
                 assert process.poll() is None, "the server did not start"
                 assert time.monotonic() < deadline, "the server did not answer within 60 s"
                 time.sleep(0.1)
-        yield url
+        yield url, process
     finally:
         process.terminate()
         process.wait()

@@ -1,0 +1,124 @@
+"""A reader without a browser: Streamlit's websocket protocol, spoken for one page and one of its sliders.
+
+Ten browsers would measure Chromium. `streamlit.proto` is not a public interface: a new Streamlit may need changes here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.Delta_pb2 import Delta
+from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection, connect
+
+_LONGEST = 60  # seconds for one reply
+_WELL = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
+
+
+class ProtocolError(Exception):
+    """The server's reply is not that of a page that works."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page of the app, the query of its link, and the label of the slider to move."""
+
+    page: str
+    query: str
+    slider: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.page}?{self.query}"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One run of the script: from sending to `script_finished`."""
+
+    seconds: float
+    size: int  # bytes received
+    elements: list[tuple[Element, str]]  # with the id of their fragment
+    page_hash: str
+
+    @property
+    def chart(self) -> str:
+        """The JSON of its last Plotly chart; raises ProtocolError when there is none."""
+        specs = [element.plotly_chart.spec for element, _ in self.elements if element.HasField("plotly_chart")]
+        if not specs:
+            raise ProtocolError("the reply has no chart")
+        return specs[-1]
+
+
+async def _ask(socket: ClientConnection, state: ClientState) -> Reply:
+    """Send the state of the page and wait until the script has run; raises ProtocolError."""
+    sent, size, page_hash = time.perf_counter(), 0, ""
+    elements: list[tuple[Element, str]] = []
+    await socket.send(BackMsg(rerun_script=state).SerializeToString())
+    while True:
+        content = await asyncio.wait_for(socket.recv(decode=False), _LONGEST)
+        size += len(content)
+        message = ForwardMsg.FromString(content)
+        kind = message.WhichOneof("type")
+        if kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            elements.append(_element(message.delta))
+        elif kind == "new_session":
+            page_hash = message.new_session.page_script_hash
+        elif kind in ("page_not_found", "session_event"):
+            raise ProtocolError(f"the server answered {kind}")
+        elif kind == "script_finished":
+            if message.script_finished not in _WELL:
+                raise ProtocolError(
+                    f"the script ended with {ForwardMsg.ScriptFinishedStatus.Name(message.script_finished)}"
+                )
+            return Reply(time.perf_counter() - sent, size, elements, page_hash)
+
+
+def _element(delta: Delta) -> tuple[Element, str]:
+    if delta.new_element.HasField("exception"):
+        raise ProtocolError(f"the page shows an exception: {delta.new_element.exception.message}")
+    return delta.new_element, delta.fragment_id
+
+
+class Reader:
+    """One session that stays on its page and moves its slider."""
+
+    def __init__(self, socket: ClientConnection, place: Place, first: Reply) -> None:
+        found = [e for e in first.elements if e[0].HasField("slider") and e[0].slider.label == place.slider]
+        if len(found) != 1 or found[0][0].slider.disabled:
+            raise ProtocolError(f"{place.name} should have one slider {place.slider!r} that moves, has {len(found)}")
+        slider, self._fragment = found[0][0].slider, found[0][1]
+        self.place, self.values = place, list(slider.options)
+        self._socket, self._widget, self._page = socket, slider.id, first.page_hash
+        self._at, self._chart = int(slider.default[0]), first.chart
+        self._query = place.query
+
+    async def step(self, by: int = 1) -> Reply:
+        """Move the slider on by some values, round again at its end; raises ProtocolError unless the chart changed."""
+        self._at = (self._at + by) % len(self.values)
+        state = ClientState(query_string=self._query, page_script_hash=self._page, fragment_id=self._fragment)
+        widget = state.widget_states.widgets.add(id=self._widget)
+        widget.string_array_value.data.append(self.values[self._at])
+        reply = await _ask(self._socket, state)
+        if reply.chart == self._chart:
+            raise ProtocolError(f"{self.place.name}: the chart did not change with {self.place.slider!r}")
+        self._chart = reply.chart
+        return reply
+
+
+@asynccontextmanager
+async def reading(url: str, place: Place) -> AsyncIterator[Reader]:
+    """A session that has opened the place's link on the server at `url`; raises ProtocolError."""
+    address = url.replace("http", "ws", 1) + "/_stcore/stream"
+    async with connect(address, origin=url, subprotocols=["streamlit"], max_size=None, proxy=None) as socket:  # type: ignore[arg-type, list-item]
+        state = ClientState(page_name=place.page, query_string=place.query)
+        state.context_info.url = f"{url}/{place.name}"
+        state.context_info.color_scheme = "light"
+        yield Reader(socket, place, await _ask(socket, state))
