@@ -108,7 +108,9 @@ def test_limits_name_themselves(tmp_path):
         jobs.resume(resting, "ben", FEW)
 
 
-@pytest.mark.parametrize(("name", "text"), [("BOUNDLAB_JOBS", "0"), ("BOUNDLAB_QUEUE", "many"), ("BOUNDLAB_PER_PERSON", "-1")])
+@pytest.mark.parametrize(
+    ("name", "text"), [("BOUNDLAB_JOBS", "0"), ("BOUNDLAB_QUEUE", "many"), ("BOUNDLAB_PER_PERSON", "-1")]
+)
 def test_a_senseless_limit_is_named(monkeypatch, name, text):
     monkeypatch.setenv(name, text)
     with pytest.raises(ValueError, match=f"{name} must be a whole number"):
@@ -143,7 +145,7 @@ def test_a_damaged_job_is_left_out_and_named(tmp_path, content):
     good, bad = submit(tmp_path, 0), submit(tmp_path, 1)
     (bad.folder / "job.json").write_text(content)
     assert [job.id for job in jobs.jobs(tmp_path)] == [good.id]
-    with pytest.raises(RunError, match="delete that folder|cannot be read"):
+    with pytest.raises(RunError, match=r"delete that folder|cannot be read"):
         jobs.read(bad.folder)
 
 
@@ -151,7 +153,9 @@ def test_a_run_of_the_command_line_is_a_job_that_belongs_to_nobody(tmp_path):
     folder = tmp_path / spec().id
     folder.mkdir()
     (folder / "spec.json").write_text(json.dumps(spec().to_dict()))
-    (folder / "status.json").write_text(json.dumps({"state": "running", "step": 3, "steps": 9, "heartbeat": time.time()}))
+    (folder / "status.json").write_text(
+        json.dumps({"state": "running", "step": 3, "steps": 9, "heartbeat": time.time()})
+    )
     job = jobs.read(folder)
     assert (job.state, job.owner, job.attempt) == ("lost", None, 0)
     lock = take(tmp_path, folder.name)

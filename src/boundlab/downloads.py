@@ -36,7 +36,9 @@ def begin(name: str) -> None:
             process_group=0,
         )
     except OSError as error:
-        raise RunError(f"{file} cannot be written ({error.strerror}); start with BOUNDLAB_RUNS set elsewhere") from error
+        raise RunError(
+            f"{file} cannot be written ({error.strerror}); start with BOUNDLAB_RUNS set elsewhere"
+        ) from error
 
 
 def progress(name: str) -> dict[str, Any]:

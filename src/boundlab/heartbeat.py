@@ -71,6 +71,7 @@ class Heartbeat:
         self.device: str | None = None
         self.note: str | None = None
         self.saved: float | None = None  # epochs in the saved state
+        self.began: tuple[float, int] | None = None  # when this attempt began to train, and at which step
         self._ended, self._writing = threading.Event(), threading.Lock()  # one writer at a time, and none after the end
 
     def __enter__(self) -> Heartbeat:
@@ -110,6 +111,7 @@ class Heartbeat:
             "device": self.device,
             "note": self.note,
             "error": error,
+            "began": self.began,
         }
         write_atomic(self.folder / "status.json", json.dumps(now) + "\n")
 

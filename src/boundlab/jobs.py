@@ -71,6 +71,7 @@ class Job:
     used: str | None
     note: str | None
     error: str | None
+    began: tuple[float, int] | None  # when this attempt began to train, and at which step
 
     @property
     def id(self) -> str:
@@ -145,9 +146,14 @@ def _read(folder: Path) -> Job:
             used=now.get("device"),
             note=now.get("note"),
             error=now.get("error"),
+            began=_began(now.get("began")),
         )
     except (ValueError, TypeError) as error:
         raise RunError(f"{folder} is not a readable job ({error}); delete that folder") from error
+
+
+def _began(given: Any) -> tuple[float, int] | None:
+    return (float(given[0]), int(given[1])) if isinstance(given, list) and len(given) == 2 else None
 
 
 def _state(folder: Path, alive: bool, attempt: int, wish: str, now: dict[str, Any]) -> str:

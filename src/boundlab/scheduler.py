@@ -217,7 +217,7 @@ def _start(
     try:
         process = subprocess.Popen(
             command if alone or "--spare" in command else [*command, "--with-parent"],
-            stdin=theirs or subprocess.DEVNULL,
+            stdin=theirs.fileno() if theirs else subprocess.DEVNULL,
             stdout=output or subprocess.DEVNULL,
             stderr=output,
             env=os.environ | ONE_THREAD | environment,
@@ -231,6 +231,8 @@ def _start(
                 end.close()
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+        if alone:  # a session of its own has its own share of the CPU on Linux, which niceness does not change
+            Path(f"/proc/{process.pid}/autogroup").write_text(str(NICENESS))
     return _Child(process, ours)
 
 

@@ -83,6 +83,7 @@ class Session:
         self.seconds = 0.0  # trained in earlier attempts
         self._begin()
         self.begun = self.saved = time.monotonic()
+        beat.began = (time.time(), training.finished)
         self.setup = self.begun - started
 
     def run(self) -> None:

@@ -28,6 +28,12 @@ _ONE = ("networks", "dataset", "recipe", "runs", "layers", "channels", "wd", "se
 _NETWORK = (*_ONE, "epoch", "convention", "delta")
 _CHOSEN = (*_ONE, "task", "weight")
 _SECOND = ("run2", "layers2", "channels2", "wd2", "seed2", "epoch2", "convention2")
+_TRAIN = (
+    *("dataset", "n_train", "task", "label_noise"),
+    *("kind", "conv_layers", "channels", "kernel_size", "stride", "padding", "hidden", "bias"),
+    *("preset", "weight_decay", "certificate_weight", "seeds", "epochs", "lr", "batch_size", "device"),
+    *("run", "live", "compare", "convention", "delta"),
+)
 PAGES = (
     Page(
         "start",
@@ -106,6 +112,14 @@ PAGES = (
         ":material/menu_book:",
         "Every bound stated, its assumptions checked, its numbers filled in; the proof of Theorem S; known gaps; references.",
         (*_CHOSEN, "convention", "delta", "section"),
+    ),
+    Page(
+        "train",
+        "pages/8_train.py",
+        "Train",
+        ":material/model_training:",
+        "Train networks of your own here and watch the bounds come down; they join the other pages.",
+        _TRAIN,
     ),
 )
 

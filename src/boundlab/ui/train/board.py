@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 import streamlit as st
 
-from boundlab import cost, jobs
+from boundlab import jobs
 from boundlab.catalog import DATASETS
+from boundlab.cost import estimate, in_words, remaining
 from boundlab.jobs import LIVE, RESTING, WAITING, Job
 from boundlab.scheduler import Scheduler
 from boundlab.specs import RunSpec
@@ -27,7 +29,13 @@ _ICONS = {
     "failed": ":material/error:",
     "lost": ":material/heart_broken:",
 }
-_COLOURS = {"running": "green", "done": "green", "failed": "red", "lost": "red", "queued": "blue"}
+_COLOURS: dict[str, Literal["green", "red", "blue"]] = {
+    "running": "green",
+    "done": "green",
+    "failed": "red",
+    "lost": "red",
+    "queued": "blue",
+}
 _ORDER = ("running", "stopping", "queued", "paused", "lost", "failed", "stopped", "done")
 
 
@@ -83,7 +91,8 @@ def _again(lost: Sequence[Job], me: str) -> None:
         st.button(
             f"Resume all {len(lost)} interrupted jobs",
             icon=":material/restart_alt:",
-            on_click=lambda: [engine.resume(job, me) for job in lost],
+            on_click=engine.resume,
+            args=(me, *lost),
         )
 
 
@@ -98,8 +107,10 @@ def _row(job: Job, every: Sequence[Job], watched: str | None, me: str, machine: 
         elif job.state in WAITING:
             st.caption(_wait(job, every, machine))
         if job.state == "lost":
-            st.caption(f"Interrupted: {job.error or 'its process ended without a word, perhaps with the server'}. "
-                       "What it recorded is kept; Resume goes on from its last checkpoint.")
+            st.caption(
+                f"Interrupted: {job.error or 'its process ended without a word, perhaps with the server'}. "
+                "What it recorded is kept; Resume goes on from its last checkpoint."
+            )
         elif job.error:
             st.error(f"{job.error}.")
         if job.note:
@@ -112,19 +123,27 @@ def _progress(job: Job) -> str:
     if job.state == "running":
         if not job.steps:
             return f"starting on {job.used or 'its device'}"
-        left = cost.in_words(cost.remaining(job))
-        words += f" · {left} left · {job.used}"
+        words += f" · {in_words(_left(job))} left · {job.used}"
         if job.heartbeat and time.time() - job.heartbeat > SILENT:
             words += f" · no sign of life for {time.time() - job.heartbeat:.0f} s: stop it and resume"
     return words + (" · finishing this step" if job.state == "stopping" else "")
+
+
+def _left(job: Job) -> float:
+    """Seconds the job still needs, from its own speed and what was expected."""
+    began, at = job.began or (time.time(), job.step)
+    expected = estimate(job.spec, job.used or "cpu", engine.measured()).seconds
+    return remaining(job.step, job.steps or 1, (job.heartbeat or began) - began, expected, at)
 
 
 def _wait(job: Job, every: Sequence[Job], machine: Scheduler) -> str:
     if machine.devices is None:
         return "Looking for devices …"
     place = jobs.position(job, every)
-    return f"Number {place} in line" + (": starts next." if place == 1 else ".") + (
-        f" It has {job.step:,} steps behind it." if job.step else ""
+    return (
+        f"Number {place} in line"
+        + (": starts next." if place == 1 else ".")
+        + (f" It has {job.step:,} steps behind it." if job.step else "")
     )
 
 
@@ -138,7 +157,7 @@ def _buttons(job: Job, watched: str | None, me: str) -> None:
         button("stop", "stop", "Stop: keeps what is recorded; it can go on later", engine.stop, job)
     if job.state in RESTING:
         word = "Retry" if job.state == "failed" else "Resume"
-        button("resume", "play_arrow", f"{word}: goes on from its last checkpoint", engine.resume, job, me)
+        button("resume", "play_arrow", f"{word}: goes on from its last checkpoint", engine.resume, me, job)
     if job.state in (*RESTING, "done"):
         with st.popover("", icon=":material/delete:", help="Delete"):
             st.markdown("Delete this run and all it recorded?")

@@ -24,7 +24,7 @@ def _fetching(dataset: str, was_running: bool) -> None:
     if running != was_running or not sources.missing(dataset):
         st.rerun()
     if running:
-        total = now.get("total_bytes") or sources.total_bytes(dataset)
+        total = now.get("total_bytes") or sources.download_size(dataset)
         done = min(1.0, (now.get("bytes") or 0) / total)
         st.progress(done, f"Downloading {title}: {(now.get('bytes') or 0) / 1e6:.1f} of {total / 1e6:.1f} MB")
         return
@@ -36,7 +36,7 @@ def _fetching(dataset: str, was_running: bool) -> None:
         icon=":material/database:",
     )
     st.button(
-        f"Download {title} ({sources.total_bytes(dataset) / 1e6:.0f} MB)",
+        f"Download {title} ({sources.download_size(dataset) / 1e6:.0f} MB)",
         type="primary",
         icon=":material/download:",
         on_click=lambda: engine.act(lambda: downloads.begin(dataset)),

@@ -56,7 +56,9 @@ def submit(specs: Sequence[RunSpec], device: str, me: str) -> None:
         if before and job.state == "done":
             said.append(("info", f"`{job.id}` was trained before: the same settings are the same run. Here it is."))
         elif before and job.owner != me:
-            said.append(("info", f"`{job.id}` is somebody else's too: the same settings are one run. You can watch it."))
+            said.append(
+                ("info", f"`{job.id}` is somebody else's too: the same settings are one run. You can watch it.")
+            )
     st.session_state[_NOTES] = said
     if first:
         watch(first)
@@ -87,8 +89,12 @@ def stop(job: Job) -> None:
     act(lambda: jobs.ask(job, "stop"))
 
 
-def resume(job: Job, me: str) -> None:
-    act(lambda: jobs.resume(job, me, scheduler().limits))
+def resume(me: str, *given: Job) -> None:
+    def every() -> None:
+        for job in given:
+            jobs.resume(job, me, scheduler().limits)
+
+    act(every)
 
 
 def delete(job: Job) -> None:

@@ -13,7 +13,20 @@ from boundlab.sweeps import product
 from boundlab.ui.controls import RECIPE_HELP, Controls
 from boundlab.ui.train.starts import ALL, KINDS, SIZES, STARTS, TASKS, Start, default_epochs
 
-WEIGHT_DECAYS = ("0", "0.0001", "0.0003", "0.0008", "0.0009", "0.001", "0.002", "0.003", "0.004", "0.006", "0.01", "0.03")
+WEIGHT_DECAYS = (
+    "0",
+    "0.0001",
+    "0.0003",
+    "0.0008",
+    "0.0009",
+    "0.001",
+    "0.002",
+    "0.003",
+    "0.004",
+    "0.006",
+    "0.01",
+    "0.03",
+)
 SEEDS = tuple(map(str, range(10)))
 _UP_TO_8 = tuple(map(str, range(1, 9)))
 _WIDTHS = ("2", "4", "8", "12", "16", "24", "32", "48", "64", "96", "128", "200", "400", "600")
@@ -134,7 +147,9 @@ def _specs(given: dict[str, Any]) -> list[RunSpec]:
     arch, axes = dict(given.pop("arch")), given.pop("axes")
     if isinstance(arch.get("hidden"), str):
         arch["hidden"] = _whole_numbers("Hidden layers", arch["hidden"])
-    numbers = {name: [_float(name, text) for text in values] for name, values in axes.items() if name != "seed"}
+    numbers: dict[str, list[Any]] = {
+        name: [_float(name, text) for text in values] for name, values in axes.items() if name != "seed"
+    }
     numbers["seed"] = _whole_numbers("Seeds", ",".join(axes["seed"]))
     for name, values in numbers.items():
         if not values:

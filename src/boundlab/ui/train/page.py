@@ -86,7 +86,9 @@ def _price(specs: Sequence[RunSpec], device: str, machine: Scheduler) -> str:
     prices = [cost.estimate(spec, where.kind, engine.measured()) for spec in specs]
     each, total = max(p.seconds for p in prices), sum(p.seconds for p in prices)
     at_once = min(len(specs), _at_once(where, machine))
-    words = f"{cost.in_words(each)}" if len(specs) == 1 else f"{cost.in_words(total / at_once)} in all, {at_once} at a time"
+    words = (
+        f"{cost.in_words(each)}" if len(specs) == 1 else f"{cost.in_words(total / at_once)} in all, {at_once} at a time"
+    )
     work = sum(p.multiply_adds for p in prices)
     return f"**{words}** on {where.title} :gray[· {work:.1e} multiply-adds · {prices[0].basis}]"
 
@@ -97,14 +99,19 @@ def _at_once(where: Device, machine: Scheduler) -> int:
 
 def _plateau(specs: Sequence[RunSpec]) -> None:
     """Whether weight decay will have had time to act."""
-    short = [spec for spec in specs if spec.train.loss == "mse" and cost.plateau_number(spec) < PLATEAU]
+    short = [
+        spec for spec in specs if spec.train.loss == "mse" and spec.plateau_number(cost.sample_size(spec)) < PLATEAU
+    ]
     if not short:
         return
-    need = max(cost.epochs_for_plateau(spec) for spec in short)
+    needs = [cost.epochs_for_plateau(spec) for spec in short]
+    advice = (
+        f"{max(filter(None, needs)):,} epochs would do" if all(needs) else "without weight decay they never come down"
+    )
     st.caption(
         f":material/info: {'This run' if len(specs) == 1 else f'{len(short)} of these {len(specs)} runs'} will end before "
         f"weight decay has brought the norms down (plateau number below {PLATEAU:g}), and will be marked so; "
-        f"{need:,} epochs would do."
+        f"{advice}."
     )
 
 

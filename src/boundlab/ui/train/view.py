@@ -32,7 +32,10 @@ def view(controls: Controls, job: Job) -> None:
     """Everything there is to see of one run."""
     st.markdown(f"#### {job_title(job.spec)}")
     if not job.recorded:
-        st.info("Waiting for its turn." if job.state in WAITING else "Nothing recorded yet.", icon=":material/hourglass_empty:")
+        st.info(
+            "Waiting for its turn." if job.state in WAITING else "Nothing recorded yet.",
+            icon=":material/hourglass_empty:",
+        )
         return
     try:
         run = _opened(job.folder, _signature(job.folder))
