@@ -42,6 +42,7 @@ NOISES = ("0", "0.1", "0.2", "0.5", "1")
 FIRST = STARTS[0].values()
 _RECIPE_HELP = RECIPE_HELP + " · certified: minimises the certificate of Theorem S, no weight decay"
 _DECAY_HELP = "One run per value (and seed). Type another number and press Enter to add it."
+_SEED_HELP = "One run per seed; the same seed gives the same run again."
 _HIDDEN_HELP = "Widths of the hidden layers, for example `64` or `128, 64`."
 _KIND_HELP = "conv: convolutions, then one dense layer · mlp: dense layers · linear: no hidden layer"
 _BIAS_HELP = "The theorems are about networks without."
@@ -122,8 +123,8 @@ def _training(controls: Controls) -> dict[str, Any]:
             weight = _choose(controls, "Weight of the complexity", WEIGHTS, "certificate_weight", 200)
             axes: dict[str, Any] = {"certificate_weight": [weight], "weight_decay": ["0"]}
         else:
-            axes = {"weight_decay": _many("Weight decay λ", WEIGHT_DECAYS, "weight_decay", _DECAY_HELP)}
-        axes["seed"] = _many("Seeds", SEEDS, "seeds", "One run per seed; the same seed gives the same run again.")
+            axes = {"weight_decay": _many("Weight decay λ", WEIGHT_DECAYS, "weight_decay", _DECAY_HELP, 230)}
+        axes["seed"] = _many("Seeds", SEEDS, "seeds", _SEED_HELP, 170)
         numbers = {
             "epochs": _number("Epochs", "epochs", 1, 100_000),
             "lr": _number("Learning rate", "lr", 1e-6, 100.0, format="%g", step=0.01),
@@ -133,12 +134,12 @@ def _training(controls: Controls) -> dict[str, Any]:
 
 
 def _number(label: str, name: str, low: float, high: float, **more: Any) -> Any:
-    return st.number_input(label, low, high, FIRST[name], key=name, bind="query-params", width=130, **more)
+    return st.number_input(label, low, high, FIRST[name], key=name, bind="query-params", width=124, **more)
 
 
-def _many(label: str, options: Sequence[str], name: str, help: str) -> list[str]:
+def _many(label: str, options: Sequence[str], name: str, help: str, width: int) -> list[str]:
     return st.multiselect(
-        label, options, FIRST[name], key=name, bind="query-params", help=help, accept_new_options=True, width=270
+        label, options, FIRST[name], key=name, bind="query-params", help=help, accept_new_options=True, width=width
     )
 
 

@@ -30,7 +30,7 @@ def train() -> None:
         st.error(f"The dashboard was started with a setting it cannot use: {error}.")
         return
     machine.wake()
-    _order(me, machine)
+    st.fragment(_order, run_every=None if machine.devices else 1.0)(me, machine, machine.devices is None)
     alive = _alive(_jobs(), me)
     st.fragment(_watch, run_every=1.0 if alive else None)(me, machine, alive)
 
@@ -45,29 +45,27 @@ def _alive(every: Sequence[Job], me: str) -> bool:
     return any(job.state in (*LIVE, *WAITING) for job in every if job.id == watched or engine.may(job, me))
 
 
-@st.fragment
-def _order(me: str, machine: Scheduler) -> None:
-    """What to train, what it costs, and the button."""
-    if st.session_state.pop("moved", False):
+def _order(me: str, machine: Scheduler, waiting: bool) -> None:
+    """What to train, what it costs, and the button; `waiting`: the devices were not known yet."""
+    if st.session_state.pop("moved", False) or waiting != (machine.devices is None):
         st.rerun()
     controls = Controls()
     specs, wrong = form(controls)
-    device = _device(controls, machine)
-    if wrong or not specs:
-        st.error(f"{wrong}.", icon=":material/error:")
-        return
-    ready = data_ready(specs[0].train.dataset)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        many = "" if len(specs) == 1 else f" {len(specs)} runs"
+    ready = bool(specs) and data_ready(specs[0].train.dataset)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        device = _device(controls, machine)
         st.button(
-            f"Train{many}",
+            "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
             type="primary",
             icon=":material/play_arrow:",
             disabled=not ready,
             on_click=engine.submit,
             args=(specs, device, me),
         )
-        st.markdown(_price(specs, device, machine))
+        if specs:
+            st.markdown(_price(specs, device, machine))
+    if wrong:
+        st.error(f"{wrong}.", icon=":material/error:")
     _plateau(specs)
 
 
