@@ -26,7 +26,7 @@ from boundlab.errors import RunError
 from boundlab.faults import explain
 from boundlab.files import read_lines, write_atomic
 from boundlab.heartbeat import Heartbeat, Interrupted, Watch
-from boundlab.runs import has_records, open_run, status
+from boundlab.runs import has_records, list_runs, open_run, status
 from boundlab.specs import RunSpec
 from boundlab.worker import run
 from tests.cases import TRAINED
@@ -160,6 +160,7 @@ def test_bad_input_is_one_sentence_there_and_in_the_status(tmp_path, damage, wor
     if folder.exists():
         assert status(folder)["state"] == "failed"
         assert words in status(folder)["error"]
+        assert list_runs(folder.parent) == []  # nothing to open yet, and no error
 
 
 def test_a_descriptor_of_another_file_and_a_lock_that_is_taken_are_refused(tmp_path):

@@ -166,7 +166,7 @@ def list_runs(out: Path) -> list[Run]:
     if not out.is_dir():
         raise RunError(f"{out} is not a folder; give the --out of a training or sweep")
     started = (path.parent for path in sorted(out.glob("*/status.json")))
-    return [open_run(folder) for folder in started if has_records(folder)]
+    return [open_run(folder) for folder in started if has_records(folder) or status(folder)["state"] == "done"]
 
 
 def has_records(folder: Path) -> bool:
