@@ -54,6 +54,7 @@ function makePlayer(parent) {
   let data, setStateValue; // as the server last sent them
   let plot = null, meta = {}, zoom = {}; // the chart on screen, which figure it is, and the ranges the reader zoomed to
   let shown, rest, timer, queued;
+  let count = 0; // of news; the chart carries it, and loses it when Streamlit lays its own figure out again
   let heard, homes; // the news that the chart shows, and the y ranges it had unless the reader zoomed
   let waiting = null; // the format of a picture that is saved once the server's words are about this position
 
@@ -70,8 +71,9 @@ function makePlayer(parent) {
   // A run that trains: the figure stays the one it was, and what is new comes here. The y axis grows with the run, but not
   // while the reader has zoomed.
   const hear = () => {
-    if (!plot || !data.news || heard === data.news) return;
-    const { traces, data: changed, layout, y } = data.news;
+    if (!plot || !data.news || (heard === data.news && chart.meta().news === count)) return;
+    const { traces, data: changed, y } = data.news;
+    const layout = { ...data.news.layout, "meta.news": ++count };
     const here = String(chart.ranges()["yaxis.range"]), there = String(y["yaxis.range"]);
     chart.call("update", changed, here !== there && homes.has(here) ? { ...layout, ...y } : layout, traces);
     homes.add(there);
@@ -92,6 +94,7 @@ function makePlayer(parent) {
       chart.call("relayout", { ...zoom });
     };
     plot.on("plotly_afterplot", zoomAgain); // Streamlit lays a new chart out anew once it knows its size
+    plot.on("plotly_afterplot", () => setTimeout(hear));
     plot.on("plotly_relayout", () => {
       if (performance.now() - since > SETTLED_AFTER)
         zoom = Object.fromEntries(Object.entries(chart.ranges()).filter(([name, range]) => !same(range, home[name])));

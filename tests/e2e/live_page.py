@@ -1,0 +1,22 @@
+"""A page with the live view of the run folder in LIVE_RUN and nothing else, rerun every second."""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from boundlab.runs import open_run
+from boundlab.ui.controls import Controls
+from boundlab.ui.live import live_view
+from boundlab.ui.page import shipped_runs
+
+st.set_page_config("Live view", layout="wide")
+
+
+@st.fragment(run_every=1)
+def view() -> None:
+    run = open_run(Path(os.environ["LIVE_RUN"]))
+    live_view(Controls(), run, [r for r in shipped_runs() if r.spec.train.dataset == run.spec.train.dataset])
+
+
+view()
