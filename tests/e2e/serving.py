@@ -33,12 +33,12 @@ def serving(script="app.py", folder=ROOT):
 
 
 @contextmanager
-def started(script="app.py", folder=ROOT, env=None):
+def started(script="app.py", folder=ROOT, env=None, address="127.0.0.1"):
     """The address and the process of a fresh server of `script`; `env`: None for this process's own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
+    options = ["--server.port", str(port), "--server.address", address, "--server.headless", "true"]
     options += ["--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"]
     command = [sys.executable, "-m", "streamlit", "run", script, *options]
     process = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,6 +1,7 @@
 """Training in a real Chromium, from a cold server: press Train, see curves move, stop, resume, finish, find the run."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -28,7 +29,7 @@ def browser():
 
 @contextmanager
 def dashboard(runs, address="127.0.0.1"):
-    with started(env={"BOUNDLAB_RUNS": str(runs)}, address=address) as (url, process):
+    with started(env=os.environ | {"BOUNDLAB_RUNS": str(runs)}, address=address) as (url, process):
         yield url, process
 
 
@@ -95,7 +96,6 @@ def test_another_person_may_look_but_not_touch_and_a_reload_keeps_ones_jobs(brow
         badge(page, "running")
         second_tab = open_page(browser, f"{url}/train", mine)
         badge(second_tab, "running")
-        page.context.storage_state()
         press(second_tab, "stop")
         badge(page, "stopped")
 
