@@ -244,6 +244,7 @@ def test_a_spare_worker_is_used_and_replaced(tmp_path, finished, monkeypatch):
         machine.wake()
         another = wait(lambda: machine._spare)
         another.process.kill()  # a dead spare is no harm
+        another.process.wait()
         last = submit(tmp_path, seed=1)
         machine.wake()
         wait(is_(last, "done"))

@@ -191,18 +191,15 @@ class Scheduler:
                 self._explain(self.out / name, -code)
 
     def _explain(self, folder: Path, signal: int) -> None:
-        lock = take(self.out, folder.name)
-        if lock is None:
-            return
-        try:
+        with contextlib.suppress(OSError, BoundlabError):  # a full disk, a deleted folder: it is known as lost all the same
             job = jobs.read(folder)
-            if job.state == "lost":
+            lock = take(self.out, folder.name) if job.state == "lost" else None
+            if lock is not None:
                 error = f"its process was killed (signal {signal}" + (", perhaps for memory)" if signal == 9 else ")")
-                jobs.with_status(job, state="lost", error=error, heartbeat=job.heartbeat)
-        except (OSError, BoundlabError):
-            pass  # a full disk, a deleted folder: that it is lost is known all the same
-        finally:
-            os.close(lock)
+                try:
+                    jobs.with_status(job, state="lost", error=error, heartbeat=job.heartbeat, device=job.used)
+                finally:
+                    os.close(lock)
 
 
 def _start(

@@ -77,7 +77,8 @@ def test_train_stop_resume_finish_and_find_it(browser, tmp_path):
         badge(page, "done", 180)
         page.get_by_text("Checkpoint").wait_for()
         (row,) = listed(tmp_path)
-        assert row["state"] == "done" and row["weight_decay"] == 0.006 and row["test_error"] < 0.2
+        assert (row["state"], row["weight_decay"]) == ("done", 0.006)
+        assert row["test_error"] < 0.2
         page.goto(f"{url}/lambda?dataset=digits&layers=3&channels=8")
         page.locator(CHART).first.wait_for(timeout=60_000)
         page.get_by_text("with 1 run trained here").first.wait_for()
