@@ -49,6 +49,7 @@ class Scheduler:
         self.trouble: str | None = None  # why nothing can be started
         self._children: dict[str, tuple[_Child, int | None]] = {}  # run id -> process and its GPU
         self._spare: _Child | None = None
+        self._leaving: list[_Child] = []  # spares that were told to go
         self._launched = 0.0  # when a job was last started
         self._wanted = 0.0  # when somebody last looked at the Train page
         self._leads: int | None = None
@@ -66,7 +67,8 @@ class Scheduler:
         self._end.set()
         self._wake.set()
         self._threads[1].join()
-        for child in [*(c for c, _ in self._children.values()), *([self._spare] if self._spare else [])]:
+        self._dismiss_spare()
+        for child in [*(child for child, _ in self._children.values()), *self._leaving]:
             _hang_up(child)
             if not detached():
                 child.process.wait()
@@ -137,6 +139,8 @@ class Scheduler:
         if lock is None:  # another process was faster
             return
         try:
+            if jobs.read(job.folder).state == "done":  # and is done already
+                return
             gpu = self._free_gpu() if self.kind(job) == "cuda" else None
             jobs.with_status(job, device="cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})")
             visible = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(self.gpus[gpu].index)}
@@ -156,16 +160,25 @@ class Scheduler:
 
     def _hand_over(self, job: Job, lock: int, visible: dict[str, str]) -> _Child | None:
         """Give the job to the spare worker, if there is one."""
-        spare, self._spare = self._spare, None
-        if spare is None or spare.line is None or spare.process.poll() is not None:
+        spare = self._spare
+        if spare is None or spare.line is None:
             return None
         message = json.dumps({"folder": str(job.folder), "environment": visible}) + "\n"
         try:
+            if spare.process.poll() is not None:
+                raise ChildProcessError("the spare is dead")
             socket.send_fds(spare.line, [message.encode()], [lock])
         except OSError:
-            _hang_up(spare)
+            self._dismiss_spare()
             return None
+        self._spare = None
         return spare
+
+    def _dismiss_spare(self) -> None:
+        if self._spare:
+            _hang_up(self._spare)
+            self._leaving.append(self._spare)
+            self._spare = None
 
     def _spawn(self, job: Job, lock: int, visible: dict[str, str]) -> _Child:
         command = [sys.executable, "-m", "boundlab.worker", str(job.folder), "--lock-fd", str(lock)]
@@ -174,13 +187,13 @@ class Scheduler:
     def _mind_the_spare(self) -> None:
         wanted = time.monotonic() - self._wanted < SPARE_FOR and not detached()
         if self._spare and (not wanted or self._spare.process.poll() is not None):
-            _hang_up(self._spare)
-            self._spare = None
+            self._dismiss_spare()
         elif wanted and self._spare is None and time.monotonic() - self._launched > BREATH:
             self._spare = _start([sys.executable, "-m", "boundlab.worker", "--spare"], {}, (), alone=False)
 
     def _bury(self) -> None:
         """Wait for ended children, so that none stays a zombie, and say how those ended that could not."""
+        self._leaving = [child for child in self._leaving if child.process.poll() is None]
         for name, (child, _) in list(self._children.items()):
             code = child.process.poll()
             if code is None:
@@ -191,7 +204,9 @@ class Scheduler:
                 self._explain(self.out / name, -code)
 
     def _explain(self, folder: Path, signal: int) -> None:
-        with contextlib.suppress(OSError, BoundlabError):  # a full disk, a deleted folder: it is known as lost all the same
+        with contextlib.suppress(
+            OSError, BoundlabError
+        ):  # a full disk, a deleted folder: it is known as lost all the same
             job = jobs.read(folder)
             lock = take(self.out, folder.name) if job.state == "lost" else None
             if lock is not None:
