@@ -1,9 +1,10 @@
-"""How a run was trained, in a few words: runs of different recipes are never averaged into one line."""
+"""A run in words: its task, what its training asked for, its recipe. Different recipes are never averaged into one line."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+from boundlab.catalog import DATASETS
 from boundlab.specs import RunSpec
 
 _WORDS = {  # what is not the standard of the preset and the data set, in the order it is named
@@ -18,6 +19,28 @@ _WORDS = {  # what is not the standard of the preset and the data set, in the or
     "padding": "padding {}",
     "label_noise": "label noise {:g}",
 }
+
+
+def task(spec: RunSpec) -> str:
+    """The data, the classes of a sub-task, the window that a network looks at."""
+    labels, facts = spec.train.labels, DATASETS[spec.train.dataset]
+    _, height, width = spec.arch.in_shape
+    middle = "" if spec.arch.in_shape == facts.in_shape else f", middle {height}×{width}"
+    classes = "" if labels is None else " " + " or ".join("".join(map(str, group)) for group in labels)
+    return facts.title + classes + middle
+
+
+def asked(spec: RunSpec) -> str:
+    """What training weighed beside the errors."""
+    train = spec.train
+    return f"λ = {train.weight_decay:g}" if train.loss == "mse" else f"weight {train.certificate_weight:g}"
+
+
+def described(spec: RunSpec) -> tuple[str, ...]:
+    """Network, task, λ or weight, recipe where it is not the usual one, seed."""
+    made = recipe(spec)
+    parts = (spec.arch.title, task(spec), asked(spec), "" if made == "short" else made, f"seed {spec.train.seed}")
+    return tuple(filter(None, parts))
 
 
 @lru_cache(4096)

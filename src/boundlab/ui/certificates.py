@@ -15,7 +15,7 @@ from boundlab.margins import over_epochs, trade_off
 from boundlab.norms import MARGIN_GRID
 from boundlab.pacbayes import KL_LATEX, LATEX, NOTE, SOURCE, SYMBOLS
 from boundlab.promises import Promise, along_the_weights, promises
-from boundlab.recipes import recipe
+from boundlab.recipes import recipe, task
 from boundlab.runs import Run
 from boundlab.tables import epochs
 from boundlab.ui.chosen import chosen_network, task_title
@@ -23,7 +23,7 @@ from boundlab.ui.controls import DELTAS, Controls
 from boundlab.ui.explain import formula
 from boundlab.ui.library import certified_runs, own_runs, shipped_ids, shipped_runs
 from boundlab.ui.page import is_dark
-from boundlab.ui.sides import epoch_of, subject, task
+from boundlab.ui.sides import epoch_of, subject
 
 _MARGINS = tuple(f"{margin:.3g}" for margin in MARGIN_GRID)
 BEST = "best"
@@ -104,7 +104,8 @@ def _elsewhere(promise: Promise) -> str:
         if run.spec.train.loss == "mse" and any(c.prior == prior for c in run.certificates)
     ]
     names = [
-        f"{r.spec.arch.title} ({task(r)}, λ = {r.spec.train.weight_decay:g}, seed {r.spec.train.seed})" for r in have
+        f"{r.spec.arch.title} ({task(r.spec)}, λ = {r.spec.train.weight_decay:g}, seed {r.spec.train.seed})"
+        for r in have
     ]
     return f":gray[It is there for {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}.]" if names else ""
 

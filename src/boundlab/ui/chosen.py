@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.catalog import DATASETS
+from boundlab.recipes import task
 from boundlab.runs import Run
 from boundlab.ui.controls import Controls, by_seed
 from boundlab.ui.library import certified_runs, find_run, listing, run_name, shelf, shipped_runs
-from boundlab.ui.sides import task
 
 KINDS = ("figures", "certified")
 OWN = "trained here"
@@ -73,7 +73,7 @@ def second_run(controls: Controls, first: Run) -> Run | None:
 def task_title(run: Run) -> str:
     """What the network tells apart, and which network it is."""
     classes = ", ten classes" if run.spec.train.labels is None else ""
-    return f"{task(run)}{classes}, {run.spec.arch.title}"
+    return f"{task(run.spec)}{classes}, {run.spec.arch.title}"
 
 
 def trade_off_runs(title: str) -> pd.DataFrame:

@@ -17,7 +17,6 @@ import streamlit as st
 from boundlab.catalog import DATASETS, PRESETS
 from boundlab.curves import last_known
 from boundlab.errors import BoundlabError, RunError
-from boundlab.recipes import recipe
 from boundlab.runs import PACK, Run, open_run, read_pack, runs_folder, sealed, status
 from boundlab.specs import Settings
 from boundlab.tables import final_table, history_table, runs_table
@@ -166,11 +165,7 @@ def drawn(run: Run) -> bool:
 
 def run_name(run: Run) -> str:
     """A run trained here as the pages call it, and links do (`?networks=trained here&run=...`)."""
-    train = run.spec.train
-    task = "" if train.labels is None else " " + " or ".join("".join(map(str, group)) for group in train.labels)
-    asked = f"λ = {train.weight_decay:g}" if train.loss == "mse" else f"weight {train.certificate_weight:g}"
-    parts = (run.spec.arch.title, train.dataset + task, asked, recipe(run.spec), f"seed {train.seed}", run.id[-6:])
-    return " · ".join(parts)
+    return " · ".join((*described(run.spec), run.id[-6:]))
 
 
 def _origin(table: pd.DataFrame) -> pd.DataFrame:

@@ -32,7 +32,7 @@ _TRAIN = (
     *("dataset", "n_train", "task", "label_noise"),
     *("kind", "conv_layers", "channels", "kernel_size", "stride", "padding", "hidden", "bias"),
     *("preset", "weight_decay", "certificate_weight", "seeds", "epochs", "lr", "batch_size", "device"),
-    *("run", "live", "compare", "convention", "delta"),
+    *("form", "run", "live", "compare", "convention", "delta"),
 )
 PAGES = (
     Page(

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from boundlab.bounds import Bound, Value, effective_n
-from boundlab.catalog import DATASETS
-from boundlab.recipes import recipe
+from boundlab.recipes import recipe, task
 from boundlab.runs import Run
 from boundlab.specs import CONVENTIONS, Settings
 from boundlab.tables import epochs
@@ -47,15 +46,6 @@ def side(run: Run, label: str, settings: Settings) -> Side:
     return Side(name, World(run.spec.arch, run.norms(record), run.sample), settings)
 
 
-def task(run: Run) -> str:
-    """The data, and the classes of a sub-task."""
-    labels, facts = run.spec.train.labels, DATASETS[run.spec.train.dataset]
-    _, height, width = run.spec.arch.in_shape
-    middle = "" if run.spec.arch.in_shape == facts.in_shape else f", middle {height}×{width}"
-    classes = "" if labels is None else " " + " or ".join("".join(map(str, group)) for group in labels)
-    return facts.title + classes + middle
-
-
 def subject(run: Run, label: str) -> str:
     """What the network is, in a line."""
     train = run.spec.train
@@ -65,7 +55,7 @@ def subject(run: Run, label: str) -> str:
     made = recipe(run.spec)
     own = run.id not in shipped_ids()
     usual = made == "short" or (train.preset == "certified" and not own)  # shipped in several forms
-    parts = [run.spec.arch.title, task(run), asked, "" if usual else f"recipe {made}", f"seed {train.seed}"]
+    parts = [run.spec.arch.title, task(run.spec), asked, "" if usual else f"recipe {made}", f"seed {train.seed}"]
     return " · ".join(filter(None, [*parts, "trained here" if own else "", f"epoch {label}"]))
 
 

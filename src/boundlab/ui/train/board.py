@@ -9,15 +9,14 @@ from typing import Literal
 import streamlit as st
 
 from boundlab import jobs
-from boundlab.catalog import DATASETS
 from boundlab.cost import estimate, in_words, remaining
 from boundlab.jobs import LIVE, RESTING, WAITING, Job
+from boundlab.recipes import described
 from boundlab.scheduler import Scheduler
 from boundlab.specs import RunSpec
-from boundlab.tables import epochs
 from boundlab.ui.train import engine
 
-ROWS = 6
+ROWS = 4
 SILENT = 30.0  # seconds without a heartbeat after which a process may hang
 _ICONS = {
     "queued": ":material/hourglass_empty:",
@@ -40,13 +39,9 @@ _ORDER = ("running", "stopping", "queued", "paused", "lost", "failed", "stopped"
 
 
 def job_title(spec: RunSpec) -> str:
-    """What is trained, in a line: network, data, weight decay or weight, seed, epochs."""
-    train, facts = spec.train, DATASETS[spec.train.dataset]
-    classes = "" if train.labels is None else " " + " or ".join("".join(map(str, g)) for g in train.labels)
-    size = "" if train.n_train is None else f", n = {train.n_train:,}"
-    noise = f", {100 * train.label_noise:g} % noise" if train.label_noise else ""
-    rule = f"λ = {train.weight_decay:g}" if train.loss == "mse" else f"weight {train.certificate_weight:g}"
-    return f"**{spec.arch.title}** · {facts.title}{classes}{size}{noise} · {rule} · seed {train.seed}"
+    """What is trained, in a line."""
+    name, *rest = described(spec)
+    return " · ".join((f"**{name}**", *rest))
 
 
 def sorted_jobs(every: Sequence[Job]) -> list[Job]:
@@ -97,15 +92,13 @@ def _again(lost: Sequence[Job], me: str) -> None:
 
 
 def _row(job: Job, every: Sequence[Job], watched: str | None, me: str, machine: Scheduler) -> None:
-    with st.container(border=True, key=f"job_{job.id}"):
+    with st.container(border=True, key=f"job_{job.id}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(job.state, icon=_ICONS[job.state], color=_COLOURS.get(job.state, "gray"))
-            st.markdown(job_title(job.spec), width="stretch")
+            st.markdown(f"{job_title(job.spec)} &nbsp; :small[:gray[{_words(job, every, machine)}]]", width="stretch")
             _buttons(job, watched, me)
         if job.state in LIVE or (job.step and job.state in RESTING):
-            st.progress(min(1.0, job.step / job.steps) if job.steps else 0.0, _progress(job))
-        elif job.state in WAITING:
-            st.caption(_wait(job, every, machine))
+            st.progress(min(1.0, job.step / job.steps) if job.steps else 0.0)
         if job.state == "lost":
             st.caption(
                 f"Interrupted: {job.error or 'its process ended without a word, perhaps with the server'}. "
@@ -117,9 +110,15 @@ def _row(job: Job, every: Sequence[Job], watched: str | None, me: str, machine: 
             st.caption(f":material/info: {job.note}")
 
 
+def _words(job: Job, every: Sequence[Job], machine: Scheduler) -> str:
+    if job.state in WAITING:
+        return _wait(job, every, machine)
+    return "" if job.state == "done" else _progress(job)
+
+
 def _progress(job: Job) -> str:
     epoch = job.spec.train.epochs * job.step / job.steps if job.steps else 0.0
-    words = f"epoch {epochs(epoch)} of {job.spec.train.epochs}"
+    words = f"epoch {epoch:.0f} of {job.spec.train.epochs}"
     if job.state == "running":
         if not job.steps:
             return f"starting on {job.used or 'its device'}"

@@ -9,13 +9,12 @@ from boundlab.catalog import DATASETS
 from boundlab.ui.train import engine
 
 
-def data_ready(dataset: str) -> bool:
-    """True when it is all there; else say so and offer to fetch it."""
+def data_ready(dataset: str) -> None:
+    """Where images are missing: say so and offer to fetch them."""
     if not sources.missing(dataset):
-        return True
+        return
     running = downloads.progress(dataset).get("state") == "running"
     st.fragment(_fetching, run_every=0.5 if running else None)(dataset, running)
-    return False
 
 
 def _fetching(dataset: str, was_running: bool) -> None:

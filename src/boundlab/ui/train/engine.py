@@ -16,7 +16,7 @@ from boundlab.specs import RunSpec
 from boundlab.ui.visitor import at_home
 
 _NOTES = "train_notes"
-WATCHED = "run"  # in the link
+WATCHED, FORM = "run", "form"  # in the link: the run that is shown; whether the form is open
 
 
 @st.cache_resource(show_spinner=False)
@@ -62,6 +62,7 @@ def submit(specs: Sequence[RunSpec], device: str, me: str) -> None:
     st.session_state[_NOTES] = said
     if first:
         watch(first)
+        st.session_state[FORM] = False
     scheduler().wake()
 
 

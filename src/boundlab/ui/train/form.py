@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.catalog import DATASETS, PRESETS
 from boundlab.specs import RunSpec
@@ -68,20 +69,23 @@ def _renew() -> None:
         _fill({"lr": recipe.lr, "batch_size": recipe.batch_size})
 
 
-def form(controls: Controls) -> tuple[list[RunSpec], str | None]:
-    """Draw the form; returns the runs it asks for, or none of them and what is wrong."""
+def form(controls: Controls) -> tuple[list[RunSpec], str | None, DeltaGenerator]:
+    """Draw the form; returns the runs it asks for, or none of them and what is wrong; and its last row."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Start from", width="content")
         for start in STARTS:
             st.button(start.title, help=start.help, on_click=_begin, args=(start,))
-    given = _data(controls) | _network(controls) | _training(controls)
+    given = _data(controls) | _network(controls)
+    above, last = st.container(), st.container(horizontal=True, vertical_alignment="bottom")
+    with above:
+        given |= _training(controls, last)
     try:
-        return _specs(given), None
+        return _specs(given), None, last
     except (ValueError, TypeError) as error:
-        return [], str(error)
+        return [], str(error), last
 
 
-def _choose(controls: Controls, label: str, options: Sequence[str], name: str, width: int = 118, **more: Any) -> str:
+def _choose(controls: Controls, label: str, options: Sequence[str], name: str, width: int = 106, **more: Any) -> str:
     return controls.choose(label, options, name, default=FIRST[name], width=width, **more)
 
 
@@ -116,15 +120,16 @@ def _text(label: str, name: str, help: str) -> str:
     return st.text_input(label, FIRST[name], key=name, bind="query-params", help=help, max_chars=60, width=240) or ""
 
 
-def _training(controls: Controls) -> dict[str, Any]:
+def _training(controls: Controls, last: DeltaGenerator) -> dict[str, Any]:
     with st.container(horizontal=True):
         preset = controls.pick("Recipe", list(PRESETS), "preset", _RECIPE_HELP, on_change=_renew)
         if PRESETS[preset].loss == "certificate":
             weight = _choose(controls, "Weight of the complexity", WEIGHTS, "certificate_weight", 200)
             axes: dict[str, Any] = {"certificate_weight": [weight], "weight_decay": ["0"]}
         else:
-            axes = {"weight_decay": _many("Weight decay λ", WEIGHT_DECAYS, "weight_decay", _DECAY_HELP, 230)}
-        axes["seed"] = _many("Seeds", SEEDS, "seeds", _SEED_HELP, 170)
+            axes = {"weight_decay": _many("Weight decay λ", WEIGHT_DECAYS, "weight_decay", _DECAY_HELP, 330)}
+        axes["seed"] = _many("Seeds", SEEDS, "seeds", _SEED_HELP, 240)
+    with last:
         numbers = {
             "epochs": _number("Epochs", "epochs", 1, 100_000),
             "lr": _number("Learning rate", "lr", 1e-6, 100.0, format="%g", step=0.01),

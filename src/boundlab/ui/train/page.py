@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from boundlab import cost, jobs
+from boundlab import jobs, sources
+from boundlab.cost import epochs_for_plateau, estimate, in_words, sample_size
 from boundlab.devices import Device
 from boundlab.jobs import DEVICES, LIVE, WAITING, Job
 from boundlab.runs import runs_folder
@@ -50,23 +51,32 @@ def _order(me: str, machine: Scheduler, waiting: bool) -> None:
     if st.session_state.pop("moved", False) or waiting != (machine.devices is None):
         st.rerun()
     controls = Controls()
-    specs, wrong = form(controls)
-    ready = bool(specs) and data_ready(specs[0].train.dataset)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        device = _device(controls, machine)
-        st.button(
-            "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
-            type="primary",
-            icon=":material/play_arrow:",
-            disabled=not ready,
-            on_click=engine.submit,
-            args=(specs, device, me),
-        )
+    with st.expander(
+        "New run: data, network, weight decay, seeds",
+        icon=":material/add:",
+        expanded=True,
+        key=engine.FORM,
+        on_change="rerun",
+        bind="query-params",
+    ):
+        specs, wrong, row = form(controls)
+        with row:
+            device = _device(controls, machine)
+            ready = bool(specs) and not sources.missing(specs[0].train.dataset)
+            st.button(
+                "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
+                type="primary",
+                icon=":material/play_arrow:",
+                disabled=not ready,
+                on_click=engine.submit,
+                args=(specs, device, me),
+            )
+        if wrong:
+            st.error(f"{wrong}.", icon=":material/error:")
         if specs:
-            st.markdown(_price(specs, device, machine))
-    if wrong:
-        st.error(f"{wrong}.", icon=":material/error:")
-    _plateau(specs)
+            data_ready(specs[0].train.dataset)
+            _price(specs, device, machine)
+            _plateau(specs)
 
 
 def _device(controls: Controls, machine: Scheduler) -> str:
@@ -75,20 +85,22 @@ def _device(controls: Controls, machine: Scheduler) -> str:
     return controls.pick("Device", options, "device", "auto: a GPU where there is one, else the CPU")
 
 
-def _price(specs: Sequence[RunSpec], device: str, machine: Scheduler) -> str:
-    """What pressing the button will cost, in words."""
-    names = machine.devices
-    if names is None:
-        return ":gray[Looking for devices …]"
-    where = machine.gpus[0] if machine.gpus and device != "cpu" else next(d for d in names if d.kind == "cpu")
-    prices = [cost.estimate(spec, where.kind, engine.measured()) for spec in specs]
-    each, total = max(p.seconds for p in prices), sum(p.seconds for p in prices)
+def _price(specs: Sequence[RunSpec], device: str, machine: Scheduler) -> None:
+    """What pressing the button will cost."""
+    if machine.devices is None:
+        st.caption("Looking for devices …")
+        return
+    where = next(d for d in (*(machine.gpus if device != "cpu" else ()), *machine.devices) if d)
+    prices = [estimate(spec, where.kind, engine.measured()) for spec in specs]
     at_once = min(len(specs), _at_once(where, machine))
-    words = (
-        f"{cost.in_words(each)}" if len(specs) == 1 else f"{cost.in_words(total / at_once)} in all, {at_once} at a time"
-    )
+    longest, total = max(p.seconds for p in prices), sum(p.seconds for p in prices)
+    words = in_words(longest if len(specs) == 1 else max(longest, total / at_once))
+    many = "" if len(specs) == 1 else f" in all, {at_once} at a time"
     work = sum(p.multiply_adds for p in prices)
-    return f"**{words}** on {where.title} :gray[· {work:.1e} multiply-adds · {prices[0].basis}]"
+    st.markdown(f"**{words[0].upper()}{words[1:]}**{many}, on {where.title}")
+    st.caption(f"{work / 1e9:,.3g} billion multiply-adds · estimated {prices[0].basis}")
+    if where.note:
+        st.caption(f":material/info: GPUs could not be looked for: {where.note}.")
 
 
 def _at_once(where: Device, machine: Scheduler) -> int:
@@ -97,12 +109,10 @@ def _at_once(where: Device, machine: Scheduler) -> int:
 
 def _plateau(specs: Sequence[RunSpec]) -> None:
     """Whether weight decay will have had time to act."""
-    short = [
-        spec for spec in specs if spec.train.loss == "mse" and spec.plateau_number(cost.sample_size(spec)) < PLATEAU
-    ]
+    short = [spec for spec in specs if spec.train.loss == "mse" and spec.plateau_number(sample_size(spec)) < PLATEAU]
     if not short:
         return
-    needs = [cost.epochs_for_plateau(spec) for spec in short]
+    needs = [epochs_for_plateau(spec) for spec in short]
     advice = (
         f"{max(filter(None, needs)):,} epochs would do" if all(needs) else "without weight decay they never come down"
     )

@@ -70,25 +70,25 @@ class Start:
 
 
 STARTS = (
-    Start("Quick: digits", "1,437 small images, CONV-3-16: well under a minute.", "digits", changes={"epochs": 60}),
+    Start("Quick digits", "1,437 small images, CONV-3-16: well under a minute.", "digits", changes={"epochs": 60}),
     Start(
-        "λ sweep: digits",
-        "Three values of weight decay, narrower networks: which bounds follow?",
+        "λ sweep",
+        "digits, three values of weight decay, narrower networks: which bounds follow?",
         "digits",
         changes={"channels": "8", "weight_decay": ["0.001", "0.002", "0.004"], "epochs": 120},
     ),
-    Start("MNIST, 6,000 images", "A tenth of MNIST: a minute or two.", "mnist", n="6000", changes={"epochs": 15}),
-    Start("MNIST, as shipped", "60,000 images, 5 epochs, like the runs of the figures.", "mnist"),
+    Start("MNIST, 6,000", "A tenth of MNIST: a minute or two.", "mnist", n="6000", changes={"epochs": 15}),
+    Start("MNIST, whole", "60,000 images, 5 epochs, like the runs of the figures.", "mnist"),
     Start(
-        "0 against 1, certified",
-        "Minimises the certificate of Theorem S itself: a promise that says something.",
+        "Certified",
+        "0 against 1 on MNIST: minimises the certificate of Theorem S itself: a promise that says something.",
         "mnist",
         "certified",
         changes={"task": "0 against 1"},
     ),
     Start(
-        "Noisy labels: digits",
-        "Half of the labels are drawn anew: what can be learnt, and what do the bounds say?",
+        "Noisy labels",
+        "digits: half of the labels are drawn anew: what can be learnt, and what do the bounds say?",
         "digits",
         changes={"label_noise": "0.5", "epochs": 100},
     ),

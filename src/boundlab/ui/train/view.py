@@ -10,9 +10,10 @@ import streamlit as st
 
 from boundlab.errors import BoundlabError
 from boundlab.jobs import WAITING, Job
+from boundlab.recipes import recipe
 from boundlab.runs import Run, open_run
 from boundlab.ui.controls import Controls
-from boundlab.ui.library import shipped_runs
+from boundlab.ui.library import drawn, run_name, shipped_runs
 from boundlab.ui.live import live_view
 from boundlab.ui.train.board import job_title
 
@@ -45,6 +46,8 @@ def view(controls: Controls, job: Job) -> None:
     shipped = [other for other in shipped_runs() if other.spec.train.dataset == run.spec.train.dataset]
     live_view(controls, run, shipped)
     _take_away(job)
+    if job.state == "done":
+        _elsewhere(run)
 
 
 def _take_away(job: Job) -> None:
@@ -75,3 +78,18 @@ def _download(label: str, path: Path, name: str) -> None:
 def _history(folder: Path) -> str:
     run = open_run(folder)
     return pd.DataFrame(run.records).to_csv(index=False)
+
+
+def _elsewhere(run: Run) -> None:
+    """The other pages, opened at this run."""
+    arch, train = run.spec.arch, run.spec.train
+    here = {"networks": "trained here", "run": run_name(run)}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("It has joined the other pages:", width="content")
+        if drawn(run):
+            figure = {"dataset": train.dataset, "recipe": recipe(run.spec)}
+            shape = {"layers": str(arch.conv_layers), "channels": str(arch.channels)}
+            st.page_link("pages/2_lambda.py", label="Weight decay λ", query_params=figure | shape)
+            st.page_link("pages/1_training.py", label="During training", query_params=figure | shape)
+        for path, label in (("5_anatomy", "Anatomy"), ("6_certificates", "Certificates"), ("7_theory", "Theory")):
+            st.page_link(f"pages/{path}.py", label=label, query_params=here)
