@@ -1,80 +1,47 @@
-"""Two training jobs beside a server under load, and how fast they train."""
+"""Training jobs of a dashboard under load, and how fast they train."""
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from boundlab import jobs
 from boundlab.files import read_json
+from boundlab.jobs import Limits
 from boundlab.specs import RunSpec
+from tests.e2e.protocol import Place, visiting
 
 _PATIENCE = 180  # seconds until a job trains; torch alone takes 3
-Priority = Callable[[int], None]  # what is done to a job's process id right after its start
 
 
-def _nice(pid: int) -> None:
-    os.setpriority(os.PRIO_PROCESS, pid, 19)
-
-
-def _idle(pid: int) -> None:
-    os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
-
-
-# With autogroups (/proc/PID/autogroup) both count within one session of processes only, so the jobs stay in the server's.
-PRIORITIES: dict[str, Priority] = {"nice": _nice, "idle": _idle, "none": lambda pid: None}
-
-
-def specs(jobs: int) -> list[RunSpec]:
+def specs(number: int) -> list[RunSpec]:
     """Runs too long to finish: MNIST where BOUNDLAB_DATA has it, else digits."""
     root = os.environ.get("BOUNDLAB_DATA")
     mnist = root and list(Path(root, "MNIST", "raw").glob("train-images-idx3-ubyte*"))
     arch = {"kind": "conv", "in_shape": [1, 28, 28] if mnist else [1, 8, 8], "channels": 16, "conv_layers": 3}
     run = {"arch": arch, "dataset": "mnist" if mnist else "digits", "weight_decay": 1e-3, "epochs": 10_000}
-    return [RunSpec.from_dict(run | {"seed": seed}) for seed in range(jobs)]
+    return [RunSpec.from_dict(run | {"seed": seed}) for seed in range(number)]
 
 
-@contextmanager
-def start_jobs(out: Path, jobs: int, priority: str) -> Iterator[list[Path]]:
-    """That many training processes below `out`, started with one of `PRIORITIES`; gives their run folders, and stops them in the end."""
-    started, folders = [], []
+@asynccontextmanager
+async def start_jobs(url: str, out: Path, number: int) -> AsyncIterator[list[Path]]:
+    """That many jobs, queued for the dashboard at `url`, whose runs lie in `out`; gives their run folders, and stops them
+    in the end."""
+    limits = Limits(running=number)
+    queued = [jobs.submit(spec, "load", "cpu", out, limits) for spec in specs(number)]
+    async with visiting(url, Place("train", "", "")):  # who opens the page starts the scheduler
+        pass
     try:
-        for spec in specs(jobs):
-            file = out / f"{spec.id}.json"
-            file.write_text(json.dumps(spec.to_dict()))
-            command = [
-                sys.executable,
-                "-m",
-                "boundlab",
-                "train",
-                str(file),
-                "--out",
-                str(out),
-                "--quiet",
-                "--with-parent",
-            ]
-            started.append(
-                subprocess.Popen(
-                    command,
-                    env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-                    stdin=subprocess.PIPE,  # --with-parent: they end with this process, however that ends
-                    stdout=subprocess.DEVNULL,
-                    process_group=0,
-                )
-            )
-            PRIORITIES[priority](started[-1].pid)
-            folders.append(out / spec.id)
-        yield folders
+        yield [job.folder for job in queued]
     finally:
-        for process in started:
-            process.terminate()
-        for process in started:
-            process.communicate()
+        for job in queued:
+            jobs.ask(job, "stop")
+        while any(jobs.read(job.folder).state in jobs.LIVE for job in queued):
+            await asyncio.sleep(0.1)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -92,7 +59,7 @@ def _read(folder: Path) -> tuple[int, float, int]:
     now = read_json(path) if path.exists() else {"step": 0, "heartbeat": 0.0, "pid": 0}
     if now.get("state") == "failed":
         raise SystemExit(f"the job {folder.name} failed: {now.get('error')}")
-    return int(now["step"]), float(now["heartbeat"]), int(now["pid"])
+    return int(now["step"]), float(now["heartbeat"]), int(now["pid"] or 0)
 
 
 def training(folders: list[Path]) -> bool:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from websockets.exceptions import WebSocketException
 
-from tests.e2e.jobs import PRIORITIES, Speed, cpu_seconds, start_jobs, training
+from tests.e2e.jobs import Speed, cpu_seconds, start_jobs, training
 from tests.e2e.protocol import Place, ProtocolError, Reader, reading
 from tests.e2e.serving import started
 
@@ -101,15 +101,15 @@ async def _alone(url: str, server: Popen[bytes], rounds: int = 3) -> dict[str, d
     return result
 
 
-async def measure(sessions: int, seconds: float, out: Path, jobs: int, priority: str) -> dict[str, Any]:
+async def measure(sessions: int, seconds: float, out: Path, jobs: int) -> dict[str, Any]:
     """The whole comparison, as a dict that JSON can hold."""
-    with started(env=os.environ | {"BOUNDLAB_RUNS": str(out)}) as (url, server):
+    with started(env=os.environ | {"BOUNDLAB_RUNS": str(out), "BOUNDLAB_JOBS": str(jobs)}) as (url, server):
         pages = await _alone(url, server)
         async with AsyncExitStack() as stack:
             places = [PLACES[i % len(PLACES)] for i in range(sessions)]
             readers = [await stack.enter_async_context(reading(url, place)) for place in places]
             before = await _phase(readers, seconds, server)
-            with start_jobs(out, jobs, priority) as folders:
+            async with start_jobs(url, out, jobs) as folders:
                 if not await asyncio.to_thread(training, folders):
                     raise SystemExit("the jobs do not train: look at their status.json and standard error")
                 speed = Speed(folders)
@@ -125,7 +125,6 @@ async def measure(sessions: int, seconds: float, out: Path, jobs: int, priority:
         "sessions": sessions,
         "seconds": seconds,
         "jobs": jobs,
-        "priority": priority,
         "quiet_before": before.to_dict(),
         "training": loaded,
         "quiet_after": after.to_dict(),
@@ -146,11 +145,10 @@ def main() -> int:
     arguments.add_argument("--sessions", type=int, default=10)
     arguments.add_argument("--seconds", type=float, default=30, help="of each phase")
     arguments.add_argument("--jobs", type=int, default=2)
-    arguments.add_argument("--priority", choices=PRIORITIES, default="nice", help="of the jobs")
     arguments.add_argument("--json", action="store_true", help="on one line")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as out:
-        result = asyncio.run(measure(given.sessions, given.seconds, Path(out), given.jobs, given.priority))
+        result = asyncio.run(measure(given.sessions, given.seconds, Path(out), given.jobs))
     print(json.dumps(result, indent=None if given.json else 1))
     return 1 if result["errors"] else 0
 

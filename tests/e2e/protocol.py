@@ -114,11 +114,18 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(url: str, place: Place) -> AsyncIterator[Reader]:
-    """A session that has opened the place's link on the server at `url`; raises ProtocolError."""
+async def visiting(url: str, place: Place) -> AsyncIterator[tuple[ClientConnection, Reply]]:
+    """A session that has opened the place's link on the server at `url`, and what it saw; raises ProtocolError."""
     address = url.replace("http", "ws", 1) + "/_stcore/stream"
     async with connect(address, origin=url, subprotocols=["streamlit"], max_size=None, proxy=None) as socket:  # type: ignore[arg-type, list-item]
         state = ClientState(page_name=place.page, query_string=place.query)
         state.context_info.url = f"{url}/{place.name}"
         state.context_info.color_scheme = "light"
-        yield Reader(socket, place, await _ask(socket, state))
+        yield socket, await _ask(socket, state)
+
+
+@asynccontextmanager
+async def reading(url: str, place: Place) -> AsyncIterator[Reader]:
+    """The same, of a reader who is going to move the place's slider."""
+    async with visiting(url, place) as (socket, first):
+        yield Reader(socket, place, first)

@@ -17,6 +17,7 @@ import streamlit as st
 from boundlab.catalog import DATASETS, PRESETS
 from boundlab.curves import last_known
 from boundlab.errors import BoundlabError, RunError
+from boundlab.recipes import described
 from boundlab.runs import PACK, Run, open_run, read_pack, runs_folder, sealed, status
 from boundlab.specs import Settings
 from boundlab.tables import final_table, history_table, runs_table
