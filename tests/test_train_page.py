@@ -1,0 +1,170 @@
+"""The Train page without a browser: form, price, validation, queue, notes; nothing is trained here."""
+
+import pytest
+
+from boundlab import jobs, sources
+from boundlab.devices import Device
+from boundlab.jobs import Limits
+from boundlab.scheduler import Scheduler
+from boundlab.specs import RunSpec
+from boundlab.ui.page import PAGES
+from boundlab.ui.train import engine
+from boundlab.ui.train.starts import STARTS
+from tests.test_pages import open_link
+
+TRAIN = next(page for page in PAGES if page.key == "train")
+CPU = Device("cpu", "a processor", 2**30, cores=2)
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A scheduler that never starts anything."""
+    monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path))
+    idle = Scheduler(tmp_path, Limits(running=2, per_person=4), lambda: [CPU])
+    idle.devices = [CPU]
+    monkeypatch.setattr(engine, "scheduler", lambda: idle)
+    engine.measured.clear()
+    return idle
+
+
+def button(app, label):
+    return next(b for b in app.button if b.label == label)
+
+
+def trains(app):
+    return next(b for b in app.button if b.label.startswith("Train"))
+
+
+def queued(machine):
+    return [job.spec for job in jobs.jobs(machine.out)]
+
+
+def test_the_page_opens_names_the_device_and_the_price(machine):
+    app = open_link(TRAIN)
+    assert not app.exception
+    assert not app.warning
+    assert any("About" in m.value and "CPU (a processor, 2 cores)" in m.value for m in app.markdown)
+
+
+@pytest.mark.parametrize("start", STARTS, ids=lambda s: s.title)
+def test_every_start_is_a_run_that_the_data_sets_have_room_for(machine, start, mnist_root):
+    app = open_link(TRAIN)
+    button(app, start.title).click().run()
+    assert not app.exception
+    assert not app.error
+    trains(app).click().run()
+    specs = queued(machine)
+    assert len(specs) == len(start.values()["weight_decay"])
+    for spec in specs:
+        assert spec.train.dataset == start.dataset
+        assert spec.train.epochs == start.values()["epochs"]
+        assert spec.train.loss == ("certificate" if start.preset == "certified" else "mse")
+
+
+def test_a_link_fills_the_form(machine):
+    link = dict(dataset="digits", channels="8", conv_layers="2", kernel_size="3", stride="2", padding="1", epochs="7")
+    app = open_link(
+        TRAIN, **link, weight_decay="0.002", seeds="3", lr="0.05", batch_size="16", bias="true", label_noise="0.1"
+    )
+    assert not app.warning
+    trains(app).click().run()
+    given = {
+        "dataset": "digits",
+        "weight_decay": 0.002,
+        "seed": 3,
+        "lr": 0.05,
+        "batch_size": 16,
+        "epochs": 7,
+        "label_noise": 0.1,
+    }
+    arch = {"channels": 8, "conv_layers": 2, "kernel_size": 3, "stride": 2, "padding": 1, "bias": True}
+    assert queued(machine) == [RunSpec.from_dict(given | {"arch": arch})]
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ({"conv_layers": "8", "kernel_size": "8"}, "does not fit"),
+        ({"padding": "3"}, "padding must be a whole number from 0 to 1"),
+        ({"weight_decay": "much"}, "weight_decay must be numbers"),
+        ({"weight_decay": "11"}, "weight_decay must be a number from 0 to 10"),
+        ({"seeds": "-1"}, "Seeds must be whole numbers"),
+        ({"kind": "mlp", "hidden": "wide"}, "Hidden layers must be whole numbers"),
+    ],
+)
+def test_what_cannot_be_trained_is_explained_and_not_offered(machine, link, words):
+    app = open_link(TRAIN, **link)
+    assert not app.exception
+    assert words in " ".join(e.value for e in app.error)
+    assert trains(app).disabled
+
+
+def test_a_bad_link_is_answered_with_a_note_and_the_default(machine):
+    app = open_link(TRAIN, dataset="imagenet", colour="<b>red</b>", run="../../etc", kind="transformer")
+    assert not app.exception
+    notes = " ".join(w.value for w in app.warning)
+    for word in ("colour", "imagenet", "../../etc", "transformer"):
+        assert word in notes
+
+
+def test_pressing_twice_makes_one_run_and_the_limit_is_said(machine):
+    app = open_link(TRAIN)
+    trains(app).click().run()
+    trains(app).click().run()
+    assert len(queued(machine)) == 1
+    assert any("Number 1 in line" in m.value for m in app.markdown)
+    for seed in "1234":
+        app = open_link(TRAIN, seeds=seed)
+        trains(app).click().run()
+    jobs_of = {job.owner for job in jobs.jobs(machine.out)}
+    assert len(jobs_of) == 5  # every AppTest is another browser
+
+
+def test_one_persons_limit_is_said(machine):
+    app = open_link(TRAIN)
+    app.multiselect(key="seeds").set_value(list("01234")).run()
+    trains(app).click().run()
+    assert len(queued(machine)) == 4
+    assert "4 is the most for one person" in " ".join(e.value for e in app.error)
+
+
+def test_missing_images_are_said_with_the_size_of_the_download(machine, tmp_path, monkeypatch):
+    monkeypatch.setenv("BOUNDLAB_DATA", str(tmp_path / "nowhere"))
+    app = open_link(TRAIN, dataset="mnist")
+    assert not app.exception
+    assert "is not on this machine" in app.info[0].value
+    assert any("Download MNIST (12 MB)" in b.label for b in app.button)
+    assert trains(app).disabled
+    assert sources.missing("mnist")
+
+
+def test_a_queued_job_can_be_stopped_resumed_and_deleted(machine):
+    app = open_link(TRAIN)
+    trains(app).click().run()
+    (job,) = jobs.jobs(machine.out)
+    app.button(key=f"stop_{job.id}").click().run()
+    assert jobs.read(job.folder).state == "stopped"
+    app.button(key=f"resume_{job.id}").click().run()
+    assert jobs.read(job.folder).state == "queued"
+    app.button(key=f"stop_{job.id}").click().run()
+    app.button(key=f"delete_{job.id}").click().run()
+    assert not job.folder.exists()
+    assert not app.exception
+
+
+@pytest.mark.parametrize(("state", "words"), [("failed", "the loss is not finite"), ("lost", "Interrupted")])
+def test_how_a_job_ended_is_said(machine, state, words):
+    spec = RunSpec.from_dict({"dataset": "digits"})
+    job = jobs.submit(spec, "anna", "cpu", machine.out, machine.limits)
+    jobs.with_status(job, state="running" if state == "lost" else state, error=words if state == "failed" else None)
+    app = open_link(TRAIN)
+    assert words in " ".join(e.value for e in [*app.error, *app.caption])
+
+
+def test_a_finished_run_can_be_watched_and_leads_to_the_other_pages(machine, finished, tmp_path):
+    (tmp_path / finished.name).symlink_to(finished)
+    app = open_link(TRAIN, run=finished.name)
+    assert not app.exception
+    assert any("epoch 24.0 of 24" in c.value for c in app.caption)
+    links = [link.proto.label for link in app.get("page_link")]
+    assert {"Anatomy", "Certificates", "Weight decay λ"} <= set(links)
