@@ -42,6 +42,7 @@ CORE = (
     "jobs",
     "locks",
     "scheduler",
+    "processes",
     "downloads",
 )
 TRAINING = (

@@ -192,8 +192,8 @@ def test_of_two_servers_one_starts_jobs_and_the_other_takes_over(tmp_path):
             wait(lambda: [state(job) for job in pair].count("running") == 1)
             time.sleep(2)
             assert sorted(state(job) for job in pair) == ["queued", "running"]
-            leader = first if first._children else other
-            assert not (other if leader is first else first)._children
+            leader = first if first.running else other
+            assert not (other if leader is first else first).running
         if leader is first:
             wait(lambda: sorted(state(job) for job in pair) == ["lost", "running"])
         for job in pair:
@@ -217,7 +217,7 @@ def test_two_tabs_that_press_start_together_make_one_run(tmp_path):
         assert found[0].id == found[1].id
         wait(is_(found[0], "running"))
         wait(lambda: step(found[0]) > 0)
-        assert len(machine._children) == 1
+        assert len(machine.running) == 1
         jobs.ask(found[0], "stop")
         wait(is_(found[0], "stopped"), 10)
 
@@ -236,13 +236,13 @@ def test_a_spare_worker_is_used_and_replaced(tmp_path, finished, monkeypatch):
     monkeypatch.setattr(scheduler, "BREATH", 0.0)
     with running(tmp_path) as machine:
         machine.wake()
-        spare = wait(lambda: machine._spare)
+        spare = wait(lambda: machine.spare.worker)
         job = submit(tmp_path)
         machine.wake()
         wait(is_(job, "done"))
         assert status(job.folder)["pid"] == spare.process.pid
         machine.wake()
-        another = wait(lambda: machine._spare)
+        another = wait(lambda: machine.spare.worker)
         another.process.kill()  # a dead spare is no harm
         another.process.wait()
         last = submit(tmp_path, seed=1)

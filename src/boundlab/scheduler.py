@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -15,29 +11,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from boundlab import jobs
+from boundlab import jobs, processes
 from boundlab.devices import Device, probe
 from boundlab.errors import BoundlabError
-from boundlab.files import make_folder
 from boundlab.jobs import Job, Limits
 from boundlab.locks import take
+from boundlab.processes import Spare, Worker, detached
 
 BUSY, IDLE = 0.2, 1.0  # seconds between two looks at the folder
 SPARE_FOR = 600.0  # seconds a spare worker is kept after somebody last looked at the Train page
 BREATH = 3.0  # seconds that a started job has for itself before the next spare loads
-NICENESS = 19  # pages come first
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-
-
-def detached() -> bool:
-    """Whether jobs outlive the server (BOUNDLAB_DETACHED=1); else they end with it and can be resumed."""
-    return os.environ.get("BOUNDLAB_DETACHED", "") not in ("", "0")
 
 
 @dataclass
-class _Child:
-    process: subprocess.Popen[bytes]
-    line: socket.socket | None  # closes when this server dies, and the worker ends with it
+class _Running:
+    run: str
+    worker: Worker
+    gpu: int | None
 
 
 class Scheduler:
@@ -46,11 +36,9 @@ class Scheduler:
     def __init__(self, out: Path, limits: Limits, find_devices: Callable[[], list[Device]] = probe) -> None:
         self.out, self.limits, self._find = out, limits, find_devices
         self.devices: list[Device] | None = None  # None: not known yet
-        self.trouble: str | None = None  # why nothing can be started
-        self._children: dict[str, tuple[_Child, int | None]] = {}  # run id -> process and its GPU
-        self._spare: _Child | None = None
-        self._leaving: list[_Child] = []  # spares that were told to go
-        self._launched = 0.0  # when a job was last started
+        self.trouble: str | None = None  # why something cannot be started
+        self.running: list[_Running] = []
+        self.spare = Spare()
         self._wanted = 0.0  # when somebody last looked at the Train page
         self._leads: int | None = None
         self._wake, self._end = threading.Event(), threading.Event()
@@ -67,11 +55,10 @@ class Scheduler:
         self._end.set()
         self._wake.set()
         self._threads[1].join()
-        self._dismiss_spare()
-        for child in [*(child for child, _ in self._children.values()), *self._leaving]:
-            _hang_up(child)
+        for worker in [*self.spare.dismiss(), *(entry.worker for entry in self.running)]:
+            worker.hang_up()
             if not detached():
-                child.process.wait()
+                worker.process.wait()
         if self._leads is not None:
             os.close(self._leads)
 
@@ -97,7 +84,6 @@ class Scheduler:
         while not self._end.is_set():
             try:
                 busy = self.tick()
-                self.trouble = None
             except (OSError, BoundlabError) as error:
                 self.trouble, busy = str(error), False
             self._wake.wait(BUSY if busy else IDLE)
@@ -106,13 +92,17 @@ class Scheduler:
     def tick(self) -> bool:
         """One look at the folder: bury the dead, start what may start; returns whether anything waits or runs."""
         self._bury()
+        self.spare.mind(time.monotonic() - self._wanted < SPARE_FOR and not detached())
         if not self.out.is_dir() or not self._leading():
-            self._mind_the_spare()
+            self.trouble = None
             return False
-        every = jobs.jobs(self.out)
+        every, trouble = jobs.jobs(self.out), None
         for job in self._startable(every):
-            self._launch(job)
-        self._mind_the_spare()
+            try:
+                self._launch(job)
+            except (OSError, BoundlabError) as error:  # the next one may start all the same
+                trouble = f"{job.id}: {error}"
+        self.trouble = trouble
         return any(job.state in (*jobs.WAITING, *jobs.LIVE) for job in every)
 
     def _leading(self) -> bool:
@@ -143,111 +133,37 @@ class Scheduler:
                 return
             gpu = self._free_gpu() if self.kind(job) == "cuda" else None
             jobs.with_status(job, device="cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})")
-            visible = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(self.gpus[gpu].index)}
-            child = self._hand_over(job, lock, visible) or self._spawn(job, lock, visible)
-            self._children[job.id] = (child, gpu)
-            self._launched = time.monotonic()
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                jobs.with_status(job, state="failed", error=f"the worker could not be started ({error})")
+            environment = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(self.gpus[gpu].index)}
+            self.spare.not_before = time.monotonic() + BREATH
+            worker = self.spare.take(job.folder, lock, environment)
+            worker = worker or processes.for_job(job.folder, lock, environment)
+            self.running.append(_Running(job.id, worker, gpu))
         finally:
             os.close(lock)
 
     def _free_gpu(self) -> int:
         """The GPU with the fewest of this server's jobs."""
-        used = Counter(gpu for _, gpu in self._children.values())
+        used = Counter(entry.gpu for entry in self.running)
         return min(range(len(self.gpus)), key=lambda i: used[i])
 
-    def _hand_over(self, job: Job, lock: int, visible: dict[str, str]) -> _Child | None:
-        """Give the job to the spare worker, if there is one."""
-        spare = self._spare
-        if spare is None or spare.line is None:
-            return None
-        message = json.dumps({"folder": str(job.folder), "environment": visible}) + "\n"
-        try:
-            if spare.process.poll() is not None:
-                raise ChildProcessError("the spare is dead")
-            socket.send_fds(spare.line, [message.encode()], [lock])
-        except OSError:
-            self._dismiss_spare()
-            return None
-        self._spare = None
-        return spare
-
-    def _dismiss_spare(self) -> None:
-        if self._spare:
-            _hang_up(self._spare)
-            self._leaving.append(self._spare)
-            self._spare = None
-
-    def _spawn(self, job: Job, lock: int, visible: dict[str, str]) -> _Child:
-        command = [sys.executable, "-m", "boundlab.worker", str(job.folder), "--lock-fd", str(lock)]
-        return _start(command, visible, (lock,), alone=detached(), log=self.out / ".queue" / f"{job.id}.log")
-
-    def _mind_the_spare(self) -> None:
-        wanted = time.monotonic() - self._wanted < SPARE_FOR and not detached()
-        if self._spare and (not wanted or self._spare.process.poll() is not None):
-            self._dismiss_spare()
-        elif wanted and self._spare is None and time.monotonic() - self._launched > BREATH:
-            self._spare = _start([sys.executable, "-m", "boundlab.worker", "--spare"], {}, (), alone=False)
-
     def _bury(self) -> None:
-        """Wait for ended children, so that none stays a zombie, and say how those ended that could not."""
-        self._leaving = [child for child in self._leaving if child.process.poll() is None]
-        for name, (child, _) in list(self._children.items()):
-            code = child.process.poll()
+        """Wait for ended workers, so that none stays a zombie, and say how those ended that could not."""
+        for entry in list(self.running):
+            code = entry.worker.code
             if code is None:
                 continue
-            _hang_up(child)
-            del self._children[name]
+            entry.worker.hang_up()
+            self.running.remove(entry)
             if code < 0:
-                self._explain(self.out / name, -code)
+                with contextlib.suppress(OSError, BoundlabError):  # that it is lost is known all the same
+                    self._explain(self.out / entry.run, -code)
 
     def _explain(self, folder: Path, signal: int) -> None:
-        with contextlib.suppress(
-            OSError, BoundlabError
-        ):  # a full disk, a deleted folder: it is known as lost all the same
-            job = jobs.read(folder)
-            lock = take(self.out, folder.name) if job.state == "lost" else None
-            if lock is not None:
-                error = f"its process was killed (signal {signal}" + (", perhaps for memory)" if signal == 9 else ")")
-                try:
-                    jobs.with_status(job, state="lost", error=error, heartbeat=job.heartbeat, device=job.used)
-                finally:
-                    os.close(lock)
-
-
-def _start(
-    command: list[str], environment: dict[str, str], descriptors: tuple[int, ...], alone: bool, log: Path | None = None
-) -> _Child:
-    """A worker process, niced, on one thread; `alone`: it outlives the server and writes to `log`."""
-    ours, theirs = (None, None) if alone else socket.socketpair()
-    output = None
-    if alone and log:
-        make_folder(log.parent)
-        output = log.open("wb")
-    try:
-        process = subprocess.Popen(
-            command if alone or "--spare" in command else [*command, "--with-parent"],
-            stdin=theirs.fileno() if theirs else subprocess.DEVNULL,
-            stdout=output or subprocess.DEVNULL,
-            stderr=output,
-            env=os.environ | ONE_THREAD | environment,
-            pass_fds=descriptors,
-            start_new_session=alone,
-            process_group=None if alone else 0,  # Ctrl-C is the server's; the same session, where niceness counts
-        )
-    finally:
-        for end in (theirs, output):
-            if end is not None:
-                end.close()
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-        if alone:  # a session of its own has its own share of the CPU on Linux, which niceness does not change
-            Path(f"/proc/{process.pid}/autogroup").write_text(str(NICENESS))
-    return _Child(process, ours)
-
-
-def _hang_up(child: _Child) -> None:
-    if child.line is not None:
-        child.line.close()
+        job = jobs.read(folder)
+        lock = take(self.out, folder.name) if job.state == "lost" else None
+        if lock is not None:
+            error = f"its process was killed (signal {signal}" + (", perhaps for memory)" if signal == 9 else ")")
+            try:
+                jobs.with_status(job, state="lost", error=error, heartbeat=job.heartbeat, device=job.used)
+            finally:
+                os.close(lock)
