@@ -13,6 +13,7 @@ from boundlab.errors import RunError
 from boundlab.files import make_folder, read_json, write_atomic
 from boundlab.runs import runs_folder
 
+_processes: dict[str, subprocess.Popen[bytes]] = {}  # of this server
 SILENT = 10.0  # seconds without a heartbeat after which the process is taken for dead
 
 
@@ -24,11 +25,14 @@ def begin(name: str) -> None:
     """Start to fetch a data set, unless that is under way; raises RunError when the folder of runs cannot be written."""
     if progress(name).get("state") == "running":
         return
+    if old := _processes.pop(name, None):  # it has said its last word, or says nothing any more
+        old.kill()
+        old.wait()
     file = _file(name)
     try:
         make_folder(file.parent)
         write_atomic(file, json.dumps({"state": "running", "bytes": 0, "heartbeat": time.time()}))
-        subprocess.Popen(
+        _processes[name] = subprocess.Popen(
             [sys.executable, "-m", "boundlab.sources", name, str(file)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -45,7 +49,8 @@ def progress(name: str) -> dict[str, Any]:
     """state ("running", "done", "failed"), bytes, total_bytes, error; {} when it was never begun."""
     if not _file(name).exists():
         return {}
+    ended = name in _processes and _processes[name].poll() is not None
     now = read_json(_file(name))
-    if now.get("state") == "running" and time.time() - now.get("heartbeat", 0) > SILENT:
+    if now.get("state") == "running" and (ended or time.time() - now.get("heartbeat", 0) > SILENT):
         return now | {"state": "failed", "error": "the download was interrupted; try again"}
     return now
