@@ -258,8 +258,9 @@ def delete(job: Job) -> None:
         if lock is None:
             raise RunError(f"{job.folder.name} is being trained; stop it first")
         try:
-            gone = out / f".deleted-{job.folder.name}-{time.time_ns()}"  # no reader sees half a folder
             if job.folder.exists():
+                gone = out / ".deleted" / f"{job.folder.name}-{time.time_ns()}"  # no reader sees half a folder
+                make_folder(gone.parent)
                 job.folder.rename(gone)
                 shutil.rmtree(gone)
         finally:
