@@ -35,6 +35,9 @@ def _train(a: argparse.Namespace) -> int:
             bar.update(step - bar.n)
 
         folder = run(spec, a.out, a.device, a.data_root, progress)
+    if not sealed(folder):
+        print(f"boundlab: stopped from the dashboard; the same command goes on from there ({folder})", file=sys.stderr)
+        return 1
     print(folder)
     return 0
 

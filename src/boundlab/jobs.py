@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from boundlab.checks import one_of, whole
+from boundlab.checks import number, one_of, whole
 from boundlab.errors import RunError
 from boundlab.files import locked, make_folder, read_json, write_atomic
 from boundlab.locks import held, take
@@ -130,30 +130,55 @@ def _read(folder: Path) -> Job:
     job, now = _object(folder / "job.json"), _object(folder / "status.json")
     try:
         spec = _spec(folder / "spec.json", _signature(folder / "spec.json") or (0, 0, 0))
-        attempt, wish = int(job.get("attempt", 0)), str(job.get("wish", "run"))
+        if not job and not now:
+            raise ValueError("it has neither a job nor a status")
+        attempt, wish = _whole(job, "attempt") or 0, str(job.get("wish", "run"))
         one_of("wish", wish, _AFTER)
         return Job(
             spec=spec,
             folder=folder,
             state="done" if done else _state(folder, alive, attempt, wish, now),
-            owner=job.get("owner"),
-            submitted=float(job.get("submitted", 0.0)),
+            owner=_text(job, "owner"),
+            submitted=_time(job, "submitted") or 0.0,
             attempt=attempt,
             device=str(job.get("device", "auto")),
-            step=int(now.get("step", 0)),
-            steps=now.get("steps"),
-            heartbeat=now.get("heartbeat"),
-            used=now.get("device"),
-            note=now.get("note"),
-            error=now.get("error"),
+            step=_whole(now, "step") or 0,
+            steps=_whole(now, "steps"),
+            heartbeat=_time(now, "heartbeat"),
+            used=_text(now, "device"),
+            note=_text(now, "note"),
+            error=_text(now, "error"),
             began=_began(now.get("began")),
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise RunError(f"{folder} is not a readable job ({error}); delete that folder") from error
 
 
 def _began(given: Any) -> tuple[float, int] | None:
-    return (float(given[0]), int(given[1])) if isinstance(given, list) and len(given) == 2 else None
+    if given is None:
+        return None
+    number("began", given[0], 0, 1e12)
+    whole("began", given[1], 0, 10**15)
+    return float(given[0]), given[1]
+
+
+def _text(given: dict[str, Any], name: str) -> str | None:
+    value = given.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{name} must be text, got {value!r}")
+    return value
+
+
+def _whole(given: dict[str, Any], name: str) -> int | None:
+    if (value := given.get(name)) is not None:
+        whole(name, value, 0, 10**15)
+    return value
+
+
+def _time(given: dict[str, Any], name: str) -> float | None:
+    if (value := given.get(name)) is not None:
+        number(name, value, 0, 1e12)
+    return value
 
 
 def _state(folder: Path, alive: bool, attempt: int, wish: str, now: dict[str, Any]) -> str:
@@ -193,21 +218,48 @@ def in_order(every: Iterable[Job]) -> list[Job]:
 
 
 def submit(spec: RunSpec, owner: str | None, device: str, out: Path, limits: Limits) -> Job:
-    """Queue a run, or return what is there already under the same id (a resting one goes on). Raises RunError when a
-    limit is reached or the folder cannot be written, ValueError for a wrong device."""
+    """Queue a run, or return what is there already under the same id (a resting one goes on, and stays whose it was).
+    Raises RunError when a limit is reached, when somebody else has halted that run, or when the folder cannot be written;
+    ValueError for a wrong device."""
     one_of("device", device, DEVICES)
     with _writing(out):
         folder = out / spec.id
-        old = read(folder) if (folder / "spec.json").exists() else None
+        old = _existing(folder)
         if old and old.state not in RESTING:
             return old
+        if old and old.owner not in (None, owner) and old.state in ("paused", "stopped"):
+            raise RunError(
+                f"somebody else has {old.state} the run with these settings; choose another seed, or ask them"
+            )
         _room(jobs(out), owner, limits)
         if old is None:
-            folder.mkdir(exist_ok=True)
-            write_atomic(folder / "spec.json", json.dumps(spec.to_dict(), indent=1) + "\n")
-        attempt = old.attempt + 1 if old else 1
+            _make(folder, spec)
+        attempt, owner = (old.attempt + 1, old.owner or owner) if old else (1, owner)
         _write(folder, owner=owner, submitted=time.time(), attempt=attempt, device=device, wish="run")
         return read(folder)
+
+
+def _existing(folder: Path) -> Job | None:
+    """The job of that folder; what cannot be read, and nobody trains, is made readable by forgetting state and owner."""
+    try:
+        return read(folder)
+    except RunError:
+        if folder.exists() and not held(folder.parent, folder.name):
+            for name in ("job.json", "status.json"):
+                (folder / name).unlink(missing_ok=True)
+    return None
+
+
+def _make(folder: Path, spec: RunSpec) -> None:
+    """A folder with its spec, or none."""
+    try:
+        folder.mkdir(exist_ok=True)
+        write_atomic(folder / "spec.json", json.dumps(spec.to_dict(), indent=1) + "\n")
+        write_atomic(folder / "job.json", "{}")  # room for what follows
+    except OSError:
+        if not (folder / "records.jsonl").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _room(every: list[Job], owner: str | None, limits: Limits) -> None:

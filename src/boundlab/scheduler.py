@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from boundlab.processes import Spare, Worker, detached
 
 BUSY, IDLE = 0.2, 1.0  # seconds between two looks at the folder
 SPARE_FOR = 600.0  # seconds a spare worker is kept after somebody last looked at the Train page
+GRACE = 30.0  # seconds in which a worker must have stopped when asked; then it is killed and keeps its last checkpoint
 BREATH = 3.0  # seconds that a started job has for itself before the next spare loads
 
 
@@ -28,6 +30,7 @@ class _Running:
     run: str
     worker: Worker
     gpu: int | None
+    asked: float | None = None  # when it was first seen asked to end
 
 
 class Scheduler:
@@ -84,8 +87,9 @@ class Scheduler:
         while not self._end.is_set():
             try:
                 busy = self.tick()
-            except (OSError, BoundlabError) as error:
-                self.trouble, busy = str(error), False
+            except Exception as error:  # whatever it is: the queue must go on
+                self.trouble, busy = str(error) or type(error).__name__, False
+                traceback.print_exc()
             self._wake.wait(BUSY if busy else IDLE)
             self._wake.clear()
 
@@ -97,6 +101,7 @@ class Scheduler:
             self.trouble = None
             return False
         every, trouble = jobs.jobs(self.out), None
+        self._end_the_deaf(every)
         for job in self._startable(every):
             try:
                 self._launch(job)
@@ -104,6 +109,14 @@ class Scheduler:
                 trouble = f"{job.id}: {error}"
         self.trouble = trouble
         return any(job.state in (*jobs.WAITING, *jobs.LIVE) for job in every)
+
+    def _end_the_deaf(self, every: list[Job]) -> None:
+        """Kill what does not stop though it was asked to."""
+        stopping = {job.id for job in every if job.state == "stopping"}
+        for entry in self.running:
+            entry.asked = (entry.asked or time.monotonic()) if entry.run in stopping else None
+            if entry.asked and time.monotonic() - entry.asked > GRACE:
+                entry.worker.process.kill()
 
     def _leading(self) -> bool:
         if self._leads is None:

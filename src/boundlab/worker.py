@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import os
 import sys
 import threading
@@ -23,7 +24,7 @@ from boundlab.checks import one_of
 from boundlab.datasets import seen
 from boundlab.errors import BoundlabError, RunError
 from boundlab.faults import explain, one_line
-from boundlab.files import make_folder, read_json
+from boundlab.files import make_folder, read_json, write_atomic
 from boundlab.heartbeat import Heartbeat, Interrupted, Watch, read_job
 from boundlab.runs import sealed
 from boundlab.session import Progress, train
@@ -60,13 +61,21 @@ def run(
     """
     started = time.monotonic()
     folder = out / spec.id
-    with _only_one(folder), Heartbeat(folder) as beat, _reported(beat):
+    with _only_one(folder), _wished(folder), Heartbeat(folder) as beat, _reported(beat):
         if not sealed(folder):
             torch.set_num_threads(1)
             data, device = seen(spec, root), pick_device(device)
             folder.mkdir(parents=True, exist_ok=True)
-            train(folder, spec, data, device, beat, lambda: None, progress, started)
+            train(folder, spec, data, device, beat, Watch(folder), progress, started)
     return folder
+
+
+@contextmanager
+def _wished(folder: Path) -> Iterator[None]:
+    """Whoever starts a run by hand wishes it to run, whatever a page wished before."""
+    if (asked := read_job(folder)).get("wish", "run") != "run":
+        write_atomic(folder / "job.json", json.dumps(asked | {"wish": "run"}) + "\n")
+    yield
 
 
 def job(folder: Path, lock: int | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
@@ -55,6 +56,21 @@ class Controls:
             self.notes.warning(f"{label}: the link asks for {quoted(bad)}, possible: {choices}.")
         elif len(linked) > 1 and not several:
             self.notes.warning(f"{label}: the link gives {quoted(linked)}; only one of them can be shown.")
+
+    def check_number(self, key: str, low: float, high: float, label: str) -> None:
+        """Before a widget is made: name a number that a link got wrong, and take it out of the link."""
+        if (linked := st.query_params.get(key)) is None or key in self._seen:
+            return
+        self._seen.add(key)
+        try:
+            good = low <= float(linked) <= high
+        except ValueError:
+            good = False
+        if not good:
+            del st.query_params[key]
+            self.notes.warning(
+                f"{label}: the link asks for {quoted([linked])}, possible: numbers from {low:g} to {high:g}."
+            )
 
     def _keep_possible(self, key: str, options: Sequence[str], label: str, several: bool = False) -> None:
         """Before a widget is made: name a value the link got wrong, and drop a choice that is no longer one."""
@@ -206,6 +222,11 @@ def by_seed(rows: pd.DataFrame) -> dict[str, str]:
     alike = rows["seed"].duplicated(keep=False)
     names = [f"{s:g} ({r[-6:]})" if a else f"{s:g}" for s, r, a in zip(rows["seed"], rows["run"], alike, strict=True)]
     return dict(zip(names, rows["run"], strict=True))
+
+
+def plain(text: str) -> str:
+    """Text that may hold what somebody typed, shown as it is: no links, pictures or colours."""
+    return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", text)
 
 
 def quoted(values: Sequence[str], most: int = 40) -> str:

@@ -14,6 +14,7 @@ from boundlab.jobs import LIVE, RESTING, WAITING, Job
 from boundlab.recipes import described
 from boundlab.scheduler import Scheduler
 from boundlab.specs import RunSpec
+from boundlab.ui.controls import plain
 from boundlab.ui.train import engine
 
 ROWS = 4
@@ -58,7 +59,7 @@ def board(every: Sequence[Job], mine: Sequence[Job], watched: str | None, me: st
         st.markdown("#### Jobs")
         st.caption(_summary(every, others, machine))
     if machine.trouble:
-        st.error(f"No job can be started: {machine.trouble}.")
+        st.error(f"A job cannot be started: {plain(machine.trouble)}.")
     if not shown:
         st.caption("None yet: press Train. A job goes on when you close the page; you find it here when you come back.")
     busy = sum(job.state in (*WAITING, *LIVE) for job in shown)
@@ -105,7 +106,7 @@ def _row(job: Job, every: Sequence[Job], watched: str | None, me: str, machine: 
                 "What it recorded is kept; Resume goes on from its last checkpoint."
             )
         elif job.error:
-            st.error(f"{job.error}.")
+            st.error(f"{plain(job.error)}.")
         if job.note:
             st.caption(f":material/info: {job.note}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 import streamlit as st
@@ -13,6 +14,7 @@ from boundlab.jobs import Job, Limits
 from boundlab.runs import runs_folder
 from boundlab.scheduler import Scheduler
 from boundlab.specs import RunSpec
+from boundlab.ui.controls import plain
 from boundlab.ui.visitor import at_home
 
 _NOTES = "train_notes"
@@ -29,6 +31,13 @@ def scheduler() -> Scheduler:
 def measured() -> list[Measured]:
     """What finished runs took on this machine."""
     return read_measured(runs_folder())
+
+
+def longest() -> int:
+    """Minutes a run may take by its estimate (BOUNDLAB_MINUTES); 0: any. By default a class has a limit, one's own machine
+    none."""
+    text = os.environ.get("BOUNDLAB_MINUTES") or ("0" if at_home() else "60")
+    return int(text) if text.isascii() and text.isdigit() else 60
 
 
 def may(job: Job, me: str) -> bool:
@@ -50,7 +59,7 @@ def submit(specs: Sequence[RunSpec], device: str, me: str) -> None:
             before = (runs_folder() / spec.id / "spec.json").exists()
             job = jobs.submit(spec, me, device, runs_folder(), scheduler().limits)
         except (BoundlabError, ValueError) as error:
-            said.append(("error", f"Not started: {error}."))
+            said.append(("error", f"Not started: {plain(str(error))}."))
             break
         first = first or job.id
         if before and job.state == "done":
@@ -78,7 +87,7 @@ def act(what: Callable[[], None]) -> None:
     try:
         what()
     except BoundlabError as error:
-        st.session_state[_NOTES] = [("error", f"{error}.")]
+        st.session_state[_NOTES] = [("error", f"{plain(str(error))}.")]
     scheduler().wake()
 
 

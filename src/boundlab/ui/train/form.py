@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,6 +42,7 @@ CONVOLUTION = {  # field: label, choices, help
 WEIGHTS = ("0.01", "0.03", "0.1", "0.3", "1", "3")
 NOISES = ("0", "0.1", "0.2", "0.5", "1")
 FIRST = STARTS[0].values()
+MOST_RUNS = 60
 _RECIPE_HELP = RECIPE_HELP + " · certified: minimises the certificate of Theorem S, no weight decay"
 _DECAY_HELP = "One run per value (and seed). Type another number and press Enter to add it."
 _SEED_HELP = "One run per seed; the same seed gives the same run again."
@@ -131,14 +133,15 @@ def _training(controls: Controls, last: DeltaGenerator) -> dict[str, Any]:
         axes["seed"] = _many("Seeds", SEEDS, "seeds", _SEED_HELP, 240)
     with last:
         numbers = {
-            "epochs": _number("Epochs", "epochs", 1, 100_000),
-            "lr": _number("Learning rate", "lr", 1e-6, 100.0, format="%g", step=0.01),
-            "batch_size": _number("Batch size", "batch_size", 1, 60_000),
+            "epochs": _number(controls, "Epochs", "epochs", 1, 100_000),
+            "lr": _number(controls, "Learning rate", "lr", 1e-6, 100.0, format="%g", step=0.01),
+            "batch_size": _number(controls, "Batch size", "batch_size", 1, 60_000),
         }
     return {"preset": preset, "axes": axes} | numbers
 
 
-def _number(label: str, name: str, low: float, high: float, **more: Any) -> Any:
+def _number(controls: Controls, label: str, name: str, low: float, high: float, **more: Any) -> Any:
+    controls.check_number(name, low, high, label)
     return st.number_input(label, low, high, FIRST[name], key=name, bind="query-params", width=124, **more)
 
 
@@ -153,6 +156,8 @@ def _specs(given: dict[str, Any]) -> list[RunSpec]:
     arch, axes = dict(given.pop("arch")), given.pop("axes")
     if isinstance(arch.get("hidden"), str):
         arch["hidden"] = _whole_numbers("Hidden layers", arch["hidden"])
+    if max(map(len, axes.values())) > MOST_RUNS:
+        raise ValueError(f"at most {MOST_RUNS} runs at once, got {max(map(len, axes.values())):,} values; take fewer")
     numbers: dict[str, list[Any]] = {
         name: [_float(name, text) for text in values] for name, values in axes.items() if name != "seed"
     }
@@ -160,6 +165,8 @@ def _specs(given: dict[str, Any]) -> list[RunSpec]:
     for name, values in numbers.items():
         if not values:
             raise ValueError(f"{name} must have at least one value; choose one")
+    if (count := math.prod(map(len, numbers.values()))) > MOST_RUNS:
+        raise ValueError(f"at most {MOST_RUNS} runs at once, got {count:,}; take fewer values or seeds")
     specs = product(given | {"arch": arch}, numbers)
     return list({spec.id: spec for spec in specs}.values())
 
@@ -173,6 +180,6 @@ def _float(name: str, text: str) -> float:
 
 def _whole_numbers(label: str, text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdigit() and len(part) < 10 for part in parts):
+    if not parts or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
         raise ValueError(f"{label} must be whole numbers such as 64 or 128, 64, got {text or 'nothing'!r}")
     return [int(part) for part in parts]

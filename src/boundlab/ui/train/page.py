@@ -7,17 +7,15 @@ from collections.abc import Sequence
 import streamlit as st
 
 from boundlab import jobs, sources
-from boundlab.cost import epochs_for_plateau, estimate, in_words, sample_size
-from boundlab.devices import Device
 from boundlab.jobs import DEVICES, LIVE, WAITING, Job
 from boundlab.runs import runs_folder
 from boundlab.scheduler import Scheduler
-from boundlab.specs import PLATEAU, RunSpec
-from boundlab.ui.controls import Controls
+from boundlab.ui.controls import Controls, plain
 from boundlab.ui.train import engine
 from boundlab.ui.train.board import board, sorted_jobs
 from boundlab.ui.train.data import data_ready
 from boundlab.ui.train.form import form
+from boundlab.ui.train.price import plateau, price, refusal
 from boundlab.ui.train.view import view
 from boundlab.ui.visitor import visitor
 
@@ -62,7 +60,8 @@ def _order(me: str, machine: Scheduler, waiting: bool) -> None:
         specs, wrong, row = form(controls)
         with row:
             device = _device(controls, machine)
-            ready = bool(specs) and not sources.missing(specs[0].train.dataset)
+            refused = next(filter(None, (refusal(spec, device, machine) for spec in specs)), None)
+            ready = bool(specs) and not refused and not sources.missing(specs[0].train.dataset)
             st.button(
                 "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
                 type="primary",
@@ -71,56 +70,18 @@ def _order(me: str, machine: Scheduler, waiting: bool) -> None:
                 on_click=engine.submit,
                 args=(specs, device, me),
             )
-        if wrong:
-            st.error(f"{wrong}.", icon=":material/error:")
+        if wrong or refused:
+            st.error(f"{plain(wrong or refused or '')}.", icon=":material/error:")
         if specs:
             data_ready(specs[0].train.dataset)
-            _price(specs, device, machine)
-            _plateau(specs)
+            price(specs, device, machine)
+            plateau(specs)
 
 
 def _device(controls: Controls, machine: Scheduler) -> str:
     """Where to train: chosen automatically unless the reader says otherwise."""
     options = DEVICES if machine.gpus else DEVICES[:2]
     return controls.pick("Device", options, "device", "auto: a GPU where there is one, else the CPU")
-
-
-def _price(specs: Sequence[RunSpec], device: str, machine: Scheduler) -> None:
-    """What pressing the button will cost."""
-    if machine.devices is None:
-        st.caption("Looking for devices …")
-        return
-    where = next(d for d in (*(machine.gpus if device != "cpu" else ()), *machine.devices) if d)
-    prices = [estimate(spec, where.kind, engine.measured()) for spec in specs]
-    at_once = min(len(specs), _at_once(where, machine))
-    longest, total = max(p.seconds for p in prices), sum(p.seconds for p in prices)
-    words = in_words(longest if len(specs) == 1 else max(longest, total / at_once))
-    many = "" if len(specs) == 1 else f" in all, {at_once} at a time"
-    work = sum(p.multiply_adds for p in prices)
-    st.markdown(f"**{words[0].upper()}{words[1:]}**{many}, on {where.title}")
-    st.caption(f"{work / 1e9:,.3g} billion multiply-adds · estimated {prices[0].basis}")
-    if where.note:
-        st.caption(f":material/info: GPUs could not be looked for: {where.note}.")
-
-
-def _at_once(where: Device, machine: Scheduler) -> int:
-    return max(1, len(machine.gpus)) if where.kind == "cuda" else machine.limits.running
-
-
-def _plateau(specs: Sequence[RunSpec]) -> None:
-    """Whether weight decay will have had time to act."""
-    short = [spec for spec in specs if spec.train.loss == "mse" and spec.plateau_number(sample_size(spec)) < PLATEAU]
-    if not short:
-        return
-    needs = [epochs_for_plateau(spec) for spec in short]
-    advice = (
-        f"{max(filter(None, needs)):,} epochs would do" if all(needs) else "without weight decay they never come down"
-    )
-    st.caption(
-        f":material/info: {'This run' if len(specs) == 1 else f'{len(short)} of these {len(specs)} runs'} will end before "
-        f"weight decay has brought the norms down (plateau number below {PLATEAU:g}), and will be marked so; "
-        f"{advice}."
-    )
 
 
 def _watch(me: str, machine: Scheduler, was_alive: bool) -> None:

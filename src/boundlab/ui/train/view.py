@@ -12,7 +12,7 @@ from boundlab.errors import BoundlabError
 from boundlab.jobs import WAITING, Job
 from boundlab.recipes import recipe
 from boundlab.runs import Run, open_run
-from boundlab.ui.controls import Controls
+from boundlab.ui.controls import Controls, plain
 from boundlab.ui.library import drawn, run_name, shipped_runs
 from boundlab.ui.live import live_view
 from boundlab.ui.train.board import job_title
@@ -41,7 +41,7 @@ def view(controls: Controls, job: Job) -> None:
     try:
         run = _opened(job.folder, _signature(job.folder))
     except BoundlabError as error:
-        st.error(f"{error}.")
+        st.error(f"{plain(str(error))}.")
         return
     shipped = [other for other in shipped_runs() if other.spec.train.dataset == run.spec.train.dataset]
     live_view(controls, run, shipped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from pathlib import Path
 
@@ -22,5 +23,8 @@ def visitor() -> str:
 
 
 def at_home() -> bool:
-    """Whether the server listens to its own machine only: then everybody who comes is its owner, and may do everything."""
-    return st.get_option("server.address") in _HOME
+    """Whether the server listens to its own machine only: then everybody who comes is its owner, and may do everything.
+
+    Behind a proxy it is not so: BOUNDLAB_SHARED=1 says that others come.
+    """
+    return st.get_option("server.address") in _HOME and os.environ.get("BOUNDLAB_SHARED", "") in ("", "0")

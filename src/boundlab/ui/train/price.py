@@ -1,0 +1,75 @@
+"""What a run will cost, and what is refused because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from boundlab.cost import epochs_for_plateau, estimate, in_words, sample_size
+from boundlab.devices import Device
+from boundlab.scheduler import Scheduler
+from boundlab.specs import PLATEAU, RunSpec
+from boundlab.ui.train import engine
+
+
+def _where(device: str, machine: Scheduler) -> Device:
+    """The device that a run asked for on `device` gets."""
+    return next(iter([*(machine.gpus if device != "cpu" else []), *(machine.devices or [])]))
+
+
+def refusal(spec: RunSpec, device: str, machine: Scheduler) -> str | None:
+    """Why this machine does not take the run, None where it does."""
+    if machine.devices is None:
+        return None
+    where = _where(device, machine)
+    need = estimate(spec, where.kind, engine.measured())
+    if need.memory > where.memory:
+        return (
+            f"this run needs about {need.memory / 2**30:,.1f} GiB of memory and {where.title} has {where.memory / 2**30:,.1f}; "
+            "take a smaller network or batch"
+        )
+    if engine.longest() and need.seconds > 60 * engine.longest():
+        return (
+            f"this run would take {in_words(need.seconds)}, and {engine.longest()} minutes is the most here (BOUNDLAB_MINUTES); "
+            "take fewer epochs, fewer images or a smaller network"
+        )
+    return None
+
+
+def price(specs: Sequence[RunSpec], device: str, machine: Scheduler) -> None:
+    """What pressing the button will cost."""
+    if machine.devices is None:
+        st.caption("Looking for devices …")
+        return
+    where = _where(device, machine)
+    prices = [estimate(spec, where.kind, engine.measured()) for spec in specs]
+    at_once = min(len(specs), _at_once(where, machine))
+    longest, total = max(p.seconds for p in prices), sum(p.seconds for p in prices)
+    words = in_words(longest if len(specs) == 1 else max(longest, total / at_once))
+    many = "" if len(specs) == 1 else f" in all, {at_once} at a time"
+    work = sum(p.multiply_adds for p in prices)
+    st.markdown(f"**{words[0].upper()}{words[1:]}**{many}, on {where.title}")
+    st.caption(f"{work / 1e9:,.3g} billion multiply-adds · estimated {prices[0].basis}")
+    if where.note:
+        st.caption(f":material/info: GPUs could not be looked for: {where.note}.")
+
+
+def _at_once(where: Device, machine: Scheduler) -> int:
+    return max(1, len(machine.gpus)) if where.kind == "cuda" else machine.limits.running
+
+
+def plateau(specs: Sequence[RunSpec]) -> None:
+    """Whether weight decay will have had time to act."""
+    short = [spec for spec in specs if spec.train.loss == "mse" and spec.plateau_number(sample_size(spec)) < PLATEAU]
+    if not short:
+        return
+    needs = [epochs_for_plateau(spec) for spec in short]
+    advice = (
+        f"{max(filter(None, needs)):,} epochs would do" if all(needs) else "without weight decay they never come down"
+    )
+    st.caption(
+        f":material/info: {'This run' if len(specs) == 1 else f'{len(short)} of these {len(specs)} runs'} will end before "
+        f"weight decay has brought the norms down (plateau number below {PLATEAU:g}), and will be marked so; "
+        f"{advice}."
+    )
