@@ -67,8 +67,23 @@ def test_the_same_spec_twice_is_one_run(tmp_path):
     assert submit(tmp_path, owner="ben") == first
     assert len(jobs.jobs(tmp_path)) == 1
     say(first, "stopped", step=5)
-    taken_up = submit(tmp_path, owner="ben")
-    assert (taken_up.state, taken_up.owner, taken_up.attempt) == ("queued", "ben", 2)
+    again = submit(tmp_path)
+    assert (again.state, again.owner, again.attempt) == ("queued", "anna", 2)
+
+
+@pytest.mark.parametrize("state", ["paused", "stopped"])
+def test_what_somebody_halted_is_not_started_by_others(tmp_path, state):
+    job = say(submit(tmp_path), state)
+    with pytest.raises(RunError, match=f"somebody else has {state}"):
+        submit(tmp_path, owner="ben")
+    assert jobs.read(job.folder) == job
+
+
+@pytest.mark.parametrize("state", ["failed", "running"])
+def test_what_broke_down_may_be_started_by_others_and_stays_whose_it_was(tmp_path, state):
+    say(submit(tmp_path), state)
+    again = submit(tmp_path, owner="ben")
+    assert (again.state, again.owner) == ("queued", "anna")
 
 
 def test_a_finished_run_is_not_queued_again(finished):
@@ -140,13 +155,37 @@ def test_a_file_in_the_way_is_named(tmp_path):
         submit(tmp_path / "runs")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"wish": "fly"}', '{"attempt": "x"}', '{"submitted": null}'])
-def test_a_damaged_job_is_left_out_and_named(tmp_path, content):
+DAMAGE = [
+    "{",
+    "[]",
+    '{"wish": "fly"}',
+    '{"attempt": "x"}',
+    '{"attempt": Infinity}',
+    '{"owner": ["x"]}',
+    '{"submitted": NaN}',
+]
+DAMAGED = [("job.json", content) for content in DAMAGE]
+DAMAGED += [
+    ("status.json", f'{{"state": "stopped", "attempt": 1, {part}}}')
+    for part in ('"steps": "x"', '"step": -5', '"device": 5')
+]
+
+
+@pytest.mark.parametrize(("name", "content"), DAMAGED)
+def test_a_damaged_job_is_left_out_and_named_and_can_be_asked_for_again(tmp_path, name, content):
     good, bad = submit(tmp_path, 0), submit(tmp_path, 1)
-    (bad.folder / "job.json").write_text(content)
+    (bad.folder / name).write_text(content)
     assert [job.id for job in jobs.jobs(tmp_path)] == [good.id]
     with pytest.raises(RunError, match=r"delete that folder|cannot be read"):
         jobs.read(bad.folder)
+    assert submit(tmp_path, 1).state == "queued"
+
+
+def test_a_folder_with_only_a_spec_is_no_job(tmp_path):
+    job = submit(tmp_path)
+    (job.folder / "job.json").unlink()
+    assert jobs.jobs(tmp_path) == []
+    assert submit(tmp_path).state == "queued"
 
 
 def test_a_run_of_the_command_line_is_a_job_that_belongs_to_nobody(tmp_path):

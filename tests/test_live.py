@@ -19,7 +19,7 @@ from boundlab.curves import by_axis, by_slot, last_known, of_one_run
 from boundlab.norms import norm_columns_of
 from boundlab.runs import open_run
 from boundlab.specs import Settings
-from boundlab.tables import AXES, SERIES, growing_table, history_table, layers_table
+from boundlab.tables import AXES, SERIES, epochs, growing_table, history_table, layers_table
 from boundlab.ui import live, live_words
 from tests.test_pages import numbers
 
@@ -273,7 +273,9 @@ def test_every_view_at_every_stage(run, tmp_path, view, convention, stage):
     }
     assert drawn != nothing[view], words(app)
     if drawn:
-        assert f"· {convention} · epoch {open_run(tmp_path / 'run').records['epoch'].iloc[-1]:.1f} of 200" in words(app)
+        assert f"· {convention} · epoch {epochs(open_run(tmp_path / 'run').records['epoch'].iloc[-1])} of 200" in words(
+            app
+        )
         assert "Dashed: the shipped run CONV-3-16, λ = 0.003, seed 1" in words(app)
         assert len(app.get("plotly_chart")[0].proto.spec) < 200_000
 
@@ -301,7 +303,7 @@ def test_a_refresh_sends_the_same_figure_and_the_news_beside_it(run, tmp_path):
     app.run()
     assert not app.exception
     assert app.get("plotly_chart")[0].proto.spec == before
-    assert "epoch 43.9 of 200" in words(app)
+    assert "epoch 43.89 of 200" in words(app)
 
 
 def test_the_csv_has_every_bound_at_every_recorded_step(run):

@@ -1,5 +1,6 @@
 """The scheduler with real worker processes: limits, kills, restarts, two servers, the spare."""
 
+import json
 import os
 import signal
 import subprocess
@@ -230,6 +231,46 @@ def test_divergence_is_explained_and_frees_the_place(tmp_path):
         wait(is_(bad, "failed"))
         assert "not finite" in jobs.read(bad.folder).error
         wait(is_(good, "done"))
+
+
+def test_a_worker_that_does_not_listen_is_killed_when_asked_to_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr(scheduler, "GRACE", 1.0)
+    with running(tmp_path) as machine:
+        job = submit(tmp_path, LONG)
+        machine.wake()
+        wait(lambda: step(job) > 100)
+        os.kill(status(job.folder)["pid"], signal.SIGSTOP)
+        jobs.ask(job, "stop")
+        wait(is_(job, "stopped"), 10)
+        assert step(job) > 0
+
+
+def test_a_run_of_the_command_line_can_be_stopped_and_gone_on_with(tmp_path, finished):
+    spec = tmp_path / "spec.json"
+    spec.write_text(json.dumps(TRAINED))
+    command = [sys.executable, "-m", "boundlab", "train", str(spec), "--out", str(tmp_path / "runs"), "--quiet"]
+    folder = tmp_path / "runs" / finished.name
+    process = subprocess.Popen([*command, "--device", "cpu"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    wait(lambda: folder.exists() and status(folder).get("step", 0) > 100)
+    jobs.ask(jobs.read(folder), "stop")
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert b"stopped from the dashboard" in said
+    assert jobs.read(folder).state == "stopped"
+    subprocess.run([*command, "--device", "cpu"], check=True, stdout=subprocess.DEVNULL)
+    assert_same(folder, finished)
+
+
+def test_the_scheduler_outlives_whatever_happens_to_it(tmp_path, monkeypatch, capsys):
+    with running(tmp_path) as machine:
+        with monkeypatch.context() as patch:
+            patch.setattr(jobs, "jobs", lambda out: 1 / 0)
+            machine.wake()
+            assert wait(lambda: machine.trouble, 5) == "division by zero"
+        job = submit(tmp_path)
+        machine.wake()
+        wait(is_(job, "done"))
+        assert machine.trouble is None
 
 
 def test_a_spare_worker_is_used_and_replaced(tmp_path, finished, monkeypatch):

@@ -90,12 +90,17 @@ def test_a_link_fills_the_form(machine):
         ({"weight_decay": "11"}, "weight_decay must be a number from 0 to 10"),
         ({"seeds": "-1"}, "Seeds must be whole numbers"),
         ({"kind": "mlp", "hidden": "wide"}, "Hidden layers must be whole numbers"),
+        ({"kind": "mlp", "hidden": "²"}, "Hidden layers must be whole numbers"),
+        ({"kind": "mlp", "hidden": "30000, 30000"}, "GiB of memory"),
+        ({"seeds": [str(seed) for seed in range(1000)]}, "at most 60 runs at once, got 1,000"),
+        ({"weight_decay": "![x](y)"}, r"\!\[x\]"),
     ],
 )
 def test_what_cannot_be_trained_is_explained_and_not_offered(machine, link, words):
     app = open_link(TRAIN, **link)
     assert not app.exception
-    assert words in " ".join(e.value for e in app.error)
+    said = " ".join(e.value for e in app.error)
+    assert words in (said if "\\" in words else said.replace("\\", ""))
     assert trains(app).disabled
 
 
@@ -105,6 +110,34 @@ def test_a_bad_link_is_answered_with_a_note_and_the_default(machine):
     notes = " ".join(w.value for w in app.warning)
     for word in ("colour", "imagenet", "../../etc", "transformer"):
         assert word in notes
+
+
+@pytest.mark.parametrize("value", ["1e400", "9" * 400, "nan", "-1", "0", "many"])
+def test_a_number_that_a_link_gets_wrong_is_named(machine, value):
+    app = open_link(TRAIN, epochs=value)
+    assert not app.exception
+    assert "Epochs" in app.warning[0].value
+    assert app.number_input(key="epochs").value == 60
+
+
+def test_a_class_has_a_limit_on_how_long_a_run_takes(machine, monkeypatch):
+    monkeypatch.setenv("BOUNDLAB_SHARED", "1")
+    app = open_link(TRAIN, epochs="50000")
+    assert "60 minutes is the most here" in app.error[0].value
+    assert trains(app).disabled
+    monkeypatch.setenv("BOUNDLAB_MINUTES", "100000")
+    assert not open_link(TRAIN, epochs="50000").error
+
+
+def test_nobody_touches_other_peoples_jobs_in_a_class(machine, monkeypatch):
+    monkeypatch.setenv("BOUNDLAB_SHARED", "1")
+    mine, other = open_link(TRAIN), open_link(TRAIN)
+    trains(mine).click().run()
+    other.run()
+    (job,) = jobs.jobs(machine.out)
+    assert f"stop_{job.id}" in {b.key for b in mine.button}
+    assert f"stop_{job.id}" not in {b.key for b in other.button}
+    assert any("1 of them somebody else's" in c.value for c in other.caption)
 
 
 def test_pressing_twice_makes_one_run_and_the_limit_is_said(machine):
@@ -165,6 +198,6 @@ def test_a_finished_run_can_be_watched_and_leads_to_the_other_pages(machine, fin
     (tmp_path / finished.name).symlink_to(finished)
     app = open_link(TRAIN, run=finished.name)
     assert not app.exception
-    assert any("epoch 24.0 of 24" in c.value for c in app.caption)
+    assert any("epoch 24 of 24" in c.value for c in app.caption)
     links = [link.proto.label for link in app.get("page_link")]
     assert {"Anatomy", "Certificates", "Weight decay λ"} <= set(links)

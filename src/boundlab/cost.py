@@ -209,7 +209,7 @@ def estimate(spec: RunSpec, device: str, measured: Sequence[Measured] = ()) -> C
     basis, spread = UNMEASURED[kind]
     if runs:
         factor, spread = _correction(spec, kind, runs)
-        training *= factor
+        training *= factor ** (len(runs) / (len(runs) + 1))  # one run on a busy machine is not the whole truth
         basis = f"from {len(runs)} run{'s' * (len(runs) > 1)} on this machine"
     done = work(spec)
     return Cost(

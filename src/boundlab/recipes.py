@@ -38,7 +38,8 @@ def asked(spec: RunSpec) -> str:
 
 def described(spec: RunSpec) -> tuple[str, ...]:
     """Network, task, λ or weight, recipe where it is not the usual one, seed."""
-    made = recipe(spec)
+    in_title = ("kernel ", "stride ", "padding ", *(("biases",) if spec.arch.kind == "conv" else ()))
+    made = ", ".join(part for part in recipe(spec).split(", ") if not part.startswith(in_title))
     parts = (spec.arch.title, task(spec), asked(spec), "" if made == "short" else made, f"seed {spec.train.seed}")
     return tuple(filter(None, parts))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -57,20 +58,23 @@ class Controls:
         elif len(linked) > 1 and not several:
             self.notes.warning(f"{label}: the link gives {quoted(linked)}; only one of them can be shown.")
 
-    def check_number(self, key: str, low: float, high: float, label: str) -> None:
-        """Before a widget is made: name a number that a link got wrong, and take it out of the link."""
-        if (linked := st.query_params.get(key)) is None or key in self._seen:
-            return
+    def number_bind(self, key: str, low: float, high: float, label: str) -> Literal["query-params"] | None:
+        """The `bind` of a number's widget. A number that the link got wrong is named; Streamlit, which would choke on an
+        infinite one, is then not told of the link."""
+        bad: set[str] = st.session_state.setdefault("link_numbers_wrong", set())
+        linked = st.query_params.get(key)
+        if linked is not None and key not in self._seen:
+            try:
+                good = low <= float(linked) <= high
+            except ValueError:
+                good = False
+            if not good:
+                bad.add(key)
+                self.notes.warning(
+                    f"{label}: the link asks for {quoted([linked])}, possible: numbers from {low:g} to {high:g}."
+                )
         self._seen.add(key)
-        try:
-            good = low <= float(linked) <= high
-        except ValueError:
-            good = False
-        if not good:
-            del st.query_params[key]
-            self.notes.warning(
-                f"{label}: the link asks for {quoted([linked])}, possible: numbers from {low:g} to {high:g}."
-            )
+        return None if key in bad else "query-params"
 
     def _keep_possible(self, key: str, options: Sequence[str], label: str, several: bool = False) -> None:
         """Before a widget is made: name a value the link got wrong, and drop a choice that is no longer one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 
@@ -85,10 +86,13 @@ def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
         st.session_state["live_first"] = (picture, alive(figure, f"{view}/{watched.revision}"))
     first: go.Figure = st.session_state["live_first"][1]
     file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live_words.about(watched.run, watched.settings)
-    player("live_player", Picture(first, [], [], ""), "", [], 0, file, words, update_of(figure))
+    mark = hashlib.sha256(repr(picture).encode()).hexdigest()[
+        :8
+    ]  # another picture is another chart: nothing is left of the last
+    player(f"live_player_{mark}", Picture(first, [], [], ""), "", [], 0, file, words, update_of(figure))
     st.plotly_chart(
         first,
-        key="live_chart",
+        key=f"live_chart_{mark}",
         config={"displaylogo": False},
         alt=f"{view} of the run over its epochs; the words below the chart say what it shows",
     )
@@ -120,7 +124,7 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run]) -> None:
     st.download_button(
         "CSV: every bound at every recorded step",
         _csv(run, settings),
-        f"{run.id}.csv",
+        f"{run.id}-bounds.csv",
         "text/csv",
         key="live_csv",
         icon=":material/download:",

@@ -7,8 +7,8 @@ import math
 import pandas as pd
 
 from boundlab.bounds import effective_n
-from boundlab.catalog import DATASETS
 from boundlab.charts.theme import readable, times
+from boundlab.recipes import asked, described
 from boundlab.runs import Run
 from boundlab.specs import PLATEAU, RunSpec, Settings
 from boundlab.tables import AXES, epochs
@@ -31,10 +31,9 @@ _WHAT = {  # field of TrainSpec -> words; in what two runs may have been trained
 
 def name(spec: RunSpec) -> str:
     """A run in a list of choices: architecture, λ and what is not the default."""
-    train = spec.train
-    recipe = "" if train.preset == "short" else f", {train.preset}"
-    task = f", {len(train.labels)} classes" if train.labels else ""
-    return f"{spec.arch.title}, λ = {train.weight_decay:g}{recipe}{task}, seed {train.seed}"
+    task = f", {len(spec.train.labels)} classes" if spec.train.labels else ""
+    recipe = "" if spec.train.preset == "short" else f", {spec.train.preset}"
+    return f"{spec.arch.title}, {asked(spec)}{recipe}{task}, seed {spec.train.seed}"
 
 
 def about(run: Run, settings: Settings) -> str:
@@ -42,17 +41,12 @@ def about(run: Run, settings: Settings) -> str:
     train = run.spec.train
     n, own = effective_n(run.sample, settings), run.sample.n
     parts = [
-        run.spec.arch.title,
-        DATASETS[train.dataset].title,
-        f"{len(train.labels)} classes" if train.labels else "",
-        f"λ = {train.weight_decay:g}",
-        "" if train.preset == "short" else f"recipe {train.preset}",
-        f"label noise {100 * train.label_noise:g} %" if train.label_noise else "",
-        f"seed {train.seed}",
+        *described(run.spec),
+        "train error and margins count the noisy labels, the test labels are clean" if train.label_noise else "",
         f"n = {own:,}" if n == own else f"n = {n:,.0f} in the bounds, {own:,} in their sums",
         f"δ = {settings.delta:g}",
         settings.convention,
-        f"epoch {run.records['epoch'].iloc[-1]:.1f} of {train.epochs}",
+        f"epoch {epochs(run.records['epoch'].iloc[-1])} of {train.epochs}",
         run.state if run.state in ("failed", "paused", "stopped") else "",
     ]
     return " · ".join(filter(None, parts))
@@ -68,7 +62,9 @@ def compared(run: Run, other: Run) -> str:
     ]
     if run.sample.n != other.sample.n:
         differences.append(f"{other.sample.n:,} images (here {run.sample.n:,})")
-    how = f"trained differently: {', '.join(differences)}" if differences else "trained by the same recipe"
+    if other.spec.arch != run.spec.arch:
+        differences.insert(0, f"another network, {other.spec.arch.title} (here {run.spec.arch.title})")
+    how = f"made differently: {', '.join(differences)}" if differences else "trained by the same recipe"
     return f"Dashed: the shipped run {name(other.spec)}, {how}."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import streamlit as st
@@ -36,7 +37,7 @@ _COLOURS: dict[str, Literal["green", "red", "blue"]] = {
     "lost": "red",
     "queued": "blue",
 }
-_ORDER = ("running", "stopping", "queued", "paused", "lost", "failed", "stopped", "done")
+_ORDER = (*LIVE, *WAITING, "paused", "lost", "failed", "done", "stopped")
 
 
 def job_title(spec: RunSpec) -> str:
@@ -45,10 +46,15 @@ def job_title(spec: RunSpec) -> str:
     return " · ".join((f"**{name}**", *rest))
 
 
+def _rank(state: str) -> int:
+    """Running and stopping are one: a click must not move what the next click is meant for."""
+    return max(1, _ORDER.index(state))
+
+
 def sorted_jobs(every: Sequence[Job]) -> list[Job]:
     """As the board shows them: what runs, what waits in its order, then the rest, newest first."""
     waiting = {job.id: place for place, job in enumerate(jobs.in_order(every))}
-    return sorted(every, key=lambda job: (_ORDER.index(job.state), waiting.get(job.id, 0), -job.submitted, job.id))
+    return sorted(every, key=lambda job: (_rank(job.state), waiting.get(job.id, 0), -job.submitted, job.id))
 
 
 def board(every: Sequence[Job], mine: Sequence[Job], watched: str | None, me: str, machine: Scheduler) -> None:
@@ -65,12 +71,30 @@ def board(every: Sequence[Job], mine: Sequence[Job], watched: str | None, me: st
     busy = sum(job.state in (*WAITING, *LIVE) for job in shown)
     most = max(ROWS, busy)
     whole = len(shown) > most and st.session_state.get("all_jobs", False)
-    for job in shown if whole else shown[:most]:
-        _row(job, every, watched, me, machine)
+    for place, job in enumerate(shown):
+        if whole or place < most or job.id == watched:
+            _row(job, every, watched, me, machine)
     if len(shown) > most:
         st.toggle(f"Show all {len(shown)} jobs", key="all_jobs")
-    if lost := [job for job in mine if job.state == "lost"]:
-        _again(lost, me)
+    _several(shown, me)
+
+
+def _several(shown: Sequence[Job], me: str) -> None:
+    """What may be done with many at once."""
+
+    def of(*states: str) -> list[Job]:
+        return [job for job in shown if job.state in states]
+
+    offers = (
+        ("resume", "Resume all {} interrupted jobs", "restart_alt", partial(engine.resume, me), of("lost")),
+        ("stop", "Stop all {} jobs", "stop", engine.stop, of("running", *WAITING)),
+        ("delete", "Delete all {} stopped jobs", "delete", engine.delete, of("stopped")),
+    )
+    with st.container(horizontal=True):
+        for name, words, icon, what, chosen in offers:
+            if len(chosen) > 2 or (name == "resume" and len(chosen) > 1):
+                picture = f":material/{icon}:"
+                st.button(words.format(len(chosen)), icon=picture, key=f"all_{name}", on_click=what, args=chosen)
 
 
 def _summary(every: Sequence[Job], others: Sequence[Job], machine: Scheduler) -> str:
@@ -82,21 +106,13 @@ def _summary(every: Sequence[Job], others: Sequence[Job], machine: Scheduler) ->
     return words + (f" · {busy} of them somebody else's" if busy else "")
 
 
-def _again(lost: Sequence[Job], me: str) -> None:
-    if len(lost) > 1:
-        st.button(
-            f"Resume all {len(lost)} interrupted jobs",
-            icon=":material/restart_alt:",
-            on_click=engine.resume,
-            args=(me, *lost),
-        )
-
-
 def _row(job: Job, every: Sequence[Job], watched: str | None, me: str, machine: Scheduler) -> None:
     with st.container(border=True, key=f"job_{job.id}", gap="xsmall"):
-        with st.container(horizontal=True, vertical_alignment="center"):
+        name, buttons = st.columns([3, 1], vertical_alignment="center")
+        with name, st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.badge(job.state, icon=_ICONS[job.state], color=_COLOURS.get(job.state, "gray"))
             st.markdown(f"{job_title(job.spec)} &nbsp; :small[:gray[{_words(job, every, machine)}]]", width="stretch")
+        with buttons, st.container(horizontal=True, horizontal_alignment="right", gap="xsmall"):
             _buttons(job, watched, me)
         if job.state in LIVE or (job.step and job.state in RESTING):
             st.progress(min(1.0, job.step / job.steps) if job.steps else 0.0)
@@ -122,11 +138,11 @@ def _progress(job: Job) -> str:
     words = f"epoch {epoch:.0f} of {job.spec.train.epochs}"
     if job.state == "running":
         if not job.steps:
-            return f"starting on {job.used or 'its device'}"
-        words += f" · {in_words(_left(job))} left · {job.used}"
+            return f"starting on {job.used or 'its device'}: a few seconds, longer on a busy machine"
+        words += f" · {in_words(_left(job))} left · {job.used or 'starting'}"
         if job.heartbeat and time.time() - job.heartbeat > SILENT:
             words += f" · no sign of life for {time.time() - job.heartbeat:.0f} s: stop it and resume"
-    return words + (" · finishing this step" if job.state == "stopping" else "")
+    return words + (" · keeping what it has" if job.state == "stopping" else "")
 
 
 def _left(job: Job) -> float:

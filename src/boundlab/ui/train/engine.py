@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -81,31 +82,28 @@ def watch(run: str) -> None:
     st.session_state["moved"] = True
 
 
-def act(what: Callable[[], None]) -> None:
+def act(*what: Callable[[], None]) -> None:
     """Do what a button is for, as its callback; what goes wrong is said on the page."""
     st.session_state[_NOTES] = []
     try:
-        what()
+        for each in what:
+            each()
     except BoundlabError as error:
         st.session_state[_NOTES] = [("error", f"{plain(str(error))}.")]
     scheduler().wake()
 
 
 def pause(job: Job) -> None:
-    act(lambda: jobs.ask(job, "pause"))
+    act(partial(jobs.ask, job, "pause"))
 
 
-def stop(job: Job) -> None:
-    act(lambda: jobs.ask(job, "stop"))
+def stop(*given: Job) -> None:
+    act(*(partial(jobs.ask, job, "stop") for job in given))
 
 
 def resume(me: str, *given: Job) -> None:
-    def every() -> None:
-        for job in given:
-            jobs.resume(job, me, scheduler().limits)
-
-    act(every)
+    act(*(partial(jobs.resume, job, me, scheduler().limits) for job in given))
 
 
-def delete(job: Job) -> None:
-    act(lambda: jobs.delete(job))
+def delete(*given: Job) -> None:
+    act(*(partial(jobs.delete, job) for job in given))

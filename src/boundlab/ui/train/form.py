@@ -141,8 +141,8 @@ def _training(controls: Controls, last: DeltaGenerator) -> dict[str, Any]:
 
 
 def _number(controls: Controls, label: str, name: str, low: float, high: float, **more: Any) -> Any:
-    controls.check_number(name, low, high, label)
-    return st.number_input(label, low, high, FIRST[name], key=name, bind="query-params", width=124, **more)
+    bind = controls.number_bind(name, low, high, label)
+    return st.number_input(label, low, high, FIRST[name], key=name, bind=bind, width=124, **more)
 
 
 def _many(label: str, options: Sequence[str], name: str, help: str, width: int) -> list[str]:

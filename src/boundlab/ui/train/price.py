@@ -46,11 +46,15 @@ def price(specs: Sequence[RunSpec], device: str, machine: Scheduler) -> None:
     prices = [estimate(spec, where.kind, engine.measured()) for spec in specs]
     at_once = min(len(specs), _at_once(where, machine))
     longest, total = max(p.seconds for p in prices), sum(p.seconds for p in prices)
-    words = in_words(longest if len(specs) == 1 else max(longest, total / at_once))
+    seconds = longest if len(specs) == 1 else max(longest, total / at_once)
+    words = in_words(seconds)
     many = "" if len(specs) == 1 else f" in all, {at_once} at a time"
     work = sum(p.multiply_adds for p in prices)
     st.markdown(f"**{words[0].upper()}{words[1:]}**{many}, on {where.title}")
-    st.caption(f"{work / 1e9:,.3g} billion multiply-adds · estimated {prices[0].basis}")
+    low, high = (in_words(seconds * factor) for factor in prices[0].spread)
+    st.caption(
+        f"{work / 1e9:,.3g} billion multiply-adds · {low} to {high}, {prices[0].basis}; a busy machine takes longer"
+    )
     if where.note:
         st.caption(f":material/info: GPUs could not be looked for: {where.note}.")
 
@@ -64,12 +68,14 @@ def plateau(specs: Sequence[RunSpec]) -> None:
     short = [spec for spec in specs if spec.train.loss == "mse" and spec.plateau_number(sample_size(spec)) < PLATEAU]
     if not short:
         return
+    which = "This run" if len(specs) == 1 else "These runs"
+    which = f"{len(short)} of these {len(specs)} runs" if len(short) < len(specs) else which
     needs = [epochs_for_plateau(spec) for spec in short]
     advice = (
         f"{max(filter(None, needs)):,} epochs would do" if all(needs) else "without weight decay they never come down"
     )
     st.caption(
-        f":material/info: {'This run' if len(specs) == 1 else f'{len(short)} of these {len(specs)} runs'} will end before "
+        f":material/info: {which} will end before "
         f"weight decay has brought the norms down (plateau number below {PLATEAU:g}), and will be marked so; "
         f"{advice}."
     )

@@ -59,7 +59,7 @@ def _take_away(job: Job) -> None:
         st.download_button(
             "History",
             functools.partial(_history, folder),
-            f"{job.id}.csv",
+            f"{job.id}-history.csv",
             "text/csv",
             icon=":material/download:",
             help="Every recorded step: losses, errors, margins, all norms (CSV)",
@@ -85,7 +85,7 @@ def _elsewhere(run: Run) -> None:
     arch, train = run.spec.arch, run.spec.train
     here = {"networks": "trained here", "run": run_name(run)}
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("It has joined the other pages:", width="content")
+        st.caption(f"It has joined the other pages (recipe {recipe(run.spec)}):", width="content")
         if drawn(run):
             figure = {"dataset": train.dataset, "recipe": recipe(run.spec)}
             shape = {"layers": str(arch.conv_layers), "channels": str(arch.channels)}
