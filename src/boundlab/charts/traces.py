@@ -5,6 +5,7 @@ A moving part is all that differs between two frames: a picture is fixed | movin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,21 +62,21 @@ def heights(values: np.ndarray, canvas: Canvas) -> np.ndarray:
 
 
 def _numbers(values: np.ndarray) -> list[float | None]:
-    return [None if np.isnan(v) else round(float(v), 4) for v in values]
+    return [None if math.isnan(v) else round(v, 4) for v in values.tolist()]
 
 
 def _told(cell: np.ndarray, name: str, canvas: Canvas) -> list[str]:
     """The numbers in the hover: the mean, over several seeds the smallest and largest, and when it was measured."""
-    return ["" if np.isnan(point[0]) else _point(point, name, canvas.scale) for point in cell.T]
+    return ["" if math.isnan(point[0]) else _point(point, name, canvas.scale) for point in cell.T.tolist()]
 
 
-def _point(point: np.ndarray, name: str, scale: str) -> str:
+def _point(point: list[float], name: str, scale: str) -> str:
     mean, low, high, seeds, _, as_of = point
     if scale == "relative":
         words = f"× {mean:.3g}"
     else:
         words = readable(mean, name) + (f" ({readable(low, name)} to {readable(high, name)})" if seeds > 1 else "")
-    return words if np.isnan(as_of) else f"{words}, epoch {epochs(as_of)}"
+    return words if math.isnan(as_of) else f"{words}, epoch {epochs(as_of)}"
 
 
 def line_fixed(panel: Panel, name: str, canvas: Canvas) -> Part:
