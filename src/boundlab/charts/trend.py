@@ -37,7 +37,7 @@ class Picture:
     """A figure at one position of the handle, and per position what Plotly needs to move it there."""
 
     figure: go.Figure
-    frames: list[list[Part]]  # per position, new data of the traces `moving`
+    frames: tuple[tuple[Part, ...], ...]  # per position, new data of the traces `moving`
     moving: list[int]
     stamp: str  # changes with what the frames show
 
@@ -65,7 +65,7 @@ class _Parts:
             out += [here | traces.rings_fixed(self.canvas.dark)] if self.flagged else []
         return [*out, {"xaxis": _axis_name(_NAMES_AXIS)} | traces.labels_fixed(self.shown, self.canvas.dark)]
 
-    def moving(self, frame: float) -> list[Part]:
+    def moving(self, frame: float) -> tuple[Part, ...]:
         out = []
         for panel in self.panels:
             nothing = np.full((len(traces.FIELDS), len(panel.x)), np.nan)
@@ -74,7 +74,7 @@ class _Parts:
                 out += [traces.band_moving(cells[name], self.canvas) for name in self.shown]
             out += [traces.line_moving(cells[name], name, self.canvas) for name in self.shown]
             out += [traces.rings_moving(panel, self.shown, frame, self.canvas)] if self.flagged else []
-        return [*out, traces.labels_moving(self.panels[-1], self.shown, frame, self.canvas)]
+        return (*out, traces.labels_moving(self.panels[-1], self.shown, frame, self.canvas))
 
 
 def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> list[Part]:
@@ -216,7 +216,7 @@ class Film:
 
     still: list[Part]
     fixed: list[Part]
-    frames: list[list[Part]]
+    frames: tuple[tuple[Part, ...], ...]
     layout: dict[str, Any]
     stamp: str
     canvas: str  # changes where a reader's zoom should not be kept
@@ -227,7 +227,7 @@ class Film:
         data = [*self.still, *(fixed | part for fixed, part in zip(self.fixed, self.frames[base], strict=True))]
         figure = go.Figure({"data": data, "layout": self.layout | {"meta": meta}})
         moving = list(range(len(self.still), len(data)))
-        return Picture(figure, self.frames if len(self.frames) > 1 else [], moving, self.stamp)
+        return Picture(figure, self.frames if len(self.frames) > 1 else (), moving, self.stamp)
 
 
 def _digest(content: object) -> str:
@@ -246,7 +246,7 @@ def film(
     (the paper's x) and `difference` (ours minus the paper's, log2); `behind`: traces that do not move, below all others."""
     panels = [traces.panel_of(curves[curves["panel"] == key], axis) for key in canvas.panels]
     parts, still = _Parts(panels, shown, canvas), [*behind, *_paper(paper, shown, canvas)]
-    frames = [parts.moving(step) for step in sorted(curves["frame"].unique())]
+    frames = tuple(parts.moving(step) for step in sorted(curves["frame"].unique()))
     place = [axis.key, canvas.x, canvas.y, list(canvas.panels), canvas.scale]
     stamp = _digest([frames, canvas.scale])
     return Film(still, parts.fixed(), frames, _layout(axis, canvas), stamp, _digest(place))

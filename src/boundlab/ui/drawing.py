@@ -1,4 +1,8 @@
-"""What the figure pages draw and say, made once for all readers who choose the same. Nobody changes what is kept here."""
+"""What the figure pages draw and say, made once for all readers who choose the same.
+
+Streamlit collects garbage after every rerun, which visits all that is kept: tables are therefore kept pickled (cache_data),
+and only films and a few figures as they are (cache_resource); nobody changes them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from boundlab.tables import Axis
 from boundlab.ui import prose
 from boundlab.ui.canvas import canvas
 from boundlab.ui.library import history, shelf, table
-from boundlab.ui.numbers import told, wide_table
+from boundlab.ui.numbers import about, csv, wide_table
 from boundlab.ui.paper import Overlay, overlay
 from boundlab.ui.selection import Handle, Selection, labels
 
@@ -66,8 +70,12 @@ class View:
         """`curves.by_axis` of them."""
         return _curves(self, repr(self._numbers))
 
+    def drawn(self, curves: pd.DataFrame) -> pd.DataFrame:
+        """They on the chosen scale."""
+        return relative(curves, self.axis) if self.scale == "relative" else curves
 
-@st.cache_resource(show_spinner=False, max_entries=48)  # 0.2 MB each
+
+@st.cache_data(show_spinner=False, max_entries=48)  # 0.2 MB each
 def _curves(_view: View, key: str) -> pd.DataFrame:
     handle = _view.handle
     return by_axis(_view.rows(), _view.axis, handle.column if handle else None, _view.selection.panel)
@@ -78,22 +86,21 @@ class Drawing:
     """All positions of the handle."""
 
     values: list[float]
-    curves: pd.DataFrame  # as drawn
     over: Overlay
     film: Film
 
 
-@st.cache_resource(show_spinner=False, max_entries=48)  # 1 MB each
+@st.cache_resource(show_spinner=False, max_entries=48)  # 0.9 MB each
 def _drawing(_view: View, key: str, dark: bool) -> Drawing:
     axis, curves, shown = _view.axis, _view.curves(), _view.shown
     values = sorted(curves["frame"].unique())
     over = overlay(axis, _view.paper, _view, curves[curves["frame"] == values[-1]], shown)
-    drawn = relative(curves, axis) if _view.scale == "relative" else curves
+    drawn = _view.drawn(curves)
     finals = table(_view.dataset, _view.settings)
     finals = finals[finals["run"].isin(_view.peers)]
     finals = finals[finals["conv_layers"].isin(_view.selection.runs["conv_layers"].unique())]
     area = canvas(drawn, finals, axis, _view.scale, shown, _view.selection.panels, over.curves, dark)
-    return Drawing(values, drawn, over, film(drawn, axis, shown, area, over.curves))
+    return Drawing(values, over, film(drawn, axis, shown, area, over.curves))
 
 
 def drawing(view: View, dark: bool) -> Drawing:
@@ -101,7 +108,7 @@ def drawing(view: View, dark: bool) -> Drawing:
     return _drawing(view, view.key, dark)
 
 
-@st.cache_resource(show_spinner=False, max_entries=48)  # 0.3 MB each
+@st.cache_resource(show_spinner=False, max_entries=16)  # garbage collection visits all parts of a figure
 def _picture(_view: View, key: str, dark: bool, base: int) -> Picture:
     return _drawing(_view, key, dark).film.at(base)
 
@@ -122,7 +129,7 @@ class Reading:
     about: dict[str, object]  # the same for all points of the CSV
 
 
-@st.cache_resource(show_spinner=False, max_entries=256)  # 10 kB each
+@st.cache_data(show_spinner=False, max_entries=512)  # 10 kB each
 def _reading(_view: View, key: str, at: int) -> Reading:
     axis, handle, shown, panel = _view.axis, _view.handle, _view.shown, _view.selection.panel
     rows, curves = _view.rows(), _view.curves()
@@ -135,10 +142,17 @@ def _reading(_view: View, key: str, at: int) -> Reading:
         prose.notices(here, axis, _view.settings, _view.selection.panels, where),
         prose.not_drawn(now[now["series"].isin(shown) | now["reason"].notna()], _view.scale),
         wide_table(drawn.dropna(subset=["value"]), axis, shown, panel),
-        told(now, axis, _view.scale, _view.settings),
+        about(now, axis, _view.scale, _view.settings),
     )
 
 
 def reading(view: View, at: int) -> Reading:
     """What is said at one position."""
     return _reading(view, view.key, at)
+
+
+def points(view: View, over: Overlay, about: dict[str, object], at: int) -> str:
+    """CSV of the points drawn at one position."""
+    curves = view.drawn(view.curves())
+    there = curves["frame"] == sorted(curves["frame"].unique())[at]
+    return csv(curves[there & curves["series"].isin(view.shown)], over, view.axis, about)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import streamlit as st
 
 from boundlab.catalog import DATASETS
@@ -9,10 +11,10 @@ from boundlab.charts.trend import Picture
 from boundlab.curves import SCALES
 from boundlab.tables import AXES, Axis
 from boundlab.ui.controls import Controls
-from boundlab.ui.drawing import Reading, View, drawing, picture, reading
+from boundlab.ui.drawing import Reading, View, drawing, picture, points, reading
 from boundlab.ui.explain import explain
 from boundlab.ui.library import listing
-from boundlab.ui.numbers import csv, numbers
+from boundlab.ui.numbers import numbers
 from boundlab.ui.page import is_dark
 from boundlab.ui.paper import paper_control
 from boundlab.ui.player import player
@@ -69,8 +71,8 @@ def _show(view: View, controls: Controls, stage: st.delta_generator.DeltaGenerat
         _chart(axis, shot)
         st.caption(words)  # below, so that its length does not move the chart
     _words(view, now, drawn.over.note)
-    points = csv(drawn.curves, drawn.values[at], drawn.over, axis, view.shown, now.about)
-    numbers(now.table, points, axis, view.shown, file + (names[at] if handle else ""))
+    csv = functools.partial(points, view, drawn.over, now.about, at)
+    numbers(now.table, csv, axis, view.shown, file + (names[at] if handle else ""))
 
 
 def _chart(axis: Axis, picture: Picture) -> None:

@@ -85,7 +85,7 @@ def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
         st.session_state["live_first"] = (picture, alive(figure, f"{view}/{watched.revision}"))
     first: go.Figure = st.session_state["live_first"][1]
     file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live_words.about(watched.run, watched.settings)
-    player("live_player", Picture(first, [], [], ""), "", [], 0, file, words, update_of(figure))
+    player("live_player", Picture(first, (), [], ""), "", [], 0, file, words, update_of(figure))
     st.plotly_chart(
         first,
         key="live_chart",

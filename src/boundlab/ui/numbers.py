@@ -21,28 +21,21 @@ PLATEAU_HELP = (
 )
 
 
-def told(rows: pd.DataFrame, axis: Axis, scale: str, settings: Settings) -> dict[str, object]:
+def about(rows: pd.DataFrame, axis: Axis, scale: str, settings: Settings) -> dict[str, object]:
     """What is the same for all points of the CSV; `rows`: single runs at the handle's position."""
     chosen = {"scale": scale, "convention": settings.convention, "delta": settings.delta}
     one = {name: rows[name].iloc[0] for name in _NETWORK if rows[name].nunique() == 1 and name != axis.column}
     return chosen | one | {"n": rows["n"].max()}
 
 
-def csv(
-    curves: pd.DataFrame, frame: float, over: Overlay, axis: Axis, shown: list[str], about: dict[str, object]
-) -> Callable[[], str]:
-    """The points drawn at one position of the handle, made when asked for; `about`: `told`."""
-
-    def text() -> str:
-        there = curves[(curves["frame"] == frame) & curves["series"].isin(shown)]
-        paper = {"scale": about["scale"]} | over.about
-        return drawn(there, over.curves, axis, about, paper).to_csv(index=False, float_format="%.10g")
-
-    return text
+def csv(curves: pd.DataFrame, over: Overlay, axis: Axis, about: dict[str, object]) -> str:
+    """The points of one picture, and of the paper's curves over it; `about`: what is the same for all of ours."""
+    paper = {"scale": about["scale"]} | over.about
+    return drawn(curves, over.curves, axis, about, paper).to_csv(index=False, float_format="%.10g")
 
 
 def numbers(table: pd.DataFrame, points: Callable[[], str], axis: Axis, shown: list[str], file: str) -> None:
-    """`table`: `wide_table` at the handle's position; `points`: `csv` of what is drawn there."""
+    """`table`: `wide_table` at the handle's position; `points`: `csv` of what is drawn there, made when asked for."""
     st.download_button(
         "CSV of what is drawn",
         points,
