@@ -5,6 +5,7 @@ A moving part is all that differs between two frames: a picture is fixed | movin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,22 +61,23 @@ def heights(values: np.ndarray, canvas: Canvas) -> np.ndarray:
     return np.log2(np.where(values > 0, values, np.nan))
 
 
-def _numbers(values: np.ndarray) -> list[float | None]:
-    return [None if np.isnan(v) else round(float(v), 4) for v in values]
+def _numbers(values: np.ndarray) -> tuple[float | None, ...]:
+    """As tuples: the garbage collector does not look into those of numbers, however many frames are kept."""
+    return tuple(None if math.isnan(v) else round(v, 4) for v in values.tolist())
 
 
-def _told(cell: np.ndarray, name: str, canvas: Canvas) -> list[str]:
+def _told(cell: np.ndarray, name: str, canvas: Canvas) -> tuple[str, ...]:
     """The numbers in the hover: the mean, over several seeds the smallest and largest, and when it was measured."""
-    return ["" if np.isnan(point[0]) else _point(point, name, canvas.scale) for point in cell.T]
+    return tuple("" if math.isnan(point[0]) else _point(point, name, canvas.scale) for point in cell.T.tolist())
 
 
-def _point(point: np.ndarray, name: str, scale: str) -> str:
+def _point(point: list[float], name: str, scale: str) -> str:
     mean, low, high, seeds, _, as_of = point
     if scale == "relative":
         words = f"× {mean:.3g}"
     else:
         words = readable(mean, name) + (f" ({readable(low, name)} to {readable(high, name)})" if seeds > 1 else "")
-    return words if np.isnan(as_of) else f"{words}, epoch {epochs(as_of)}"
+    return words if math.isnan(as_of) else f"{words}, epoch {epochs(as_of)}"
 
 
 def line_fixed(panel: Panel, name: str, canvas: Canvas) -> Part:
@@ -133,7 +135,7 @@ def rings_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canva
     cells = [panel.cells[name, frame] for name in shown if (name, frame) in panel.cells]
     x = [panel.x[cell[4] > 0] for cell in cells]
     y = [heights(cell[0], canvas)[cell[4] > 0] for cell in cells]
-    return {"x": np.concatenate([[], *x]).tolist(), "y": _numbers(np.concatenate([[], *y]))}
+    return {"x": tuple(np.concatenate([[], *x]).tolist()), "y": _numbers(np.concatenate([[], *y]))}
 
 
 def labels_fixed(shown: Sequence[str], dark: bool) -> Part:
@@ -170,7 +172,7 @@ def labels_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canv
     }
     return {
         "y": _numbers(np.array([places.get(name, np.nan) for name in shown])),
-        "text": [_bold(names[name]) if name == "sparse" and name in names else names.get(name, "") for name in shown],
+        "text": tuple(_bold(names[n]) if n == "sparse" and n in names else names.get(n, "") for n in shown),
     }
 
 

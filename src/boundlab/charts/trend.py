@@ -37,7 +37,7 @@ class Picture:
     """A figure at one position of the handle, and per position what Plotly needs to move it there."""
 
     figure: go.Figure
-    frames: list[list[Part]]  # per position, new data of the traces `moving`
+    frames: tuple[tuple[Part, ...], ...]  # per position, new data of the traces `moving`
     moving: list[int]
     stamp: str  # changes with what the frames show
 
@@ -65,7 +65,7 @@ class _Parts:
             out += [here | traces.rings_fixed(self.canvas.dark)] if self.flagged else []
         return [*out, {"xaxis": _axis_name(_NAMES_AXIS)} | traces.labels_fixed(self.shown, self.canvas.dark)]
 
-    def moving(self, frame: float) -> list[Part]:
+    def moving(self, frame: float) -> tuple[Part, ...]:
         out = []
         for panel in self.panels:
             nothing = np.full((len(traces.FIELDS), len(panel.x)), np.nan)
@@ -74,7 +74,7 @@ class _Parts:
                 out += [traces.band_moving(cells[name], self.canvas) for name in self.shown]
             out += [traces.line_moving(cells[name], name, self.canvas) for name in self.shown]
             out += [traces.rings_moving(panel, self.shown, frame, self.canvas)] if self.flagged else []
-        return [*out, traces.labels_moving(self.panels[-1], self.shown, frame, self.canvas)]
+        return (*out, traces.labels_moving(self.panels[-1], self.shown, frame, self.canvas))
 
 
 def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> list[Part]:
@@ -123,7 +123,7 @@ def _y_axis(axis: Axis, canvas: Canvas) -> dict[str, Any]:
     return log2_axis(*canvas.y, canvas.dark, title)
 
 
-def _layout(axis: Axis, canvas: Canvas, meta: dict[str, Any]) -> dict[str, Any]:
+def _layout(axis: Axis, canvas: Canvas) -> dict[str, Any]:
     count = len(canvas.panels)
     width = (1 - _GAP * (count - 1)) / count
     domains = [(i * (width + _GAP), i * (width + _GAP) + width) for i in range(count)]
@@ -135,7 +135,6 @@ def _layout(axis: Axis, canvas: Canvas, meta: dict[str, Any]) -> dict[str, Any]:
         "hovermode": "x unified",
         "font": {"size": FONT, "color": INK[canvas.dark]},
         "hoverlabel": {"font": {"size": FONT - 2, "color": INK[canvas.dark]}},
-        "meta": meta,
         "yaxis": _y_axis(axis, canvas),
         f"xaxis{_NAMES_AXIS}": {
             "overlaying": _axis_name(count),
@@ -211,6 +210,48 @@ def remote() -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Film:
+    """A picture at every position of the handle, without the figure of any: what all positions share is made once."""
+
+    still: list[Part]
+    fixed: list[Part]
+    frames: tuple[tuple[Part, ...], ...]
+    layout: dict[str, Any]
+    stamp: str
+    canvas: str  # changes where a reader's zoom should not be kept
+
+    def at(self, base: int = -1) -> Picture:
+        """The picture with its figure drawn at position `base`."""
+        meta = {"stamp": self.stamp, "base": base % len(self.frames), "canvas": self.canvas}
+        data = [*self.still, *(fixed | part for fixed, part in zip(self.fixed, self.frames[base], strict=True))]
+        figure = go.Figure({"data": data, "layout": self.layout | {"meta": meta}})
+        moving = list(range(len(self.still), len(data)))
+        return Picture(figure, self.frames if len(self.frames) > 1 else (), moving, self.stamp)
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+
+
+def film(
+    curves: pd.DataFrame,
+    axis: Axis,
+    shown: Sequence[str],
+    canvas: Canvas,
+    paper: pd.DataFrame | None = None,
+    behind: Sequence[Part] = (),
+) -> Film:
+    """`curves`: rows of `curves.by_axis`; `shown`: series in drawing order; `paper`: one panel's digitised rows with `told`
+    (the paper's x) and `difference` (ours minus the paper's, log2); `behind`: traces that do not move, below all others."""
+    panels = [traces.panel_of(curves[curves["panel"] == key], axis) for key in canvas.panels]
+    parts, still = _Parts(panels, shown, canvas), [*behind, *_paper(paper, shown, canvas)]
+    frames = tuple(parts.moving(step) for step in sorted(curves["frame"].unique()))
+    place = [axis.key, canvas.x, canvas.y, list(canvas.panels), canvas.scale]
+    stamp = _digest([frames, canvas.scale])
+    return Film(still, parts.fixed(), frames, _layout(axis, canvas), stamp, _digest(place))
+
+
 def trend(
     curves: pd.DataFrame,
     axis: Axis,
@@ -220,17 +261,5 @@ def trend(
     base: int = -1,
     behind: Sequence[Part] = (),
 ) -> Picture:
-    """`curves`: rows of `curves.by_axis`; `shown`: series in drawing order; `base`: the frame the figure is drawn at;
-    `paper`: one panel's digitised rows with `told` (the paper's x) and `difference` (ours minus the paper's, log2);
-    `behind`: traces that do not move, below all others."""
-    panels = [traces.panel_of(curves[curves["panel"] == key], axis) for key in canvas.panels]
-    steps = sorted(curves["frame"].unique())
-    parts, still = _Parts(panels, shown, canvas), [*behind, *_paper(paper, shown, canvas)]
-    frames = [parts.moving(step) for step in steps]
-    data = [*still, *(fixed | part for fixed, part in zip(parts.fixed(), frames[base], strict=True))]
-    stamp = hashlib.sha256(json.dumps([frames, canvas.scale]).encode()).hexdigest()[:12]
-    frame = json.dumps([axis.key, canvas.x, canvas.y, list(canvas.panels), canvas.scale])
-    meta = {"stamp": stamp, "base": base % len(frames), "canvas": hashlib.sha256(frame.encode()).hexdigest()[:12]}
-    figure = go.Figure({"data": data, "layout": _layout(axis, canvas, meta)})
-    moving = list(range(len(still), len(data)))
-    return Picture(figure, frames if len(frames) > 1 else [], moving, stamp)
+    """One picture of a `film`; `base`: the position its figure is drawn at."""
+    return film(curves, axis, shown, canvas, paper, behind).at(base)

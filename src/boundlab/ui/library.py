@@ -194,7 +194,7 @@ def table(dataset: str, settings: Settings) -> pd.DataFrame:
     return _table(dataset, settings, shelf().version)
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@st.cache_data(show_spinner=False, max_entries=24)  # up to 3 MB each
 def _history(ids: tuple[str, ...], settings: Settings, about: int, carry_on: bool, version: str) -> pd.DataFrame:
     rows = _origin(history_table([find_run(name) for name in ids], settings, about))
     return last_known(rows) if carry_on else rows

@@ -88,8 +88,8 @@ def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
     file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live_words.about(watched.run, watched.settings)
     mark = hashlib.sha256(repr(picture).encode()).hexdigest()[
         :8
-    ]  # another picture is another chart: nothing is left of the last
-    player(f"live_player_{mark}", Picture(first, [], [], ""), "", [], 0, file, words, update_of(figure))
+    ]  # another picture is another chart: none of the last stays
+    player(f"live_player_{mark}", Picture(first, (), [], ""), "", [], 0, file, words, update_of(figure))
     st.plotly_chart(
         first,
         key=f"live_chart_{mark}",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 
 from boundlab.charts.theme import STYLES
 from boundlab.curves import drawn
+from boundlab.specs import Settings
 from boundlab.tables import MEASURED, Axis
 from boundlab.ui.paper import Overlay
 
@@ -18,33 +21,31 @@ PLATEAU_HELP = (
 )
 
 
-def numbers(
-    rows: pd.DataFrame,
-    curves: pd.DataFrame,
-    axis: Axis,
-    panel: str | None,
-    about: dict[str, object],
-    over: Overlay,
-    shown: list[str],
-    file: str,
-) -> None:
-    """`rows`: single runs at the handle's position; `curves`: what is drawn there; `about`: the reader's choices."""
+def about(rows: pd.DataFrame, axis: Axis, scale: str, settings: Settings) -> dict[str, object]:
+    """What is the same for all points of the CSV; `rows`: single runs at the handle's position."""
+    chosen = {"scale": scale, "convention": settings.convention, "delta": settings.delta}
     one = {name: rows[name].iloc[0] for name in _NETWORK if rows[name].nunique() == 1 and name != axis.column}
-    about = about | one | {"n": rows["n"].max()}
+    return chosen | one | {"n": rows["n"].max()}
+
+
+def csv(curves: pd.DataFrame, over: Overlay, axis: Axis, about: dict[str, object]) -> str:
+    """The points of one picture, and of the paper's curves over it; `about`: what is the same for all of ours."""
     paper = {"scale": about["scale"]} | over.about
+    return drawn(curves, over.curves, axis, about, paper).to_csv(index=False, float_format="%.10g")
+
+
+def numbers(table: pd.DataFrame, points: Callable[[], str], axis: Axis, shown: list[str], file: str) -> None:
+    """`table`: `wide_table` at the handle's position; `points`: `csv` of what is drawn there, made when asked for."""
     st.download_button(
         "CSV of what is drawn",
-        drawn(curves[curves["series"].isin(shown)], over.curves, axis, about, paper).to_csv(
-            index=False, float_format="%.10g"
-        ),
+        points,
         f"{file}.csv",
         "text/csv",
         icon=":material/download:",
         on_click="ignore",
     )
-    single = rows[rows["series"].isin(shown)].dropna(subset=["value"])
     st.dataframe(
-        wide_table(single, axis, shown, panel),
+        table,
         hide_index=True,
         alt=f"Values of every run against {axis.title}",
         column_config={STYLES[name].name: st.column_config.NumberColumn(format=_digits(name)) for name in shown}

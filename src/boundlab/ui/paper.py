@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import streamlit as st
 
 from boundlab.charts.theme import STYLES
 from boundlab.curves import minus_paper, relative_paper
-from boundlab.tables import Axis, read_paper
+from boundlab.tables import AXES, Axis, read_paper
 from boundlab.ui.controls import Controls
 from boundlab.ui.library import listing
 
 if TYPE_CHECKING:
-    from boundlab.ui.figures import View
+    from boundlab.ui.drawing import View
 
 OFF = "off"
 PAPER_LAMBDA = 3e-3
@@ -34,10 +35,14 @@ class Overlay:
     about: dict[str, object] = field(default_factory=dict)  # for the CSV
 
 
+@st.cache_resource(show_spinner=False)
+def _panels(key: str) -> list[str]:
+    return [OFF, *sorted(read_paper(AXES[key])["panel"].unique(), key=lambda p: (len(p), p))]
+
+
 def paper_control(axis: Axis, controls: Controls) -> str:
     """Which of the paper's panels to lay over ours."""
-    panels = sorted(read_paper(axis)["panel"].unique(), key=lambda p: (len(p), p))
-    return controls.choose("Paper's curves", [OFF, *panels], "paper", _HELP)
+    return controls.choose("Paper's curves", _panels(axis.key), "paper", _HELP)
 
 
 def overlay(axis: Axis, panel: str, view: View, ends: pd.DataFrame, shown: list[str]) -> Overlay:

@@ -38,7 +38,7 @@ def player(
     """Draw it inside the container `stage...` of its chart. `labels`: one per position; `at`: where it stands; `caption`:
     what the picture shows, written on it when it is saved as `file`; `news`: `charts.progress.update_of` what the chart should
     be by now."""
-    data = {"frames": picture.frames, "traces": picture.moving, "stamp": picture.stamp}
+    data: dict[str, Any] = {"frames": picture.frames, "traces": picture.moving, "stamp": picture.stamp}
     data |= {
         "name": name,
         "labels": labels if picture.frames else [],

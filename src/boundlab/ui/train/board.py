@@ -59,7 +59,8 @@ def sorted_jobs(every: Sequence[Job]) -> list[Job]:
 
 def board(every: Sequence[Job], mine: Sequence[Job], watched: str | None, me: str, machine: Scheduler) -> None:
     """`every`: all jobs of the server; `mine`: those this reader may act on."""
-    others = [job for job in every if job not in mine]
+    own = {job.id for job in mine}
+    others = [job for job in every if job.id not in own]
     shown = sorted_jobs(mine)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("#### Jobs")
@@ -145,10 +146,16 @@ def _progress(job: Job) -> str:
     return words + (" · keeping what it has" if job.state == "stopping" else "")
 
 
+@st.cache_data(show_spinner=False, ttl=30, max_entries=64)
+def _expected(_spec: RunSpec, name: str, device: str) -> float:
+    """Seconds for the whole run, as expected from what finished runs took; looked up every second, so kept as long."""
+    return estimate(_spec, device, engine.measured()).seconds
+
+
 def _left(job: Job) -> float:
     """Seconds the job still needs, from its own speed and what was expected."""
     began, at = job.began or (time.time(), job.step)
-    expected = estimate(job.spec, job.used or "cpu", engine.measured()).seconds
+    expected = _expected(job.spec, job.id, job.used or "cpu")
     return remaining(job.step, job.steps or 1, (job.heartbeat or began) - began, expected, at)
 
 

@@ -1,0 +1,158 @@
+"""What the figure pages draw and say, made once for all readers who choose the same.
+
+Streamlit collects garbage after every rerun, which visits all that is kept: tables are therefore kept pickled (cache_data),
+and only films and a few figures as they are (cache_resource); nobody changes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from boundlab.charts.trend import Film, Picture, film
+from boundlab.curves import by_axis, relative
+from boundlab.specs import Settings
+from boundlab.tables import Axis
+from boundlab.ui import prose
+from boundlab.ui.canvas import canvas
+from boundlab.ui.library import history, shelf, table
+from boundlab.ui.numbers import about, csv, wide_table
+from boundlab.ui.paper import Overlay, overlay
+from boundlab.ui.selection import Handle, Selection, labels
+
+_POINTS = 300  # per line, over all frames: keeps what is sent to the browser under about 200 kB
+
+
+@dataclass(frozen=True)
+class View:
+    """What the reader chose; `key`: all of it, and which runs there are."""
+
+    axis: Axis
+    dataset: str
+    settings: Settings
+    scale: str
+    selection: Selection
+    peers: pd.Series  # ids of all runs of the recipe, flagged ones too: their final values fix the axes
+    paper: str
+    shown: list[str]
+
+    @property
+    def handle(self) -> Handle | None:
+        return self.selection.handle
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The ids of those drawn."""
+        return tuple(self.selection.runs["run"])
+
+    @property
+    def key(self) -> str:
+        how = (self.scale, tuple(self.selection.panels), tuple(self.peers), self.paper, tuple(self.shown))
+        return repr((self._numbers, how))
+
+    @property
+    def _numbers(self) -> tuple[object, ...]:
+        """What fixes the curves: not how they are drawn."""
+        handle = self.handle.key if self.handle else ""
+        return (self.axis.key, self.dataset, self.settings, handle, self.selection.panel, self.runs, shelf().version)
+
+    def rows(self) -> pd.DataFrame:
+        """Every value of the runs drawn, at every position of the handle."""
+        runs = self.selection.runs
+        others = [self.selection.panel, self.axis.column if self.axis.key != "epoch" else "weight_decay"]
+        lines = len(runs.drop_duplicates([column for column in others if column]))
+        about = max(12, min(64 if self.axis.key == "epoch" else 43, _POINTS // lines))
+        return history(self.runs, self.settings, about, self.axis.key != "epoch")
+
+    def curves(self) -> pd.DataFrame:
+        """`curves.by_axis` of them."""
+        return _curves(self, repr(self._numbers))
+
+    def drawn(self, curves: pd.DataFrame) -> pd.DataFrame:
+        """They on the chosen scale."""
+        return relative(curves, self.axis) if self.scale == "relative" else curves
+
+
+@st.cache_data(show_spinner=False, max_entries=48)  # 0.2 MB each
+def _curves(_view: View, key: str) -> pd.DataFrame:
+    handle = _view.handle
+    return by_axis(_view.rows(), _view.axis, handle.column if handle else None, _view.selection.panel)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """All positions of the handle."""
+
+    values: list[float]
+    over: Overlay
+    film: Film
+
+
+@st.cache_resource(show_spinner=False, max_entries=48)  # 0.9 MB each
+def _drawing(_view: View, key: str, dark: bool) -> Drawing:
+    axis, curves, shown = _view.axis, _view.curves(), _view.shown
+    values = sorted(curves["frame"].unique())
+    over = overlay(axis, _view.paper, _view, curves[curves["frame"] == values[-1]], shown)
+    drawn = _view.drawn(curves)
+    finals = table(_view.dataset, _view.settings)
+    finals = finals[finals["run"].isin(_view.peers)]
+    finals = finals[finals["conv_layers"].isin(_view.selection.runs["conv_layers"].unique())]
+    area = canvas(drawn, finals, axis, _view.scale, shown, _view.selection.panels, over.curves, dark)
+    return Drawing(values, over, film(drawn, axis, shown, area, over.curves))
+
+
+def drawing(view: View, dark: bool) -> Drawing:
+    """What is drawn, at every position."""
+    return _drawing(view, view.key, dark)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)  # garbage collection visits all parts of a figure
+def _picture(_view: View, key: str, dark: bool, base: int) -> Picture:
+    return _drawing(_view, key, dark).film.at(base)
+
+
+def picture(view: View, dark: bool, base: int) -> Picture:
+    """The picture with its figure drawn at one position."""
+    return _picture(view, view.key, dark, base)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Words and numbers at one position of the handle."""
+
+    caption: str
+    notices: list[tuple[str, str]]
+    not_drawn: list[str]
+    table: pd.DataFrame  # single runs
+    about: dict[str, object]  # the same for all points of the CSV
+
+
+@st.cache_data(show_spinner=False, max_entries=512)  # 10 kB each
+def _reading(_view: View, key: str, at: int) -> Reading:
+    axis, handle, shown, panel = _view.axis, _view.handle, _view.shown, _view.selection.panel
+    rows, curves = _view.rows(), _view.curves()
+    value = sorted(curves["frame"].unique())[at]
+    here, now = curves[curves["frame"] == value], rows[rows[handle.column] == value] if handle else rows
+    where = f"{handle.name} {labels([value], handle)[0]}" if handle else ""
+    drawn = now[now["series"].isin(shown)]
+    return Reading(
+        prose.subject(now, _view.settings),
+        prose.notices(here, axis, _view.settings, _view.selection.panels, where),
+        prose.not_drawn(now[now["series"].isin(shown) | now["reason"].notna()], _view.scale),
+        wide_table(drawn.dropna(subset=["value"]), axis, shown, panel),
+        about(now, axis, _view.scale, _view.settings),
+    )
+
+
+def reading(view: View, at: int) -> Reading:
+    """What is said at one position."""
+    return _reading(view, view.key, at)
+
+
+def points(view: View, over: Overlay, about: dict[str, object], at: int) -> str:
+    """CSV of the points drawn at one position."""
+    curves = view.drawn(view.curves())
+    there = curves["frame"] == sorted(curves["frame"].unique())[at]
+    return csv(curves[there & curves["series"].isin(view.shown)], over, view.axis, about)
