@@ -307,9 +307,9 @@ def test_between_epoch_ends_the_words_say_when_the_errors_were_measured():
     page = next(p for p in PAGES if p.key == "lambda")
     between, end = open_link(page, epoch="0.93"), open_link(page, epoch="1")
     assert any("test error (last measured at epoch 0) goes from" in m.value for m in between.markdown)
-    assert any(c.value.startswith("* Errors and margins") for c in between.caption)
+    assert any(c.value.startswith("\\* Errors and margins") for c in between.caption)
     assert not any("last measured" in m.value for m in end.markdown)
-    assert not any(c.value.startswith("*") for c in end.caption)
+    assert not any(c.value.startswith("\\*") for c in end.caption)
 
 
 def test_the_csv_is_what_is_drawn(monkeypatch):

@@ -86,9 +86,9 @@ def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
         st.session_state["live_first"] = (picture, alive(figure, f"{view}/{watched.revision}"))
     first: go.Figure = st.session_state["live_first"][1]
     file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live_words.about(watched.run, watched.settings)
-    mark = hashlib.sha256(repr(picture).encode()).hexdigest()[
-        :8
-    ]  # another picture is another chart: none of the last stays
+    mark = hashlib.sha256(
+        repr(picture).encode()
+    ).hexdigest()  # another picture is another chart: none of the last stays
     player(f"live_player_{mark}", Picture(first, (), [], ""), "", [], 0, file, words, update_of(figure))
     st.plotly_chart(
         first,

@@ -190,7 +190,9 @@ def not_drawn(table: pd.DataFrame, scale: str = "log2") -> list[str]:
         )
     if "as_of" in table and table["as_of"].notna().any():
         when = epochs(table["as_of"].min())
-        lines.append(f"\\* Errors and margins are measured every few epochs only: these were measured at epoch {when}.")
+        lines.append(
+            f"\\* Errors and margins are measured at the ends of some epochs only: these were measured at epoch {when}."
+        )
     if flagged := table[~(table["trained"] & table["at_plateau"])]["run"].nunique():
         lines.append(f"Ringed in red: {flagged} of the runs, which did not train or did not reach the plateau.")
     return lines

@@ -139,7 +139,7 @@ def _progress(job: Job) -> str:
     words = f"epoch {epoch:.0f} of {job.spec.train.epochs}"
     if job.state == "running":
         if not job.steps:
-            return f"starting on {job.used or 'its device'}: a few seconds, longer on a busy machine"
+            return f"starting on {job.used or 'its device'}"
         words += f" · {in_words(_left(job))} left · {job.used or 'starting'}"
         if job.heartbeat and time.time() - job.heartbeat > SILENT:
             words += f" · no sign of life for {time.time() - job.heartbeat:.0f} s: stop it and resume"

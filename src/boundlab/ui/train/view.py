@@ -9,13 +9,15 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.errors import BoundlabError
-from boundlab.jobs import WAITING, Job
+from boundlab.jobs import LIVE, WAITING, Job
 from boundlab.recipes import recipe
 from boundlab.runs import Run, open_run
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.library import drawn, run_name, shipped_runs
 from boundlab.ui.live import live_view
 from boundlab.ui.train.board import job_title
+
+_EMPTY = ("Nothing recorded yet.", "Loading torch and the images: a few seconds, longer on a busy machine.")
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
@@ -34,7 +36,7 @@ def view(controls: Controls, job: Job) -> None:
     st.markdown(f"#### {job_title(job.spec)}")
     if not job.recorded:
         st.info(
-            "Waiting for its turn." if job.state in WAITING else "Nothing recorded yet.",
+            "Waiting for its turn." if job.state in WAITING else _EMPTY[job.state in LIVE],
             icon=":material/hourglass_empty:",
         )
         return
