@@ -40,6 +40,7 @@ CORE = (
     "cost",
     "devices",
     "jobs",
+    "jobstate",
     "locks",
     "scheduler",
     "processes",

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from boundlab import jobs
+from boundlab import jobs, jobstate
 from boundlab.errors import RunError
 from boundlab.jobs import Limits
 from boundlab.locks import held, take
@@ -25,8 +25,8 @@ def submit(out, seed=0, owner="anna", limits=FEW):
 
 def say(job, state, **more):
     """Write a status as a worker would."""
-    jobs.with_status(job, state=state, **more)
-    return jobs.read(job.folder)
+    jobstate.with_status(job, state=state, **more)
+    return jobstate.read(job.folder)
 
 
 def test_a_new_job_waits_then_runs_while_its_lock_is_held_then_is_lost(tmp_path):
@@ -36,12 +36,12 @@ def test_a_new_job_waits_then_runs_while_its_lock_is_held_then_is_lost(tmp_path)
     assert held(tmp_path, job.id)
     assert say(job, "running", step=40).state == "running"
     jobs.ask(job, "pause")
-    assert jobs.read(job.folder).state == "stopping"
+    assert jobstate.read(job.folder).state == "stopping"
     os.close(lock)
-    assert jobs.read(job.folder).state == "paused"  # it died while it was asked to pause
+    assert jobstate.read(job.folder).state == "paused"  # it died while it was asked to pause
     again = submit(tmp_path, 1)
     say(again, "running", step=7)
-    assert jobs.read(again.folder).state == "lost"
+    assert jobstate.read(again.folder).state == "lost"
 
 
 @pytest.mark.parametrize("state", ["paused", "stopped", "failed"])
@@ -49,7 +49,7 @@ def test_resting_jobs_stay_what_they_are_until_they_are_resumed(tmp_path, state)
     job = say(submit(tmp_path), state, step=12, error="because" if state == "failed" else None)
     assert (job.state, job.step) == (state, 12)
     jobs.resume(job, "anna", FEW)
-    now = jobs.read(job.folder)
+    now = jobstate.read(job.folder)
     assert (now.state, now.attempt) == ("queued", 2)
     assert (now.submitted == job.submitted) is (state == "paused")  # a paused job keeps its place in line
 
@@ -58,7 +58,7 @@ def test_resting_jobs_stay_what_they_are_until_they_are_resumed(tmp_path, state)
 def test_a_waiting_job_can_be_taken_out_of_the_queue(tmp_path, wish, state):
     job = submit(tmp_path)
     jobs.ask(job, wish)
-    assert jobs.read(job.folder).state == state
+    assert jobstate.read(job.folder).state == state
     assert jobs.in_order(jobs.jobs(tmp_path)) == []
 
 
@@ -76,7 +76,7 @@ def test_what_somebody_halted_is_not_started_by_others(tmp_path, state):
     job = say(submit(tmp_path), state)
     with pytest.raises(RunError, match=f"somebody else has {state}"):
         submit(tmp_path, owner="ben")
-    assert jobs.read(job.folder) == job
+    assert jobstate.read(job.folder) == job
 
 
 @pytest.mark.parametrize("state", ["failed", "running"])
@@ -87,12 +87,12 @@ def test_what_broke_down_may_be_started_by_others_and_stays_whose_it_was(tmp_pat
 
 
 def test_a_finished_run_is_not_queued_again(finished):
-    job = jobs.submit(jobs.read(finished).spec, "anna", "cpu", finished.parent, FEW)
+    job = jobs.submit(jobstate.read(finished).spec, "anna", "cpu", finished.parent, FEW)
     assert job.state == "done"
     assert not (finished / "job.json").exists()
     jobs.resume(job, "anna", FEW)
     jobs.ask(job, "stop")
-    assert jobs.read(finished) == job
+    assert jobstate.read(finished) == job
 
 
 def test_everybodys_first_job_starts_before_anybodys_second(tmp_path):
@@ -177,7 +177,7 @@ def test_a_damaged_job_is_left_out_and_named_and_can_be_asked_for_again(tmp_path
     (bad.folder / name).write_text(content)
     assert [job.id for job in jobs.jobs(tmp_path)] == [good.id]
     with pytest.raises(RunError, match=r"delete that folder|cannot be read"):
-        jobs.read(bad.folder)
+        jobstate.read(bad.folder)
     assert submit(tmp_path, 1).state == "queued"
 
 
@@ -195,13 +195,13 @@ def test_a_run_of_the_command_line_is_a_job_that_belongs_to_nobody(tmp_path):
     (folder / "status.json").write_text(
         json.dumps({"state": "running", "step": 3, "steps": 9, "heartbeat": time.time()})
     )
-    job = jobs.read(folder)
+    job = jobstate.read(folder)
     assert (job.state, job.owner, job.attempt) == ("lost", None, 0)
     lock = take(tmp_path, folder.name)
-    assert jobs.read(folder).state == "running"
+    assert jobstate.read(folder).state == "running"
     jobs.ask(job, "stop")
-    assert jobs.read(folder).state == "stopping"
+    assert jobstate.read(folder).state == "stopping"
     os.close(lock)
-    assert jobs.read(folder).state == "stopped"
-    jobs.resume(jobs.read(folder), "anna", FEW)
-    assert (jobs.read(folder).state, jobs.read(folder).owner) == ("queued", "anna")
+    assert jobstate.read(folder).state == "stopped"
+    jobs.resume(jobstate.read(folder), "anna", FEW)
+    assert (jobstate.read(folder).state, jobstate.read(folder).owner) == ("queued", "anna")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pandas as pd
 import pytest
 
-from boundlab import jobs, scheduler
+from boundlab import jobs, jobstate, scheduler
 from boundlab.devices import Device
 from boundlab.jobs import Limits
 from boundlab.runs import open_run, status
@@ -48,11 +48,11 @@ def submit(out, given=TRAINED, seed=0, owner="anna"):
 
 
 def state(job):
-    return jobs.read(job.folder).state
+    return jobstate.read(job.folder).state
 
 
 def step(job):
-    return jobs.read(job.folder).step
+    return jobstate.read(job.folder).step
 
 
 def is_(job, *states):
@@ -86,7 +86,7 @@ def test_no_more_than_the_limit_run_at_once_and_all_finish(tmp_path, finished):
         def done():
             nonlocal most
             states = [state(job) for job in every]
-            most = max(most, sum(s in jobs.LIVE for s in states))
+            most = max(most, sum(s in jobstate.LIVE for s in states))
             return all(s == "done" for s in states)
 
         wait(done)
@@ -102,14 +102,14 @@ def test_a_killed_worker_is_lost_within_5_seconds_and_its_neighbour_is_not_touch
         recorded = len(open_run(victim.folder).records)
         kill(victim)
         wait(is_(victim, "lost"), 5)
-        wait(lambda: "killed (signal 9" in (jobs.read(victim.folder).error or ""), 5)
+        wait(lambda: "killed (signal 9" in (jobstate.read(victim.folder).error or ""), 5)
         assert len(open_run(victim.folder).records) >= recorded
         now = step(neighbour)
         wait(lambda: step(neighbour) > now and state(neighbour) == "running")
         jobs.resume(victim, "anna", Limits(running=2))
         machine.wake()
         wait(is_(victim, "done"))
-        assert jobs.read(victim.folder).error is None
+        assert jobstate.read(victim.folder).error is None
         jobs.ask(neighbour, "stop")
         wait(is_(neighbour, "stopped"), 10)
     assert_same(victim.folder, finished)
@@ -162,11 +162,11 @@ def test_workers_end_with_a_killed_server_and_the_next_one_finds_their_jobs(tmp_
     wait(is_(job, "lost"), 5)
     assert [state(w) for w in waiting] == ["lost", "queued"]
     for other in waiting:
-        jobs.delete(jobs.read(other.folder))
+        jobs.delete(jobstate.read(other.folder))
     with running(tmp_path) as machine:
         time.sleep(1)
         assert state(job) == "lost"  # offered, not resumed by itself
-        jobs.resume(jobs.read(job.folder), "anna", Limits(running=2))
+        jobs.resume(jobstate.read(job.folder), "anna", Limits(running=2))
         machine.wake()
         wait(is_(job, "done"))
     assert_same(job.folder, finished)
@@ -198,7 +198,7 @@ def test_of_two_servers_one_starts_jobs_and_the_other_takes_over(tmp_path):
         if leader is first:
             wait(lambda: sorted(state(job) for job in pair) == ["lost", "running"])
         for job in pair:
-            jobs.ask(jobs.read(job.folder), "stop")
+            jobs.ask(jobstate.read(job.folder), "stop")
 
 
 def test_two_tabs_that_press_start_together_make_one_run(tmp_path):
@@ -229,7 +229,7 @@ def test_divergence_is_explained_and_frees_the_place(tmp_path):
         good = submit(tmp_path, seed=1)
         machine.wake()
         wait(is_(bad, "failed"))
-        assert "not finite" in jobs.read(bad.folder).error
+        assert "not finite" in jobstate.read(bad.folder).error
         wait(is_(good, "done"))
 
 
@@ -252,11 +252,11 @@ def test_a_run_of_the_command_line_can_be_stopped_and_gone_on_with(tmp_path, fin
     folder = tmp_path / "runs" / finished.name
     process = subprocess.Popen([*command, "--device", "cpu"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     wait(lambda: folder.exists() and status(folder).get("step", 0) > 100)
-    jobs.ask(jobs.read(folder), "stop")
+    jobs.ask(jobstate.read(folder), "stop")
     _, said = process.communicate(timeout=20)
     assert process.returncode == 1
     assert b"stopped from the dashboard" in said
-    assert jobs.read(folder).state == "stopped"
+    assert jobstate.read(folder).state == "stopped"
     subprocess.run([*command, "--device", "cpu"], check=True, stdout=subprocess.DEVNULL)
     assert_same(folder, finished)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from boundlab import jobs, sources
+from boundlab import jobs, jobstate, sources
 from boundlab.devices import Device
 from boundlab.jobs import Limits
 from boundlab.scheduler import Scheduler
@@ -176,9 +176,9 @@ def test_a_queued_job_can_be_stopped_resumed_and_deleted(machine):
     trains(app).click().run()
     (job,) = jobs.jobs(machine.out)
     app.button(key=f"stop_{job.id}").click().run()
-    assert jobs.read(job.folder).state == "stopped"
+    assert jobstate.read(job.folder).state == "stopped"
     app.button(key=f"resume_{job.id}").click().run()
-    assert jobs.read(job.folder).state == "queued"
+    assert jobstate.read(job.folder).state == "queued"
     app.button(key=f"stop_{job.id}").click().run()
     app.button(key=f"delete_{job.id}").click().run()
     assert not job.folder.exists()
@@ -189,7 +189,7 @@ def test_a_queued_job_can_be_stopped_resumed_and_deleted(machine):
 def test_how_a_job_ended_is_said(machine, state, words):
     spec = RunSpec.from_dict({"dataset": "digits"})
     job = jobs.submit(spec, "anna", "cpu", machine.out, machine.limits)
-    jobs.with_status(job, state="running" if state == "lost" else state, error=words if state == "failed" else None)
+    jobstate.with_status(job, state="running" if state == "lost" else state, error=words if state == "failed" else None)
     app = open_link(TRAIN)
     assert words in " ".join(e.value for e in [*app.error, *app.caption])
 

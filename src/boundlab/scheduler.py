@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from boundlab import jobs, processes
+from boundlab import jobs, jobstate, processes
 from boundlab.devices import Device, probe
 from boundlab.errors import BoundlabError
-from boundlab.jobs import Job, Limits
+from boundlab.jobs import Limits
+from boundlab.jobstate import Job
 from boundlab.locks import take
 from boundlab.processes import Spare, Worker, detached
 
@@ -108,7 +109,7 @@ class Scheduler:
             except (OSError, BoundlabError) as error:  # the next one may start all the same
                 trouble = f"{job.id}: {error}"
         self.trouble = trouble
-        return any(job.state in (*jobs.WAITING, *jobs.LIVE) for job in every)
+        return any(job.state in (*jobstate.WAITING, *jobstate.LIVE) for job in every)
 
     def _end_the_deaf(self, every: list[Job]) -> None:
         """Kill what does not stop though it was asked to."""
@@ -127,7 +128,7 @@ class Scheduler:
         """Queued jobs for which there is room, in order."""
         if self.devices is None:
             return []
-        live = [job for job in every if job.state in jobs.LIVE]
+        live = [job for job in every if job.state in jobstate.LIVE]
         room = Counter({"cpu": self.limits.running, "cuda": len(self.gpus)})
         room.subtract("cuda" if (job.used or "cpu").startswith("cuda") else "cpu" for job in live)
         chosen = []
@@ -142,10 +143,10 @@ class Scheduler:
         if lock is None:  # another process was faster
             return
         try:
-            if jobs.read(job.folder).state == "done":  # and is done already
+            if jobstate.read(job.folder).state == "done":  # and is done already
                 return
             gpu = self._free_gpu() if self.kind(job) == "cuda" else None
-            jobs.with_status(job, device="cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})")
+            jobstate.with_status(job, device="cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})")
             environment = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(self.gpus[gpu].index)}
             self.spare.not_before = time.monotonic() + BREATH
             worker = self.spare.take(job.folder, lock, environment)
@@ -172,11 +173,11 @@ class Scheduler:
                     self._explain(self.out / entry.run, -code)
 
     def _explain(self, folder: Path, signal: int) -> None:
-        job = jobs.read(folder)
+        job = jobstate.read(folder)
         lock = take(self.out, folder.name) if job.state == "lost" else None
         if lock is not None:
             error = f"its process was killed (signal {signal}" + (", perhaps for memory)" if signal == 9 else ")")
             try:
-                jobs.with_status(job, state="lost", error=error, heartbeat=job.heartbeat, device=job.used)
+                jobstate.with_status(job, state="lost", error=error, heartbeat=job.heartbeat, device=job.used)
             finally:
                 os.close(lock)

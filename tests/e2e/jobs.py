@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from boundlab import jobs
+from boundlab import jobs, jobstate
 from boundlab.files import read_json
 from boundlab.jobs import Limits
 from boundlab.specs import RunSpec
@@ -40,7 +40,7 @@ async def start_jobs(url: str, out: Path, number: int) -> AsyncIterator[list[Pat
     finally:
         for job in queued:
             jobs.ask(job, "stop")
-        while any(jobs.read(job.folder).state in jobs.LIVE for job in queued):
+        while any(jobstate.read(job.folder).state in jobstate.LIVE for job in queued):
             await asyncio.sleep(0.1)
 
 

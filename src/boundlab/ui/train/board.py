@@ -11,7 +11,7 @@ import streamlit as st
 
 from boundlab import jobs
 from boundlab.cost import estimate, in_words, remaining
-from boundlab.jobs import LIVE, RESTING, WAITING, Job
+from boundlab.jobstate import LIVE, RESTING, WAITING, Job
 from boundlab.recipes import described
 from boundlab.scheduler import Scheduler
 from boundlab.specs import RunSpec

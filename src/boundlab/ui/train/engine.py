@@ -11,7 +11,8 @@ import streamlit as st
 from boundlab import jobs
 from boundlab.cost import Measured, read_measured
 from boundlab.errors import BoundlabError
-from boundlab.jobs import Job, Limits
+from boundlab.jobs import Limits
+from boundlab.jobstate import Job
 from boundlab.runs import runs_folder
 from boundlab.scheduler import Scheduler
 from boundlab.specs import RunSpec

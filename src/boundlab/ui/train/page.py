@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from boundlab import jobs, sources
-from boundlab.jobs import DEVICES, LIVE, WAITING, Job
+from boundlab.jobs import DEVICES
+from boundlab.jobstate import LIVE, WAITING, Job
 from boundlab.runs import runs_folder
 from boundlab.scheduler import Scheduler
 from boundlab.ui.controls import Controls, plain

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.errors import BoundlabError
-from boundlab.jobs import LIVE, WAITING, Job
+from boundlab.jobstate import LIVE, WAITING, Job
 from boundlab.recipes import recipe
 from boundlab.runs import Run, open_run
 from boundlab.ui.controls import Controls, plain
