@@ -204,7 +204,8 @@ def test_a_failed_run_does_not_stop_the_sweep(tmp_path, capsys):
     ]
     (tmp_path / "grid.json").write_text(json.dumps(grid))
     (tmp_path / "MNIST" / "raw").mkdir(parents=True)
-    (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"junk")
+    for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (tmp_path / "MNIST" / "raw" / f"{part}-ubyte").write_bytes(b"junk")
     arguments = [str(tmp_path / "grid.json"), "--out", str(tmp_path / "runs"), "--data-root", str(tmp_path)]
     assert main(["sweep", *arguments]) == 1
     assert "IDX magic" in capsys.readouterr().err
