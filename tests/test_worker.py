@@ -198,7 +198,8 @@ def junk_mnist(root):
     """A data root whose MNIST is damaged."""
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    (raw / "train-images-idx3-ubyte").write_bytes(b"junk")
+    for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (raw / f"{part}-ubyte").write_bytes(b"junk")
     return root
 
 
