@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from boundlab import cost
-from boundlab.cost import Measured, epochs_for_plateau, estimate, in_words, read_measured, remaining, sample_size, work
+from boundlab.cost import Measured, epochs_for_plateau, estimate, read_measured, sample_size, work
 from boundlab.specs import PLATEAU, RunSpec
+from boundlab.timing import in_words, remaining
 
 SPECS = [
     {"dataset": "digits", "epochs": 7},

@@ -38,6 +38,7 @@ CORE = (
     "sources",
     "mirrors",
     "cost",
+    "timing",
     "devices",
     "jobs",
     "jobstate",

@@ -129,6 +129,13 @@ def test_a_class_has_a_limit_on_how_long_a_run_takes(machine, monkeypatch):
     assert not open_link(TRAIN, epochs="50000").error
 
 
+def test_a_senseless_limit_is_named(machine, monkeypatch):
+    monkeypatch.setenv("BOUNDLAB_MINUTES", "an hour")
+    app = open_link(TRAIN)
+    assert not app.exception
+    assert "BOUNDLAB_MINUTES must be a whole number" in app.error[0].value
+
+
 def test_nobody_touches_other_peoples_jobs_in_a_class(machine, monkeypatch):
     monkeypatch.setenv("BOUNDLAB_SHARED", "1")
     mine, other = open_link(TRAIN), open_link(TRAIN)

@@ -25,7 +25,6 @@ from boundlab.runs import sealed
 from boundlab.specs import PLATEAU, RunSpec
 
 MOST_EPOCHS = 100_000  # of TrainSpec
-OWN_SPEED = 0.03  # fraction of a run after which its own speed counts as much as the estimate
 TORCH = 450e6  # bytes of a process that has loaded torch and done nothing
 
 
@@ -236,30 +235,6 @@ def read_measured(out: Path) -> list[Measured]:
         except (RunError, OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return found
-
-
-def remaining(step: int, steps: int, seconds: float, expected: float, start: int = 0) -> float:
-    """Seconds that a running job still needs.
-
-    `seconds`: since this attempt began, at step `start`, until `step` of `steps`; `expected`: `Cost.seconds` of the
-    whole run. Its own speed and the expected one are mixed (geometric mean), by how much of the run it has done itself.
-    """
-    done, left = step - start, max(0, steps - step)
-    if done <= 0 or seconds <= 0:
-        return expected * left / max(1, steps)
-    trust = done / (done + OWN_SPEED * steps)
-    return left * float((seconds / done) ** trust * (max(expected, 1e-3) / steps) ** (1 - trust))
-
-
-def in_words(seconds: float) -> str:
-    """ "about 40 s", "about 3 minutes", "about 2 hours", "about 3 days"."""
-    if seconds < 57.5:
-        return f"about {max(5, 5 * round(seconds / 5))} s"
-    for size, most, name in ((60, 57.5, "minute"), (3600, 47.5, "hour"), (86400, math.inf, "day")):
-        if seconds < size * most:
-            count = round(seconds / size) if seconds < 10 * size or size > 60 else 5 * round(seconds / size / 5)
-            return f"about {max(1, count)} {name}{'s' * (count > 1)}"
-    raise ValueError(f"seconds must be a number, got {seconds!r}")
 
 
 def epochs_for_plateau(spec: RunSpec) -> int | None:

@@ -41,7 +41,7 @@ class Run:
     spec: RunSpec
     records: pd.DataFrame
     sample: SampleStats
-    state: str  # "running", "done", "failed", "paused", "stopped"
+    state: str  # as in status.json, "paused", "stopped"
     certificates: tuple[pacbayes.PacBayes, ...] = ()  # at most one per prior
 
     @property

@@ -1,20 +1,9 @@
 """A real server and a real Chromium: deep links on a fresh server, the handle, sliders, exports, both themes, a phone."""
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from boundlab.ui.page import PAGES
-from tests.e2e.serving import CHART, FORMULA, launch, serving, settle, visit
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        running = launch(playwright)
-        if running is None:
-            pytest.skip("no chromium on this machine: install Debian's package `chromium`")
-        yield running
-        running.close()
+from tests.e2e.serving import CHART, FORMULA, serving, settle, visit
 
 
 @pytest.fixture

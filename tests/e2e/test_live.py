@@ -5,7 +5,7 @@ import time
 import pytest
 
 from boundlab.tables import epochs
-from tests.e2e.serving import launch, serving, visit
+from tests.e2e.serving import serving, visit
 from tests.test_live import folder_of
 
 WATCH = """() => {
@@ -27,16 +27,6 @@ STATE = """() => {
   const line = chart.data.find(trace => trace.name.startsWith('LINE') && !trace.name.endsWith('compared'));
   return {points: line.y.length, x: chart._fullLayout.xaxis.range.join(), y: chart._fullLayout.yaxis.range.join(), ...seen};
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as running:
-        if (chromium := launch(running)) is None:
-            pytest.skip("no chromium on this machine")
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.parametrize(("link", "line"), [("?compare=none", "Sparse"), ("?live=norms+per+layer", "rho")])

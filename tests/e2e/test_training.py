@@ -7,24 +7,11 @@ import sys
 import time
 from contextlib import contextmanager
 
-import pytest
-from playwright.sync_api import sync_playwright
-
 from tests.conftest import ROOT
-from tests.e2e.serving import CHART, launch, settle, started
+from tests.e2e.serving import CHART, settle, started
 
 FORM = "dataset=digits&conv_layers=3&channels=8&weight_decay=0.006&epochs=200"
 LINES = "() => [...document.querySelectorAll('.js-plotly-plot .scatterlayer .js-line')].map(e => e.getAttribute('d')).join()"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        running = launch(playwright)
-        if running is None:
-            pytest.skip("no chromium on this machine: install Debian's package `chromium`")
-        yield running
-        running.close()
 
 
 @contextmanager

@@ -16,9 +16,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from boundlab.charts import traces
+from boundlab.charts.frame import remote
 from boundlab.charts.theme import ALERT, FONT, GRID, HEIGHT, INK, STYLES, axis_look, faded, readable
 from boundlab.charts.traces import Canvas, Part
-from boundlab.charts.trend import remote, trend
+from boundlab.charts.trend import trend
 from boundlab.tables import AXES
 
 _MARKED = 12  # parts of the training between two markers of a line: a marker, once there, stays

@@ -13,23 +13,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from boundlab.charts import traces
-from boundlab.charts.theme import (
-    FONT,
-    GRID,
-    HEIGHT,
-    INK,
-    axis_look,
-    linear_axis,
-    log2_axis,
-    tick,
-    vacuous_note,
-    vacuous_zone,
-)
-from boundlab.charts.traces import BOTTOM, RIGHT, TOP, Canvas, Panel, Part
+from boundlab.charts.frame import NAMES_AXIS, axis_name, layout
+from boundlab.charts.traces import Canvas, Panel, Part
 from boundlab.tables import Axis
-
-_NAMES_AXIS = 99  # x axis of the line names, in the right margin
-_GAP = 0.03  # between panels, as a fraction of the width
 
 
 @dataclass(frozen=True)
@@ -40,10 +26,6 @@ class Picture:
     frames: tuple[tuple[Part, ...], ...]  # per position, new data of the traces `moving`
     moving: list[int]
     stamp: str  # changes with what the frames show
-
-
-def _axis_name(number: int) -> str:
-    return "x" if number == 1 else f"x{number}"
 
 
 class _Parts:
@@ -58,12 +40,12 @@ class _Parts:
     def fixed(self) -> list[Part]:
         out = []
         for number, panel in enumerate(self.panels, 1):
-            here = {"xaxis": _axis_name(number)}
+            here = {"xaxis": axis_name(number)}
             if self.several:
                 out += [here | traces.band_fixed(panel, name, self.canvas.dark) for name in self.shown]
             out += [here | traces.line_fixed(panel, name, self.canvas) for name in self.shown]
             out += [here | traces.rings_fixed(self.canvas.dark)] if self.flagged else []
-        return [*out, {"xaxis": _axis_name(_NAMES_AXIS)} | traces.labels_fixed(self.shown, self.canvas.dark)]
+        return [*out, {"xaxis": axis_name(NAMES_AXIS)} | traces.labels_fixed(self.shown, self.canvas.dark)]
 
     def moving(self, frame: float) -> tuple[Part, ...]:
         out = []
@@ -83,131 +65,11 @@ def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> 
         return []
     curves = [(name, paper[paper["series"] == name]) for name in shown]
     return [
-        {"xaxis": _axis_name(number)} | traces.paper_line(curve, name, curve["panel"].iloc[0], canvas)
+        {"xaxis": axis_name(number)} | traces.paper_line(curve, name, curve["panel"].iloc[0], canvas)
         for number in range(1, len(canvas.panels) + 1)
         for name, curve in curves
         if len(curve)
     ]
-
-
-def _x_axis(axis: Axis, canvas: Canvas, domain: tuple[float, float]) -> dict[str, Any]:
-    look = axis_look("", canvas.dark) | {
-        "type": "log" if axis.log else "linear",
-        "range": list(np.log10(canvas.x) if axis.log else canvas.x),
-        "domain": list(domain),
-        "anchor": "y",
-        "unifiedhovertitle": {"text": f"<b>{axis.title} = %{{x:.4~g}}</b>"},
-    }
-    if ticks := _thin(canvas.ticks, axis, 6 // len(canvas.panels) + 1):
-        look |= {"tickvals": ticks, "ticktext": [tick(t) for t in ticks], "minor": {"ticks": ""}}
-    return look
-
-
-def _thin(ticks: Sequence[float], axis: Axis, most: int) -> list[float]:
-    """At most `most` ticks, none closer to its neighbour than a label is wide; the first and last stay."""
-    if not ticks:
-        return []
-    where = np.log(ticks) if axis.log else np.asarray(ticks, float)
-    room = (where[-1] - where[0]) / (1.5 * most)
-    kept = [0]
-    for i in range(1, len(ticks)):
-        if where[i] - where[kept[-1]] >= room and (i == len(ticks) - 1 or where[-1] - where[i] >= room):
-            kept.append(i)
-    return [ticks[i] for i in kept]
-
-
-def _y_axis(axis: Axis, canvas: Canvas) -> dict[str, Any]:
-    if canvas.scale == "linear":
-        return linear_axis(*canvas.y, canvas.dark)
-    title = "value (log₂ scale)" if canvas.scale == "log2" else f"value ÷ value at its first {axis.symbol} (log₂ scale)"
-    return log2_axis(*canvas.y, canvas.dark, title)
-
-
-def _layout(axis: Axis, canvas: Canvas) -> dict[str, Any]:
-    count = len(canvas.panels)
-    width = (1 - _GAP * (count - 1)) / count
-    domains = [(i * (width + _GAP), i * (width + _GAP) + width) for i in range(count)]
-    one = 1.0 if canvas.scale == "linear" else 0.0
-    layout: dict[str, Any] = {
-        "height": HEIGHT,
-        "margin": {"l": 70, "r": RIGHT, "t": TOP if count > 1 else 10, "b": BOTTOM},
-        "showlegend": False,
-        "hovermode": "x unified",
-        "font": {"size": FONT, "color": INK[canvas.dark]},
-        "hoverlabel": {"font": {"size": FONT - 2, "color": INK[canvas.dark]}},
-        "yaxis": _y_axis(axis, canvas),
-        f"xaxis{_NAMES_AXIS}": {
-            "overlaying": _axis_name(count),
-            "range": [0, 1],
-            "visible": False,
-            "fixedrange": True,
-            "anchor": "y",
-        },
-        "updatemenus": [remote()],
-        "annotations": [*_titles(canvas, domains), _below(axis, canvas.dark)],
-    }
-    if canvas.scale == "relative":
-        layout["shapes"] = [_first_point(canvas.dark)]
-    else:
-        layout["shapes"] = vacuous_zone("y", canvas.y[1], canvas.dark, one)
-        side = {"x": 0.01, "xanchor": "left"} if canvas.logarithmic else {"x": 0.99, "xanchor": "right"}
-        layout["annotations"].append(
-            vacuous_note(canvas.dark, xref="paper", y=0.99, yref="paper", yanchor="top", **side)
-        )
-    for number, domain in enumerate(domains, 1):
-        layout["xaxis" + ("" if number == 1 else str(number))] = _x_axis(axis, canvas, domain)
-    return layout
-
-
-def _titles(canvas: Canvas, domains: list[tuple[float, float]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "text": f"<b>{title}</b>",
-            "showarrow": False,
-            "x": sum(domain) / 2,
-            "xref": "paper",
-            "y": 1,
-            "yref": "paper",
-            "yanchor": "bottom",
-            "font": {"size": FONT, "color": INK[canvas.dark]},
-        }
-        for title, domain in zip(canvas.panels.values(), domains, strict=True)
-        if title
-    ]
-
-
-def _below(axis: Axis, dark: bool) -> dict[str, Any]:
-    """The title of the x axis, once for all panels."""
-    place = {"x": 0.5, "xref": "paper", "y": 0, "yref": "paper", "yanchor": "top", "yshift": -30}
-    return {"text": axis.title, "showarrow": False, "font": {"size": FONT + 1, "color": INK[dark]}} | place
-
-
-def _first_point(dark: bool) -> dict[str, Any]:
-    return {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "y0": 0,
-        "y1": 0,
-        "line": {"color": GRID[dark], "width": 3},
-    }
-
-
-def remote() -> dict[str, Any]:
-    """An invisible button: through it ui/player moves the chart (Plotly itself is out of a component's reach)."""
-    nothing = "rgba(0,0,0,0)"
-    return {
-        "type": "buttons",
-        "showactive": False,
-        "x": 0,
-        "y": 0,
-        "pad": {"t": 0, "l": 0, "b": 0, "r": 0},
-        "bgcolor": nothing,
-        "borderwidth": 0,
-        "font": {"size": 1, "color": nothing},
-        "buttons": [{"label": " ", "method": "animate", "args": [[None]]}],
-    }
 
 
 @dataclass(frozen=True)
@@ -249,7 +111,7 @@ def film(
     frames = tuple(parts.moving(step) for step in sorted(curves["frame"].unique()))
     place = [axis.key, canvas.x, canvas.y, list(canvas.panels), canvas.scale]
     stamp = _digest([frames, canvas.scale])
-    return Film(still, parts.fixed(), frames, _layout(axis, canvas), stamp, _digest(place))
+    return Film(still, parts.fixed(), frames, layout(axis, canvas), stamp, _digest(place))
 
 
 def trend(

@@ -1,5 +1,5 @@
 // Moves the Plotly chart beside it without a server round trip, and saves it. Streamlit keeps Plotly to itself, so its
-// API is reached through the one invisible button that every figure of charts/trend.py carries.
+// API is reached through the one invisible button that every figure with charts/frame.py's `remote` carries.
 const TELL_AFTER = 250; // ms of rest before the words under the chart and the link follow
 const PLAY_SECONDS = 5;
 const CAPTION_LETTER = 7.5; // pixels a letter of the saved picture's caption takes

@@ -10,11 +10,12 @@ from typing import Literal
 import streamlit as st
 
 from boundlab import jobs
-from boundlab.cost import estimate, in_words, remaining
+from boundlab.cost import estimate
 from boundlab.jobstate import LIVE, RESTING, WAITING, Job
 from boundlab.recipes import described
 from boundlab.scheduler import Scheduler
 from boundlab.specs import RunSpec
+from boundlab.timing import in_words, remaining
 from boundlab.ui.controls import plain
 from boundlab.ui.train import engine
 
@@ -119,13 +120,13 @@ def _row(job: Job, every: Sequence[Job], watched: str | None, me: str, machine: 
             st.progress(min(1.0, job.step / job.steps) if job.steps else 0.0)
         if job.state == "lost":
             st.caption(
-                f"Interrupted: {job.error or 'its process ended without a word, perhaps with the server'}. "
+                f"Interrupted: {plain(job.error or 'its process ended without a word, perhaps with the server')}. "
                 "What it recorded is kept; Resume goes on from its last checkpoint."
             )
         elif job.error:
             st.error(f"{plain(job.error)}.")
         if job.note:
-            st.caption(f":material/info: {job.note}")
+            st.caption(f":material/info: {plain(job.note)}")
 
 
 def _words(job: Job, every: Sequence[Job], machine: Scheduler) -> str:

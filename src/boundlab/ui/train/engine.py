@@ -9,6 +9,7 @@ from functools import partial
 import streamlit as st
 
 from boundlab import jobs
+from boundlab.checks import whole
 from boundlab.cost import Measured, read_measured
 from boundlab.errors import BoundlabError
 from boundlab.jobs import Limits
@@ -37,9 +38,10 @@ def measured() -> list[Measured]:
 
 def longest() -> int:
     """Minutes a run may take by its estimate (BOUNDLAB_MINUTES); 0: any. By default a class has a limit, one's own machine
-    none."""
+    none. Raises ValueError for anything else."""
     text = os.environ.get("BOUNDLAB_MINUTES") or ("0" if at_home() else "60")
-    return int(text) if text.isascii() and text.isdigit() else 60
+    whole("BOUNDLAB_MINUTES", int(text) if text.isascii() and text.isdigit() else text, 0, 10**6)
+    return int(text)
 
 
 def may(job: Job, me: str) -> bool:

@@ -25,7 +25,7 @@ def train() -> None:
     """Everything on the page; only the lower part refreshes by itself, and only while a job lives."""
     me = visitor()
     try:
-        machine = engine.scheduler()
+        machine, _ = engine.scheduler(), engine.longest()
     except ValueError as error:
         st.error(f"The dashboard was started with a setting it cannot use: {error}.")
         return

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from boundlab.cost import epochs_for_plateau, estimate, in_words, sample_size
+from boundlab.cost import epochs_for_plateau, estimate, sample_size
 from boundlab.devices import Device
 from boundlab.scheduler import Scheduler
 from boundlab.specs import PLATEAU, RunSpec
+from boundlab.timing import in_words
 from boundlab.ui.train import engine
 
 

@@ -15,7 +15,8 @@ TASKS: dict[str, tuple[tuple[int, ...], ...] | None] = {
     "even against odd": ((0, 2, 4, 6, 8), (1, 3, 5, 7, 9)),
 }
 ALL = "all"
-SIZES = {"digits": (ALL, "1000", "500", "250"), "mnist": (ALL, "30000", "12000", "6000", "3000", "1000")}
+_SIZES = (30_000, 12_000, 6_000, 3_000, 1_000, 500, 250)
+SIZES = {name: (ALL, *(str(n) for n in _SIZES if n < facts.train_size)) for name, facts in DATASETS.items()}
 KINDS = ("conv", "mlp", "linear")
 _MOST_EPOCHS = 300
 

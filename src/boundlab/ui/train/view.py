@@ -21,14 +21,15 @@ _EMPTY = ("Nothing recorded yet.", "Loading torch and the images: a few seconds,
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _opened(folder: Path, signature: tuple[float, ...]) -> Run:
+def _opened(folder: Path, signature: tuple[str, int, int]) -> Run:
     return open_run(folder)
 
 
-def _signature(folder: Path) -> tuple[float, ...]:
-    """Changes with every record."""
-    files = [folder / name for name in ("status.json", "records.jsonl", "epochs.parquet")]
-    return tuple(f.stat().st_size + f.stat().st_mtime for f in files[1:] if f.exists())
+def _signature(job: Job) -> tuple[str, int, int]:
+    """Changes with every record and state, not with every heartbeat."""
+    records = next(p for name in ("epochs.parquet", "records.jsonl") if (p := job.folder / name).exists())
+    now = records.stat()
+    return job.state, now.st_size, now.st_mtime_ns
 
 
 def view(controls: Controls, job: Job) -> None:
@@ -41,7 +42,9 @@ def view(controls: Controls, job: Job) -> None:
         )
         return
     try:
-        run = _opened(job.folder, _signature(job.folder))
+        run = _opened(job.folder, _signature(job))
+    except (OSError, StopIteration):  # deleted, or sealed, this moment: the next refresh knows
+        return
     except BoundlabError as error:
         st.error(f"{plain(str(error))}.")
         return

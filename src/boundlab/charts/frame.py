@@ -1,0 +1,150 @@
+"""The frame of a trend picture: axes, panels, the zone above 1, titles, and the button through which it is moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from boundlab.charts.theme import (
+    FONT,
+    GRID,
+    HEIGHT,
+    INK,
+    axis_look,
+    linear_axis,
+    log2_axis,
+    tick,
+    vacuous_note,
+    vacuous_zone,
+)
+from boundlab.charts.traces import BOTTOM, RIGHT, TOP, Canvas
+from boundlab.tables import Axis
+
+NAMES_AXIS = 99  # x axis of the line names, in the right margin
+_GAP = 0.03  # between panels, as a fraction of the width
+
+
+def axis_name(number: int) -> str:
+    """What Plotly calls the x axis of a panel, counted from 1."""
+    return "x" if number == 1 else f"x{number}"
+
+
+def _x_axis(axis: Axis, canvas: Canvas, domain: tuple[float, float]) -> dict[str, Any]:
+    look = axis_look("", canvas.dark) | {
+        "type": "log" if axis.log else "linear",
+        "range": list(np.log10(canvas.x) if axis.log else canvas.x),
+        "domain": list(domain),
+        "anchor": "y",
+        "unifiedhovertitle": {"text": f"<b>{axis.title} = %{{x:.4~g}}</b>"},
+    }
+    if ticks := _thin(canvas.ticks, axis, 6 // len(canvas.panels) + 1):
+        look |= {"tickvals": ticks, "ticktext": [tick(t) for t in ticks], "minor": {"ticks": ""}}
+    return look
+
+
+def _thin(ticks: Sequence[float], axis: Axis, most: int) -> list[float]:
+    """At most `most` ticks, none closer to its neighbour than a label is wide; the first and last stay."""
+    if not ticks:
+        return []
+    where = np.log(ticks) if axis.log else np.asarray(ticks, float)
+    room = (where[-1] - where[0]) / (1.5 * most)
+    kept = [0]
+    for i in range(1, len(ticks)):
+        if where[i] - where[kept[-1]] >= room and (i == len(ticks) - 1 or where[-1] - where[i] >= room):
+            kept.append(i)
+    return [ticks[i] for i in kept]
+
+
+def _y_axis(axis: Axis, canvas: Canvas) -> dict[str, Any]:
+    if canvas.scale == "linear":
+        return linear_axis(*canvas.y, canvas.dark)
+    title = "value (log₂ scale)" if canvas.scale == "log2" else f"value ÷ value at its first {axis.symbol} (log₂ scale)"
+    return log2_axis(*canvas.y, canvas.dark, title)
+
+
+def layout(axis: Axis, canvas: Canvas) -> dict[str, Any]:
+    """Axes, panels, zone above 1 and words: what stands still while a handle moves."""
+    count = len(canvas.panels)
+    width = (1 - _GAP * (count - 1)) / count
+    domains = [(i * (width + _GAP), i * (width + _GAP) + width) for i in range(count)]
+    one = 1.0 if canvas.scale == "linear" else 0.0
+    look: dict[str, Any] = {
+        "height": HEIGHT,
+        "margin": {"l": 70, "r": RIGHT, "t": TOP if count > 1 else 10, "b": BOTTOM},
+        "showlegend": False,
+        "hovermode": "x unified",
+        "font": {"size": FONT, "color": INK[canvas.dark]},
+        "hoverlabel": {"font": {"size": FONT - 2, "color": INK[canvas.dark]}},
+        "yaxis": _y_axis(axis, canvas),
+        f"xaxis{NAMES_AXIS}": {
+            "overlaying": axis_name(count),
+            "range": [0, 1],
+            "visible": False,
+            "fixedrange": True,
+            "anchor": "y",
+        },
+        "updatemenus": [remote()],
+        "annotations": [*_titles(canvas, domains), _below(axis, canvas.dark)],
+    }
+    if canvas.scale == "relative":
+        look["shapes"] = [_first_point(canvas.dark)]
+    else:
+        look["shapes"] = vacuous_zone("y", canvas.y[1], canvas.dark, one)
+        side = {"x": 0.01, "xanchor": "left"} if canvas.logarithmic else {"x": 0.99, "xanchor": "right"}
+        look["annotations"].append(vacuous_note(canvas.dark, xref="paper", y=0.99, yref="paper", yanchor="top", **side))
+    for number, domain in enumerate(domains, 1):
+        look["xaxis" + ("" if number == 1 else str(number))] = _x_axis(axis, canvas, domain)
+    return look
+
+
+def _titles(canvas: Canvas, domains: list[tuple[float, float]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "text": f"<b>{title}</b>",
+            "showarrow": False,
+            "x": sum(domain) / 2,
+            "xref": "paper",
+            "y": 1,
+            "yref": "paper",
+            "yanchor": "bottom",
+            "font": {"size": FONT, "color": INK[canvas.dark]},
+        }
+        for title, domain in zip(canvas.panels.values(), domains, strict=True)
+        if title
+    ]
+
+
+def _below(axis: Axis, dark: bool) -> dict[str, Any]:
+    """The title of the x axis, once for all panels."""
+    place = {"x": 0.5, "xref": "paper", "y": 0, "yref": "paper", "yanchor": "top", "yshift": -30}
+    return {"text": axis.title, "showarrow": False, "font": {"size": FONT + 1, "color": INK[dark]}} | place
+
+
+def _first_point(dark: bool) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": 0,
+        "y1": 0,
+        "line": {"color": GRID[dark], "width": 3},
+    }
+
+
+def remote() -> dict[str, Any]:
+    """An invisible button: through it ui/player moves the chart (Plotly itself is out of a component's reach)."""
+    nothing = "rgba(0,0,0,0)"
+    return {
+        "type": "buttons",
+        "showactive": False,
+        "x": 0,
+        "y": 0,
+        "pad": {"t": 0, "l": 0, "b": 0, "r": 0},
+        "bgcolor": nothing,
+        "borderwidth": 0,
+        "font": {"size": 1, "color": nothing},
+        "buttons": [{"label": " ", "method": "animate", "args": [[None]]}],
+    }
