@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from boundlab.arch import ArchSpec
 from boundlab.catalog import PRESETS
 from boundlab.norms import InputStats, NetworkNorms, SampleStats, from_columns
 from boundlab.runs import Run, read_pack
-from boundlab.specs import ArchSpec, RunSpec
+from boundlab.specs import RunSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 

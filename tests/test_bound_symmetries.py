@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from boundlab.arch import ArchSpec
 from boundlab.bounds import ALL, BY_KEY, evaluate
 from boundlab.measure import norm_columns
 from boundlab.norms import NetworkNorms, SampleStats, from_columns
-from boundlab.specs import ArchSpec, Settings
+from boundlab.specs import Settings
 from tests.cases import FORMULAS, NAMES, SMALL, value
 from tests.conftest import make_norms, make_sample
 

@@ -9,6 +9,7 @@ import torch
 from scipy.stats import norm
 
 from boundlab import nets
+from boundlab.arch import ArchSpec
 from boundlab.certify import certify_learnt, certify_weights, count_errors, noisy_outputs, prior_spec
 from boundlab.checkpoints import Checkpoint
 from boundlab.cli import main
@@ -16,7 +17,7 @@ from boundlab.datasets import Split, task
 from boundlab.errors import CheckpointError
 from boundlab.packing import pack as build_pack
 from boundlab.runs import CERTIFICATES, PACK, open_run, read_pack
-from boundlab.specs import ArchSpec, RunSpec
+from boundlab.specs import RunSpec
 
 CONV = ArchSpec(in_shape=(2, 7, 6), channels=3, conv_layers=2, kernel_size=3, stride=2, padding=1, classes=4)
 SMALL = RunSpec.from_dict({"dataset": "digits", "epochs": 4, "arch": {"channels": 2, "conv_layers": 1}})

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from boundlab.arch import ArchSpec
 from boundlab.catalog import PRESETS
 from boundlab.cli import main
 from boundlab.runs import PACK, read_pack, write_pack
-from boundlab.specs import ArchSpec
 from boundlab.sweeps import load_grid
 from tests.cases import checkpoint
 from tests.conftest import ROOT, reference_weights, write_checkpoint

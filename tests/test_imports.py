@@ -9,6 +9,7 @@ import pytest
 import boundlab
 
 CORE = (
+    "arch",
     "bounds",
     "norms",
     "specs",
@@ -53,6 +54,7 @@ TRAINING = (
     "objective",
     "measure",
     "nets",
+    "maps",
     "datasets",
     "worker",
     "session",
@@ -67,7 +69,7 @@ RULES = {
     **dict.fromkeys(TRAINING, ("streamlit", "plotly", "pooch", "sklearn")),
     "ui": ("torch", "sklearn", "pooch"),
 }
-NO_PLOTLY = ("anatomy", "whatif", "margins", "promises", "tables", "curves", "bounds", "norms", "runs", "specs")
+NO_PLOTLY = ("anatomy", "whatif", "margins", "promises", "tables", "curves", "bounds", "norms", "runs", "specs", "arch")
 MODULES = [m.name.removeprefix("boundlab.") for m in pkgutil.walk_packages(boundlab.__path__, "boundlab.")]
 
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from boundlab import nets
+from boundlab.arch import ArchSpec
 from boundlab.measure import (
     feed,
     layer_norms,
@@ -14,7 +15,6 @@ from boundlab.measure import (
     spectral_map,
 )
 from boundlab.norms import from_columns, norm_column
-from boundlab.specs import ArchSpec
 from tests import oracles
 
 GEOMETRIES = [(2, 1, 0, 3), (3, 1, 1, 2), (3, 2, 2, 2), (2, 2, 0, 4)]  # kernel, stride, padding, channels
@@ -93,7 +93,7 @@ def test_path_norm_against_absolute_matrices():
 def small_net():
     arch = ArchSpec(in_shape=(1, 5, 5), conv_layers=2, channels=3, classes=4, kernel_size=3, padding=1)
     net = nets.build(arch)
-    nets.initialise(net, "he", 1)
+    nets.initialise(net, arch, "he", 1)
     return arch, net
 
 

@@ -29,7 +29,7 @@ def case(given):
     train, _ = task(spec.train)
     images, labels = train.images.double()[:200], train.labels[:200]
     net = nets.build(spec.arch)
-    nets.initialise(net, "he", 3)
+    nets.initialise(net, spec.arch, "he", 3)
     return spec, net.double(), images, labels
 
 

@@ -37,6 +37,9 @@ def spec_of(**given):
         ({"lr": 0.05, "momentum": 0.5, "batch_size": 64}, "short, batch size 64, lr 0.05, momentum 0.5"),
         ({"arch": {"kernel_size": 3, "stride": 2, "padding": 1}}, "short, kernel 3, stride 2, padding 1"),
         ({"arch": {"bias": True}}, "short, biases"),
+        ({"arch": {"kind": "lc", "channels": [4, 3], "kernel_size": [3, 2]}}, "short, kernel 3/2"),
+        ({"arch": {"groups": [1, 4, 4], "dilation": 2, "head": "gap"}}, "short, dilation 2, groups 1/4/4, head gap"),
+        ({"arch": {"conv_layers": 2, "pool": ["max2", ""]}}, "short, pool max2/-"),
         ({"label_noise": 0.2}, "short, label noise 0.2"),
         ({"dataset": "mnist", "arch": {"normalize": None}}, "short, raw pixels"),
         ({"arch": {"normalize": [0.3, 2], "weight_norm": False}}, "short, no weight norm, pixels less 0.3, over 2"),
@@ -55,7 +58,7 @@ def test_every_field_of_a_spec_is_an_axis_a_choice_or_part_of_the_recipe():
     elsewhere = {"dataset", "labels", "weight_decay", "preset", "certificate_weight", "seed"}
     elsewhere |= {"kind", "in_shape", "channels", "conv_layers", "hidden", "classes"}
     named = {"n_train", "epochs", "loss", "batch_size", "lr", "momentum", "kernel_size", "stride", "padding"}
-    named |= {"label_noise", "bias", "weight_norm", "normalize"}
+    named |= {"label_noise", "bias", "weight_norm", "normalize", "dilation", "groups", "pool", "head"}
     spec = spec_of()
     assert {f.name for part in (spec.arch, spec.train) for f in dataclasses.fields(part)} == elsewhere | named
 

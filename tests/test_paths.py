@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from boundlab.arch import ArchSpec
 from boundlab.paths import max_path_energy, path_energy
-from boundlab.specs import ArchSpec
 from tests import oracles
 
 

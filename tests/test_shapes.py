@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from boundlab.specs import ArchSpec
+from boundlab.arch import ArchSpec
 from tests.oracles import conv_matrix
 
 

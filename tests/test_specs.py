@@ -1,6 +1,7 @@
 import pytest
 
-from boundlab.specs import PLATEAU, ArchSpec, RunSpec, Settings, TrainSpec
+from boundlab.arch import ArchSpec
+from boundlab.specs import PLATEAU, RunSpec, Settings, TrainSpec
 
 
 def test_left_out_fields_take_the_data_sets_and_the_presets_values():

@@ -7,11 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from boundlab.arch import ArchSpec
 from boundlab.bounds import BY_KEY, evaluate
 from boundlab.bounds.sparse import ETA
 from boundlab.measure import norm_columns, sample_stats
 from boundlab.norms import from_columns
-from boundlab.specs import ArchSpec, Settings
+from boundlab.specs import Settings
 
 RESTARTS, STEPS = 8, 60
 

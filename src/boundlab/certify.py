@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from boundlab import maps
 from boundlab.checkpoints import Checkpoint, load
 from boundlab.checks import one_of, whole
 from boundlab.datasets import Split, seen
@@ -29,10 +30,20 @@ Progress = Callable[[int, int], None]  # (draws done, draws in all)
 
 def convolve(x: Tensor, kernels: Tensor, shape: LayerShape) -> Tensor:
     """(b, in, h, w) with a kernel of its own for each example, (b, out, in, k, k) -> (b, out, oh, ow)."""
+    groups = len(kernels) * shape.groups
     grouped = F.conv2d(
-        x.flatten(0, 1)[None], kernels.flatten(0, 1), None, shape.stride, shape.padding, groups=len(kernels)
+        x.flatten(0, 1)[None], kernels.flatten(0, 1), None, shape.stride, shape.padding, shape.dilation, groups
     )
     return grouped.unflatten(1, kernels.shape[:2])[0]
+
+
+def patch_norms(x: Tensor, shape: LayerShape) -> Tensor:
+    """l2 norm of what every output of a dense layer, (b, 1), or of a spatial one, (b, 1, oh, ow), sees."""
+    if not shape.spatial:
+        return x.flatten(1).norm(dim=1, keepdim=True)
+    ones = torch.ones(1, 1, shape.kernel, shape.kernel, dtype=x.dtype)
+    squares = x.square().sum(dim=1, keepdim=True)
+    return F.conv2d(squares, ones, None, shape.stride, shape.padding, shape.dilation).clamp_min_(0).sqrt_()
 
 
 def noisy_outputs(
@@ -44,8 +55,9 @@ def noisy_outputs(
 ) -> Tensor:
     """(b, classes) outputs, each example under its own weights N(W_l, s_l^2 I).
 
-    A dense layer's outputs on one example are exactly N(Wx, s^2 |x|^2 I): no weights need be drawn there (Kingma,
-    Salimans, Welling, "Variational dropout and the local reparameterization trick", NIPS 2015).
+    Where no weight is used twice, an output on one example is exactly N(Wx, s^2 |patch|^2): dense and locally connected
+    layers need no draw of weights (Kingma, Salimans, Welling, "Variational dropout and the local reparameterization
+    trick", NIPS 2015).
     """
     x = inputs
     for i, (weight, scale, shape) in enumerate(zip(weights, noise, shapes, strict=True)):
@@ -53,10 +65,9 @@ def noisy_outputs(
             drawn = torch.randn((len(x), *weight.shape), generator=rng, dtype=x.dtype)
             x = convolve(x, drawn.mul_(scale).add_(weight), shape)
         else:
-            x = x.flatten(1)
-            drawn = torch.randn((len(x), len(weight)), generator=rng, dtype=x.dtype)
-            x = F.linear(x, weight) + scale * x.norm(dim=1, keepdim=True) * drawn
-        x = x.relu_() if i < len(shapes) - 1 else x
+            mean, spread = maps.apply(x, weight, None, shape), scale * patch_norms(x, shape)
+            x = mean + spread * torch.randn(mean.shape, generator=rng, dtype=x.dtype)
+        x = maps.pooled(x.relu_(), shape) if i < len(shapes) - 1 else x
     return x
 
 

@@ -13,11 +13,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialised
 from torch import Tensor
 
+from boundlab.arch import ArchSpec
 from boundlab.catalog import DATASETS
 from boundlab.errors import CheckpointError
 from boundlab.files import write_atomic
 from boundlab.shapes import LayerShape
-from boundlab.specs import ArchSpec
 
 LARGEST = 1e30
 DTYPES = ("F16", "BF16", "F32", "F64")
@@ -77,7 +77,7 @@ def _expected(arch: ArchSpec) -> dict[str, tuple[int, ...]]:
     for name, shape in zip(_names(shapes), shapes, strict=True):
         wanted[f"{name}.weight"] = shape.weight_shape
         if shape.bias:
-            wanted[f"{name}.bias"] = (shape.out_channels,)
+            wanted[f"{name}.bias"] = shape.bias_shape
     return wanted
 
 

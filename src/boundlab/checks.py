@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -22,3 +22,12 @@ def number(name: str, value: Any, low: float, high: float) -> None:
     """Raise ValueError unless `value` is a finite number in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
+
+
+def known_fields(given: Any, what: str, names: Sequence[str]) -> dict[str, Any]:
+    """`given`; raises ValueError unless it is a JSON object whose keys are all among `names`."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} must be a JSON object, got {type(given).__name__}")
+    if unknown := sorted(set(given) - set(names)):
+        raise ValueError(f"{what} has unknown fields {unknown}; known are {sorted(names)}")
+    return given

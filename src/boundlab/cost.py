@@ -104,7 +104,7 @@ def sample_size(spec: RunSpec) -> int:
 
 def _per_image(spec: RunSpec) -> tuple[int, int]:
     """(multiply-adds of a forward pass, of one training image: the first layer needs no gradient of its input)."""
-    layers = [shape.weights * shape.positions for shape in spec.arch.shapes()]
+    layers = [shape.multiply_adds for shape in spec.arch.shapes()]
     return sum(layers), 3 * sum(layers) - layers[0]
 
 
@@ -136,10 +136,10 @@ def _record_seconds(spec: RunSpec, rates: Rates) -> float:
     """One record's norms: ARPACK per convolution (its map and its change), a Gram matrix and small change per layer."""
     seconds = 0.0
     for shape in spec.arch.shapes():
-        short, long = sorted((shape.out_channels, shape.weights // shape.out_channels))
-        seconds += rates.record_layer + rates.record_gram * short**2 * long
-        if shape.kind == "conv":
-            multiply_adds = shape.weights * shape.positions + 100 * shape.out_channels * shape.positions  # few channels
+        short, long = sorted((shape.out_channels // shape.groups, shape.fan_in))
+        seconds += rates.record_layer + rates.record_gram * short**2 * long * shape.groups * shape.copies
+        if shape.spatial:
+            multiply_adds = shape.multiply_adds + 100 * shape.out_channels * shape.positions  # few channels
             seconds += rates.record_conv + rates.record_multiply_add * multiply_adds
     return seconds
 

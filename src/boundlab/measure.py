@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from scipy.sparse.linalg import LinearOperator, svds
 from torch import Tensor, nn
-from torch.nn.grad import conv2d_input
 
-from boundlab.nets import layers
+from boundlab import maps
+from boundlab.nets import layers, position_norms, window
 from boundlab.norms import MARGIN_GRID, InputStats, SampleStats, norm_column
 from boundlab.shapes import LayerShape
 
@@ -41,42 +41,53 @@ def spectral_map(weight: Tensor, shape: LayerShape) -> float:
     kernel = weight.double()
     in_shape, out_shape = (1, shape.in_channels, *shape.in_size), (1, shape.out_channels, *shape.out_size)
 
-    def apply(x: np.ndarray) -> np.ndarray:
+    def forwards(x: np.ndarray) -> np.ndarray:
         inputs = torch.from_numpy(np.ascontiguousarray(x)).reshape(in_shape).to(kernel.device)
-        return F.conv2d(inputs, kernel, None, shape.stride, shape.padding).cpu().numpy().ravel()
+        return maps.apply(inputs, kernel, None, shape).cpu().numpy().ravel()
 
-    def adjoint(y: np.ndarray) -> np.ndarray:
+    def backwards(y: np.ndarray) -> np.ndarray:
         outputs = torch.from_numpy(np.ascontiguousarray(y)).reshape(out_shape).to(kernel.device)
-        grad = conv2d_input(list(in_shape), kernel, outputs, shape.stride, shape.padding)
-        return grad.cpu().numpy().ravel()
+        return maps.adjoint(outputs, kernel, shape).cpu().numpy().ravel()
 
     rows, columns = int(np.prod(out_shape)), int(np.prod(in_shape))
     if min(rows, columns) <= 8:  # ARPACK needs room; such a map is small enough to write out
-        matrix = np.stack([apply(e) for e in np.eye(columns)])
+        matrix = np.stack([forwards(e) for e in np.eye(columns)])
         return float(np.linalg.norm(matrix, 2))
-    operator = LinearOperator((rows, columns), matvec=apply, rmatvec=adjoint, dtype=np.float64)
+    operator = LinearOperator((rows, columns), matvec=forwards, rmatvec=backwards, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(min(rows, columns))
     return float(svds(operator, k=1, v0=start, tol=TOLERANCE, return_singular_vectors=False)[0])
 
 
-def _spectral_kernel(weight: Tensor) -> float:
-    """Largest singular value of W reshaped to (out, rest), from the smaller Gram matrix in float64."""
-    matrix = weight.double().flatten(1)
-    gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
-    return float(torch.linalg.eigvalsh(gram)[-1].clamp_min(0).sqrt())
+def _filters(weight: Tensor, shape: LayerShape) -> Tensor:
+    """(copies, out, in per group, taps) in float64: the layer's own weight tensors, one per position without sharing."""
+    return weight.double().reshape(shape.copies, shape.out_channels, -1, shape.area)
 
 
-def _norm_21(weight: Tensor) -> float:
+def _spectral_kernel(filters: Tensor, groups: int) -> float:
+    """Largest singular value of W reshaped to (out, rest), from the smaller Gram matrix; a grouped layer's W is that of
+    the ungrouped one, with zeros; without sharing, the largest over positions."""
+    matrix = filters.flatten(2).unflatten(1, (groups, -1)).flatten(0, 1)  # (copies * groups, out per group, rest)
+    short = matrix.shape[1] <= matrix.shape[2]
+    gram = matrix @ matrix.mT if short else matrix.mT @ matrix
+    return float(torch.linalg.eigvalsh(gram)[:, -1].max().clamp_min(0).sqrt())
+
+
+def _norm_21(filters: Tensor) -> float:
     """l2 over input channels, summed over (out, taps); for a dense layer the sum of row norms."""
-    return float(weight.double().norm(dim=1).sum())
+    return float(filters.norm(dim=2).sum()) / len(filters)
 
 
-def _row_norms(weight: Tensor) -> Tensor:
-    return weight.double().flatten(1).norm(dim=1)
+def _row_norms(filters: Tensor) -> Tensor:
+    """(copies, out)."""
+    return filters.flatten(2).norm(dim=2)
 
 
-def _taps(weight: Tensor) -> list[float]:
-    return weight.double().flatten(2).norm(dim=(0, 1)).tolist() if weight.ndim == 4 else [float(weight.double().norm())]
+def _taps(filters: Tensor, shape: LayerShape) -> list[float]:
+    squares = filters.square().sum(dim=(1, 2))  # (copies, taps)
+    if shape.kind == "local":  # root mean square over the positions where the tap meets a real input
+        real = torch.from_numpy(shape.real_taps()).to(squares)
+        squares = (squares * real).sum(0, keepdim=True) / real.sum(0).clamp_min(1)
+    return squares[0].sqrt().tolist()
 
 
 @dataclass(frozen=True)
@@ -94,38 +105,41 @@ def references(init: Sequence[Tensor], shapes: Sequence[LayerShape]) -> list[Ref
 
 def layer_norms(weight: Tensor, bias: Tensor | None, init: Reference | None, shape: LayerShape) -> dict[str, object]:
     """Fields of `LayerNorms` of one layer, None for what is not known; `patch_norm` is left to `outcome_columns`."""
+    filters = _filters(weight, shape)
     change = None if init is None else weight - init.weight.to(weight.device)
-    output = shape.name == "output"
+    moved = None if change is None else _filters(change, shape)
+    rows = _row_norms(filters)
     return {
-        "frobenius": float(weight.double().norm()),
-        "tap_frobenius": _taps(weight),
-        "spectral_kernel": _spectral_kernel(weight),
+        "frobenius": float(position_norms(weight.double(), shape).max()),
+        "tap_frobenius": _taps(filters, shape),
+        "spectral_kernel": _spectral_kernel(filters, shape.groups),
         "spectral_map": spectral_map(weight, shape),
-        "norm_21": _norm_21(weight),
-        "norm_row": float(_row_norms(weight).sum()),
-        "max_row": float(_row_norms(weight).max()),
-        "centered_frobenius": float((weight.double() - weight.double().mean(0)).norm()) if output else None,
+        "norm_21": _norm_21(filters),
+        "norm_row": float(rows.sum()) / len(rows),
+        "max_row": float(rows.max()),
+        "centered_frobenius": _centered(weight) if shape.name == "output" else None,
         "bias_norm": 0.0 if bias is None else float(bias.double().norm()),
         "patch_norm": None,
-        "frobenius_from_init": None if change is None else float(change.double().norm()),
+        "frobenius_from_init": None if change is None else float(position_norms(change.double(), shape).max()),
         "spectral_map_from_init": None if change is None else spectral_map(change, shape),
-        "norm_21_from_init": None if change is None else _norm_21(change),
-        "norm_row_from_init": None if change is None else float(_row_norms(change).sum()),
+        "norm_21_from_init": None if moved is None else _norm_21(moved),
+        "norm_row_from_init": None if moved is None else float(_row_norms(moved).sum()) / len(moved),
         "spectral_map_of_init": None if init is None else init.spectral_map,
     }
 
 
+def _centered(weight: Tensor) -> float:
+    return float((weight.double() - weight.double().mean(0)).norm())
+
+
 def path_l1(weights: Sequence[Tensor], biases: Sequence[Tensor | None], shapes: Sequence[LayerShape]) -> float:
-    """Sum of the outputs of the network with absolute weights on the all-ones input (Gonon et al. 2024)."""
+    """Sum of the outputs of the network with absolute weights on the all-ones input, max-pooling replaced by sums (Gonon
+    et al. 2024)."""
     first = shapes[0]
-    ones = torch.ones(1, first.in_channels, *first.in_size, dtype=torch.float64, device=weights[0].device)
-    x = ones if first.kind == "conv" else ones.flatten(1)
+    x = torch.ones(1, first.in_channels, *first.in_size, dtype=torch.float64, device=weights[0].device)
     for weight, bias, shape in zip(weights, biases, shapes, strict=True):
         b = None if bias is None else bias.double().abs()
-        if shape.kind == "conv":
-            x = F.conv2d(x, weight.double().abs(), b, shape.stride, shape.padding)
-        else:
-            x = F.linear(x.flatten(1), weight.double().abs(), b)
+        x = maps.pooled(maps.apply(x, weight.double().abs(), b, shape), shape, summed=True)
     return float(x.sum())
 
 
@@ -173,11 +187,11 @@ class Outcome:
 
 
 def _patch_norm(inputs: Tensor, layer: nn.Module) -> float:
-    """Largest l2 norm of an input patch of one layer over a batch."""
+    """Largest l2 norm of an input patch of one layer over a batch; of a grouped layer over all its input channels."""
     squares = inputs.square().sum(dim=1, keepdim=True) if inputs.ndim == 4 else inputs.square().sum(dim=1)
-    if isinstance(layer, nn.Conv2d):
-        ones = torch.ones(1, 1, *layer.kernel_size, device=inputs.device)
-        squares = F.conv2d(squares, ones, None, layer.stride, layer.padding)
+    if not isinstance(layer, nn.Linear):
+        kernel, stride, padding, dilation = window(layer)
+        squares = F.conv2d(squares, torch.ones(1, 1, kernel, kernel).to(squares), None, stride, padding, dilation)
     return float(squares.max().clamp_min(0).sqrt())
 
 

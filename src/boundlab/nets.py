@@ -9,15 +9,39 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 from torch.nn.utils.parametrize import is_parametrized
 
-from boundlab.shapes import LayerShape
-from boundlab.specs import ArchSpec
+from boundlab.arch import ArchSpec
+from boundlab.maps import apply
+from boundlab.shapes import LayerShape, Pool
+
+
+class LocallyConnected2d(nn.Module):
+    """A convolution with weights of its own at every output position: weight (positions, out, in*kh*kw)."""
+
+    def __init__(self, shape: LayerShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.weight = nn.Parameter(torch.empty(shape.weight_shape))
+        self.bias = nn.Parameter(torch.empty(shape.bias_shape)) if shape.bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, in, h, w) -> (n, out, oh, ow)."""
+        return apply(x, self.weight, self.bias, self.shape)
 
 
 def _layer(shape: LayerShape) -> nn.Module:
     if shape.kind == "conv":
         layer: nn.Module = nn.Conv2d(
-            shape.in_channels, shape.out_channels, shape.kernel, shape.stride, shape.padding, bias=shape.bias
+            shape.in_channels,
+            shape.out_channels,
+            shape.kernel,
+            shape.stride,
+            shape.padding,
+            shape.dilation,
+            shape.groups,
+            bias=shape.bias,
         )
+    elif shape.kind == "local":
+        layer = LocallyConnected2d(shape)
     else:
         layer = nn.Linear(shape.in_channels, shape.out_channels, bias=shape.bias)
     if shape.weight_norm:  # dim=None: one scalar g for the whole weight tensor, as in the paper's networks
@@ -25,19 +49,34 @@ def _layer(shape: LayerShape) -> nn.Module:
     return layer
 
 
+def _pool(pool: Pool) -> nn.Module:
+    return nn.MaxPool2d(pool.size) if pool.kind == "max" else nn.AvgPool2d(pool.size)
+
+
 def build(arch: ArchSpec) -> nn.Sequential:
     """Untrained network, (n, channels, height, width) -> (n, classes): ReLU between layers, dense output layer."""
-    shapes = arch.shapes()
+    *hidden, output = arch.shapes()
+    maps = [shape for shape in hidden if shape.spatial]
     modules: list[nn.Module] = []
-    for shape in shapes[:-1]:
+    for shape in maps:
+        modules += [_layer(shape), nn.ReLU(), *map(_pool, shape.pools)]
+    modules.append(nn.Flatten())
+    for shape in hidden[len(maps) :]:
         modules += [_layer(shape), nn.ReLU()]
-    modules.insert(0 if arch.kind == "mlp" else len(modules), nn.Flatten())
-    return nn.Sequential(*modules, _layer(shapes[-1]))
+    return nn.Sequential(*modules, _layer(output))
 
 
 def layers(net: nn.Sequential) -> list[nn.Module]:
     """The parametrised layers in order, output layer last."""
-    return [m for m in net if isinstance(m, nn.Conv2d | nn.Linear)]
+    return [m for m in net if isinstance(m, nn.Conv2d | LocallyConnected2d | nn.Linear)]
+
+
+def window(layer: nn.Module) -> tuple[int, int, int, int]:
+    """(kernel, stride, padding, dilation) of a convolution or locally connected layer."""
+    if isinstance(layer, LocallyConnected2d):
+        return layer.shape.kernel, layer.shape.stride, layer.shape.padding, layer.shape.dilation
+    assert isinstance(layer, nn.Conv2d)
+    return layer.kernel_size[0], layer.stride[0], int(layer.padding[0]), layer.dilation[0]
 
 
 def weights(net: nn.Sequential) -> list[Tensor]:
@@ -58,25 +97,28 @@ def _assign(layer: nn.Module, weight: Tensor) -> None:
         layer.weight.copy_(weight)  # type: ignore[operator, union-attr]
 
 
-def initialise(net: nn.Sequential, init: str, seed: int) -> None:
+def initialise(net: nn.Sequential, arch: ArchSpec, init: str, seed: int) -> None:
     """Fill the weights: "he" (normal, variance 2/fan_in; output layer 1/fan_in; biases 0), "unit" (the same directions,
-    every layer of Frobenius norm 1) or "torch" (its default)."""
+    every layer of Frobenius norm 1; without sharing, the largest over positions) or "torch" (its default)."""
     generator = torch.Generator().manual_seed(seed)
-    *hidden, output = layers(net)
-    for layer in [*hidden, output]:
-        weight = torch.empty(layer.weight.shape)  # type: ignore[arg-type]
-        fan_in = weight[0].numel()
+    for layer, shape in zip(layers(net), arch.shapes(), strict=True):
+        weight, limit = torch.empty(shape.weight_shape), shape.fan_in**-0.5
         if init == "torch":
-            weight.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=generator)
+            weight.uniform_(-limit, limit, generator=generator)
         else:
-            weight.normal_(0.0, ((1.0 if layer is output else 2.0) / fan_in) ** 0.5, generator=generator)
+            weight.normal_(0.0, ((1.0 if shape.name == "output" else 2.0) / shape.fan_in) ** 0.5, generator=generator)
         if init == "unit":
-            weight /= weight.norm()
+            weight /= position_norms(weight, shape).max()
         with torch.no_grad():
             _assign(layer, weight)
             if layer.bias is not None:
-                limit = fan_in**-0.5 if init == "torch" else 0.0
+                limit = limit if init == "torch" else 0.0
                 layer.bias.uniform_(-limit, limit, generator=generator)  # type: ignore[operator]
+
+
+def position_norms(weight: Tensor, shape: LayerShape) -> Tensor:
+    """(copies,) Frobenius norms of the layer's weight tensors: one, or one per output position without sharing."""
+    return weight.flatten(1).norm(dim=1) if shape.kind == "local" else weight.norm()[None]
 
 
 def from_weights(arch: ArchSpec, tensors: list[Tensor], bias: list[Tensor | None]) -> nn.Sequential:

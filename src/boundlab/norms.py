@@ -28,6 +28,10 @@ class LayerNorms:
     `norm_21`: l2 over input channels, summed over (out, taps). `norm_row`: sum of filter norms. `centered_frobenius`
     (class-mean row subtracted) is of the output layer, NaN elsewhere. `patch_norm`: largest l2 norm of an input patch
     over the sample, NaN where not measured. `spectral_map_of_init`: of W0.
+
+    Without weight sharing there is a tensor W_k per output position: `frobenius`, `spectral_kernel` and `max_row` are the
+    largest over k, `norm_21` and `norm_row` the mean, `tap_frobenius` the root mean square where the tap meets a real
+    input. Equal W_k give the convolution's norms. A grouped convolution has the norms of the ungrouped one with zeros.
     """
 
     shape: LayerShape

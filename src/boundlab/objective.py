@@ -45,8 +45,8 @@ class Certificate:
     """
 
     def __init__(self, net: nn.Sequential, sample: SampleStats, spec: RunSpec) -> None:
-        self.layers = nets.layers(net)
-        self.per_norm = complexity_per_norm(spec.arch.shapes(), sample)
+        self.layers, self.shapes = nets.layers(net), spec.arch.shapes()
+        self.per_norm = complexity_per_norm(self.shapes, sample)
         self.final_weight = spec.train.certificate_weight
         like = next(net.parameters())
         self.cap, self.weight = (like.new_zeros(()) for _ in range(2))  # tensors, so that a captured step reads them
@@ -62,8 +62,8 @@ class Certificate:
         """Theorem S's complexity at margin 1 of the network as it is now."""
         *hidden, output = (cast(Tensor, layer.weight) for layer in self.layers)
         rho = (output - output.mean(0)).norm()
-        for weight in hidden:
-            rho = rho * weight.norm()
+        for weight, shape in zip(hidden, self.shapes[:-1], strict=True):
+            rho = rho * nets.position_norms(weight, shape).max()
         return self.per_norm * rho
 
     def __call__(self, out: Tensor, labels: Tensor) -> Tensor:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import lru_cache
 
+from boundlab.arch import listed
 from boundlab.catalog import DATASETS
 from boundlab.specs import RunSpec
 
@@ -17,6 +19,10 @@ _WORDS = {  # what is not the standard of the preset and the data set, in the or
     "kernel_size": "kernel {}",
     "stride": "stride {}",
     "padding": "padding {}",
+    "dilation": "dilation {}",
+    "groups": "groups {}",
+    "pool": "pool {}",
+    "head": "head {}",
     "label_noise": "label noise {:g}",
 }
 
@@ -38,8 +44,9 @@ def asked(spec: RunSpec) -> str:
 
 def described(spec: RunSpec) -> tuple[str, ...]:
     """Network, task, λ or weight, recipe where it is not the usual one, seed."""
-    in_title = ("kernel ", "stride ", "padding ", *(("biases",) if spec.arch.kind == "conv" else ()))
-    made = ", ".join(part for part in recipe(spec).split(", ") if not part.startswith(in_title))
+    in_title = ["kernel ", "stride ", "padding ", "dilation ", "groups ", "pool ", "head "]
+    in_title += ["biases"] if spec.arch.kind != "mlp" else []
+    made = ", ".join(part for part in recipe(spec).split(", ") if not part.startswith(tuple(in_title)))
     parts = (spec.arch.title, task(spec), asked(spec), "" if made == "short" else made, f"seed {spec.train.seed}")
     return tuple(filter(None, parts))
 
@@ -52,11 +59,12 @@ def recipe(spec: RunSpec) -> str:
     """
     arch, train = spec.arch, spec.train
     about = {"dataset": train.dataset, "preset": train.preset, "labels": train.labels and [*map(list, train.labels)]}
-    shape = {"kind": arch.kind, "hidden": None if arch.hidden is None else list(arch.hidden)}
-    standard = RunSpec.from_dict(about | {"arch": {name: value for name, value in shape.items() if value is not None}})
+    standard = RunSpec.from_dict(about | {"arch": {"kind": "mlp", "hidden": []}})  # no kernel that might not fit
     own, usual = (vars(s.arch) | vars(s.train) for s in (spec, standard))
+    if arch.kind != "mlp":
+        usual |= {f.name: f.default for f in dataclasses.fields(arch) if f.name in _WORDS}
     parts = [train.preset]
-    parts += [words.format(own[name]) for name, words in _WORDS.items() if own[name] != usual[name]]
+    parts += [words.format(listed(own[name], "/")) for name, words in _WORDS.items() if own[name] != usual[name]]
     if arch.bias != standard.arch.bias:
         parts.append("biases" if arch.bias else "no biases")
     if not arch.weight_norm:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from boundlab.arch import ArchSpec
 from boundlab.catalog import DATASETS, PRESETS
-from boundlab.checks import number, one_of, whole
-from boundlab.shapes import LayerShape, conv_shapes, mlp_shapes
+from boundlab.checks import known_fields, number, one_of, whole
 
 SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
 PLATEAU = 4.0  # empirical: below this number rho has not come down yet
@@ -19,96 +19,6 @@ CONVENTIONS = ("published", "theorem", "strict")
 LOSSES = ("mse", "certificate")
 _NUMBERS = ("label_noise", "weight_decay", "lr", "momentum", "certificate_weight")
 _NOT_CERTIFICATE = 'certificate_weight belongs to loss "certificate"; leave it out for loss "{}"'
-
-
-def _checked_fields(cls: type, given: dict[str, Any], what: str) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise ValueError(f"{what} must be a JSON object, got {type(given).__name__}")
-    names = {f.name for f in dataclasses.fields(cls)}
-    if unknown := sorted(set(given) - names):
-        known = sorted(names | {"arch"} if cls is TrainSpec else names)
-        raise ValueError(f"{what} has unknown fields {unknown}; known are {known}")
-    return given
-
-
-@dataclass(frozen=True)
-class ArchSpec:
-    """A network: `kind` "conv" (CONV-L-H: L convolutions of H channels, ReLU, then one dense layer) or "mlp"."""
-
-    kind: str = "conv"
-    in_shape: tuple[int, int, int] = (1, 28, 28)  # channels, height, width
-    channels: int | None = 16
-    conv_layers: int | None = 3
-    kernel_size: int | None = 2
-    stride: int = 1
-    padding: int = 0
-    hidden: tuple[int, ...] | None = None  # widths, "mlp" only; () is a linear classifier
-    classes: int = 10
-    bias: bool = False
-    weight_norm: bool = True  # one scalar per hidden weight tensor, none on the output layer
-    normalize: tuple[float, float] | None = None  # (mean, deviation) subtracted and divided; None: pixels in [0, 1]
-
-    def __post_init__(self) -> None:
-        one_of("kind", self.kind, ("conv", "mlp"))
-        if not isinstance(self.in_shape, tuple) or len(self.in_shape) != 3:
-            raise ValueError(f"in_shape must be [channels, height, width], got {self.in_shape!r}")
-        for size in self.in_shape:
-            whole("in_shape", size, 1, 4096)
-        whole("classes", self.classes, 2, 100_000)
-        for flag in ("bias", "weight_norm"):
-            if not isinstance(getattr(self, flag), bool):
-                raise ValueError(f"{flag} must be true or false, got {getattr(self, flag)!r}")
-        if self.normalize is not None:
-            if not isinstance(self.normalize, tuple) or len(self.normalize) != 2:
-                raise ValueError(f"normalize must be [mean, deviation] or null, got {self.normalize!r}")
-            number("normalize mean", self.normalize[0], -1e6, 1e6)
-            number("normalize deviation", self.normalize[1], 1e-6, 1e6)
-        if self.kind == "conv":
-            whole("channels", self.channels, 1, 1_000_000)
-            whole("conv_layers", self.conv_layers, 1, 64)
-            whole("kernel_size", self.kernel_size, 1, 64)
-            whole("stride", self.stride, 1, 64)
-            whole("padding", self.padding, 0, (self.kernel_size or 1) - 1)
-            if self.hidden is not None:
-                raise ValueError('hidden belongs to kind "mlp"; leave it out for kind "conv"')
-        else:
-            if not isinstance(self.hidden, tuple) or len(self.hidden) > 64:
-                raise ValueError(f"hidden must be a list of 0 to 64 layer widths, got {self.hidden!r}")
-            for width in self.hidden:
-                whole("hidden", width, 1, 1_000_000)
-            object.__setattr__(self, "stride", 1)
-            object.__setattr__(self, "padding", 0)
-            for name in ("channels", "conv_layers", "kernel_size"):
-                object.__setattr__(self, name, None)
-        self.shapes()  # raises when a kernel does not fit
-
-    @classmethod
-    def from_dict(cls, given: dict[str, Any]) -> ArchSpec:
-        """Build from JSON; raises ValueError naming the field, what was expected and what came."""
-        fields = dict(_checked_fields(cls, given, "arch"))
-        for name in ("in_shape", "hidden", "normalize"):
-            if isinstance(fields.get(name), list):
-                fields[name] = tuple(fields[name])
-        return cls(**fields)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form; fields that do not belong to this kind are left out."""
-        skip = {"hidden"} if self.kind == "conv" else {"channels", "conv_layers", "kernel_size", "stride", "padding"}
-        return {k: v for k, v in json.loads(json.dumps(dataclasses.asdict(self))).items() if k not in skip}
-
-    def shapes(self) -> tuple[LayerShape, ...]:
-        """Geometry of every parametrised layer, input to output."""
-        return conv_shapes(self) if self.kind == "conv" else mlp_shapes(self)
-
-    @property
-    def title(self) -> str:
-        """CONV-L-H as in the paper, with kernel, stride and padding named only where they differ from 2, 1, 0."""
-        if self.kind == "mlp":
-            return "MLP-" + "-".join(map(str, self.hidden)) if self.hidden else "LINEAR"
-        extra = "" if self.kernel_size == 2 else f" k{self.kernel_size}"
-        extra += "" if self.stride == 1 else f" stride {self.stride}"
-        extra += "" if self.padding == 0 else f" pad {self.padding}"
-        return f"CONV-{self.conv_layers}-{self.channels}{extra}" + (" bias" if self.bias else "")
 
 
 @dataclass(frozen=True)
@@ -188,7 +98,7 @@ class RunSpec:
         if not isinstance(given, dict) or not isinstance(given.get("arch", {}), dict):
             raise ValueError('a run spec must be a JSON object with an object under "arch"')
         train = {k: v for k, v in given.items() if k != "arch"}
-        _checked_fields(TrainSpec, train, "run spec")
+        known_fields(given, "run spec", ["arch", *(f.name for f in dataclasses.fields(TrainSpec))])
         one_of("dataset", train.get("dataset"), DATASETS)
         one_of("preset", train.setdefault("preset", "short"), PRESETS)
         data, preset = DATASETS[train["dataset"]], PRESETS[train["preset"]]
@@ -218,7 +128,7 @@ class RunSpec:
         """Readable slug and 12 hex digits of sha256 over the canonical JSON."""
         text = json.dumps({**self.to_dict(), "schema": SCHEMA}, sort_keys=True, separators=(",", ":"))
         t = self.train
-        name = self.arch.title.lower().replace(" ", "-")
+        name = self.arch.title.lower().replace(" ", "-").replace(",", ".")
         rule = f"wd{t.weight_decay:g}" if t.loss == "mse" else f"cert{t.certificate_weight:g}"
         return f"{t.dataset}-{name}-{rule}-s{t.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

@@ -44,7 +44,7 @@ class Training:
         self.spec, self.facts, self.preset = spec, DATASETS[spec.train.dataset], PRESETS[spec.train.preset]
         self.shapes, self.part = spec.arch.shapes(), part
         self.net = nets.build(spec.arch)
-        nets.initialise(self.net, self.preset.init, spec.train.seed)
+        nets.initialise(self.net, spec.arch, self.preset.init, spec.train.seed)
         self.init = nets.weights(self.net)
         self.references: list[Reference] = references(self.init, self.shapes)
         self.sample = sample_stats(data[0].images, spec.arch.normalize, spec.train.dataset, spec.arch.classes)

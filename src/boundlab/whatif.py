@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from boundlab.arch import ArchSpec
 from boundlab.bounds import Bound, Value, effective_n, evaluate
 from boundlab.checks import number, whole
 from boundlab.norms import NORM_FIELDS, InputStats, LayerNorms, NetworkNorms, SampleStats
-from boundlab.paths import pooled_head
 from boundlab.shapes import LayerShape
-from boundlab.specs import ArchSpec, Settings
+from boundlab.specs import Settings
 
 RETRAIN = "this cannot be answered without retraining: it needs norms of the changed layers that their Frobenius norms do not fix"
 NO_POOLING = "its formula here does not cover global average pooling"
@@ -47,7 +47,8 @@ class Change:
     def arch(self, arch: ArchSpec) -> ArchSpec:
         """The changed architecture; raises ValueError when a kernel does not fit, or there are no convolutions."""
         new = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("n_times", "pooled") and v is not None}
-        if arch.kind != "conv" and (new or self.pooled):
+        new |= {"head": "gap"} if self.pooled else {}
+        if arch.kind == "mlp" and new:
             raise ValueError(f"kernel, stride, padding, depth and pooling need convolutions; {arch.title} has none")
         return dataclasses.replace(arch, **new)
 
@@ -63,7 +64,7 @@ class World:
 
     def value(self, bound: Bound, settings: Settings) -> Value:
         """The bound in this world, or the reason why it has none."""
-        if self.reshaped and pooled_head(self.norms.shapes) and settings.convention != "strict":
+        if self.reshaped and self.arch.head == "gap" and settings.convention != "strict":
             return Value(None, reason=NO_POOLING)
         value = evaluate(bound, self.norms, self.sample, settings)
         refused = value.reason is not None and settings.convention in bound.formulas and not self.norms.has_bias
@@ -74,7 +75,7 @@ class World:
 def apply(change: Change, world: World, settings: Settings) -> tuple[World, Settings]:
     """The changed world, and the settings that go with it (an n that the reader or the convention gave grows too)."""
     arch = change.arch(world.arch)
-    shapes = _pooled(arch.shapes()) if change.pooled else arch.shapes()
+    shapes = arch.shapes()
     norms = world.norms if shapes == world.norms.shapes else _reshaped(world.norms, shapes)
     sample = _scaled(world.sample, change.n_times)
     if change.n_times != 1 and settings.convention != "strict":
@@ -93,11 +94,6 @@ def _scaled(sample: SampleStats, times: float) -> SampleStats:
     return dataclasses.replace(sample, n=n, raw=grown(sample.raw), fed=grown(sample.fed))
 
 
-def _pooled(shapes: tuple[LayerShape, ...]) -> tuple[LayerShape, ...]:
-    *hidden, output = shapes
-    return (*hidden, dataclasses.replace(output, in_channels=hidden[-1].out_channels))
-
-
 def _reshaped(norms: NetworkNorms, shapes: tuple[LayerShape, ...]) -> NetworkNorms:
     """The kept norms on other shapes; a further layer has the norms of the last hidden one, a dropped one is the last."""
     *hidden, output = norms.layers
@@ -109,7 +105,7 @@ def _reshaped(norms: NetworkNorms, shapes: tuple[LayerShape, ...]) -> NetworkNor
 def _taps(layer: LayerNorms, shape: LayerShape) -> np.ndarray:
     """Norms per tap: the layer's own where it has as many; without padding any split will do, since every tap meets every
     position alike; with padding only training could say."""
-    if shape.kind == "dense" or shape.area == layer.shape.area:
+    if not shape.spatial or shape.area == layer.shape.area:
         return layer.tap_frobenius
     each = layer.frobenius[..., None] / np.sqrt(shape.area) if shape.padding == 0 else np.nan
     return np.broadcast_to(each, (*layer.frobenius.shape, shape.area))

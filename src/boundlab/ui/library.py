@@ -160,7 +160,7 @@ def figure_runs(dataset: str) -> list[Run]:
 def drawn(run: Run) -> bool:
     """Whether a figure has a place for the run: convolutions, all classes, whole images, weight decay on a log axis."""
     train, arch = run.spec.train, run.spec.arch
-    plain = arch.kind == "conv" and arch.in_shape == DATASETS[train.dataset].in_shape and train.labels is None
+    plain = arch.uniform and arch.in_shape == DATASETS[train.dataset].in_shape and train.labels is None
     return plain and train.weight_decay > 0 and train.loss == "mse" and PRESETS[train.preset].figures
 
 

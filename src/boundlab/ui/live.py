@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -29,8 +30,9 @@ _COMPARE_HELP = "A shipped run drawn behind, dashed. The first ones are the most
 def _likeness(run: Run, other: Run) -> tuple[float, ...]:
     """Smaller is more alike; the first difference decides."""
 
-    def apart(one: float | None, two: float | None) -> float:
-        return abs(math.log(max(one or 0, 1e-6)) - math.log(max(two or 0, 1e-6)))
+    def apart(one: Any, two: Any) -> float:
+        sizes = (max(x or 0, 1e-6) if not isinstance(x, tuple) else max(x) for x in (one, two))
+        return abs(math.log(next(sizes)) - math.log(next(sizes)))
 
     (a, t), (b, u) = ((r.spec.arch, r.spec.train) for r in (run, other))
     sizes = [(a.conv_layers, b.conv_layers), (a.channels, b.channels), (t.weight_decay, u.weight_decay)]
