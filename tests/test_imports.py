@@ -10,6 +10,7 @@ import boundlab
 
 CORE = (
     "arch",
+    "subjects",
     "bounds",
     "norms",
     "specs",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,68 @@ import torch
 
 from boundlab.bounds import ALL, Value, effective_n, evaluate
 from boundlab.checkpoints import Checkpoint, load
+from boundlab.datasets import Split, window
 from boundlab.datasets import load as load_data
-from boundlab.datasets import window
-from boundlab.measure import Outcome, feed, margin_errors, norm_columns, outcome, references, sample_stats
+from boundlab.measure import (
+    Outcome,
+    feed,
+    margin_errors,
+    norm_columns,
+    outcome,
+    outcome_columns,
+    references,
+    sample_stats,
+)
 from boundlab.nets import from_weights
-from boundlab.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms, SampleStats, from_columns, norm_column
+from boundlab.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms
 from boundlab.paths import path_energy
 from boundlab.specs import Settings
+from boundlab.subjects import Subject
 
 NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
+
+
+def measure_checkpoint(
+    checkpoint: Checkpoint,
+    data: tuple[Split, Split],
+    dataset: str,
+    title: str,
+    errors: bool = True,
+    watch: Callable[[], None] = lambda: None,
+) -> tuple[Subject, Outcome | None]:
+    """Measure a network on (train, test) of pixels in [0, 1]; the outcome on the training images if `errors`.
+
+    `watch` is called between the parts of a pass over the data.
+    """
+    arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
+    train, test = (window(part, arch.in_shape) for part in data)
+    sample = sample_stats(train.images, arch.normalize, dataset, arch.classes)
+    init = None if checkpoint.init is None else references(checkpoint.init, shapes)
+    record = norm_columns(checkpoint.weights, checkpoint.biases, init, shapes)
+    seen = None
+    if errors:
+        net = from_weights(arch, [w.float() for w in checkpoint.weights], checkpoint.biases)
+        seen = outcome(net, feed(train.images, arch.normalize), train.labels, patches=True, watch=watch)
+        record |= outcome_columns(seen, outcome(net, feed(test.images, arch.normalize), test.labels, watch=watch))
+    return Subject(title, arch, None, sample, record), seen
+
+
+def report(subject: Subject, settings: Settings, seen: Outcome | None = None) -> dict[str, Any]:
+    """Norms, every bound and errors as JSON; `seen`: for exact errors at the margin asked for."""
+    norms, sample = subject.norms, subject.sample
+    if seen is not None:
+        norms = dataclasses.replace(norms, margins=_margins(seen, settings.margin))
+    return {
+        "spec": subject.arch.to_dict(),
+        "dataset": subject.dataset,
+        "n": effective_n(sample, settings),
+        "delta": settings.delta,
+        "convention": settings.convention,
+        "sample": _sample_json(subject),
+        "norms": _norms_json(norms),
+        "bounds": {bound.key: value_json(evaluate(bound, norms, sample, settings)) for bound in ALL},
+        "errors": {"train": subject.train_error, "test": subject.test_error},
+    }
 
 
 def evaluate_file(
@@ -29,34 +83,20 @@ def evaluate_file(
     """Norms, bounds and errors of a checkpoint on a data set, as JSON; raises CheckpointError or DataError."""
     torch.set_num_threads(1)
     checkpoint = load(path, dataset)
-    arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
-    train, test = (window(part, arch.in_shape) for part in load_data(dataset, root))
-    sample = sample_stats(train.images, arch.normalize, dataset, arch.classes)
-    init = None if checkpoint.init is None else references(checkpoint.init, shapes)
-    columns = norm_columns(checkpoint.weights, checkpoint.biases, init, shapes)
-    result: dict[str, Any] = {"train": None, "test": None}
-    margins = None
-    if errors:
-        net = from_weights(arch, [w.float() for w in checkpoint.weights], checkpoint.biases)
-        seen = outcome(net, feed(train.images, arch.normalize), train.labels, patches=True)
-        result = {
-            "train": seen.error,
-            "test": outcome(net, feed(test.images, arch.normalize), test.labels).error,
-        }
-        columns |= {norm_column(i, "patch_norm"): value for i, value in enumerate(seen.patch_norms)}
-        margins = _margins(seen, settings.margin)
-    norms = dataclasses.replace(from_columns(columns, shapes), margins=margins)
-    return {
-        "spec": arch.to_dict(),
-        "dataset": dataset,
-        "n": effective_n(sample, settings),
-        "delta": settings.delta,
-        "convention": settings.convention,
-        "sample": _sample_json(sample, checkpoint),
-        "norms": _norms_json(norms),
-        "bounds": {bound.key: value_json(evaluate(bound, norms, sample, settings)) for bound in ALL},
-        "errors": result,
-    }
+    return report_on(checkpoint, load_data(dataset, root), dataset, settings, errors, path.stem)
+
+
+def report_on(
+    checkpoint: Checkpoint,
+    data: tuple[Split, Split],
+    dataset: str,
+    settings: Settings,
+    errors: bool = True,
+    title: str = "network",
+) -> dict[str, Any]:
+    """`report` of a checkpoint measured on (train, test)."""
+    subject, seen = measure_checkpoint(checkpoint, data, dataset, title, errors)
+    return report(subject, settings, seen)
 
 
 def _margins(seen: Outcome, margin: float | None) -> MarginErrors:
@@ -65,8 +105,8 @@ def _margins(seen: Outcome, margin: float | None) -> MarginErrors:
     return MarginErrors(grid, *margin_errors(seen.margins, grid))
 
 
-def _sample_json(sample: SampleStats, checkpoint: Checkpoint) -> dict[str, Any]:
-    shapes = checkpoint.arch.shapes()
+def _sample_json(subject: Subject) -> dict[str, Any]:
+    sample, shapes = subject.sample, subject.arch.shapes()
     parts = {}
     for name, stats in (("raw", sample.raw), ("fed", sample.fed)):
         parts[name] = {

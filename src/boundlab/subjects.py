@@ -1,0 +1,69 @@
+"""Subject: one network and its sample as the pages show them, from a run or a checkpoint. No torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from boundlab.arch import ArchSpec
+from boundlab.checks import known_fields
+from boundlab.norms import NetworkNorms, SampleStats, from_columns
+from boundlab.recipes import described
+from boundlab.runs import Run
+
+_FIELDS = ("title", "arch", "labels", "sample", "record")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """`record`: columns of `measure.norm_columns`, and of `outcome_columns` where the network was run over the data.
+    `labels`: the sub-task, one tuple of the data set's labels per class. `run`: where it is from, if from a run."""
+
+    title: str
+    arch: ArchSpec
+    labels: tuple[tuple[int, ...], ...] | None
+    sample: SampleStats
+    record: Mapping[str, Any]
+    run: Run | None = None
+
+    @property
+    def dataset(self) -> str:
+        return self.sample.dataset
+
+    @cached_property
+    def norms(self) -> NetworkNorms:
+        """Norms of one network (arrays without a leading shape)."""
+        return from_columns(self.record, self.arch.shapes())
+
+    @property
+    def train_error(self) -> float | None:
+        """Fraction, None where it was not measured."""
+        return self.record.get("train_error")
+
+    @property
+    def test_error(self) -> float | None:
+        """Fraction, None where it was not measured."""
+        return self.record.get("test_error")
+
+    @classmethod
+    def of_run(cls, run: Run) -> Subject:
+        """The network at the end of training; raises IndexError for a run without errors."""
+        record = {str(name): value for name, value in run.final.items()}
+        return cls(" · ".join(described(run.spec)), run.spec.arch, run.spec.train.labels, run.sample, record, run)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, for one that is not from a run."""
+        labels = None if self.labels is None else [list(group) for group in self.labels]
+        parts = {"title": self.title, "arch": self.arch.to_dict(), "labels": labels, "sample": self.sample.to_dict()}
+        return json.loads(json.dumps(parts | {"record": dict(self.record)}))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> Subject:
+        """Raises ValueError, KeyError or TypeError when it is not what `to_dict` gives."""
+        part = known_fields(given, "subject", _FIELDS)
+        labels = None if part["labels"] is None else tuple(tuple(group) for group in part["labels"])
+        sample = SampleStats.from_dict(part["sample"])
+        return cls(part["title"], ArchSpec.from_dict(part["arch"]), labels, sample, part["record"])
