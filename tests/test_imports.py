@@ -46,6 +46,9 @@ CORE = (
     "scheduler",
     "processes",
     "downloads",
+    "images",
+    "npz",
+    "owndata",
 )
 TRAINING = (
     "train",
