@@ -152,12 +152,16 @@ def own_dataset(key: str, facts: Mapping[str, Any]) -> Dataset:
     )
 
 
+_known: dict[str, Dataset] = {}  # every one read so far: a key stands for its contents, which never change
+
+
 @lru_cache(1024)
 def _read(path: str, changed: int, size: int) -> Dataset | None:
     """The data set described by a file of that mtime (ns) and size; None where it is not one (`data list` names it)."""
     try:
         with open(path, encoding="utf-8") as file:
-            return own_dataset(f"own-{Path(path).stem}", json.load(file))
+            facts = own_dataset(f"own-{Path(path).stem}", json.load(file))
+            return _known.setdefault(facts.name, facts)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -180,15 +184,16 @@ def own_datasets(root: str | Path | None = None) -> dict[str, Dataset]:
 
 
 class _Datasets(Mapping[str, Dataset]):
-    """The data sets that have a loader here, then the reader's own; follows BOUNDLAB_DATA and what lies there."""
+    """The data sets that have a loader here, then the reader's own; follows BOUNDLAB_DATA and what lies there.
+
+    One that was removed is no longer listed, but looked up all the same by a process that knew it: it holds runs of it.
+    """
 
     def __getitem__(self, name: str) -> Dataset:
-        if name in SHIPPED:
-            return SHIPPED[name]
-        own = own_datasets()
-        if name not in own:
-            raise KeyError(f"dataset must be one of {sorted({*SHIPPED, *own})}, got {name!r}")
-        return own[name]
+        found = SHIPPED.get(name) or _known.get(name) or own_datasets().get(name)
+        if found is None:
+            raise KeyError(f"dataset must be one of {sorted(self)}, got {name!r}")
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter([*SHIPPED, *own_datasets()])

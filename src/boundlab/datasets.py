@@ -64,9 +64,20 @@ def _idx(name: str, root: str | Path | None) -> tuple[Split, Split]:
                 f"{DATASETS[name].title} ({part}) needs images {expected} and {size} labels below "
                 f"{DATASETS[name].classes}, got {images.shape} and {labels.shape} up to {labels.max(initial=0)}"
             )
+        _check_counts(name, part, labels)
         return _split(images[:, None], labels)
 
     return split("train", DATASETS[name].train_size), split("t10k", DATASETS[name].test_size)
+
+
+def _check_counts(name: str, part: str, labels: np.ndarray) -> None:
+    """Raise DataError unless there are as many images of each label as the catalogue says."""
+    expected = DATASETS[name].train_counts if part == "train" else DATASETS[name].test_counts
+    if (got := tuple(np.bincount(labels, minlength=len(expected)).tolist())) != expected:
+        raise DataError(
+            f"{DATASETS[name].title} ({part}) should have {expected} images of its labels, got {got}: these are other "
+            "files; delete them and fetch them again"
+        )
 
 
 def _split(images: np.ndarray, labels: np.ndarray) -> Split:
@@ -95,20 +106,24 @@ def read_mat(path: Path, n: int) -> tuple[np.ndarray, np.ndarray]:
     except Exception as error:  # scipy raises what it likes on damaged bytes, NotImplementedError for MATLAB 7.3
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(f"{path} should be a MATLAB 5 file, got: {reason}; delete it and fetch it again") from error
-    images, labels = content["X"], content["y"].reshape(-1)
-    if images.dtype != np.uint8 or not np.isin(labels, range(1, 11)).all():
+    images, labels = content["X"], np.asarray(content["y"]).reshape(-1)
+    if images.dtype != np.uint8 or labels.dtype.kind not in "uif" or not np.isin(labels, range(1, 11)).all():
         raise DataError(
-            f"{path} should hold bytes X and labels y from 1 to 10, got {images.dtype} and labels from "
-            f"{labels.min()} to {labels.max()}; delete it and fetch it again"
+            f"{path} should hold bytes X and labels y from 1 to 10, got {images.dtype} and {labels.dtype} from "
+            f"{min(labels)} to {max(labels)}; delete it and fetch it again"
         )
-    return images.transpose(3, 2, 0, 1), labels % 10
+    return images.transpose(3, 2, 0, 1), labels.astype(np.int64) % 10
 
 
 def _svhn(root: str | Path | None) -> tuple[Split, Split]:
     fetch("svhn", root)
-    sizes = {"train": SHIPPED["svhn"].train_size, "test": SHIPPED["svhn"].test_size}
-    train, test = (_split(*read_mat(find("svhn", f"{part}_32x32.mat", root), n)) for part, n in sizes.items())
-    return train, test
+
+    def split(part: str, size: int) -> Split:
+        images, labels = read_mat(find("svhn", f"{part}_32x32.mat", root), size)
+        _check_counts("svhn", part, labels)
+        return _split(images, labels)
+
+    return split("train", DATASETS["svhn"].train_size), split("test", DATASETS["svhn"].test_size)
 
 
 def _own(key: str, root: str | Path | None) -> tuple[Split, Split]:

@@ -18,6 +18,7 @@ Array = np.ndarray
 LARGEST = 2 * 2**30  # bytes of a data set as float32
 LONGEST = 4096  # pixels; of ArchSpec
 MOST_CLASSES = 1000
+_SMALLER = "take fewer, smaller or grey images (pictures in a folder can be scaled with --size and --grey)"
 _FORMATS = ("PNG", "JPEG", "BMP")
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp")
 _GREY, _COLOUR = ("1", "L", "LA"), ("P", "PA", "RGB", "RGBA")
@@ -54,11 +55,11 @@ def check_size(n: int, shape: Sequence[int]) -> None:
     """Raise DataError when n images of this shape are too many values, or one of them is larger than a network takes."""
     looks = "×".join(map(str, shape))
     if max(shape) > LONGEST:
-        raise DataError(f"images should be at most {LONGEST} pixels on a side, got {looks}; scale them down (--size)")
+        raise DataError(f"images should be at most {LONGEST} pixels on a side, got {looks}; {_SMALLER}")
     if (size := 4 * n * math.prod(shape)) > LARGEST:
         raise DataError(
             f"{n:,} images of {looks} are {size / 2**30:.1f} GiB as float32, and "
-            f"{LARGEST / 2**30:.0f} GiB is the most; scale them down (--size), make them grey (--grey) or take fewer"
+            f"{LARGEST / 2**30:.0f} GiB is the most; {_SMALLER}"
         )
 
 

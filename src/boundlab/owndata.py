@@ -156,7 +156,7 @@ def read(key: str, root: str | Path | None = None) -> Pictures:
     path = own_folder(root) / f"{key.removeprefix('own-')}.npz"
     again = f"`boundlab data remove {key}`, then add it again"
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             x, y, x_test, y_test = (file[name] for name in ("x_train", "y_train", "x_test", "y_test"))
     except (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} should be the arrays of {key}, got a damaged file ({error}); {again}") from error
