@@ -16,7 +16,12 @@ from boundlab.catalog import DATASETS, SHIPPED, own_datasets, own_recipe
 from boundlab.cli import main
 from boundlab.datasets import load
 from boundlab.errors import BoundlabError, DataError
+from boundlab.jobs import jobs
+from boundlab.measure import sample_stats
 from boundlab.specs import RunSpec
+from boundlab.ui.page import PAGES
+from tests.test_pages import open_link
+from tests.test_train_page import TRAIN, machine, trains  # noqa: F401
 
 CLASSES = ("cat", "dog", "owl")
 
@@ -259,8 +264,22 @@ def test_damaged_contents_are_never_trained_on(tmp_path, root):
         changed = {name: stored[name].copy() for name in stored.files}
     changed["x_test"][0, 0, 0, 0] ^= 1
     np.savez(file, **changed)
-    with pytest.raises(DataError, match=rf"should have contents of sha256 {data.name[-8:]}…, got "):
+    with pytest.raises(DataError, match=rf"should have contents of sha256 {data.name[-8:]}\w+, got "):
         load(data.name)
+
+
+def test_other_contents_of_the_same_key_are_refused(tmp_path, root):
+    """Eight digits are few: two contents that share them must not become one data set."""
+    path = saved(tmp_path / "a.npz", **arrays())
+    data = owndata.add(path)
+    file = root / "own" / f"{data.name.removeprefix('own-')}.json"
+    facts = json.loads(file.read_text())
+    file.write_text(json.dumps(facts | {"sha256": data.name[-8:].ljust(64, "0")}))
+    with pytest.raises(DataError, match=f"{data.name} should name these contents, but names others already"):
+        owndata.add(path)
+    with pytest.raises(DataError, match=r"should have contents of sha256 \w{8}0{56}, got "):
+        load(data.name)
+    assert owndata.add(path, "b").name.startswith("own-b-")
 
 
 def test_own_recipes_are_those_measured_where_they_were():
@@ -492,3 +511,47 @@ def test_a_run_of_own_data_is_trained_listed_and_evaluated(tmp_path, capsys):
     assert (found["n"], found["spec"]["in_shape"], found["spec"]["classes"]) == (24, [3, 6, 6], 3)
     assert main(["evaluate", network, "--dataset", key, "--json"]) == 2
     assert "dataset must be one of ['digits'," in capsys.readouterr().err
+
+
+def test_three_channels_in_the_statistics_of_a_sample(tmp_path):
+    pictures(tmp_path / "a")
+    data = owndata.add(tmp_path / "a")
+    pixels = load(data.name)[0].images
+    sample = sample_stats(pixels, (0.5, 0.25), data.name, 3)
+    assert (sample.n, sample.published_n) == (15, 15)
+    for stats, x in ((sample.raw, pixels.numpy()), (sample.fed, (pixels.numpy() - 0.5) / 0.25)):
+        energy = np.zeros((6, 4))
+        for image in x.astype(np.float64):
+            for channel in image:
+                energy += channel**2
+        np.testing.assert_allclose(stats.pixel_energy, energy, rtol=1e-6)
+        assert stats.max_norm == pytest.approx(max(np.linalg.norm(image) for image in x), rel=1e-6)
+        assert stats.max_abs == pytest.approx(np.abs(x).max(), rel=1e-6)
+
+
+def choices(app, key):
+    groups = [*app.get("button_group"), *app.selectbox]
+    return list(next(g for g in groups if key in g.proto.id).options)
+
+
+def test_the_train_page_offers_and_queues_own_data(tmp_path, machine):  # noqa: F811
+    pictures(tmp_path / "pets", (200, 200, 200))
+    key = owndata.add(tmp_path / "pets").name
+    app = open_link(TRAIN, dataset=key, channels="4", conv_layers="2")
+    assert (list(app.exception), list(app.warning), list(app.error)) == ([], [], [])
+    assert choices(app, "dataset") == [*SHIPPED, key]
+    assert choices(app, "task") == ["all classes", "0 against 1"]
+    assert choices(app, "n_train") == ["all", "250"]
+    trains(app).click().run()
+    (job,) = jobs(machine.out)
+    assert (job.spec.train.dataset, job.spec.arch.in_shape, job.spec.arch.classes) == (key, (3, 6, 4), 3)
+    app = open_link(TRAIN, dataset="svhn")
+    assert any("Download SVHN (246 MB)" in b.label for b in app.button)
+
+
+def test_figures_offer_the_data_sets_that_have_runs(tmp_path):
+    owndata.add(saved(tmp_path / "a.npz", **arrays()))
+    for key in ("start", "lambda", "anatomy", "theory"):
+        app = open_link(next(page for page in PAGES if page.key == key), dataset="svhn")
+        assert choices(app, "dataset") == ["mnist", "digits"]
+        assert "the link asks for `svhn`, possible: `mnist`, `digits`" in app.warning[0].value

@@ -47,7 +47,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 
     data = _Parser(add_help=False)
     data.add_argument(
-        "--data-root", type=Path, help="folder with MNIST/raw (default: BOUNDLAB_DATA, else a cache folder)"
+        "--data-root", type=Path, help="folder with MNIST/raw and so on (default: BOUNDLAB_DATA, else a cache folder)"
     )
     device = _Parser(add_help=False)
     device.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")

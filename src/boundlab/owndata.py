@@ -18,8 +18,8 @@ import numpy as np
 
 from boundlab.catalog import OWN_KEY, Dataset, own_dataset, own_datasets, own_folder
 from boundlab.checks import number, whole
-from boundlab.errors import DataError
-from boundlab.files import write_atomic
+from boundlab.errors import DataError, RunError
+from boundlab.files import read_json, write_atomic
 from boundlab.images import LONGEST, Array, Part, Pictures, check_size, greyed, read_folder, scaled
 from boundlab.npz import read_npz
 
@@ -116,6 +116,8 @@ def add(
     pictures = _divided(_read_source(source, size, grey), test)
     arrays, sha = _arrays(pictures), digest(pictures)
     stem, classes = f"{name}-{sha[:8]}", len(pictures.class_names)
+    if (before := _recorded(stem, root)).startswith(sha[:8]) and before != sha:
+        raise DataError(f"own-{stem} should name these contents, but names others already; give another name (--name)")
     facts = {
         "title": name,
         "sha256": sha,
@@ -133,6 +135,14 @@ def add(
         reason = error.strerror or error
         raise DataError(f"{folder} cannot be written ({reason}); make room, or set BOUNDLAB_DATA elsewhere") from error
     return own_dataset(f"own-{stem}", facts)
+
+
+def _recorded(stem: str, root: str | Path | None) -> str:
+    """The whole sha256 in the facts of a data set, "" where there are none."""
+    try:
+        return str(read_json(own_folder(root) / f"{stem}.json")["sha256"])
+    except (RunError, KeyError, TypeError):
+        return ""
 
 
 def _store(path: Path, arrays: dict[str, Array]) -> None:
@@ -161,8 +171,8 @@ def read(key: str, root: str | Path | None = None) -> Pictures:
     except (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} should be the arrays of {key}, got a damaged file ({error}); {again}") from error
     pictures = Pictures(Part(x, y), Part(x_test, y_test), known[key].class_names)
-    if (got := digest(pictures)[:8]) != key[-8:]:
-        raise DataError(f"{path} should have contents of sha256 {key[-8:]}…, got {got}…; {again}")
+    if (got := digest(pictures)) != (expected := _recorded(path.stem, root)):
+        raise DataError(f"{path} should have contents of sha256 {expected}, got {got}; {again}")
     return pictures
 
 
