@@ -141,11 +141,17 @@ def test_transparent_pixels_are_white_and_photographs_upright(tmp_path):
             clear.save(tmp_path / "a" / name / f"{i}.png")
         exif = Image.Exif()
         exif[0x0112] = 6  # lies on its side
-        Image.new("RGB", (3, 2), "white").save(tmp_path / "a" / name / "9.jpg", exif=exif)
+        lying = Image.new("RGB", (3, 2), "white")
+        lying.paste("black", (0, 0, 3, 1))
+        lying.save(tmp_path / "a" / name / "9.png", exif=exif)
     data = owndata.add(tmp_path / "a")
     assert data.in_shape == (3, 3, 2)
     colours = {tuple(x[:, 0, 0].tolist()) for split in load(data.name) for x in split.images}
     assert colours == {(1.0, 0.0, 0.0), (1.0, 1.0, 1.0)}
+    upright = [
+        x[0] for split in load(data.name) for x in split.images if x.unique().tolist() == [0, 1] and x[1].max() > 0
+    ]
+    assert [x.tolist() for x in upright] == [[[1, 0], [1, 0], [1, 0]]] * 2  # what was above is now on the right
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (6, 4, 1), (6, 4, 3), (1, 6, 4), (3, 6, 4)])
@@ -417,6 +423,15 @@ def test_files_that_are_no_arrays_are_refused_wherever_they_break(tmp_path):
             said.append(str(error))
     assert len(said) > 200
     assert not any("\n" in line for line in said)
+
+
+def test_an_array_longer_than_its_shape_is_refused(tmp_path):
+    path = saved(tmp_path / "a.npz", **arrays())
+    longer = tmp_path / "longer.npz"
+    with zipfile.ZipFile(path) as given, zipfile.ZipFile(longer, "w") as archive:
+        for name in given.namelist():
+            archive.writestr(name, given.read(name) + b"\0" * (name == "x_train.npy"))
+    refused(longer, "more bytes in x_train than its shape says")
 
 
 def test_what_is_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
