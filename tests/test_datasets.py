@@ -1,12 +1,16 @@
+import dataclasses
 import gzip
+import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
+from scipy.io import savemat
 
 from boundlab import datasets
-from boundlab.catalog import DATASETS
-from boundlab.datasets import load, read_idx, seen, task
+from boundlab.catalog import DATASETS, SHIPPED
+from boundlab.datasets import load, read_idx, read_mat, seen, task
 from boundlab.errors import DataError
 from boundlab.specs import RunSpec
 
@@ -67,6 +71,130 @@ def test_wrong_number_of_images_is_named(tmp_path):
         load("mnist", tmp_path)
 
 
+def idx_folder(folder, facts, seed=0):
+    """The four files of a data set of these facts, with random images and labels in a random order."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    for part, counts in (("train", facts.train_counts), ("t10k", facts.test_counts)):
+        labels = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+        images = rng.integers(0, 256, (len(labels), *facts.in_shape[1:]))
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images), 1))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels), 1))
+    return images, labels
+
+
+@pytest.fixture
+def smaller(monkeypatch):
+    """The data sets whose files are made here, with few images."""
+    for name in ("fashion_mnist", "kmnist", "svhn"):
+        facts = dataclasses.replace(SHIPPED[name], train_counts=tuple(range(5, 15)), test_counts=tuple(range(2, 12)))
+        monkeypatch.setitem(SHIPPED, name, facts)
+
+
+@pytest.mark.parametrize(("name", "folder"), [("fashion_mnist", "FashionMNIST"), ("kmnist", "KMNIST")])
+def test_mnists_like_are_read_from_torchvisions_folders(tmp_path, smaller, name, folder):
+    images, labels = idx_folder(tmp_path / folder / "raw", SHIPPED[name])
+    train, test = load(name, tmp_path)
+    assert (tuple(train.images.shape), tuple(test.images.shape)) == ((95, 1, 28, 28), (65, 1, 28, 28))
+    np.testing.assert_array_equal(test.images[:, 0], (images / 255).astype(np.float32))
+    np.testing.assert_array_equal(test.labels, labels)
+    facts = SHIPPED[name]
+    assert (facts.normalize, facts.published_n) == ((0.1307, 0.3081), 50_000)
+
+
+def test_other_numbers_of_images_per_label_are_other_files(tmp_path, smaller, monkeypatch):
+    idx_folder(tmp_path / "KMNIST" / "raw", SHIPPED["kmnist"])
+    turned = dataclasses.replace(SHIPPED["kmnist"], test_counts=SHIPPED["kmnist"].test_counts[::-1])
+    monkeypatch.setitem(SHIPPED, "kmnist", turned)
+    with pytest.raises(DataError, match=r"KMNIST \(t10k\) should have \(11, 10, .*got \(2, 3, .*fetch them again"):
+        load("kmnist", tmp_path)
+
+
+def mat(path, n, dtype=np.uint8, labels=None, seed=0, **more):
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (32, 32, 3, n)).astype(dtype)
+    labels = rng.integers(1, 11, (n, 1), dtype=np.uint8) if labels is None else labels
+    path.parent.mkdir(exist_ok=True)
+    savemat(path, {"X": images, "y": labels} | more, do_compression=True)
+    return images, labels
+
+
+def test_svhn_is_read_from_matlab_files(tmp_path, smaller):
+    counts = {"train": SHIPPED["svhn"].train_counts, "test": SHIPPED["svhn"].test_counts}
+    for part, of in counts.items():
+        labels = np.random.default_rng(1).permutation(np.repeat([10, *range(1, 10)], of))[:, None]
+        images, _ = mat(tmp_path / "SVHN" / f"{part}_32x32.mat", len(labels), labels=labels.astype(np.uint8))
+    train, test = load("svhn", tmp_path)
+    assert (tuple(train.images.shape), tuple(test.images.shape)) == ((95, 3, 32, 32), (65, 3, 32, 32))
+    assert train.images.is_contiguous()
+    for i in (0, 64):
+        for channel in range(3):
+            np.testing.assert_array_equal(test.images[i, channel], (images[:, :, channel, i] / 255).astype(np.float32))
+        assert int(test.labels[i]) == int(labels[i, 0]) % 10  # 10 is the digit 0
+    assert torch.bincount(train.labels).tolist() == list(counts["train"])
+
+
+def test_svhns_floating_labels_are_read(tmp_path):
+    labels = np.array([[10.0], [1.0], [9.0]])  # as MATLAB itself stores them
+    mat(tmp_path / "a.mat", 3, labels=labels)
+    assert read_mat(tmp_path / "a.mat", 3)[1].tolist() == [0, 1, 9]
+
+
+def test_svhn_needs_little_more_memory_than_its_floats(tmp_path):
+    mat(tmp_path / "a.mat", 2000)
+    tracemalloc.start()
+    split = datasets._split(*read_mat(tmp_path / "a.mat", 2000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 4 * split.images.numel() < peak < 2 * 4 * split.images.numel()
+
+
+_V73 = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM" + b"\x89HDF\r\n\x1a\n".ljust(512, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda path: mat(path, 4),
+            r"should hold arrays of shapes .*'X': \(32, 32, 3, 5\).*got .*'X': \(32, 32, 3, 4\)",
+        ),
+        (
+            lambda path: mat(path, 5, labels=np.full((5, 1), 11)),
+            "labels y from 1 to 10, got uint8 and .* from 11 to 11",
+        ),
+        (lambda path: mat(path, 5, labels=np.zeros((5, 1))), "labels y from 1 to 10, got uint8 and .* from 0"),
+        (
+            lambda path: mat(path, 5, labels=np.full((5, 1), np.nan)),
+            "labels y from 1 to 10, got uint8 and float64 from nan",
+        ),
+        (lambda path: mat(path, 5, dtype=np.int16), "should hold bytes X and labels y from 1 to 10, got int16"),
+        (lambda path: mat(path, 5, z=1), r"got .*'z': \(1, 1\)"),
+        (lambda path: savemat(path, {"digitStruct": np.zeros((1, 5))}), "got .*digitStruct"),
+        (lambda path: path.write_bytes(_V73), "should be a MATLAB 5 file, got: Please use HDF reader for matlab v7.3"),
+        (lambda path: path.write_bytes(pickle.dumps({"X": 1})), "should be a MATLAB 5 file, got: "),
+        (lambda path: path.write_bytes(b""), "should be a MATLAB 5 file, got: "),
+    ],
+)
+def test_damaged_matlab_files_are_named(tmp_path, make, message):
+    path = tmp_path / "train_32x32.mat"
+    make(path)
+    with pytest.raises(DataError, match=message) as error:
+        read_mat(path, 5)
+    assert str(path) in str(error.value)
+    assert str(error.value).endswith("delete it and fetch it again")
+
+
+def test_a_truncated_matlab_file_is_named_wherever_it_ends(tmp_path):
+    path = tmp_path / "train_32x32.mat"
+    mat(path, 5)
+    content = path.read_bytes()
+    for length in range(0, len(content), 997):
+        path.write_bytes(content[:length])
+        with pytest.raises(DataError, match=r"should (be a MATLAB 5 file|hold arrays of shapes)"):
+            read_mat(path, 5)
+
+
 def test_digits_are_embedded_and_split_as_documented():
     train, test = load("digits")
     assert (tuple(train.images.shape), tuple(test.images.shape)) == ((1437, 1, 8, 8), (360, 1, 8, 8))
@@ -102,7 +230,7 @@ def test_label_noise_is_seeded_and_of_the_right_size():
 
 
 def test_unknown_data_set():
-    with pytest.raises(ValueError, match=r"dataset must be one of \['digits', 'mnist'\], got 'cifar'"):
+    with pytest.raises(ValueError, match=r"dataset must be one of \['digits', .*'svhn'\], got 'cifar'"):
         load("cifar")
 
 
@@ -112,6 +240,17 @@ def test_counts_are_those_of_the_data():
     assert DATASETS["digits"].train_images(None) == DATASETS["digits"].train_size == len(train.labels)
     assert DATASETS["digits"].test_counts == tuple(torch.bincount(test.labels).tolist())
     assert DATASETS["digits"].test_images(None) == DATASETS["digits"].test_size == len(test.labels)
+
+
+def test_counts_add_up_to_the_published_sizes():
+    sizes = {name: (facts.train_size, facts.test_size, facts.classes) for name, facts in SHIPPED.items()}
+    assert sizes == {
+        "mnist": (60_000, 10_000, 10),
+        "digits": (1437, 360, 10),
+        "fashion_mnist": (60_000, 10_000, 10),
+        "kmnist": (60_000, 10_000, 10),
+        "svhn": (73_257, 26_032, 10),
+    }
 
 
 def test_counts_of_mnist(mnist_root):

@@ -48,6 +48,9 @@ CORE = (
     "scheduler",
     "processes",
     "downloads",
+    "images",
+    "npz",
+    "owndata",
 )
 TRAINING = (
     "train",

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from boundlab import sources
+from boundlab.catalog import SHIPPED
 from boundlab.datasets import load
 from boundlab.errors import DataError
 from boundlab.mirrors import Archive
-from boundlab.sources import FILES, FOLDERS, MIRRORS, download_size, fetch, find, missing
+from boundlab.sources import FILES, FOLDERS, MD5, MIRRORS, download_size, fetch, find, missing
 
 NAMES = list(FILES["mnist"])
 NOWHERE = "http://127.0.0.1:9/"  # nothing listens there
@@ -57,7 +58,7 @@ def mnist_mirror(mirror, mnist_root):
     """A mirror of MNIST's real archives (its training images were packed anew: their contents are the usual ones)."""
     for name in NAMES:
         content = (mnist_root / FOLDERS["mnist"] / f"{name}.gz").read_bytes()
-        assert hashlib.sha256(gzip.decompress(content)).hexdigest() == FILES["mnist"][name].sha256
+        assert hashlib.sha256(gzip.decompress(content)).hexdigest() == FILES["mnist"][name].digest
         (mirror[0].folder / f"{name}.gz").write_bytes(content)
     return mirror
 
@@ -160,6 +161,45 @@ def test_the_next_mirror_is_tried_and_ones_own_comes_first(tmp_path, monkeypatch
     assert find("mnist", "images", tmp_path / "other").read_bytes() == content
 
 
+def test_a_file_that_is_no_archive_is_fetched_and_checked_by_md5(tmp_path, monkeypatch, mirror):
+    content = bytes(range(256)) * 1000
+    expected = Archive(hashlib.md5(content).hexdigest(), len(content), MD5)
+    monkeypatch.setitem(FILES, "svhn", {"train_32x32.mat": expected})
+    monkeypatch.setitem(MIRRORS, "svhn", (mirror[1],))
+    monkeypatch.delenv("BOUNDLAB_MIRROR", raising=False)
+    (mirror[0].folder / "train_32x32.mat").write_bytes(content[:-1])
+    with pytest.raises(DataError, match=rf"sent another file \(255,999 bytes\): it should have MD5 {expected.digest}"):
+        fetch("svhn", tmp_path, lambda *now: None)
+    assert missing("svhn", tmp_path) == ["train_32x32.mat"]
+    (mirror[0].folder / "train_32x32.mat").write_bytes(content)
+    calls = []
+    fetch("svhn", tmp_path, lambda *now: calls.append(now))
+    assert calls[-1] == (len(content), len(content), "train_32x32.mat")
+    assert (tmp_path / "SVHN" / "train_32x32.mat").read_bytes() == content
+    assert missing("svhn", tmp_path) == []
+
+
+def test_archives_with_a_published_md5_are_kept_as_they_are(tmp_path, monkeypatch, mirror):
+    """From one's own mirror, which has the folders of a data root, since three data sets use the same file names."""
+    content = gzip.compress(b"images")
+    file = "train-images-idx3-ubyte"
+    monkeypatch.setitem(FILES, "kmnist", {file: Archive(hashlib.md5(content).hexdigest(), 1, MD5)})
+    monkeypatch.setitem(MIRRORS, "kmnist", (NOWHERE,))
+    monkeypatch.setenv("BOUNDLAB_MIRROR", mirror[1])
+    (mirror[0].folder / "KMNIST" / "raw").mkdir(parents=True)
+    (mirror[0].folder / f"{file}.gz").write_bytes(gzip.compress(b"of MNIST"))
+    (mirror[0].folder / "KMNIST" / "raw" / f"{file}.gz").write_bytes(content)
+    fetch("kmnist", tmp_path, lambda *now: None)
+    assert find("kmnist", file, tmp_path).read_bytes() == content
+    assert mirror[0].asked == [f"/KMNIST/raw/{file}.gz"]
+
+
+def test_a_folder_that_cannot_be_written_is_named_for_svhn(tmp_path):
+    (tmp_path / "SVHN").write_text("a file")
+    with pytest.raises(DataError, match=r"SVHN needs 246\.3 MB in .*SVHN, which cannot be written"):
+        fetch("svhn", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -234,4 +274,7 @@ def test_bad_names():
 
 
 def test_every_data_set_with_files_has_all_facts():
-    assert set(FILES) == set(MIRRORS) == set(FOLDERS)
+    assert set(FILES) == set(MIRRORS) == set(FOLDERS) == set(SHIPPED) - {"digits"}
+    lengths = {"sha256 of the contents": 64, MD5: 32}
+    for archive in (archive for files in FILES.values() for archive in files.values()):
+        assert len(bytes.fromhex(archive.digest)) * 2 == lengths[archive.check]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from boundlab.catalog import DATASETS
+from boundlab.catalog import SHIPPED
 from boundlab.pacbayes import PRIORS
 from boundlab.runs import PACK, runs_folder
 from boundlab.specs import CONVENTIONS
@@ -19,6 +19,13 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
     return int(text)
+
+
+def _height_and_width(text: str) -> tuple[int, int]:
+    height, cross, width = text.lower().partition("x")
+    if not (cross and height.isdigit() and width.isdigit()):
+        raise argparse.ArgumentTypeError(f"must be HxW such as 32x32, got {text!r}")
+    return int(height), int(width)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,7 +47,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 
     data = _Parser(add_help=False)
     data.add_argument(
-        "--data-root", type=Path, help="folder with MNIST/raw (default: BOUNDLAB_DATA, else a cache folder)"
+        "--data-root", type=Path, help="folder with MNIST/raw and so on (default: BOUNDLAB_DATA, else a cache folder)"
     )
     device = _Parser(add_help=False)
     device.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
@@ -49,7 +56,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 
     sub = command("evaluate", "every bound of a .safetensors checkpoint", data)
     sub.add_argument("file", type=Path)
-    sub.add_argument("--dataset", choices=sorted(DATASETS), required=True)
+    sub.add_argument("--dataset", required=True, metavar="NAME", help=f"{', '.join(SHIPPED)}, or one of your own")
     sub.add_argument("--convention", choices=CONVENTIONS, default="published")
     sub.add_argument("--delta", type=float, default=0.001, help="failure probability")
     sub.add_argument("--n", type=int, help="replaces the sample size, never the sums over the sample")
@@ -94,7 +101,28 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     sub.add_argument("--draws", type=_positive, default=100_000, help="draws of (noise, example)")
     sub.add_argument("--seed", type=int, default=0, help="of the draws; choose it before you see a result")
 
+    _own_data(command("data", "your own data sets: add, list, remove"), data)
+
     sub = command("bench", "measure throughput on this machine")
     sub.add_argument("what", choices=["bounds", "train", "store"])
     sub.add_argument("--json", action="store_true")
     return top
+
+
+def _own_data(sub: argparse.ArgumentParser, root: _Parser) -> None:
+    """The three commands of `boundlab data`."""
+    actions = sub.add_subparsers(required=True, metavar="ACTION", dest="action")
+    text = "check a data set and store it below the data root"
+    add = actions.add_parser("add", help=text, description=text, parents=[root])
+    folders = "SOURCE/class/x.png (or .jpg, .bmp), or SOURCE/train/class/... and SOURCE/test/class/..."
+    arrays = "an .npz file with x_train, y_train and perhaps x_test, y_test"
+    add.add_argument("source", type=Path, metavar="SOURCE", help=f"{folders}, or {arrays}")
+    add.add_argument("--name", help="default: the source's")
+    add.add_argument("--test", type=float, metavar="FRACTION", help="of each class, where there is no test part (0.2)")
+    add.add_argument("--size", type=_height_and_width, metavar="HxW", help="scale every image to this")
+    add.add_argument("--grey", action="store_true", help="one channel, weighed by ITU-R 601")
+    text = "all data sets, and whether they are on this machine"
+    actions.add_parser("list", help=text, description=text, parents=[root])
+    text = "delete a data set of your own; runs of it cannot be shown until the same is added again"
+    remove = actions.add_parser("remove", help=text, description=text, parents=[root])
+    remove.add_argument("name", metavar="NAME", help="or the whole key")

@@ -1,4 +1,4 @@
-"""`boundlab evaluate | train | sweep | runs | pack | certify | bench`. Bad input: exit code 2 and one sentence, no traceback."""
+"""`boundlab evaluate | train | sweep | runs | pack | certify | data | bench`. Bad input: exit code 2 and one sentence, no traceback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from boundlab import owndata, sources
 from boundlab.arguments import parser
+from boundlab.catalog import DATASETS, Dataset, at_root, own_folder
+from boundlab.checks import one_of
 from boundlab.errors import BoundlabError, RunError
 from boundlab.files import read_json
 from boundlab.pacbayes import PacBayes
@@ -147,6 +150,7 @@ def _runs(a: argparse.Namespace) -> int:
 def _evaluate(a: argparse.Namespace) -> int:
     from boundlab.evaluate import evaluate_file
 
+    one_of("dataset", a.dataset, DATASETS)
     settings = Settings(a.convention, a.delta, a.n, a.margin)
     result = evaluate_file(a.file, a.dataset, settings, not a.no_errors, a.data_root)
     if a.json:
@@ -174,6 +178,25 @@ def _line(bound: dict[str, Any]) -> str:
     return f"{bound['value']:<12.6g} ({', '.join(parts + margin)})"
 
 
+def _data(a: argparse.Namespace) -> int:
+    if a.action == "add":
+        print(_facts(owndata.add(a.source, a.name, a.test, a.size, a.grey)))
+    elif a.action == "remove":
+        print(f"{owndata.remove(a.name)} removed from {own_folder()}")
+    else:
+        for facts in DATASETS.values():
+            size = sources.download_size(facts.name) / 1e6
+            print(_facts(facts) + (f"; not on this machine yet, {size:.0f} MB to download" if size else ""))
+        for key in owndata.broken():
+            print(f"{key:22} cannot be used: its .json in {own_folder()} is damaged, or a file is missing; remove it")
+    return 0
+
+
+def _facts(data: Dataset) -> str:
+    shape = "×".join(map(str, data.in_shape))
+    return f"{data.name:22} {data.train_size:,} training and {data.test_size:,} test images {shape}, {data.classes} classes"
+
+
 def _bench(a: argparse.Namespace) -> int:
     from boundlab.bench import BENCHES
 
@@ -189,6 +212,7 @@ COMMANDS = {
     "runs": _runs,
     "pack": _pack,
     "certify": _certify,
+    "data": _data,
     "bench": _bench,
 }
 
@@ -203,7 +227,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     a = parser(COMMANDS).parse_args(argv)
     try:
-        with np.errstate(all="ignore"):  # what is infinite or not measured is said in the result
+        with (
+            at_root(getattr(a, "data_root", None)),
+            np.errstate(all="ignore"),
+        ):  # what is infinite or not measured is said in the result
             return int(a.function(a))
     except (ValueError, TypeError, OSError, BoundlabError) as error:
         print(f"boundlab: {_short(str(error))}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Images and labels in memory: digits (inside scikit-learn) and MNIST (IDX files in a torchvision-style root)."""
+"""Images and labels in memory: digits (inside scikit-learn), IDX and .mat files in a torchvision-style root, own data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from boundlab.catalog import DATASETS
+from boundlab import owndata
+from boundlab.catalog import DATASETS, SHIPPED, own_datasets
+from boundlab.checks import one_of
 from boundlab.errors import DataError
 from boundlab.mirrors import LARGEST
 from boundlab.sources import fetch, find
@@ -62,11 +64,72 @@ def _idx(name: str, root: str | Path | None) -> tuple[Split, Split]:
                 f"{DATASETS[name].title} ({part}) needs images {expected} and {size} labels below "
                 f"{DATASETS[name].classes}, got {images.shape} and {labels.shape} up to {labels.max(initial=0)}"
             )
-        pixels = images.astype(np.float32)
-        pixels /= 255.0  # in place: a second array of this size costs more than the division
-        return Split(torch.from_numpy(pixels)[:, None], torch.from_numpy(labels.astype(np.int64)))
+        _check_counts(name, part, labels)
+        return _split(images[:, None], labels)
 
     return split("train", DATASETS[name].train_size), split("t10k", DATASETS[name].test_size)
+
+
+def _check_counts(name: str, part: str, labels: np.ndarray) -> None:
+    """Raise DataError unless there are as many images of each label as the catalogue says."""
+    expected = DATASETS[name].train_counts if part == "train" else DATASETS[name].test_counts
+    if (got := tuple(np.bincount(labels, minlength=len(expected)).tolist())) != expected:
+        raise DataError(
+            f"{DATASETS[name].title} ({part}) should have {expected} images of its labels, got {got}: these are other "
+            "files; delete them and fetch them again"
+        )
+
+
+def _split(images: np.ndarray, labels: np.ndarray) -> Split:
+    """From bytes, or from floats in [0, 1]."""
+    pixels = images.astype(np.float32, order="C", copy=False)
+    if images.dtype == np.uint8:
+        pixels /= 255.0  # in place: a second array of this size costs more than the division
+    return Split(torch.from_numpy(pixels), torch.from_numpy(labels.astype(np.int64)))
+
+
+def read_mat(path: Path, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """(images (n, 3, 32, 32) of bytes, labels (n,), 10 read as 0) of an SVHN file; raises DataError for any other file."""
+    from scipy.io import loadmat, whosmat
+
+    wanted = {"X": (32, 32, 3, n), "y": (n, 1)}
+    try:
+        with path.open("rb") as file:
+            found = {name: shape for name, shape, _ in whosmat(file)}
+            if found != wanted:
+                raise DataError(
+                    f"{path} should hold arrays of shapes {wanted}, got {found}; delete it and fetch it again"
+                )
+            content = loadmat(file)
+    except DataError:
+        raise
+    except Exception as error:  # scipy raises what it likes on damaged bytes, NotImplementedError for MATLAB 7.3
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DataError(f"{path} should be a MATLAB 5 file, got: {reason}; delete it and fetch it again") from error
+    images, labels = content["X"], np.asarray(content["y"]).reshape(-1)
+    if images.dtype != np.uint8 or labels.dtype.kind not in "uif" or not np.isin(labels, range(1, 11)).all():
+        raise DataError(
+            f"{path} should hold bytes X and labels y from 1 to 10, got {images.dtype} and {labels.dtype} from "
+            f"{min(labels)} to {max(labels)}; delete it and fetch it again"
+        )
+    return images.transpose(3, 2, 0, 1), labels.astype(np.int64) % 10
+
+
+def _svhn(root: str | Path | None) -> tuple[Split, Split]:
+    fetch("svhn", root)
+
+    def split(part: str, size: int) -> Split:
+        images, labels = read_mat(find("svhn", f"{part}_32x32.mat", root), size)
+        _check_counts("svhn", part, labels)
+        return _split(images, labels)
+
+    return split("train", DATASETS["svhn"].train_size), split("test", DATASETS["svhn"].test_size)
+
+
+def _own(key: str, root: str | Path | None) -> tuple[Split, Split]:
+    pictures = owndata.read(key, root)
+    assert pictures.test is not None
+    return _split(pictures.train.pixels, pictures.train.labels), _split(pictures.test.pixels, pictures.test.labels)
 
 
 def _digits() -> tuple[Split, Split]:
@@ -87,9 +150,13 @@ def _digits() -> tuple[Split, Split]:
 
 def load(name: str, root: str | Path | None = None) -> tuple[Split, Split]:
     """(train, test) of a data set; raises ValueError for an unknown name, DataError when files are missing or bad."""
-    if name not in DATASETS:
-        raise ValueError(f"dataset must be one of {sorted(DATASETS)}, got {name!r}")
-    return _digits() if name == "digits" else _idx(name, root)
+    own = own_datasets(root)
+    one_of("dataset", name, [*SHIPPED, *own])
+    if name in own:
+        return _own(name, root)
+    if name == "digits":
+        return _digits()
+    return _svhn(root) if name == "svhn" else _idx(name, root)
 
 
 def _relabel(split: Split, groups: tuple[tuple[int, ...], ...]) -> Split:

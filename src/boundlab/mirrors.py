@@ -18,10 +18,11 @@ Progress = Callable[[int, int, str], None]  # (bytes so far, bytes in all, the f
 
 
 class Archive(NamedTuple):
-    """A gzip archive: sha256 of what it holds (archives of one file differ by who packed it), and its usual size."""
+    """A file to fetch: the digest that it must have, its usual size in bytes, and what the digest is of (`CHECKS`)."""
 
-    sha256: str
+    digest: str
     size: int
+    check: str = "sha256 of the contents"
 
 
 def _part(target: Path) -> Path:
@@ -78,7 +79,7 @@ def from_mirrors(mirrors: Sequence[str], archive: Archive, target: Path, bar: Ba
             if bar:
                 bar.start(target.name)
             _download(url, part, bar)
-            _check(part, archive.sha256)
+            CHECKS[archive.check](part, archive.digest)
             part.replace(target)
             return
         except DataError as error:
@@ -105,8 +106,8 @@ def _download(url: str, part: Path, bar: Bar | None) -> None:
         raise DataError(f"cannot be reached, or fell silent ({type(error).__name__})") from error
 
 
-def _check(part: Path, expected: str) -> None:
-    """Raise DataError unless the archive holds what it should."""
+def _check_contents(part: Path, expected: str) -> None:
+    """Raise DataError unless the gzip archive holds what it should."""
     digest, size = hashlib.sha256(), 0
     try:
         with gzip.open(part) as content:
@@ -119,3 +120,17 @@ def _check(part: Path, expected: str) -> None:
         raise DataError(f"sent {part.stat().st_size:,} bytes that are no whole gzip file") from error
     if digest.hexdigest() != expected:
         raise DataError(f"sent another file: its contents should have sha256 {expected}, got {digest.hexdigest()}")
+
+
+def _check_file(part: Path, expected: str) -> None:
+    """Raise DataError unless the file has this MD5, whether it is an archive or not."""
+    with part.open("rb") as file:
+        got = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if got != expected:
+        raise DataError(f"sent another file ({part.stat().st_size:,} bytes): it should have MD5 {expected}, got {got}")
+
+
+CHECKS: dict[str, Callable[[Path, str], None]] = {
+    "sha256 of the contents": _check_contents,  # archives of one file differ by who packed it
+    "MD5 of the file": _check_file,  # all that some publishers give: against broken transfers, not against forgers
+}

@@ -17,14 +17,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from boundlab.catalog import DATASETS
+from boundlab.catalog import DATASETS, data_root
 from boundlab.checks import one_of
 from boundlab.errors import BoundlabError, DataError
 from boundlab.files import write_atomic
 from boundlab.mirrors import Archive, Bar, Progress, from_mirrors, part_size
 
-MIRRORS = {
-    "mnist": ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
+MD5 = "MD5 of the file"
+MIRRORS: dict[str, tuple[str, ...]] = {
+    "mnist": ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"),
+    "fashion_mnist": ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+    "kmnist": ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+    "svhn": ("http://ufldl.stanford.edu/housenumbers/",),
 }
 FILES = {
     "mnist": {
@@ -36,20 +40,40 @@ FILES = {
             "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 1_648_877
         ),
         "t10k-labels-idx1-ubyte": Archive("ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 4_542),
-    }
+    },
+    "fashion_mnist": {
+        "train-images-idx3-ubyte": Archive("8d4fb7e6c68d591d4c3dfef9ec88bf0d", 26_421_880, MD5),
+        "train-labels-idx1-ubyte": Archive("25c81989df183df01b3e8a0aad5dffbe", 29_515, MD5),
+        "t10k-images-idx3-ubyte": Archive("bef4ecab320f06d8554ea6380940ec79", 4_422_102, MD5),
+        "t10k-labels-idx1-ubyte": Archive("bb300cfdad3c16e7a12a480ee83cd310", 5_148, MD5),
+    },
+    "kmnist": {
+        "train-images-idx3-ubyte": Archive("bdb82020997e1d708af4cf47b453dcf7", 18_165_135, MD5),
+        "train-labels-idx1-ubyte": Archive("e144d726b3acfaa3e44228e80efcd344", 29_497, MD5),
+        "t10k-images-idx3-ubyte": Archive("5c965bf0a639b31b8f53240b1b52f4d7", 3_041_136, MD5),
+        "t10k-labels-idx1-ubyte": Archive("7320c461ea6c1c855c0b718fb2a4b134", 5_120, MD5),
+    },
+    "svhn": {
+        "train_32x32.mat": Archive("e26dedcc434d2e4c54c9b2d4a06d8373", 182_040_794, MD5),
+        "test_32x32.mat": Archive("eb5a983be6a315427106f1b164d9cef3", 64_275_384, MD5),
+    },
 }
-FOLDERS = {"mnist": Path("MNIST", "raw")}
+FOLDERS = {  # as torchvision lays them out
+    "mnist": Path("MNIST", "raw"),
+    "fashion_mnist": Path("FashionMNIST", "raw"),
+    "kmnist": Path("KMNIST", "raw"),
+    "svhn": Path("SVHN"),
+}
 
 
-def data_root(root: str | Path | None = None) -> Path:
-    """`root`, else BOUNDLAB_DATA, else a cache folder of the user."""
-    given = root or os.environ.get("BOUNDLAB_DATA")
-    return Path(given) if given else Path.home() / ".cache" / "boundlab"
+def _sent_as(file: str) -> str:
+    """The name under which a file is published."""
+    return file if file.endswith(".mat") else f"{file}.gz"
 
 
 def _place(name: str, file: str, root: str | Path | None) -> Path | None:
     folder = data_root(root) / FOLDERS[name]
-    return next((path for path in (folder / file, folder / f"{file}.gz") if os.path.exists(path)), None)
+    return next((path for path in (folder / file, folder / _sent_as(file)) if os.path.exists(path)), None)
 
 
 def find(name: str, file: str, root: str | Path | None = None) -> Path:
@@ -69,15 +93,15 @@ def missing(name: str, root: str | Path | None = None) -> list[str]:
 
 
 def download_size(name: str, root: str | Path | None = None) -> int:
-    """Bytes that `fetch` has to download, by the usual archives: about 11.6 MB for the whole of MNIST."""
+    """Bytes that `fetch` has to download, by the usual archives: 11.6 MB for the whole of MNIST, 246 MB for SVHN."""
     return sum(FILES[name][file].size for file in missing(name, root))
 
 
 def fetch(name: str, root: str | Path | None = None, progress: Progress | None = None) -> None:
     """Download what is missing, one process at a time; raises DataError. `progress` None: a bar in the terminal.
 
-    BOUNDLAB_MIRROR, a base URL with the .gz files under it, is tried first. Contents are checked by sha256 before a
-    file gets its name, so that no ending of the process leaves half a file.
+    BOUNDLAB_MIRROR, a base URL with MNIST's .gz files under it and the others' in their `FOLDERS`, is tried first. Files
+    are checked before they get their names, so that no ending of the process leaves half a file.
     """
     absent = missing(name, root)
     for file in FILES.get(name, {}):
@@ -88,32 +112,38 @@ def fetch(name: str, root: str | Path | None = None, progress: Progress | None =
     folder = data_root(root) / FOLDERS[name]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _turn(name, folder, progress):
+        with _turn(name, root, progress):
             files = missing(name, root)
-            bar = Bar({f"{file}.gz": FILES[name][file].size for file in files}, progress) if progress else None
-            own = [url] if (url := os.environ.get("BOUNDLAB_MIRROR")) else []
+            bar = Bar({_sent_as(file): FILES[name][file].size for file in files}, progress) if progress else None
             for file in files:
-                from_mirrors([*own, *MIRRORS[name]], FILES[name][file], folder / f"{file}.gz", bar)
+                from_mirrors([*_own_mirror(name), *MIRRORS[name]], FILES[name][file], folder / _sent_as(file), bar)
     except DataError as error:
         raise DataError(
             f"{DATASETS[name].title} is not at {folder} and could not be downloaded ({error}). "
-            f"Put {', '.join(f + '.gz' for f in FILES[name])} there, or point BOUNDLAB_DATA (or --data-root) at a folder "
-            f"that has {FOLDERS[name]}, or BOUNDLAB_MIRROR at a web address that has the .gz files"
+            f"Put {', '.join(map(_sent_as, FILES[name]))} there, or point BOUNDLAB_DATA (or --data-root) at a folder "
+            f"that has {FOLDERS[name]}, or BOUNDLAB_MIRROR at a web address that has these files"
         ) from error
     except OSError as error:  # of the disk: those of the network are DataErrors
-        raise DataError(_no_room(name, folder, error)) from error
+        raise DataError(_no_room(name, root, error)) from error
 
 
-def _no_room(name: str, folder: Path, error: OSError) -> str:
-    what = f"{DATASETS[name].title} needs {download_size(name, folder.parents[1]) / 1e6:.1f} MB in {folder}"
+def _own_mirror(name: str) -> list[str]:
+    """Where BOUNDLAB_MIRROR has a data set; only MNIST's files lie at its top, since three data sets use the same names."""
+    url = os.environ.get("BOUNDLAB_MIRROR")
+    return [] if not url else [url if name == "mnist" else f"{url.rstrip('/')}/{FOLDERS[name].as_posix()}"]
+
+
+def _no_room(name: str, root: str | Path | None, error: OSError) -> str:
+    what = f"{DATASETS[name].title} needs {download_size(name, root) / 1e6:.1f} MB in {data_root(root) / FOLDERS[name]}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"{what}, but the disk or a quota is full ({error.strerror}); make room, or set BOUNDLAB_DATA elsewhere"
     return f"{what}, which cannot be written ({error.strerror or error}); set BOUNDLAB_DATA to a folder of yours"
 
 
 @contextmanager
-def _turn(name: str, folder: Path, progress: Progress | None) -> Iterator[None]:
+def _turn(name: str, root: str | Path | None, progress: Progress | None) -> Iterator[None]:
     """Hold the folder's download lock; while another process has it, report that one's progress."""
+    folder = data_root(root) / FOLDERS[name]
     with (folder / ".download.lock").open("w") as lock:
         while True:
             try:
@@ -121,8 +151,8 @@ def _turn(name: str, folder: Path, progress: Progress | None) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if progress:
-                    whole, left = sum(a.size for a in FILES[name].values()), download_size(name, folder.parents[1])
-                    begun = sum(part_size(folder / f"{file}.gz") for file in FILES[name])
+                    whole, left = sum(a.size for a in FILES[name].values()), download_size(name, root)
+                    begun = sum(part_size(folder / _sent_as(file)) for file in FILES[name])
                     progress(min(whole, whole - left + begun), whole, "")
                 time.sleep(0.25)
         yield

@@ -10,7 +10,6 @@ import streamlit as st
 
 from boundlab.anatomy import anatomy, compare, published_to_strict
 from boundlab.bounds import ALL, BY_KEY, Bound, only
-from boundlab.catalog import DATASETS
 from boundlab.charts.dumbbell import dumbbell
 from boundlab.charts.theme import STYLES, readable, times
 from boundlab.charts.waterfall import factor_text, waterfall
@@ -19,7 +18,7 @@ from boundlab.specs import Settings
 from boundlab.ui.chosen import OWN, kind_of, own_run, second_run
 from boundlab.ui.controls import Controls
 from boundlab.ui.explain import explain
-from boundlab.ui.library import find_run, listing
+from boundlab.ui.library import datasets, find_run, listing
 from boundlab.ui.page import is_dark
 from boundlab.ui.sides import MODES, MODES_HELP, Side, changed, epoch_of, second_side, side
 
@@ -82,7 +81,7 @@ def take_apart() -> None:
 
 def _figure_runs(controls: Controls) -> pd.DataFrame:
     """Runs of one data set and one recipe, untrustworthy ones too."""
-    dataset = controls.pick("Data", list(DATASETS), "dataset")
+    dataset = controls.pick("Data", datasets(), "dataset")
     return controls.recipe(controls.origin(listing(dataset)))
 
 

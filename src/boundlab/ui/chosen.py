@@ -5,11 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from boundlab.catalog import DATASETS
 from boundlab.recipes import task
 from boundlab.runs import Run
 from boundlab.ui.controls import Controls, by_seed
-from boundlab.ui.library import certified_runs, find_run, listing, run_name, shelf, shipped_runs
+from boundlab.ui.library import certified_runs, datasets, find_run, listing, run_name, shelf, shipped_runs
 
 KINDS = ("figures", "certified")
 OWN = "trained here"
@@ -31,7 +30,7 @@ def chosen_network(controls: Controls) -> Run | None:
         return own_run(controls)
     if kind == "certified":
         return _certified(controls)
-    dataset = controls.pick("Data", list(DATASETS), "dataset")
+    dataset = controls.pick("Data", datasets(), "dataset")
     runs = controls.trusted(controls.recipe(controls.origin(listing(dataset))))
     if runs.empty:
         st.info("No run of this data set trained and reached the plateau; include the others above.")
@@ -72,7 +71,8 @@ def second_run(controls: Controls, first: Run) -> Run | None:
 
 def task_title(run: Run) -> str:
     """What the network tells apart, and which network it is."""
-    classes = ", ten classes" if run.spec.train.labels is None else ""
+    many = run.spec.arch.classes
+    classes = f", {'ten' if many == 10 else many} classes" if run.spec.train.labels is None else ""
     return f"{task(run.spec)}{classes}, {run.spec.arch.title}"
 
 

@@ -6,14 +6,13 @@ import functools
 
 import streamlit as st
 
-from boundlab.catalog import DATASETS
 from boundlab.charts.trend import Picture
 from boundlab.curves import SCALES
 from boundlab.tables import AXES, Axis
 from boundlab.ui.controls import Controls
 from boundlab.ui.drawing import Reading, View, drawing, picture, points, reading
 from boundlab.ui.explain import explain
-from boundlab.ui.library import listing
+from boundlab.ui.library import datasets, listing
 from boundlab.ui.numbers import numbers
 from boundlab.ui.page import is_dark
 from boundlab.ui.paper import paper_control
@@ -33,7 +32,7 @@ def explore(axis: Axis) -> None:
     controls = Controls()
     first, second = st.container(horizontal=True), st.container(horizontal=True)
     with first:
-        dataset = controls.pick("Data", list(DATASETS), "dataset", "MNIST: 60,000 images. digits: 1,437 images of 8×8.")
+        dataset = controls.pick("Data", datasets(), "dataset", "MNIST: 60,000 images. digits: 1,437 images of 8×8.")
     with second:
         settings = controls.settings()
         scale = controls.pick("Scale", SCALES, "scale", _SCALE_HELP)

@@ -157,6 +157,12 @@ def figure_runs(dataset: str) -> list[Run]:
     return [run for run in all_runs() if run.spec.train.dataset == dataset and drawn(run)]
 
 
+def datasets() -> list[str]:
+    """The data sets that the figures have runs of, in the catalogue's order."""
+    known = {run.spec.train.dataset for run in all_runs() if drawn(run)}
+    return [name for name in DATASETS if name in known]
+
+
 def drawn(run: Run) -> bool:
     """Whether a figure has a place for the run: convolutions, all classes, whole images, weight decay on a log axis."""
     train, arch = run.spec.train, run.spec.arch

@@ -7,13 +7,12 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.bounds import ALL
-from boundlab.catalog import DATASETS
 from boundlab.charts.ladder import ladder
 from boundlab.charts.theme import STYLES, readable
 from boundlab.ui import prose
 from boundlab.ui.controls import VARIABLES, Controls
 from boundlab.ui.explain import explain
-from boundlab.ui.library import table
+from boundlab.ui.library import datasets, table
 from boundlab.ui.page import is_dark
 
 _MEASURED = ("holdout", "test_error")
@@ -25,7 +24,7 @@ def headline() -> None:
     controls = Controls()
     first = st.container(horizontal=True)
     with first:
-        dataset = controls.pick("Data", list(DATASETS), "dataset")
+        dataset = controls.pick("Data", datasets(), "dataset")
     with st.container(horizontal=True):
         settings = controls.settings()
     with first:

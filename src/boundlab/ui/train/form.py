@@ -13,7 +13,7 @@ from boundlab.catalog import DATASETS, PRESETS
 from boundlab.specs import RunSpec
 from boundlab.sweeps import product
 from boundlab.ui.controls import RECIPE_HELP, Controls
-from boundlab.ui.train.starts import ALL, KINDS, SIZES, STARTS, TASKS, Start, default_epochs
+from boundlab.ui.train.starts import ALL, KINDS, STARTS, TASKS, Start, default_epochs, sizes, tasks
 
 WEIGHT_DECAYS = (
     "0",
@@ -63,9 +63,9 @@ def _begin(start: Start) -> None:
 
 def _renew() -> None:
     """Data, size or recipe changed: the epochs, rate and batch that go with them."""
-    dataset, preset, n = (st.session_state.get(name) for name in ("dataset", "preset", "n_train"))
+    dataset, preset, n = (str(st.session_state.get(name)) for name in ("dataset", "preset", "n_train"))
     if dataset in DATASETS and preset in PRESETS:
-        size = int(n) if n in SIZES[dataset] and n != ALL else None
+        size = int(n) if n in sizes(dataset) and n != ALL else None
         recipe = PRESETS[preset]
         _fill({"epochs": default_epochs(dataset, size, preset), "bias": recipe.bias})
         _fill({"lr": recipe.lr, "batch_size": recipe.batch_size})
@@ -94,8 +94,8 @@ def _choose(controls: Controls, label: str, options: Sequence[str], name: str, w
 def _data(controls: Controls) -> dict[str, Any]:
     with st.container(horizontal=True):
         dataset = controls.pick("Data", list(DATASETS), "dataset", default=FIRST["dataset"], on_change=_renew)
-        n = _choose(controls, "Training images", SIZES[dataset], "n_train", 150, on_change=_renew)
-        task = _choose(controls, "Classes", list(TASKS), "task", 190)
+        n = _choose(controls, "Training images", sizes(dataset), "n_train", 150, on_change=_renew)
+        task = _choose(controls, "Classes", tasks(dataset), "task", 190)
         noise = _choose(controls, "Label noise", NOISES, "label_noise", help=_NOISE_HELP)
     return {
         "dataset": dataset,

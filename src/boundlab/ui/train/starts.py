@@ -10,22 +10,31 @@ from typing import Any
 from boundlab.catalog import DATASETS, PRESETS
 
 TASKS: dict[str, tuple[tuple[int, ...], ...] | None] = {
-    "ten classes": None,
+    "all classes": None,
     "0 against 1": ((0,), (1,)),
     "even against odd": ((0, 2, 4, 6, 8), (1, 3, 5, 7, 9)),
 }
 ALL = "all"
 _SIZES = (30_000, 12_000, 6_000, 3_000, 1_000, 500, 250)
-SIZES = {name: (ALL, *(str(n) for n in _SIZES if n < facts.train_size)) for name, facts in DATASETS.items()}
 KINDS = ("conv", "mlp", "linear")
 _MOST_EPOCHS = 300
+
+
+def sizes(dataset: str) -> tuple[str, ...]:
+    """How many training images may be asked for."""
+    return (ALL, *(str(n) for n in _SIZES if n < DATASETS[dataset].train_size))
+
+
+def tasks(dataset: str) -> tuple[str, ...]:
+    """The tasks that a data set's labels allow: even and odd are of digits."""
+    return tuple(TASKS)[: {2: 1, 10: 3}.get(DATASETS[dataset].classes, 2)]
 
 
 def default_epochs(dataset: str, n: int | None, preset: str) -> int:
     """About as many steps as a shipped run of that data set and recipe has, however few images there are."""
     facts = DATASETS[dataset]
     whole = PRESETS[preset].epochs or facts.short_epochs
-    return min(_MOST_EPOCHS, math.ceil(whole * facts.train_size / (n or facts.train_size)))
+    return min(max(_MOST_EPOCHS, facts.short_epochs), math.ceil(whole * facts.train_size / (n or facts.train_size)))
 
 
 def defaults(dataset: str = "digits", preset: str = "short", n: str = ALL) -> dict[str, Any]:
@@ -34,7 +43,7 @@ def defaults(dataset: str = "digits", preset: str = "short", n: str = ALL) -> di
     certified = recipe.loss == "certificate"
     return {
         "dataset": dataset,
-        "task": "ten classes",
+        "task": "all classes",
         "n_train": n,
         "preset": preset,
         "kind": "conv",
