@@ -1,6 +1,5 @@
 """Every bound on every architecture: its number equals a slow oracle's, or it says why it has none. Both from one table."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -13,11 +12,11 @@ from boundlab.bounds import ALL, BY_KEY, evaluate
 from boundlab.measure import norm_columns, references
 from boundlab.norms import MARGIN_GRID, from_columns, norm_column
 from boundlab.specs import RunSpec, Settings
-from tests import slow_bounds
 from tests.cases import FORMULAS, NAMES
 from tests.conftest import make_sample
-from tests.slow_bounds import MARGIN, ORACLES, Case
+from tests.slow_bounds import MARGIN, ORACLES
 from tests.test_architectures import ungrouped, untied
+from tests.written_out import Case, path_norm
 
 CASES = {
     "plain": {},
@@ -49,7 +48,7 @@ POOLED = (
 )
 MAX = POOLED | dict.fromkeys(("golowich-theorem", "neyshabur-theorem"), "no max-pooling")
 REFUSED = {  # of every case: which bounds refuse it, in which words; all others have a number
-    **dict.fromkeys(("plain", "padded", "lists", "tree", "dilated", "grouped", "depthwise", "dense", "mlp"), {}),
+    **{name: {} for name in ("plain", "padded", "lists", "tree", "dilated", "grouped", "depthwise", "dense", "mlp")},
     **dict.fromkeys(("lc", "lc tree", "lc padded"), UNSHARED),
     **dict.fromkeys(("avg", "gap"), POOLED),
     "lc avg": POOLED | UNSHARED,
@@ -220,7 +219,7 @@ def test_gonon_counts_the_paths_from_biases(name):
         b.T.flatten().numpy() if s.kind == "local" else np.repeat(b.numpy(), s.positions)
         for b, s in zip(biases, shapes, strict=True)
     ]
-    assert net.path_l1 == pytest.approx(slow_bounds.path_norm(case.merged, units), rel=1e-12)
+    assert net.path_l1 == pytest.approx(path_norm(case.merged, units), rel=1e-12)
     for bound in ALL:
         got = value(bound, "theorem", arch, net)
         assert (got.value is None) == (bound.key != "gonon")

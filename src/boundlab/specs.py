@@ -91,7 +91,8 @@ class RunSpec:
             )
         if self.train.loss == "certificate" and self.arch.bias:
             raise ValueError('loss "certificate" needs a network without biases (Theorem S has none), got bias true')
-        if self.train.loss == "certificate" and self.arch.kind == "lc" and "max" in "".join(self.arch.per_layer("pool")):
+        unshared_max = self.arch.kind == "lc" and any(pool.startswith("max") for pool in self.arch.per_layer("pool"))
+        if self.train.loss == "certificate" and unshared_max:
             raise ValueError(
                 'loss "certificate" needs shared filters before max-pooling (Theorem S covers nothing else); use kind "conv", '
                 'or "avg2" for pool'

@@ -115,11 +115,11 @@ def _grid(shape: LayerShape) -> tuple[object, ...]:
 def _taps(layer: LayerNorms, shape: LayerShape) -> np.ndarray:
     """Norms per tap: the layer's own where it has as many; without padding any split will do, since every tap meets every
     position alike; with padding only training could say, and without weight sharing at other positions."""
-    if shape.kind == "local":
-        return layer.tap_frobenius if _grid(shape) == _grid(layer.shape) else np.full((*layer.frobenius.shape, 1), np.nan)
-    if not shape.spatial or shape.area == layer.shape.area:
+    same = _grid(shape) == _grid(layer.shape) if shape.kind == "local" else shape.area == layer.shape.area
+    if same or not shape.spatial:
         return layer.tap_frobenius
-    each = layer.frobenius[..., None] / np.sqrt(shape.area) if shape.padding == 0 else np.nan
+    known = shape.padding == 0 and shape.kind == "conv"
+    each = layer.frobenius[..., None] / np.sqrt(shape.area) if known else np.nan
     return np.broadcast_to(each, (*layer.frobenius.shape, shape.area))
 
 

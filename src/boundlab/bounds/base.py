@@ -198,7 +198,8 @@ REFERENCE = Assumption(
     measured=True,
 )
 NO_POOLING_CODE = Assumption(
-    "the network has no pooling (the released code has none)", lambda net, sample, settings: not _pools(net, "max", "avg")
+    "the network has no pooling (the released code has none)",
+    lambda net, sample, settings: not _pools(net, "max", "avg"),
 )
 NO_POOLING = Assumption(
     "the network has no pooling (the form of the theorem used here has none)",

@@ -89,7 +89,9 @@ BOUND = Bound(
             assumptions=(
                 NO_BIAS,
                 Assumption(
-                    "the initial weights are stored (init.* tensors)", lambda net, s, settings: net.has_init, measured=True
+                    "the initial weights are stored (init.* tensors)",
+                    lambda net, s, settings: net.has_init,
+                    measured=True,
                 ),
                 IID,
             ),

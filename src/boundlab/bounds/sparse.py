@@ -172,8 +172,8 @@ NEURONS = Assumption(
 )
 SHARED_UNDER_MAX = Assumption(
     "max-pooling follows shared filters (after a locally connected layer the proof needs a norm per pool window)",
-    lambda net, sample, settings: not any(
-        shape.kind == "local" and pool.kind == "max" for shape in net.shapes for pool in shape.pools
+    lambda net, sample, settings: (
+        not any(shape.kind == "local" and pool.kind == "max" for shape in net.shapes for pool in shape.pools)
     ),
 )
 
