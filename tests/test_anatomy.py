@@ -1,6 +1,7 @@
 """Bounds taken apart: the rows of an anatomy lead from 1 to the value, and every factor has words."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -36,8 +37,9 @@ def test_the_rows_lead_from_one_to_the_value(bound, convention, per_layer):
 
 def test_every_factor_has_words_and_every_word_a_factor():
     used = set()
-    for bound, convention in FORMULAS:
-        for name in value(bound, convention, make_norms(SMALL, 1), make_sample(SMALL)).log_factors:
+    pooled = dataclasses.replace(SMALL, head="gap")
+    for (bound, convention), arch in itertools.product(FORMULAS, (SMALL, pooled)):
+        for name in value(bound, convention, make_norms(arch, 1), make_sample(arch)).log_factors:
             factor, _ = describe(name)
             assert factor.label
             assert factor.meaning

@@ -93,6 +93,13 @@ def test_depth_factor_against_the_gaussian_integral():
 
     for m in (1, 3, 6):
         assert depth_factor(m) == pytest.approx(min(factor(p, m) for p in np.arange(2, 12, 0.02)), rel=1e-4)
+        for pools in range(1, m + 1):  # 2^(1/p) in place of (1 + 2^(1/p)) / 2 for each layer with a max-pool
+
+            def pooled(p, m=m, pools=pools):
+                return factor(p, m - pools) * 2 ** (2 * pools / p)
+
+            assert depth_factor(m, pools) == pytest.approx(min(pooled(p) for p in np.arange(2, 24, 0.02)), rel=1e-4)
+            assert depth_factor(m, pools) > depth_factor(m, pools - 1)
 
 
 def test_theorem_s_pure_formula():

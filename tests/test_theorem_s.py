@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
+from boundlab import maps
 from boundlab.arch import ArchSpec
 from boundlab.bounds import BY_KEY, evaluate
 from boundlab.bounds.sparse import ETA
@@ -17,24 +17,31 @@ from boundlab.specs import Settings
 RESTARTS, STEPS = 8, 60
 
 
-def on_the_sphere(weights: list[torch.Tensor], tau: float) -> list[torch.Tensor]:
-    """Every network's hidden layers at Frobenius norm 1, its class-centred output layer at tau."""
+def on_the_sphere(weights: list[torch.Tensor], arch: ArchSpec, tau: float) -> list[torch.Tensor]:
+    """Every network's hidden layers at Frobenius norm 1 (without sharing at every position), its class-centred output
+    layer at tau."""
     *hidden, output = weights
     output = output - output.mean(dim=1, keepdim=True)
-    units = [w / w.flatten(1).norm(dim=1).view(-1, *([1] * (w.ndim - 1))) for w in (*hidden, output)]
+    units = []
+    for w, shape in zip((*hidden, output), arch.shapes(), strict=True):
+        tensors = w.reshape(len(w), shape.copies, -1)
+        units.append((tensors / tensors.norm(dim=2, keepdim=True)).view_as(w))
     return [*units[:-1], tau * units[-1]]
 
 
 def ramp_errors(
     weights: list[torch.Tensor], images: torch.Tensor, labels: torch.Tensor, arch: ArchSpec
 ) -> torch.Tensor:
-    """(networks, n): ramp of the margin at gamma = 1, of many networks at once (one group of channels each)."""
+    """(networks, n): ramp of the margin at gamma = 1, of many networks at once."""
     many = len(weights[0])
-    x = images.repeat(1, many, 1, 1)
-    for w in weights[:-1]:
-        x = F.relu(F.conv2d(x, w.flatten(0, 1), None, arch.stride, arch.padding, groups=many))
-    features = x.view(len(images), many, -1)
-    outputs = torch.einsum("nmf,mcf->mnc", features, weights[-1])
+
+    def outputs_of(*own: torch.Tensor) -> torch.Tensor:
+        x, shapes = images, arch.shapes()
+        for w, shape in zip(own[:-1], shapes[:-1], strict=True):
+            x = maps.pooled(maps.apply(x, w, None, shape).relu(), shape)
+        return maps.apply(x, own[-1], None, shapes[-1])
+
+    outputs = torch.vmap(outputs_of)(*weights)
     own = outputs.gather(2, labels.expand(many, -1)[..., None]).squeeze(2)
     other = outputs.scatter(2, labels.expand(many, -1)[..., None], -math.inf).amax(dim=2)
     return (1 - (own - other)).clamp(0, 1)
@@ -51,7 +58,7 @@ def twice_the_complexity(arch: ArchSpec, images: torch.Tensor, labels: torch.Ten
     optimiser = torch.optim.Adam(raw, lr=0.1)
     best = torch.full((many,), -math.inf, dtype=torch.float64)
     for _ in range(STEPS):
-        value = (signs * ramp_errors(on_the_sphere(raw, tau), images, labels, arch)).mean(dim=1)
+        value = (signs * ramp_errors(on_the_sphere(raw, arch, tau), images, labels, arch)).mean(dim=1)
         best = torch.maximum(best, value.detach())
         optimiser.zero_grad()
         (-value.sum()).backward()
@@ -62,10 +69,15 @@ def twice_the_complexity(arch: ArchSpec, images: torch.Tensor, labels: torch.Ten
 def proved(arch: ArchSpec, images: torch.Tensor, tau: float, convention: str = "strict"):
     """The complexity term of that class (without the price of the grid of scales)."""
     shapes = arch.shapes()
-    weights = [w[0] for w in on_the_sphere([torch.randn(1, *s.weight_shape, dtype=torch.float64) for s in shapes], tau)]
+    drawn = [torch.randn(1, *s.weight_shape, dtype=torch.float64) for s in shapes]
+    weights = [w[0] for w in on_the_sphere(drawn, arch, tau)]
     net = from_columns(norm_columns(weights, [None] * len(shapes), None, shapes), shapes)
     sample = sample_stats(images, None, "digits", arch.classes)
     return evaluate(BY_KEY["sparse"], net, sample, Settings(convention, margin=1.0))
+
+
+def toy(**fields) -> ArchSpec:
+    return ArchSpec(**{"in_shape": (1, 5, 5), "channels": 3, "conv_layers": 1, "classes": 3} | fields)
 
 
 CLASSES = {
@@ -80,6 +92,20 @@ CLASSES = {
     "two classes": (ArchSpec(in_shape=(1, 5, 5), channels=3, conv_layers=1, classes=2), 8, 0.5),
     "five classes": (ArchSpec(in_shape=(1, 5, 5), channels=3, conv_layers=1, classes=5), 20, 0.5),
     "colour": (ArchSpec(in_shape=(3, 5, 5), channels=3, conv_layers=1, classes=3), 8, 0.3),
+    "locally connected": (toy(kind="lc"), 8, 0.1),
+    "two locally connected": (toy(kind="lc", conv_layers=2), 8, 0.1),
+    "locally connected, averaged": (toy(kind="lc", pool="avg2"), 8, 0.4),
+    "tree": (toy(in_shape=(1, 6, 6), stride=(2, 3), conv_layers=2, kernel_size=(2, 3)), 8, 0.3),
+    "average pooling": (toy(pool="avg2"), 8, 0.2),
+    "max-pooling": (toy(pool="max2"), 8, 0.1),
+    "max-pooling twice": (toy(in_shape=(1, 6, 6), conv_layers=2, kernel_size=(2, 1), pool="max2"), 8, 0.1),
+    "global average": (toy(head="gap"), 8, 0.8),
+    "max-pooling, global average": (toy(pool="max2", head="gap"), 8, 0.3),
+    "grouped": (toy(in_shape=(2, 5, 5), channels=4, groups=2), 8, 0.08),
+    "depthwise": (toy(in_shape=(3, 5, 5), groups=3), 8, 0.06),
+    "dilated": (toy(dilation=2), 8, 0.1),
+    "a dense layer after": (toy(hidden=(4,)), 8, 0.1),
+    "a perceptron": (ArchSpec(kind="mlp", in_shape=(1, 4, 4), hidden=(4,), classes=3), 8, 0.1),
 }
 
 

@@ -12,7 +12,7 @@ from boundlab.measure import norm_columns
 from boundlab.norms import from_columns
 from boundlab.paths import path_energy
 from boundlab.specs import CONVENTIONS, Settings
-from boundlab.whatif import NO_POOLING, RETRAIN, Change, World, apply
+from boundlab.whatif import RETRAIN, Change, World, apply
 from tests.cases import FORMULAS, NAMES
 from tests.conftest import make_norms, make_sample
 
@@ -73,7 +73,51 @@ def test_a_pooled_head_averages_the_roots_of_the_path_energies():
         energy = energy[:-1, :-1] + energy[1:, :-1] + energy[:-1, 1:] + energy[1:, 1:]
     assert path_energy(new.sample.fed.pixel_energy, hidden) == pytest.approx((np.sqrt(energy).mean()) ** 2, rel=1e-12)
     assert new.value(BY_KEY["sparse"], asked).complexity < changed(Change(), margin=1.0).complexity
-    assert changed(Change(pooled=True), "theorem").reason == NO_POOLING
+
+
+@pytest.mark.parametrize(("bound", "convention"), FORMULAS, ids=NAMES)
+def test_a_pooled_head_is_answered_or_refused_as_for_a_pooled_network(bound, convention):
+    """Retraining is asked for only where norms are not known: what a bound does not cover, it says itself."""
+    pooled = dataclasses.replace(ARCH, head="gap")
+    really = evaluate(bound, make_norms(pooled, 0), make_sample(pooled), Settings(convention))
+    supposed = changed(Change(pooled=True), convention, bound.key)
+    if really.value is None:
+        assert "no pooling" in really.reason
+        assert supposed.reason == really.reason
+    else:
+        known = (bound.key, convention) in {("sparse", "strict"), ("golowich", "theorem"), ("neyshabur", "theorem")}
+        assert supposed.reason == (None if known else RETRAIN)
+
+
+@pytest.mark.parametrize("key", ["golowich", "neyshabur"])
+def test_a_global_average_divides_by_the_root_of_its_area(key):
+    flat, pooled = changed(Change(), "theorem", key), changed(Change(pooled=True), "theorem", key)
+    assert pooled.complexity == pytest.approx(flat.complexity / 6, rel=1e-12)  # 6 x 6 positions
+
+
+LOCAL = dataclasses.replace(ARCH, kind="lc", padding=1)
+
+
+@pytest.mark.parametrize("change", [Change(stride=2), Change(kernel_size=3), Change(conv_layers=3)])
+def test_without_sharing_other_positions_have_weights_that_are_not_known(change):
+    assert changed(change, "theorem", "golowich", LOCAL).reason == RETRAIN
+    assert changed(change, "theorem", "graf", LOCAL).reason.endswith("no layer is locally connected")
+    assert np.isfinite(changed(change, "strict", "sparse", LOCAL).complexity)
+
+
+def test_without_sharing_what_keeps_its_place_keeps_its_norms():
+    flat, pooled = (changed(c, "theorem", "golowich", LOCAL) for c in (Change(), Change(pooled=True)))
+    assert pooled.complexity == pytest.approx(flat.complexity / 10, rel=1e-12)  # 10 x 10 positions
+
+
+def test_a_further_convolution_takes_the_norms_of_the_last_one_and_dense_layers_keep_theirs():
+    arch = dataclasses.replace(ARCH, hidden=(6, 5))
+    new, _ = apply(Change(conv_layers=3), world(arch), Settings())
+    old = world(arch).norms.layers
+    names = ["conv1", "conv2", "conv3", "dense1", "dense2", "output"]
+    assert [layer.shape.name for layer in new.norms.layers] == names
+    kept = [float(old[i].frobenius) for i in (0, 1, 1, 2, 3, 4)]
+    assert [float(layer.frobenius) for layer in new.norms.layers] == kept
 
 
 @pytest.mark.parametrize("change", [Change(stride=2), Change(kernel_size=3), Change(padding=1), Change(conv_layers=3)])
@@ -102,6 +146,10 @@ def test_what_is_not_possible_is_said():
         apply(Change(padding=3), world(), Settings())
     with pytest.raises(ValueError, match="n_times"):
         Change(n_times=0)
+    listed = dataclasses.replace(ARCH, channels=(2, 3), padding=(0, 1))
+    with pytest.raises(ValueError, match="CONV-2-2,3 pad 0,1 has channels and padding layer by layer"):
+        apply(Change(conv_layers=3), world(listed), Settings())
+    assert apply(Change(stride=2, conv_layers=2), world(listed), Settings())[0].arch.channels == (2, 3)
     mlp = ArchSpec(kind="mlp", in_shape=(1, 8, 8), hidden=(5,), classes=4)
     with pytest.raises(ValueError, match="need convolutions"):
         apply(Change(stride=2), world(mlp), Settings())

@@ -52,9 +52,9 @@ def _in_order(names: Iterable[str]) -> list[str]:
     """Reading order: by kind of factor, layers in their own order."""
     order = {stem: i for i, stem in enumerate(FACTORS)}
 
-    def place(name: str) -> tuple[int, bool, str]:  # conv1, conv2, ..., output
+    def place(name: str) -> tuple[int, bool, bool, str]:  # conv1, conv2, ..., dense1, ..., output
         stem, _, layer = name.partition(".")
-        return order[stem], layer == "output", layer.zfill(12)
+        return order[stem], layer == "output", layer.startswith("dense"), layer.zfill(12)
 
     return sorted(names, key=place)
 
@@ -142,7 +142,7 @@ def _corrections(
     old = {name: only(part) for name, part in plotted.log_factors.items()}
     new = {name: only(part) for name, part in proved.log_factors.items()}
     areas = sum(part for name, part in old.items() if name.startswith("kernel_area."))
-    pixel = sample.raw.max_pixel if net.shapes[0].kind == "conv" else sample.raw.frobenius
+    pixel = sample.raw.max_pixel if net.shapes[0].spatial else sample.raw.frobenius
     raw, fed = (0.5 * math.log(path_energy(part.pixel_energy, net.shapes)) for part in (sample.raw, sample.fed))
     plotted_n = effective_n(sample, Settings("published"))
     loss = new["symmetrisation"] + new["gaussian"] + new["classes"]

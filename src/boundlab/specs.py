@@ -91,6 +91,12 @@ class RunSpec:
             )
         if self.train.loss == "certificate" and self.arch.bias:
             raise ValueError('loss "certificate" needs a network without biases (Theorem S has none), got bias true')
+        unshared_max = self.arch.kind == "lc" and any(pool.startswith("max") for pool in self.arch.per_layer("pool"))
+        if self.train.loss == "certificate" and unshared_max:
+            raise ValueError(
+                'loss "certificate" needs shared filters before max-pooling (Theorem S covers nothing else); use kind "conv", '
+                'or "avg2" for pool'
+            )
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> RunSpec:

@@ -12,23 +12,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from boundlab.arch import ArchSpec
-from boundlab.bounds import Bound, Value, effective_n, evaluate
+from boundlab.arch import PER_LAYER, ArchSpec
+from boundlab.bounds import Bound, Value, broken, effective_n, evaluate
 from boundlab.checks import number, whole
 from boundlab.norms import NORM_FIELDS, InputStats, LayerNorms, NetworkNorms, SampleStats
 from boundlab.shapes import LayerShape
 from boundlab.specs import Settings
 
 RETRAIN = "this cannot be answered without retraining: it needs norms of the changed layers that their Frobenius norms do not fix"
-NO_POOLING = "its formula here does not cover global average pooling"
 _KEPT = {"frobenius", "centered_frobenius", "spectral_kernel", "bias_norm"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """`n_times`: so many times the examples; the rest replaces the architecture's own (None: as it is).
+    """`n_times`: so many times the examples; the rest replaces the architecture's own in every layer (None: as it is).
 
-    `pooled`: global average pooling before the output layer.
+    `pooled`: global average pooling before the dense layers.
     """
 
     n_times: float = 1.0
@@ -45,11 +44,18 @@ class Change:
                 whole(name, value, 0 if name == "padding" else 1, 64)
 
     def arch(self, arch: ArchSpec) -> ArchSpec:
-        """The changed architecture; raises ValueError when a kernel does not fit, or there are no convolutions."""
+        """The changed architecture; raises ValueError when a kernel does not fit, there are no convolutions, or a new layer would
+        have no channels, kernel and so on of its own."""
         new = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("n_times", "pooled") and v is not None}
         new |= {"head": "gap"} if self.pooled else {}
         if arch.kind == "mlp" and new:
             raise ValueError(f"kernel, stride, padding, depth and pooling need convolutions; {arch.title} has none")
+        given = [name for name in PER_LAYER if isinstance(new.get(name, getattr(arch, name)), tuple)]
+        if given and new.get("conv_layers", arch.conv_layers) != arch.conv_layers:
+            raise ValueError(
+                f"the number of layers can change only where all layers are alike; {arch.title} has {' and '.join(given)} "
+                "layer by layer"
+            )
         return dataclasses.replace(arch, **new)
 
 
@@ -64,12 +70,11 @@ class World:
 
     def value(self, bound: Bound, settings: Settings) -> Value:
         """The bound in this world, or the reason why it has none."""
-        if self.reshaped and self.arch.head == "gap" and settings.convention != "strict":
-            return Value(None, reason=NO_POOLING)
         value = evaluate(bound, self.norms, self.sample, settings)
-        refused = value.reason is not None and settings.convention in bound.formulas and not self.norms.has_bias
+        assumption = broken(bound, self.norms, self.sample, settings)
         unknown = value.complexity is not None and bool(np.any(np.isnan(value.complexity)))
-        return Value(None, reason=RETRAIN) if self.reshaped and (refused or unknown) else value
+        unknown |= assumption is not None and assumption.measured
+        return Value(None, reason=RETRAIN) if self.reshaped and unknown else value
 
 
 def apply(change: Change, world: World, settings: Settings) -> tuple[World, Settings]:
@@ -95,19 +100,26 @@ def _scaled(sample: SampleStats, times: float) -> SampleStats:
 
 
 def _reshaped(norms: NetworkNorms, shapes: tuple[LayerShape, ...]) -> NetworkNorms:
-    """The kept norms on other shapes; a further layer has the norms of the last hidden one, a dropped one is the last."""
-    *hidden, output = norms.layers
-    old = [*(hidden[min(i, len(hidden) - 1)] for i in range(len(shapes) - 1)), output]
+    """The kept norms on other shapes; a further convolution has the norms of the last one, a dropped one is the last."""
+    maps, dense = ([la for la in norms.layers if la.shape.spatial == spatial] for spatial in (True, False))
+    old = [*(maps[min(i, len(maps) - 1)] for i in range(sum(shape.spatial for shape in shapes))), *dense]
     layers = tuple(_carried(layer, shape) for layer, shape in zip(old, shapes, strict=True))
     return NetworkNorms(layers, np.full(norms.path_l1.shape, np.nan), norms.margins)
 
 
+def _grid(shape: LayerShape) -> tuple[object, ...]:
+    """Which inputs each position sees."""
+    return shape.in_size, shape.out_size, shape.kernel, shape.stride, shape.padding, shape.dilation
+
+
 def _taps(layer: LayerNorms, shape: LayerShape) -> np.ndarray:
     """Norms per tap: the layer's own where it has as many; without padding any split will do, since every tap meets every
-    position alike; with padding only training could say."""
-    if not shape.spatial or shape.area == layer.shape.area:
+    position alike; with padding only training could say, and without weight sharing at other positions."""
+    same = _grid(shape) == _grid(layer.shape) if shape.kind == "local" else shape.area == layer.shape.area
+    if same or not shape.spatial:
         return layer.tap_frobenius
-    each = layer.frobenius[..., None] / np.sqrt(shape.area) if shape.padding == 0 else np.nan
+    known = shape.padding == 0 and shape.kind == "conv"
+    each = layer.frobenius[..., None] / np.sqrt(shape.area) if known else np.nan
     return np.broadcast_to(each, (*layer.frobenius.shape, shape.area))
 
 

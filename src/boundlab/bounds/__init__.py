@@ -1,7 +1,7 @@
 """Every bound, in display order. To add one: copy a file, list its BOUND here; tests and pages walk this list."""
 
 from boundlab.bounds import bartlett, golowich, gonon, graf, ledent, long_sedghi, neyshabur, sparse
-from boundlab.bounds.base import Bound, Value, effective_n, evaluate, only
+from boundlab.bounds.base import Bound, Value, broken, effective_n, evaluate, only
 
 ALL: tuple[Bound, ...] = (
     bartlett.BOUND,
@@ -16,4 +16,4 @@ ALL: tuple[Bound, ...] = (
 )
 BY_KEY = {bound.key: bound for bound in ALL}
 
-__all__ = ["ALL", "BY_KEY", "Bound", "Value", "effective_n", "evaluate", "only"]
+__all__ = ["ALL", "BY_KEY", "Bound", "Value", "broken", "effective_n", "evaluate", "only"]

@@ -18,6 +18,7 @@ from boundlab.bounds.base import (
     Bound,
     Formula,
     Terms,
+    averaging,
     chosen_margin,
     effective_n,
     empirical,
@@ -30,7 +31,7 @@ from boundlab.specs import Settings
 
 
 def widest(shapes: tuple[LayerShape, ...]) -> int:
-    """W: most units (positions times channels) in the input or a layer's output."""
+    """W: most units (positions times channels) in the input or a layer's output, before pooling."""
     first = shapes[0]
     units = first.in_channels * first.in_size[0] * first.in_size[1]
     return max(units, *(shape.positions * shape.out_channels for shape in shapes))
@@ -45,12 +46,15 @@ def _filters(net: NetworkNorms, settings: Settings) -> list[Array]:
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     n, margin = effective_n(sample, settings), chosen_margin(settings)
     spectral = [log(layer.spectral_map) for layer in net.layers]
-    # b_l = O_l N_row: with padding the rows at the border are cut short, so this is an upper bound there
+    # b_l = O_l N_row: with padding the rows at the border are cut short, so this is an upper bound there. Pooling belongs
+    # to the nonlinearities, which may be any Lipschitz maps (the paper's section 2): max-pooling over windows that do not
+    # overlap has constant 1, average pooling 1/sqrt(p)
     filters = [f - s for f, s in zip(_filters(net, settings), spectral, strict=True)]
     rows = [math.log(shape.positions) + f for shape, f in zip(net.shapes, filters, strict=True)]
     layers = log_sum_power(filters)
     factors = {
         **{f"spectral_map.{layer.shape.name}": s for layer, s in zip(net.layers, spectral, strict=True)},
+        **averaging(net),
         "layers": layers,
         "positions": log_sum_power(rows) - layers,
         "constant": math.log(72),
@@ -87,7 +91,8 @@ BOUND = Bound(
             symbols=r"$W$: units of the widest layer, input included · $s_l$: spectral norm of the layer as a map · $b_l$: at "
             r"least the sum of the row norms of $\mathrm{op}(W^l)-\mathrm{op}(M^l)$, the layer written out as one matrix minus "
             r"its reference (equal to it without padding; with padding the rows at the border are shorter) · $O_l$: output "
-            r"positions · $W^l_c$: filter $c$ · $M^l$: reference weights (0 here).",
+            r"positions · $W^l_c$: filter $c$ (without weight sharing $b_l$ sums over the filters of every position) · average "
+            r"pooling over $p$ positions multiplies the product by its Lipschitz constant $1/\sqrt p$, max-pooling by 1 · $M^l$: reference weights (0 here).",
             assumptions=(NO_BIAS, REFERENCE, IID, FIXED),
             note="Statement written from memory: constants not re-checked against the paper. Spectral norms are computed "
             "iteratively, from below.",

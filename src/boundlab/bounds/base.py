@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from boundlab.norms import Array, NetworkNorms, SampleStats
+from boundlab.shapes import Pool
 from boundlab.specs import Settings
 
 TINY = 1e-300
@@ -37,10 +38,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class Assumption:
-    """`sentence` completes "it assumes that ..."; `holds` None: cannot be checked on the network, only stated."""
+    """`sentence` completes "it assumes that ..."; `holds` None: cannot be checked on the network, only stated.
+
+    `measured`: it is about what was measured, not about the network.
+    """
 
     sentence: str
     holds: Callable[[NetworkNorms, SampleStats, Settings], bool] | None = None
+    measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,14 +102,20 @@ def effective_n(sample: SampleStats, settings: Settings) -> int:
     return sample.published_n if settings.convention == "published" else sample.n
 
 
+def broken(bound: Bound, net: NetworkNorms, sample: SampleStats, settings: Settings) -> Assumption | None:
+    """The first assumption of the bound that does not hold; None where all do, or it has no formula to assume any."""
+    formula = bound.formulas.get(settings.convention)
+    assumptions = () if formula is None else formula.assumptions
+    return next((a for a in assumptions if a.holds is not None and not a.holds(net, sample, settings)), None)
+
+
 def evaluate(bound: Bound, net: NetworkNorms, sample: SampleStats, settings: Settings) -> Value:
     """Evaluate a bound for every network in `net`; a bound that does not apply gives its reason, not a number."""
     formula = bound.formulas.get(settings.convention)
     if formula is None:
         return Value(None, reason=bound.refusals[settings.convention])
-    for assumption in formula.assumptions:
-        if assumption.holds is not None and not assumption.holds(net, sample, settings):
-            return Value(None, reason=f"it assumes that {assumption.sentence}")
+    if (assumption := broken(bound, net, sample, settings)) is not None:
+        return Value(None, reason=f"it assumes that {assumption.sentence}")
     shape = net.path_l1.shape
     with np.errstate(invalid="ignore"):  # NaN is "not measured" and stays NaN
         terms = formula.terms(net, sample, settings)
@@ -138,11 +149,19 @@ def deviation(n: int, delta: float) -> float:
     return 3 * math.sqrt(math.log(2 / delta) / (2 * n))
 
 
+def averaging(net: NetworkNorms) -> dict[str, float]:
+    """What average pooling A over p positions does, as a factor. Its windows do not overlap, so A A^T = I/p: a layer B
+    after it has ||BA||_F = ||B||_F / sqrt(p), and A stretches by 1/sqrt(p)."""
+    areas = [pool.area for pool in _pools(net, "avg")]
+    return {"pooling": -0.5 * math.log(math.prod(areas))} if areas else {}
+
+
 def scalar_class(net: NetworkNorms, sample: SampleStats, settings: Settings, log_depth: float) -> Terms:
     """A bound on scalar networks by ||op(W)||_F, made multi-class by Mohri et al. (2nd ed.), Theorem 9.2 (factor 4C)."""
     n, margin = effective_n(sample, settings), chosen_margin(settings)
     factors = {
         **{f"map_frobenius.{layer.shape.name}": log(layer.map_frobenius) for layer in net.layers},
+        **averaging(net),
         "loss": math.log(4 * sample.classes),
         "margin": -math.log(margin),
         "depth": log_depth,
@@ -150,6 +169,10 @@ def scalar_class(net: NetworkNorms, sample: SampleStats, settings: Settings, log
         "sample_size": -0.5 * math.log(n),
     }
     return Terms(factors, {"confidence": deviation(n, settings.delta)}, empirical(net, margin, "ramp"), margin)
+
+
+def _pools(net: NetworkNorms, *kinds: str) -> list[Pool]:
+    return [pool for shape in net.shapes for pool in shape.pools if pool.kind in kinds]
 
 
 def radius_log(reach: Array, n: int, delta: float) -> Array:
@@ -172,6 +195,23 @@ IID = Assumption("training and test examples are drawn independently from one di
 REFERENCE = Assumption(
     "the initial weights are stored, when they are the reference",
     lambda net, sample, settings: settings.reference == "zero" or net.has_init,
+    measured=True,
+)
+NO_POOLING_CODE = Assumption(
+    "the network has no pooling (the released code has none)",
+    lambda net, sample, settings: not _pools(net, "max", "avg"),
+)
+NO_POOLING = Assumption(
+    "the network has no pooling (the form of the theorem used here has none)",
+    lambda net, sample, settings: not _pools(net, "max", "avg"),
+)
+NO_MAX_POOLING = Assumption(
+    "every activation acts on one number at a time, so that there is no max-pooling",
+    lambda net, sample, settings: not _pools(net, "max"),
+)
+SHARED = Assumption(
+    "filters are shared by all positions (it counts them once), so that no layer is locally connected",
+    lambda net, sample, settings: all(shape.kind != "local" for shape in net.shapes),
 )
 FIXED = Assumption("the norm limits and the margin were fixed before seeing the data")
 NOT_PLOTTED = "the paper's figures do not plot this bound; choose theorem"

@@ -44,6 +44,9 @@ FACTORS = {
     "paths": Factor(
         "paths", "input energy that reaches the output layer along all paths, relative to the inputs' own", GEOMETRY
     ),
+    "pooling": Factor(
+        "1 / √ pooled", "average pooling over p positions shrinks what follows by the root of p", GEOMETRY
+    ),
     "parameters": Factor("√ parameters", "root of the number of weights", GEOMETRY),
     "depth": Factor("depth", "price of peeling the layers off one by one", PROOF),
     "loss": Factor("loss and classes", "passage from the outputs of the network to its margin errors", PROOF),

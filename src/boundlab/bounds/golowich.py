@@ -11,6 +11,8 @@ from boundlab.bounds.base import (
     FIXED,
     IID,
     NO_BIAS,
+    NO_MAX_POOLING,
+    NO_POOLING_CODE,
     STRICT_ONLY_SPARSE,
     Bound,
     Formula,
@@ -27,7 +29,7 @@ from boundlab.specs import Settings
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     n, depth = effective_n(sample, settings), len(net.layers)
     norms = {f"frobenius.{layer.shape.name}": log(layer.frobenius) for layer in net.layers}
-    norms |= {f"positions.{s.name}": np.asarray(0.5 * math.log(s.positions)) for s in net.shapes if s.kind == "conv"}
+    norms |= {f"positions.{s.name}": np.asarray(0.5 * math.log(s.positions)) for s in net.shapes if s.spatial}
     log_rho = np.asarray(sum(norms.values()))
     factors = {
         **norms,
@@ -63,15 +65,17 @@ BOUND = Bound(
             latex=r"\frac{\rho_G+1}{n}\,2\sqrt2\Big(1+\sqrt{2(L\log2+\log C)}\Big)\|X\|_F"
             r"+3\sqrt{\frac{\log(2(\rho_G+2)^2/\delta)}{2n}},\quad \rho_G=\prod_l\|W^l\|_F\prod_{l\in conv}\sqrt{O_l}",
             terms=published,
-            symbols=r"$O_l$: output positions of layer $l$.",
+            symbols=r"$O_l$: output positions of layer $l$ · without weight sharing $\|W^l\|_F$ is the largest over positions.",
+            assumptions=(NO_POOLING_CODE,),
             note="What the paper's figures plot: no empirical margin error; inputs as the network sees them.",
         ),
         "theorem": Formula(
             latex=r"\widehat{\mathrm{err}}_\gamma+\frac{4C}{\gamma n}\prod_l\|\mathrm{op}(W^l)\|_F\big(\sqrt{2L\log2}+1\big)"
             r"\|X\|_F+3\sqrt{\frac{\log(2/\delta)}{2n}}",
             terms=theorem,
-            symbols=r"$\mathrm{op}(W)$: the layer written out as one matrix.",
-            assumptions=(NO_BIAS, IID, FIXED),
+            symbols=r"$\mathrm{op}(W)$: the layer written out as one matrix, average pooling before it included (a factor "
+            r"$1/\sqrt p$ for windows of $p$ positions).",
+            assumptions=(NO_BIAS, NO_MAX_POOLING, IID, FIXED),
             note="Statement written from memory: constants not re-checked against the paper.",
         ),
     },

@@ -1,5 +1,5 @@
 """Gonon, Brisebarre, Riccietti, Gribonval, "A path-norm toolkit for modern networks: consequences, promises and
-challenges", ICLR 2024, arXiv 2310.01225, Theorem 3.1 as sharpened in Remark 3.1, for networks without max-pooling."""
+challenges", ICLR 2024, arXiv 2310.01225, Theorem 3.1 as sharpened in Remark 3.1."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ def _input_limit(net: NetworkNorms, sample: SampleStats) -> float:
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
-    first = net.shapes[0]
+    first, areas = net.shapes[0], [pool.area for s in net.shapes for pool in s.pools if pool.kind == "max"]
     inputs = first.in_channels * first.in_size[0] * first.in_size[1]
-    logarithms = depth * math.log(3) + math.log((inputs + 1) * sample.classes)
+    # a max-pool is a layer of neurons of the paper's model; average pooling is part of the layer after it
+    logarithms = (depth + len(areas)) * math.log(3) + math.log((inputs + 1) * sample.classes)
+    logarithms += len(areas) * math.log(max(areas, default=1))
     factors = {
         "path_norm": log(net.path_l1),
         "constant": math.log(4),
@@ -59,12 +61,12 @@ BOUND = Bound(
 }""",
     formulas={
         "theorem": Formula(
-            latex=r"\widehat{\mathrm{err}}_\gamma+\frac{4B}{\sqrt n}\,\frac{\sqrt2}\gamma\,\|\Phi\|_1\sqrt{L\log3+\log\big((d+1)C"
-            r"\big)}",
+            latex=r"\widehat{\mathrm{err}}_\gamma+\frac{4B}{\sqrt n}\,\frac{\sqrt2}\gamma\,\|\Phi\|_1\sqrt{(L+M)\log3+M\log K"
+            r"+\log\big((d+1)C\big)}",
             terms=theorem,
             symbols=r"$\|\Phi\|_1$: l1 path norm, the sum over all paths from an input or a bias to an output of the product of "
             r"the absolute weights on it · $B$: largest absolute value of an input (at least 1 with biases), taken from the "
-            r"sample · $d$: number of inputs.",
+            r"sample · $d$: number of inputs · $M$: max-pooling layers, over at most $K$ positions each.",
             assumptions=(
                 IID,
                 Assumption(

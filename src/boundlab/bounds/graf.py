@@ -13,7 +13,10 @@ from boundlab.bounds.base import (
     FIXED,
     IID,
     NO_BIAS,
+    NO_POOLING,
+    NO_POOLING_CODE,
     REFERENCE,
+    SHARED,
     STRICT_ONLY_SPARSE,
     Array,
     Bound,
@@ -27,6 +30,7 @@ from boundlab.bounds.base import (
     log_sum_power,
 )
 from boundlab.norms import NetworkNorms, SampleStats
+from boundlab.shapes import LayerShape
 from boundlab.specs import Settings
 
 PSI = 2.7  # supremum of the increasing function psi in the second form
@@ -58,6 +62,12 @@ def _capacities(net: NetworkNorms, sample: SampleStats, settings: Settings, n: i
     ]
 
 
+def _kernel_weights(shape: LayerShape) -> int:
+    """W_i: weights of the layer as a plain convolution, which the cover is of: with the zeros of groups and dilation."""
+    side = shape.dilation * (shape.kernel - 1) + 1
+    return shape.out_channels * shape.in_channels * side**2
+
+
 def _ceil_log(logs: Array) -> Array:
     """log of ceil(exp(x)), exact where the ceiling matters."""
     return np.where(logs < 30, log(np.ceil(np.exp(np.minimum(logs, 30)))), logs)
@@ -75,7 +85,7 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
         "layers": exact - np.asarray(sum(common)) - data - math.log(4 / margin),
         "rounding": rounded - exact,
         "constant": math.log(24 * 4),
-        "logarithms": math.log(harmonic) + 0.5 * math.log(math.log(2 * max(s.weights for s in net.shapes))),
+        "logarithms": math.log(harmonic) + 0.5 * math.log(math.log(2 * max(map(_kernel_weights, net.shapes)))),
         "margin": -math.log(margin),
         "data": data,
         "sample_size": -0.5 * math.log(n),
@@ -88,7 +98,7 @@ def theorem_params(net: NetworkNorms, sample: SampleStats, settings: Settings) -
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
     capacities = [2 * math.log(depth) + 2 * c for c in _capacities(net, sample, settings, n)]
     covering = sum(
-        2 * shape.weights * (np.logaddexp(0.0, _ceil_log(c)) + PSI)
+        2 * _kernel_weights(shape) * (np.logaddexp(0.0, _ceil_log(c)) + PSI)
         for shape, c in zip(net.shapes, capacities, strict=True)
     )
     factors = {
@@ -100,7 +110,7 @@ def theorem_params(net: NetworkNorms, sample: SampleStats, settings: Settings) -
     return Terms(factors, confidence, empirical(net, margin, "ramp"), margin)
 
 
-_ASSUMPTIONS = (NO_BIAS, REFERENCE, IID, FIXED)
+_ASSUMPTIONS = (NO_BIAS, SHARED, NO_POOLING, REFERENCE, IID, FIXED)
 _NOTE = "From the theorem as documented in Graf et al.'s code. Spectral norms are computed iteratively, from below."
 _SOURCE = "Graf, Zeng, Rieck, Niethammer, Kwitt, NeurIPS 2022, Theorem 3.5"
 _BIBTEX = r"""@inproceedings{graf2022measuring,
@@ -125,6 +135,7 @@ BOUND = Bound(
             terms=published,
             symbols=r"$W'$: most trainable numbers in a layer · $B$: largest input norm · $\hat s$: spectral norm of the kernel "
             r"as a matrix · $N^{21}$: l2 over input channels, summed over the rest.",
+            assumptions=(SHARED, NO_POOLING_CODE),
             note="What the paper's figures plot: the logarithm is not under a root as in the theorem.",
         ),
         "theorem": Formula(
@@ -132,7 +143,7 @@ BOUND = Bound(
             r"C_i^{2/3}\rceil\Big)^{3/2}+3\sqrt{\tfrac{\log(2/\delta)}{2n}},\quad C_i=\tfrac4\gamma\tfrac{\|X\|_F}{\sqrt n}"
             r"\tfrac{b_i}{s_i}\textstyle\prod_l s_l",
             terms=theorem,
-            symbols=r"$H_k=\sum_{j\le k}\frac1j$ · $W$: most weights in a layer · $s_i$: spectral norm of the layer as a map · "
+            symbols=r"$H_k=\sum_{j\le k}\frac1j$ · $W$: most weights in a layer, zeros between groups and taps included · $s_i$: spectral norm of the layer as a map · "
             r"$b_i$: (2,1) norm of its distance from the reference (0 here).",
             assumptions=_ASSUMPTIONS,
             note=_NOTE,

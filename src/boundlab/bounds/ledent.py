@@ -11,7 +11,10 @@ from boundlab.bounds.base import (
     FIXED,
     IID,
     NO_BIAS,
+    NO_POOLING,
+    NO_POOLING_CODE,
     REFERENCE,
+    SHARED,
     STRICT_ONLY_SPARSE,
     Array,
     Assumption,
@@ -129,6 +132,7 @@ BOUND = Bound(
             symbols=r"$B$: largest input norm · $u_j=\hat s_j+\frac1L$, $v_i=N^{21}_i+\frac1L$ · $\hat s$: spectral norm of the "
             r"kernel as a matrix · $N^{21}$: l2 over input channels, summed over the rest · $v_L$: the output layer's · "
             r"$\Gamma$: a product of norms and sizes, $\bar W$: the widest layer; both only inside a logarithm.",
+            assumptions=(SHARED, NO_POOLING_CODE),
             note="What the paper's figures plot, with the released code's slips (every summand carries the output "
             "layer's norm).",
         ),
@@ -141,7 +145,11 @@ BOUND = Bound(
             r"relative to the patch norm there · $\Gamma=\max_lr_lO_l\cdot$ channels · $\bar W$: the widest layer.",
             assumptions=(
                 NO_BIAS,
-                Assumption("patch norms were measured on the sample (a pass over the data)", _has_patches),
+                SHARED,
+                NO_POOLING,
+                Assumption(
+                    "patch norms were measured on the sample (a pass over the data)", _has_patches, measured=True
+                ),
                 REFERENCE,
                 IID,
                 FIXED,

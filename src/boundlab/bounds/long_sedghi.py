@@ -9,6 +9,7 @@ import numpy as np
 from boundlab.bounds.base import (
     IID,
     NO_BIAS,
+    NO_POOLING_CODE,
     STRICT_ONLY_SPARSE,
     Assumption,
     Bound,
@@ -73,7 +74,8 @@ BOUND = Bound(
             latex=r"L\Big(\prod_l\hat s_l\Big)^{1/L}\sqrt{\tfrac{W'}n}+\sqrt{\tfrac{\log(1/\delta)}n}",
             terms=published,
             symbols=r"$\hat s$: spectral norm of the kernel as a matrix · $W'$: trainable numbers, biases and weight-norm "
-            r"scalars included.",
+            r"scalars included; without weight sharing those of every position, and $\hat s$ the largest over positions.",
+            assumptions=(NO_POOLING_CODE,),
             note="What the paper's figures plot. The theorem's universal constant is unspecified and set to 1: a shape, "
             "not a bound.",
         ),
@@ -82,14 +84,18 @@ BOUND = Bound(
             r"\widehat{\mathrm{err}}_\gamma+C_0\Big(\Lambda\sqrt{\tfrac Wn}+\sqrt{\tfrac{\log(1/\delta)}n}\Big)\ (\Lambda<5),"
             r"\quad \Lambda=\chi\tfrac{\sqrt2}\gamma\beta(1+\nu+\tfrac\beta L)^L,\ C_0=1",
             terms=theorem,
-            symbols=r"$W$: number of weights · $\chi$: largest input norm · $\beta$: sum over layers of the spectral distance "
+            symbols=r"$W$: number of weights, without weight sharing those of every position · $\chi$: largest input norm · $\beta$: sum over layers of the spectral distance "
             r"from initialisation · $1+\nu$: largest spectral norm at initialisation · $C_0$: unspecified.",
             assumptions=(
                 NO_BIAS,
-                Assumption("the initial weights are stored (init.* tensors)", lambda net, s, settings: net.has_init),
+                Assumption(
+                    "the initial weights are stored (init.* tensors)",
+                    lambda net, s, settings: net.has_init,
+                    measured=True,
+                ),
                 IID,
             ),
-            note="Universal constant unspecified in the paper, set to 1: a shape, never a certificate. Written from "
+            note="Universal constant unspecified in the paper, set to 1: a shape, never a certificate. Pooling does not stretch and is allowed. Written from "
             "memory: constants not re-checked against the paper.",
         ),
     },

@@ -10,6 +10,7 @@ from boundlab.bounds.base import (
     FIXED,
     IID,
     NO_BIAS,
+    NO_MAX_POOLING,
     NOT_PLOTTED,
     STRICT_ONLY_SPARSE,
     Bound,
@@ -44,8 +45,9 @@ BOUND = Bound(
             latex=r"\widehat{\mathrm{err}}_\gamma+\frac{4C}{\gamma n}\,2^{L-1}\prod_l\|\mathrm{op}(W^l)\|_F\,\|X\|_F"
             r"+3\sqrt{\frac{\log(2/\delta)}{2n}}",
             terms=theorem,
-            symbols=r"$\mathrm{op}(W)$: the layer written out as one matrix.",
-            assumptions=(NO_BIAS, IID, FIXED),
+            symbols=r"$\mathrm{op}(W)$: the layer written out as one matrix, average pooling before it included (a factor "
+            r"$1/\sqrt p$ for windows of $p$ positions).",
+            assumptions=(NO_BIAS, NO_MAX_POOLING, IID, FIXED),
             note="The form that a factor 2 per ReLU layer proves, not the paper's own statement: constants not re-checked "
             "against the paper.",
         ),

@@ -13,6 +13,7 @@ from boundlab.bounds.base import (
     IID,
     NO_BIAS,
     NO_BIAS_LAYERS,
+    NO_POOLING_CODE,
     Array,
     Assumption,
     Bound,
@@ -43,7 +44,7 @@ def _grid_factor(log_rho: Array) -> Array:
 
 def _pixel(stats: InputStats, net: NetworkNorms) -> float:
     """Root of the largest pixel energy; for a dense network the whole input is one position."""
-    return stats.max_pixel if net.shapes[0].kind == "conv" else stats.frobenius
+    return stats.max_pixel if net.shapes[0].spatial else stats.frobenius
 
 
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
@@ -57,7 +58,7 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
         "grid": _grid_factor(log_rho),
         "loss": math.log(2 * math.sqrt(2)),
         "depth": math.log(peel),
-        **{f"kernel_area.{s.name}": 0.5 * math.log(s.area) for s in net.shapes if s.kind == "conv"},
+        **{f"kernel_area.{s.name}": 0.5 * math.log(s.area) for s in net.shapes if s.spatial},
         "data": math.log(_pixel(sample.raw, net) / math.sqrt(n)),
         "sample_size": -0.5 * math.log(n),
     }
@@ -87,12 +88,14 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
 
 
 @lru_cache
-def depth_factor(relu_layers: int) -> float:
-    """D of Theorem S for ReLU without max-pooling: any p >= 2 is valid, the best on a fine grid is taken."""
+def depth_factor(relu_layers: int, max_pools: int = 0) -> float:
+    """D of Theorem S for ReLU layers, `max_pools` of them followed by max-pooling: any p >= 2 is valid, the best on a
+    fine grid is taken."""
 
     def log_d(p: float) -> float:
         gauss = math.log(2) + (2 / p) * (math.lgamma((p + 1) / 2) - 0.5 * math.log(math.pi))
-        return gauss + 2 * relu_layers * math.log(0.5 + 0.5 * 2 ** (1 / p))
+        peel = (relu_layers - max_pools) * math.log(0.5 + 0.5 * 2 ** (1 / p)) + max_pools * math.log(2) / p
+        return gauss + 2 * peel
 
     return math.exp(min(log_d(float(p)) for p in np.geomspace(2, 200, 4000)))
 
@@ -130,11 +133,12 @@ def _weightless(shapes: Sequence[LayerShape], sample: SampleStats) -> dict[str, 
     """Log factors of Theorem S's complexity that neither weights nor margin enter."""
     gaussian, kappa = class_factor(sample.classes)
     paths = path_energy(sample.fed.pixel_energy, shapes)
+    max_pools = sum(pool.kind == "max" for shape in shapes for pool in shape.pools)
     return {
         "symmetrisation": math.log(2),
         "gaussian": math.log(gaussian),
         "classes": math.log(kappa),
-        "depth": 0.5 * math.log(depth_factor(len(shapes) - 1)),
+        "depth": 0.5 * math.log(depth_factor(len(shapes) - 1, max_pools)),
         "paths": 0.5 * math.log(paths) - math.log(sample.fed.frobenius),
         "data": math.log(sample.fed.frobenius / math.sqrt(sample.n)),
         "sample_size": -0.5 * math.log(sample.n),
@@ -162,6 +166,17 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     return Terms(factors | {"margin": -np.log(margin)}, confidence, _ramp(net, margin), margin)
 
 
+NEURONS = Assumption(
+    "every neuron applies a ReLU to a weighted sum, so that there is no pooling",
+    lambda net, sample, settings: not any(shape.pools for shape in net.shapes),
+)
+SHARED_UNDER_MAX = Assumption(
+    "max-pooling follows shared filters (after a locally connected layer the proof needs a norm per pool window)",
+    lambda net, sample, settings: (
+        not any(shape.kind == "local" and pool.kind == "max" for shape in net.shapes for pool in shape.pools)
+    ),
+)
+
 BOUND = Bound(
     key="sparse",
     title="Sparse (Galanti et al. 2023)",
@@ -180,8 +195,9 @@ BOUND = Bound(
             latex=r"\frac{\rho+1}{n}\,2\sqrt2\Big(1+\sqrt{2(L\log(2a_{\max})+\log C)}\Big)\sqrt{\textstyle\prod_l a_l}"
             r"\,\sqrt{\max_j E^{\mathrm{raw}}_j}+3\sqrt{\frac{\log(2(\rho+2)^2/\delta)}{2n}},\quad \rho=\prod_l\|W^l\|_F",
             terms=published,
-            symbols=r"$a_l$: kernel area (1 for a dense layer) · $E^{\mathrm{raw}}_j$: energy of pixel $j$, the sum over "
+            symbols=r"$a_l$: kernel area (1 for a dense layer) · without weight sharing $\|W^l\|_F$ is the largest over positions · $E^{\mathrm{raw}}_j$: energy of pixel $j$, the sum over "
             r"images of its squared value in [0, 1].",
+            assumptions=(NO_POOLING_CODE,),
             note="What the paper's figures plot. It leaves out the output layer's fan-in and the empirical margin "
             "error, and reads raw pixels: it is not a valid bound for these networks by itself.",
         ),
@@ -191,8 +207,8 @@ BOUND = Bound(
             terms=theorem,
             symbols=r"First term: share of training margins of at most $\gamma$ (not the ramp) · $pred(l,j)$: positions that "
             r"position $j$ of layer $l$ sees · $\deg$: the largest $|pred|$ · $E_j$: energy of pixel $j$ as the network sees it "
-            r"· $\rho=\prod_l\|W^l\|_F$.",
-            assumptions=(NO_BIAS, IID),
+            r"· $\rho=\prod_l\|W^l\|_F$, without weight sharing the largest norm over positions.",
+            assumptions=(NO_BIAS, NEURONS, IID),
             note="Statement written from memory: constants not re-checked against the paper.",
         ),
         "strict": Formula(
@@ -205,6 +221,7 @@ BOUND = Bound(
             source="Theorem S of this project, after Golowich et al. 2018 and Galanti et al. 2023",
             assumptions=(
                 NO_BIAS_LAYERS,
+                SHARED_UNDER_MAX,
                 Assumption(
                     "n is the size of the sample in the sums (leave n out)",
                     lambda net, sample, settings: settings.n in (None, sample.n),
