@@ -106,8 +106,16 @@ PAGES = (
         (*_CHOSEN, "epoch", "delta", "margin"),
     ),
     Page(
+        "compare",
+        "pages/7_compare.py",
+        "Compare",
+        ":material/compare:",
+        "Two to four networks side by side: connectivity, norms, bounds, margins, and the factors that differ.",
+        ("count", "n1", "n2", "n3", "n4", "s1", "s2", "s3", "s4", "convention", "delta", "bound"),
+    ),
+    Page(
         "theory",
-        "pages/7_theory.py",
+        "pages/8_theory.py",
         "Theory",
         ":material/menu_book:",
         "Every bound stated, its assumptions checked, its numbers filled in; the proof of Theorem S; known gaps; references.",
@@ -115,7 +123,7 @@ PAGES = (
     ),
     Page(
         "train",
-        "pages/8_train.py",
+        "pages/9_train.py",
         "Train",
         ":material/model_training:",
         "Train networks of your own here and watch the bounds come down; they join the other pages.",
