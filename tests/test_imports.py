@@ -11,6 +11,7 @@ import boundlab
 CORE = (
     "arch",
     "subjects",
+    "comparison",
     "bounds",
     "norms",
     "specs",
@@ -70,7 +71,7 @@ RULES = {
     **dict.fromkeys(TRAINING, ("streamlit", "plotly", "pooch", "sklearn")),
     "ui": ("torch", "sklearn", "pooch"),
 }
-NO_PLOTLY = ("anatomy", "whatif", "margins", "promises", "tables", "curves", "bounds", "norms", "runs", "specs", "arch")
+NO_PLOTLY = ("anatomy", "comparison", "whatif", "margins", "promises", "tables", "curves", "bounds", "norms", "runs", "specs", "arch")
 MODULES = [m.name.removeprefix("boundlab.") for m in pkgutil.walk_packages(boundlab.__path__, "boundlab.")]
 
 
