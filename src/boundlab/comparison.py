@@ -23,10 +23,10 @@ from boundlab.shapes import LayerShape
 from boundlab.specs import Settings
 from boundlab.subjects import Subject
 
-NORMS = {  # field of `LayerNorms`: words
-    "frobenius": "‖W‖ Frobenius",
-    "spectral_map": "‖op(W)‖ spectral",
-    "map_frobenius": "‖op(W)‖ Frobenius",
+NORMS = {  # field of `LayerNorms`: symbol
+    "frobenius": "‖W‖<sub>F</sub>",
+    "spectral_map": "‖op(W)‖<sub>2</sub>",
+    "map_frobenius": "‖op(W)‖<sub>F</sub>",
 }
 OUTPUT = "output"
 PROMISES = {"theorem_s": "Theorem S", "holdout": "Hold-out limit"}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.networks import NETWORKS, layout
+from boundlab.charts.networks import NETWORKS, layout, named
 from boundlab.charts.theme import FONT, GRID, INK, axis_look, log2_axis
 from boundlab.charts.waterfall import factor_text
 
@@ -32,9 +32,9 @@ def factor_bars(table: pd.DataFrame, names: Sequence[str], dark: bool = False) -
         lengths = part["difference"].to_numpy(float)
         same = np.abs(lengths) < 0.005
         data.append(
-            {"type": "bar", "orientation": "h", "name": names[number], "x": np.where(same, 0.0, lengths), "width": 0.82}
+            {"type": "bar", "orientation": "h", "name": named(names[number], number), "x": np.where(same, 0.0, lengths), "width": 0.82}
             | {"y": [tops[row] + lane for row in part["row"]], "marker": {"color": colour}, "cliponaxis": False}
-            | {"text": ["the same" if s else factor_text(x) for s, x in zip(same, lengths, strict=True)]}
+            | {"text": [_text(number, x, s) for s, x in zip(same, lengths, strict=True)]}
             | {"textposition": "outside", "textfont": {"size": FONT - 1, "color": colour}, "hovertext": part["meaning"]}
             | {"hoverinfo": "text", "constraintext": "none"}
         )
@@ -49,6 +49,10 @@ def factor_bars(table: pd.DataFrame, names: Sequence[str], dark: bool = False) -
     look["shapes"].append({"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": 0, "x1": 0})
     look["shapes"][-1]["line"] = {"color": INK[dark], "width": 2}
     return go.Figure({"data": data, "layout": look})
+
+
+def _text(number: int, length: float, same: bool) -> str:
+    return f"{NETWORKS[number].glyph} " + ("the same" if same else factor_text(length))
 
 
 def _labels(table: pd.DataFrame, rows: Sequence[str]) -> list[str]:

@@ -33,7 +33,7 @@ def margin_curves(quantiles: Mapping[int, np.ndarray], names: Sequence[str], dar
         "xaxis": axis_look("margin of a training image", dark) | {"range": [low - pad, high + pad]},
         "yaxis": axis_look("images, %", dark) | {"range": [-2, 102]},
         "shapes": [{"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper"}],
-        "annotations": [{"text": "below 0: wrong ", "x": 0, "y": 100, "xanchor": "right", "showarrow": False}],
+        "annotations": [{"text": " left of 0: wrong", "x": 0, "y": 96, "xanchor": "left", "showarrow": False}],
     }
     look["shapes"][0]["line"] = {"color": ALERT[dark], "width": 2, "dash": "dot"}
     look["annotations"][0]["font"] = {"size": FONT - 2, "color": ALERT[dark]}

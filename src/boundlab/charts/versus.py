@@ -50,14 +50,15 @@ def versus(
 def _points(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
     logs = np.log2(rows["value"].to_numpy(float))
     colours = [STYLES[s].colour(dark) for s in rows["series"]]
-    told = [_number(row) for row in rows.itertuples()]
+    told = [readable(value) for value in rows["value"]]
+    span = [f"{readable(low)} to {readable(high)} over seeds" for low, high in zip(rows["low"], rows["high"], strict=True)]
     common = {"type": "scatter", "x": logs, "y": rows["y"], "showlegend": False}
     symbols = [NETWORKS[n].symbol for n in rows["network"]]
-    hover = [f"<b>{STYLES[s].name}</b><br>{t}" for s, t in zip(rows["series"], told, strict=True)]
+    hover = [f"<b>{STYLES[s].name}</b><br>{t}<br>{w}" for s, t, w in zip(rows["series"], told, span, strict=True)]
     dots = {"mode": "markers", "marker": {"size": 15, "symbol": symbols, "color": colours, "opacity": 1}}
     text = {
         "mode": "text",
-        "text": [f"    {t}    " for t in told],
+        "text": [f"    <b>{t}</b>    " for t in told],
         "textposition": ["middle right" if x >= 0 else "middle left" for x in logs],
         "textfont": {"size": FONT - 1, "color": colours},
         "hoverinfo": "skip",
@@ -65,18 +66,16 @@ def _points(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
     return [common | dots | {"hovertext": hover, "hoverinfo": "text"}, common | text]
 
 
-def _number(row: Any) -> str:
-    """The value, and its range over seeds where it is not the value itself."""
-    value, low, high = (readable(x) for x in (row.value, row.low, row.high))
-    return f"<b>{value}</b>" + ("" if low == high else f"  ({low} to {high})")
-
-
 def _stems(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
-    return [
-        {"type": "line", "x0": 0, "x1": float(np.log2(row.value)), "y0": row.y, "y1": row.y}
-        | {"line": {"color": faded(STYLES[row.series].colour(dark), 0.5), "width": 4}}
-        for row in rows.itertuples()
-    ]
+    """From the line at 1 to each value, and a broad one over the range of seeds."""
+    drawn = []
+    for row in rows.itertuples():
+        colour = STYLES[row.series].colour(dark)
+        for ends, opacity, width in (((1.0, row.value), 0.5, 4), ((row.low, row.high), 0.35, 17)):
+            first, last = (float(np.log2(end)) for end in ends)
+            line = {"color": faded(colour, opacity), "width": width}
+            drawn.append({"type": "line", "x0": first, "x1": last, "y0": row.y, "y1": row.y, "line": line})
+    return drawn
 
 
 def _rules(tops: dict[str, float], dark: bool) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.recipes import described
 from boundlab.runs import Run
@@ -18,6 +19,7 @@ FEWEST, MOST = 2, 4
 COUNTS = tuple(map(str, range(FEWEST, MOST + 1)))
 ARCHITECTURES = ("CONV-3-16", "LC-3-4,4,3", "CONV-3-107 stride 2", "MLP-102-102-102")  # about 102,000 parameters each
 REFERENCE = 0.001  # weight decay of the shipped comparison
+MATCHED = "Matched in parameters"
 _DECAYS = (0.004, 0.002, 0.0017, 0.001, 0.0009, 0.0008)
 NETWORK_HELP = "Shipped runs, runs trained here and checkpoints; type to search, for example `MLP` or `0.004`."
 
@@ -67,7 +69,7 @@ def presets(known: Mapping[str, Entry]) -> list[Preset]:
     conv = _label(ARCHITECTURES[0], REFERENCE)
     wanted = [
         Preset(
-            "Matched in parameters",
+            MATCHED,
             "Shared weights, own weights at every position, patches that do not overlap, and dense layers: about 102,000 "
             "parameters each, the same weight decay.",
             tuple(_label(title, REFERENCE) for title in ARCHITECTURES),
@@ -101,7 +103,7 @@ def chosen(controls: Controls) -> list[list[Subject]]:
     if len(names) < FEWEST:
         st.info("There are not two networks to compare: train some, or restore the shipped runs.")
         st.stop()
-    first = offered[0].labels if offered else tuple(names[:FEWEST])
+    first = _opening(offered, names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _count_from_the_link()
         count = int(controls.pick("Networks", COUNTS, "count", default=str(len(first))))
@@ -109,10 +111,24 @@ def chosen(controls: Controls) -> list[list[Subject]]:
             st.button(preset.title, help=preset.help, on_click=_set, args=(preset, known), key=f"preset_{preset.title}")
     defaults = [*first, *(name for name in names if name not in first)]
     groups = []
-    for number, column in enumerate(st.columns(count), start=1):
+    for number, column in enumerate(columns(count, "choice"), start=1):
         with column:
             groups.append(_column(controls, number, names, defaults[number - 1], known, loaded))
     return groups
+
+
+def _opening(offered: Sequence[Preset], names: Sequence[str]) -> tuple[str, ...]:
+    """What is compared to begin with: the shipped comparison, else a shallow and a deep network, else any two."""
+    pair = (_label("CONV-3-16", 0.004), _label("CONV-8-16", 0.004))
+    if offered and len(offered[0].labels) > FEWEST and offered[0].title == MATCHED:
+        return offered[0].labels
+    return pair if all(label in names for label in pair) else tuple(names[:FEWEST])
+
+
+def columns(count: int, key: str) -> list[DeltaGenerator]:
+    """One per network; on a narrow screen two beside each other (the page's style sheet says so)."""
+    with st.container(key=f"compare_columns_{key}"):
+        return st.columns(count)
 
 
 def _count_from_the_link() -> None:

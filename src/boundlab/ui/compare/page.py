@@ -12,9 +12,18 @@ from boundlab.ui.controls import Controls, plain
 from boundlab.ui.explain import explain
 
 
+# columns wrap where they would be too narrow to read; the networks' columns of all tables are equally wide
+_STYLE = """<style>
+[class*="st-key-compare_columns"] [data-testid="stColumn"] { min-width: 210px; }
+[class*="st-key-compare_table"] table { table-layout: fixed; width: 100%; }
+[class*="st-key-compare_table"] :is(th, td) { font-size: 1rem; overflow-wrap: anywhere; }
+</style>"""
+
+
 @st.fragment
 def compare() -> None:
     """Controls, then one section after the other."""
+    st.html(_STYLE)
     controls = Controls()
     groups = chosen(controls)
     subjects = [group[0] for group in groups]

@@ -32,6 +32,7 @@ from boundlab.recipes import recipe, task
 from boundlab.specs import Settings
 from boundlab.subjects import Subject
 from boundlab.ui.compare import words
+from boundlab.ui.compare.choice import columns
 from boundlab.ui.compare.pictures import example
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.library import shipped_ids
@@ -41,7 +42,7 @@ _HEIGHTS = {2: 430, 3: 320, 4: 240}  # of a drawing, pixels, by the number of co
 _CONFIG = {"displaylogo": False}
 DRAWING = (
     "Colour: from how many computation paths a pixel reaches the features that enter the dense layers (π of Theorem S; log₂ "
-    "scale, the same for all; blank: none). Boxes: what one feature sees, layer by layer; red: a middle one of the last "
+    "scale, the same for all; grey: none). Boxes: what one feature sees, layer by layer; red: a middle one of the last "
     "convolution; a dense layer sees all. White strokes: {}."
 )
 TOGETHER = (
@@ -55,7 +56,7 @@ def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     counts = [path_counts(s.arch.shapes(), s.arch.in_shape[1:]) for s in subjects]
     top = float(np.log2(max(1.0, *(part.max() for part in counts))))
     said = []
-    for i, column in enumerate(st.columns(len(subjects))):
+    for i, column in enumerate(columns(len(subjects), "drawings")):
         subject, size = subjects[i], subjects[i].arch.in_shape[1:]
         fields = receptive_fields(subject.arch.shapes(), size)
         picture, what = example(subject)
@@ -87,7 +88,8 @@ def _sees(fields: Sequence[Field], subject: Subject, counts: np.ndarray) -> str:
 def glance(groups: Sequence[Sequence[Subject]], names: Sequence[str]) -> None:
     """What the networks are, one row per quantity."""
     rows = [_about(group) for group in groups]
-    _table("At a glance", names, {key: [row[key] for row in rows] for key in rows[0]})
+    st.markdown("#### At a glance")
+    _table(names, {key: [row[key] for row in rows] for key in rows[0]}, "glance")
 
 
 def _about(group: Sequence[Subject]) -> dict[str, str]:
@@ -109,11 +111,11 @@ def _about(group: Sequence[Subject]) -> dict[str, str]:
     }
 
 
-def _table(title: str, names: Sequence[str], rows: dict[str, list[str]]) -> None:
+def _table(names: Sequence[str], rows: dict[str, list[str]], key: str) -> None:
     """Quantities down, networks across."""
-    st.markdown(f"#### {title}")
     table = pd.DataFrame(rows, index=[plain(named(name, i)) for i, name in enumerate(names)]).T
-    st.table(table, border="horizontal")
+    with st.container(key=f"compare_table_{key}"):
+        st.table(table, border="horizontal")
 
 
 def bounds(groups: Sequence[Sequence[Subject]], names: Sequence[str], settings: Settings) -> None:
@@ -129,30 +131,49 @@ def bounds(groups: Sequence[Sequence[Subject]], names: Sequence[str], settings: 
             config=_CONFIG,
             alt=said,
         )
-        seeds = ", in brackets the smallest and largest over its seeds" if any(len(g) > 1 for g in groups) else ""
+        seeds = " · broad ends: smallest to largest over seeds" if any(len(g) > 1 for g in groups) else ""
         st.caption(f"{settings.convention} · δ = {settings.delta:g} for every value by itself{seeds}")
+        with st.expander("The values, and their range over seeds"):
+            _values(table, names, order)
     st.markdown(said)
     for line in words.refused(safe, table):
         st.caption(line)
+
+
+def _values(table: pd.DataFrame, names: Sequence[str], order: Sequence[str]) -> None:
+    """Bounds down, networks across."""
+    rows = {}
+    for series in order:
+        part = table[table["series"] == series].sort_values("network")
+        rows[STYLES[series].name] = [_value(row.value, row.low, row.high) for row in part.itertuples()]
+    _table(names, rows, "values")
+
+
+def _value(value: float, low: float, high: float) -> str:
+    if np.isnan(value):
+        return "–"
+    ends = readable(low), readable(high)
+    return f"**{readable(value)}**" + ("" if ends[0] == ends[1] else f" ({ends[0]} to {ends[1]})")
 
 
 def _reach(values: pd.Series) -> tuple[float, float]:
     """A range in log2 with room for the numbers."""
     logs = np.log2(values[(values > 0) & np.isfinite(values)])
     low, high = min(0.0, float(np.floor(logs.min()))), max(1.0, float(np.ceil(logs.max())))
-    return low - (0.22 if low < 0 else 0.03) * (high - low), high + 0.32 * (high - low)
+    return low - (0.22 if low < 0 else 0.03) * (high - low), high + 0.25 * (high - low)
 
 
 def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     """Norms layer by layer, and what they multiply to."""
     known = [facts(subject) for subject in subjects]
     rows: dict[str, Callable[[int], float]] = {
-        "ρ, product of Frobenius norms": lambda i: known[i].rho,
-        "ρ_P, with the output layer centred": lambda i: known[i].rho_p,
-        "√P / ‖X‖_F, path energy": lambda i: known[i].path_root,
-        "ρ_P √P / ‖X‖_F": lambda i: known[i].rho_p * known[i].path_root,
+        "$\\rho$, product of ‖W‖ Frobenius": lambda i: known[i].rho,
+        "$\\rho_P$, output layer centred": lambda i: known[i].rho_p,
+        "$\\sqrt P/\\|X\\|_F$, path energy": lambda i: known[i].path_root,
+        "$\\rho_P\\sqrt P/\\|X\\|_F$": lambda i: known[i].rho_p * known[i].path_root,
     }
-    _table("Norms", names, {plain(key): [readable(of(i)) for i in range(len(names))] for key, of in rows.items()})
+    st.markdown("#### Norms")
+    _table(names, {key: [readable(of(i)) for i in range(len(names))] for key, of in rows.items()}, "norms")
     st.plotly_chart(
         norms_by_layer(layers_table(subjects), names, NORMS, places(subjects), is_dark()),
         key="chart_norms",
@@ -160,8 +181,8 @@ def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
         alt="Frobenius norm, spectral norm and Frobenius norm of the layer as a matrix, of every layer",
     )
     st.caption(
-        "Layers matched by position, the output layer last. ‖W‖: the kernel or matrix (without weight sharing the largest over "
-        "the positions). ‖op(W)‖: the layer written out as one matrix."
+        "Layers matched by position, the output layer last. F: Frobenius norm, 2: spectral norm. W: the kernel or matrix "
+        "(without weight sharing the largest over the positions). op(W): the layer written out as one matrix."
     )
 
 
@@ -177,7 +198,8 @@ def outcomes(subjects: Sequence[Subject], names: Sequence[str], delta: float) ->
     for kind, title in reversed(PROMISES.items()):
         part = made[made["kind"] == kind].set_index("network")
         rows[title] = [_limit(part.loc[i, "limit"], kind) for i in range(len(subjects))]
-    _table("Errors, promises, margins", names, rows)
+    st.markdown("#### Errors, promises, margins")
+    _table(names, rows, "errors")
     if count := int(made["limit"].notna().sum()):
         st.caption(TOGETHER.format(delta=delta, count=count, share=delta / count))
     for kind, reason in made.dropna(subset=["reason"]).groupby(["kind", "reason"], sort=False).groups:
@@ -214,11 +236,15 @@ def factors(controls: Controls, subjects: Sequence[Subject], names: Sequence[str
         st.info(f"{STYLES[bound.key].name} has a value for fewer than two of these networks: nothing to compare.")
         return
     said = words.moved([plain(name) for name in names], table)
+    differs = table[table["difference"].abs() >= words.MOVED]["row"]
+    still = table[(table["kind"] == "factor") & ~table["row"].isin(differs)].drop_duplicates("row")["label"]
+    drawn = table[(table["kind"] == "total") | ((table["kind"] == "factor") & table["row"].isin(differs))]
     st.plotly_chart(
-        factor_bars(table[table["kind"] != "term"], names, is_dark()),
+        factor_bars(drawn, names, is_dark()),
         key="chart_factors",
         config=_CONFIG,
         alt=" ".join(said),
     )
     st.markdown("\n".join(f"- {line}" for line in said))
-    st.caption("Factors of one kind are multiplied over the layers; what is added (confidence, training error) is in the value only.")
+    rest = f" The same for all: {', '.join(still)}." if len(still) else ""
+    st.caption(f"Factors of one kind are multiplied over the layers; what is added to them is in the value only.{rest}")

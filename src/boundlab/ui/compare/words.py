@@ -13,8 +13,7 @@ from boundlab.charts.waterfall import factor_text
 from boundlab.comparison import Facts
 from boundlab.subjects import Subject
 
-_SAME = 1.005  # a ratio below this one is none
-_MOVED = 0.005  # log2
+MOVED = 0.005  # log2
 
 
 def notice(names: Sequence[str], subjects: Sequence[Subject], facts: Sequence[Facts], bounds: pd.DataFrame) -> str:
@@ -53,26 +52,26 @@ def _ends(bounds: pd.DataFrame, series: str) -> tuple[int, int]:
 
 
 def _factor(ratio: float) -> str:
-    return "not at all" if ratio < _SAME else f"by a factor {times(ratio)}"
+    return "not at all" if ratio == 1 else "by less than 1 %" if ratio < 1.01 else f"by a factor {times(ratio)}"
 
 
 def _by(ratio: float) -> str:
-    return "is the same for all of them" if ratio < _SAME else f"differs by a factor **{times(ratio)}** between them"
+    return f"differs **{_factor(ratio)}** between the networks"
 
 
 def _sizes(facts: Sequence[Facts]) -> str:
     """What the networks themselves differ in."""
     parts = {
-        "the number of parameters": [f.parameters for f in facts],
-        "the largest number of inputs that a hidden neuron has": [max(f.fan_in[:-1], default=f.fan_in[-1]) for f in facts],
-        "the root of the path energy √P": [f.path_root for f in facts],
-        "the product of norms ρ_P": [f.rho_p for f in facts],
+        "parameters": [f.parameters for f in facts],
+        "inputs of a hidden neuron (the most in each network)": [max(f.fan_in[:-1], default=f.fan_in[-1]) for f in facts],
+        "path energy √P": [f.path_root for f in facts],
+        "the product of norms $\\rho_P$": [f.rho_p for f in facts],
     }
     words = []
     for name, values in parts.items():
         if all(np.isfinite(v) and v > 0 for v in values):
-            words.append(f"{name} ({_factor(max(values) / min(values))})")
-    return f"Beside that differ {', '.join(words[:-1])} and {words[-1]}." if len(words) > 1 else ""
+            words.append(f"{name} {_factor(max(values) / min(values))}")
+    return f"What else differs: {'; '.join(words)}." if words else ""
 
 
 def _errors(names: Sequence[str], subjects: Sequence[Subject], bounds: pd.DataFrame) -> str:
@@ -139,10 +138,11 @@ def moved(names: Sequence[str], table: pd.DataFrame) -> list[str]:
     for number in others:
         rows = table[table["network"] == number].set_index("row")
         value = rows.loc["value", "difference"]
-        factors = rows[(rows["kind"] == "factor") & (rows["difference"].abs() >= _MOVED)]
+        factors = rows[(rows["kind"] == "factor") & (rows["difference"].abs() >= MOVED)]
         factors = factors.reindex(factors["difference"].abs().sort_values(ascending=False).index)
         told = ", ".join(f"{r.label} ({factor_text(r.difference)})" for r in factors.head(4).itertuples())
-        size = "as large as" if abs(value) < _MOVED else f"{factor_text(value)} that of"
+        size = f"{times(2**value)} times that of" if value > 0 else f"{times(2**-value)} times smaller than"
+        size = "as large as" if abs(value) < MOVED else size
         lines.append(
             f"**{named(names[number], number)}**: {size} {named(names[first], first)}; "
             + (f"factors that differ: {told}." if told else "no factor differs.")
