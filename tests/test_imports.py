@@ -48,6 +48,9 @@ CORE = (
     "scheduler",
     "processes",
     "downloads",
+    "checkpoint_header",
+    "judge",
+    "judging",
 )
 TRAINING = (
     "train",
