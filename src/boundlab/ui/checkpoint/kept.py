@@ -14,6 +14,7 @@ from pathlib import Path
 import streamlit as st
 
 from boundlab.catalog import DATASETS
+from boundlab.checks import one_of
 from boundlab.errors import BoundlabError, RunError
 from boundlab.files import make_folder, read_json
 from boundlab.judge import NETWORK, SUBJECT
@@ -69,6 +70,7 @@ def find(key: str) -> Kept | None:
         return None
     try:
         subject = Subject.from_dict(read_json(folder / SUBJECT))
+        one_of("dataset", subject.dataset, DATASETS)
         return Kept(key, folder, str(read_json(folder / OWNER)["owner"]), subject)
     except (BoundlabError, ValueError, KeyError, TypeError):
         return None
@@ -90,12 +92,14 @@ def keep(network: Path, subject: Subject, me: str) -> str:
     key = hashlib.sha256(content + about).hexdigest()[:12]
     try:
         make_folder(_root())
-        fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=_root()))
-        (fresh / NETWORK).write_bytes(content)
-        (fresh / SUBJECT).write_text(json.dumps(subject.to_dict()))
-        (fresh / OWNER).write_text(json.dumps({"owner": me}))
-        delete(key)  # kept before: the new one is the same
-        fresh.rename(_root() / key)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=_root()) as fresh:
+            folder = Path(fresh, key)
+            folder.mkdir()
+            (folder / NETWORK).write_bytes(content)
+            (folder / SUBJECT).write_text(json.dumps(subject.to_dict()))
+            (folder / OWNER).write_text(json.dumps({"owner": me}))
+            delete(key)  # kept before: the same again
+            folder.rename(_root() / key)
     except OSError as error:
         raise RunError(f"{_root()} cannot be written ({error.strerror}); make room there") from error
     return key
