@@ -38,10 +38,10 @@ def memory_limit(dataset: str) -> int:
     return _BASE + _COPIES * 4 * facts.train_size * math.prod(facts.in_shape)
 
 
-def _limit_itself(dataset: str, seconds: int) -> None:
+def _limit_itself(dataset: str, seconds: float) -> None:
     for what, soft, hard in (
         (resource.RLIMIT_AS, memory_limit(dataset), memory_limit(dataset)),
-        (resource.RLIMIT_CPU, seconds, seconds + 5),  # SIGXCPU, which says why it ended, then SIGKILL
+        (resource.RLIMIT_CPU, math.ceil(seconds), math.ceil(seconds) + 5),  # SIGXCPU, which says why it ended, then SIGKILL
         (resource.RLIMIT_FSIZE, _WRITES, _WRITES),
         (resource.RLIMIT_CORE, 0, 0),  # a core file would keep the upload
     ):

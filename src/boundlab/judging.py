@@ -51,7 +51,7 @@ class Upload:
 class Judges:
     """All uploads of one server."""
 
-    def __init__(self, seconds: int = SECONDS) -> None:
+    def __init__(self, seconds: float = SECONDS) -> None:
         self.seconds = seconds
         self._queue: list[Upload] = []
         self._running: list[Upload] = []
@@ -132,7 +132,9 @@ class Judges:
 
     def _mind(self) -> None:
         """Bury those that ended, start those whose turn it is. The lock is held."""
-        self._running = [upload for upload in self._running if upload.worker and upload.worker.code is None]
+        for upload in [upload for upload in self._running if upload.worker and upload.worker.code is not None]:
+            self._running.remove(upload)
+            _let_go(upload)
         while self._queue and len(self._running) < MOST:
             upload = self._queue.pop(0)
             upload.worker = processes.judge(upload.folder)
@@ -150,14 +152,18 @@ class Judges:
         with self._lock:
             if upload in self._queue:
                 self._queue.remove(upload)
-            if upload.timer:
-                upload.timer.cancel()
             if upload.worker:
                 upload.worker.process.kill()
                 upload.worker.process.wait()
-                upload.worker.hang_up()
-            upload.worker = None
             self._mind()
+            upload.worker = None
+
+
+def _let_go(upload: Upload) -> None:
+    """What an ended judge leaves: its timer and its line."""
+    if upload.timer and upload.worker:
+        upload.timer.cancel()
+        upload.worker.hang_up()
 
 
 def _home() -> tuple[Path, int]:
