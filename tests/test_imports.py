@@ -49,6 +49,9 @@ CORE = (
     "scheduler",
     "processes",
     "downloads",
+    "checkpoint_header",
+    "judge",
+    "judging",
 )
 TRAINING = (
     "train",
