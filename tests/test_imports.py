@@ -12,6 +12,7 @@ CORE = (
     "arch",
     "subjects",
     "comparison",
+    "counterparts",
     "bounds",
     "norms",
     "specs",

@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from boundlab.recipes import described
 from boundlab.runs import Run
 from boundlab.subjects import Subject
+from boundlab.ui.checkpoint.kept import kept_subjects
 from boundlab.ui.controls import Controls, by_seed
 from boundlab.ui.library import all_runs, find_run, shelf
 
@@ -61,7 +62,7 @@ def entries() -> dict[str, Entry]:
 
 def checkpoints() -> dict[str, Subject]:
     """Label -> network measured from a checkpoint, kept or uploaded in this session."""
-    return {}
+    return {f"checkpoint {name}": subject for name, subject in kept_subjects().items()}
 
 
 def presets(known: Mapping[str, Entry]) -> list[Preset]:
@@ -99,7 +100,7 @@ def _nearest(title: str, known: Mapping[str, Entry], train_error: float) -> str:
 def chosen(controls: Controls) -> list[list[Subject]]:
     """The networks in the columns, each with the same network's other seeds behind it."""
     known, loaded = entries(), checkpoints()
-    offered, names = presets(known), [*loaded, *known]
+    offered, names = presets(known), [*known, *loaded]
     if len(names) < FEWEST:
         st.info("There are not two networks to compare: train some, or restore the shipped runs.")
         st.stop()
@@ -109,7 +110,8 @@ def chosen(controls: Controls) -> list[list[Subject]]:
         count = int(controls.pick("Networks", COUNTS, "count", default=str(len(first))))
         for preset in offered:
             st.button(preset.title, help=preset.help, on_click=_set, args=(preset, known), key=f"preset_{preset.title}")
-    defaults = [*first, *(name for name in names if name not in first)]
+    more = offered[-1].labels if offered else ()
+    defaults = list(dict.fromkeys([*first, *more, *names]))
     groups = []
     for number, column in enumerate(columns(count, "choice"), start=1):
         with column:

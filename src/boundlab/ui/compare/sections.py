@@ -33,6 +33,7 @@ from boundlab.specs import Settings
 from boundlab.subjects import Subject
 from boundlab.ui.compare import words
 from boundlab.ui.compare.choice import columns
+from boundlab.ui.compare.links import counterparts
 from boundlab.ui.compare.pictures import example
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.library import shipped_ids
@@ -72,6 +73,8 @@ def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
                 alt=f"Computation paths from each pixel of {names[i]}: {told}",
             )
             st.markdown(told)
+            with st.popover("Counterparts", icon=":material/alt_route:"):
+                counterparts(subject)
     st.caption(DRAWING.format(", ".join(dict.fromkeys(said))))
 
 
@@ -167,10 +170,10 @@ def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     """Norms layer by layer, and what they multiply to."""
     known = [facts(subject) for subject in subjects]
     rows: dict[str, Callable[[int], float]] = {
-        "$\\rho$, product of ‖W‖ Frobenius": lambda i: known[i].rho,
-        "$\\rho_P$, output layer centred": lambda i: known[i].rho_p,
-        "$\\sqrt P/\\|X\\|_F$, path energy": lambda i: known[i].path_root,
-        "$\\rho_P\\sqrt P/\\|X\\|_F$": lambda i: known[i].rho_p * known[i].path_root,
+        "ρ, product of ‖W‖ (F)": lambda i: known[i].rho,
+        "ρ, output layer centred": lambda i: known[i].rho_p,
+        "√P / ‖X‖, path energy": lambda i: known[i].path_root,
+        "Product of these two": lambda i: known[i].rho_p * known[i].path_root,
     }
     st.markdown("#### Norms")
     _table(names, {key: [readable(of(i)) for i in range(len(names))] for key, of in rows.items()}, "norms")
@@ -182,7 +185,8 @@ def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     )
     st.caption(
         "Layers matched by position, the output layer last. F: Frobenius norm, 2: spectral norm. W: the kernel or matrix "
-        "(without weight sharing the largest over the positions). op(W): the layer written out as one matrix."
+        "(without weight sharing the largest over the positions). op(W): the layer written out as one matrix. ‖X‖: root of the "
+        "summed squared inputs. The last row above is what Theorem S pays for weights and geometry."
     )
 
 

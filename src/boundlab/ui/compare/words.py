@@ -65,7 +65,7 @@ def _sizes(facts: Sequence[Facts]) -> str:
         "parameters": [f.parameters for f in facts],
         "inputs of a hidden neuron (the most in each network)": [max(f.fan_in[:-1], default=f.fan_in[-1]) for f in facts],
         "path energy √P": [f.path_root for f in facts],
-        "the product of norms $\\rho_P$": [f.rho_p for f in facts],
+        "the product of norms (output layer centred)": [f.rho_p for f in facts],
     }
     words = []
     for name, values in parts.items():
