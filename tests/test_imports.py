@@ -75,7 +75,20 @@ RULES = {
     **dict.fromkeys(TRAINING, ("streamlit", "plotly", "pooch", "sklearn")),
     "ui": ("torch", "sklearn", "pooch"),
 }
-NO_PLOTLY = ("anatomy", "comparison", "whatif", "margins", "promises", "tables", "curves", "bounds", "norms", "runs", "specs", "arch")
+NO_PLOTLY = (
+    "anatomy",
+    "comparison",
+    "whatif",
+    "margins",
+    "promises",
+    "tables",
+    "curves",
+    "bounds",
+    "norms",
+    "runs",
+    "specs",
+    "arch",
+)
 MODULES = [m.name.removeprefix("boundlab.") for m in pkgutil.walk_packages(boundlab.__path__, "boundlab.")]
 
 

@@ -111,8 +111,8 @@ def test_the_fields_of_a_plain_network_grow_by_the_kernel():
     fields = receptive_fields(arch.shapes(), (9, 9))
     assert [f.pixels for f in fields] == [4, 9, 16]
     for small, large in itertools.pairwise(fields):
-        assert large.top <= small.top and small.bottom <= large.bottom
-        assert large.left <= small.left and small.right <= large.right
+        assert (large.top, large.left) <= (small.top, small.left)
+        assert (small.bottom, small.right) <= (large.bottom, large.right)
 
 
 def test_a_dense_network_has_one_path_from_every_pixel():

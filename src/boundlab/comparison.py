@@ -169,7 +169,8 @@ def numbers(groups: Sequence[Sequence[Subject]], settings: Settings) -> pd.DataF
         ]
         if (quantiles := margin_quantiles(subject)) is not None:
             rows += [
-                {"network": number, "quantity": f"margin quantile {q}", "value": quantiles[q]} for q in (5, 25, 50, 75, 95)
+                {"network": number, "quantity": f"margin quantile {q}", "value": quantiles[q]}
+                for q in (5, 25, 50, 75, 95)
             ]
     layers = layers_table(subjects).rename(columns={"norm": "quantity"})
     bounds = bounds_table(groups, settings).rename(columns={"series": "quantity"}).assign(delta=settings.delta)

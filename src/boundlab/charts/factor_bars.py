@@ -32,7 +32,13 @@ def factor_bars(table: pd.DataFrame, names: Sequence[str], dark: bool = False) -
         lengths = part["difference"].to_numpy(float)
         same = np.abs(lengths) < 0.005
         data.append(
-            {"type": "bar", "orientation": "h", "name": named(names[number], number), "x": np.where(same, 0.0, lengths), "width": 0.82}
+            {
+                "type": "bar",
+                "orientation": "h",
+                "name": named(names[number], number),
+                "x": np.where(same, 0.0, lengths),
+                "width": 0.82,
+            }
             | {"y": [tops[row] + lane for row in part["row"]], "marker": {"color": colour}, "cliponaxis": False}
             | {"text": [_text(number, x, s) for s, x in zip(same, lengths, strict=True)]}
             | {"textposition": "outside", "textfont": {"size": FONT - 1, "color": colour}, "hovertext": part["meaning"]}
@@ -44,7 +50,9 @@ def factor_bars(table: pd.DataFrame, names: Sequence[str], dark: bool = False) -
     look = layout(int(LANE * whole) + 112, dark, {"l": 178, "r": 12, "t": 44, "b": 62}) | {
         "xaxis": log2_axis(low - room, high + room, dark, f"÷ the same factor of {names[first]} (log₂ scale)"),
         "yaxis": y_axis,
-        "shapes": [rule | {"y0": top - (1 + _BETWEEN) / 2, "y1": top - (1 + _BETWEEN) / 2} for top in [*tops.values()][1:]],
+        "shapes": [
+            rule | {"y0": top - (1 + _BETWEEN) / 2, "y1": top - (1 + _BETWEEN) / 2} for top in [*tops.values()][1:]
+        ],
     }
     look["shapes"].append({"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": 0, "x1": 0})
     look["shapes"][-1]["line"] = {"color": INK[dark], "width": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -22,10 +23,26 @@ def margin_curves(quantiles: Mapping[int, np.ndarray], names: Sequence[str], dar
     data = []
     for number, values in quantiles.items():
         colour = NETWORKS[number].colour(dark)
-        told = [f"{names[number]}: {s:.0f} % of the images have a margin of at most {v:.3g}" for s, v in zip(shares, values)]
-        line = {"type": "scatter", "mode": "lines", "x": values, "y": shares, "hovertext": told, "hoverinfo": "text"}
+        told = [
+            f"{names[number]}: {s:.0f} % of the images have a margin of at most {v:.3g}"
+            for s, v in zip(shares, values, strict=True)
+        ]
+        line: dict[str, Any] = {
+            "type": "scatter",
+            "mode": "lines",
+            "x": values,
+            "y": shares,
+            "hovertext": told,
+            "hoverinfo": "text",
+        }
         line |= {"line": {"color": colour, "width": 4, "dash": NETWORKS[number].dash}, "showlegend": False}
-        marks = {"type": "scatter", "mode": "lines+markers", "x": values[10:100:20], "y": shares[10:100:20], "hoverinfo": "skip"}
+        marks: dict[str, Any] = {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "x": values[10:100:20],
+            "y": shares[10:100:20],
+            "hoverinfo": "skip",
+        }
         marks |= {"line": {"color": colour, "width": 0.1}, "marker": {"symbol": NETWORKS[number].symbol, "size": 14}}
         marks["marker"] |= {"color": colour}
         data += [line, marks | {"name": names[number]}]

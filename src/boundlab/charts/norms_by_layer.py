@@ -31,11 +31,16 @@ def norms_by_layer(
     for panel, (norm, words) in enumerate(norms.items(), start=1):
         start = (panel - 1) * (width + _GAP)
         axis = "x" if panel == 1 else f"x{panel}"
-        look["xaxis" + axis[1:]] = axis_look("layer", dark, grid=False) | {"domain": [start, start + width], "anchor": "y"}
+        look["xaxis" + axis[1:]] = axis_look("layer", dark, grid=False) | {
+            "domain": [start, start + width],
+            "anchor": "y",
+        }
         look["xaxis" + axis[1:]] |= {"range": [-0.4, len(places) - 0.6], "tickvals": list(range(len(places)))}
         look["xaxis" + axis[1:]] |= {"ticktext": list(places), "tickangle": 0}
         title = {"text": f"<b>{words}</b>", "showarrow": False, "x": start + width / 2, "xref": "paper", "y": 1}
-        look["annotations"].append(title | {"yref": "paper", "yanchor": "bottom", "font": {"size": FONT, "color": INK[dark]}})
+        look["annotations"].append(
+            title | {"yref": "paper", "yanchor": "bottom", "font": {"size": FONT, "color": INK[dark]}}
+        )
         for number, name in enumerate(names):
             rows = drawn[(drawn["network"] == number) & (drawn["norm"] == norm)]
             colour = NETWORKS[number].colour(dark)

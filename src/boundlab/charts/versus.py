@@ -51,7 +51,9 @@ def _points(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
     logs = np.log2(rows["value"].to_numpy(float))
     colours = [STYLES[s].colour(dark) for s in rows["series"]]
     told = [readable(value) for value in rows["value"]]
-    span = [f"{readable(low)} to {readable(high)} over seeds" for low, high in zip(rows["low"], rows["high"], strict=True)]
+    span = [
+        f"{readable(low)} to {readable(high)} over seeds" for low, high in zip(rows["low"], rows["high"], strict=True)
+    ]
     common = {"type": "scatter", "x": logs, "y": rows["y"], "showlegend": False}
     symbols = [NETWORKS[n].symbol for n in rows["network"]]
     hover = [f"<b>{STYLES[s].name}</b><br>{t}<br>{w}" for s, t, w in zip(rows["series"], told, span, strict=True)]

@@ -163,8 +163,10 @@ def _column(
     seed = next(iter(seeds))
     if len(seeds) > 1:
         controls.check(key, list(seeds), f"Seed {number}")
-        seed = controls.pick(f"Seed {number}", list(seeds), key) if len(seeds) < MOST else controls.choose(
-            f"Seed {number}", list(seeds), key
+        seed = (
+            controls.pick(f"Seed {number}", list(seeds), key)
+            if len(seeds) < MOST
+            else controls.choose(f"Seed {number}", list(seeds), key)
         )
     others = [run for name, run in seeds.items() if name != seed]
     return [Subject.of_run(find_run(run)) for run in (seeds[seed], *others)]

@@ -27,7 +27,9 @@ def counterparts(subject: Subject) -> None:
             continue
         if arch != subject.arch:
             link = {"form": "true"} | _training(subject) | _form(arch)
-            st.page_link("pages/9_train.py", label=words, icon=":material/model_training:", query_params=link, help=arch.title)
+            st.page_link(
+                "pages/9_train.py", label=words, icon=":material/model_training:", query_params=link, help=arch.title
+            )
 
 
 def _training(subject: Subject) -> dict[str, str]:

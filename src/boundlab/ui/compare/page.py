@@ -11,7 +11,6 @@ from boundlab.ui.compare.choice import chosen
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.explain import explain
 
-
 # columns wrap where they would be too narrow to read; the networks' columns of all tables are equally wide
 _STYLE = """<style>
 [class*="st-key-compare_columns"] [data-testid="stColumn"] { min-width: 210px; }

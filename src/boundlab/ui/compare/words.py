@@ -24,7 +24,11 @@ def notice(names: Sequence[str], subjects: Sequence[Subject], facts: Sequence[Fa
         low, high = _ends(bounds, "sparse")
         words.append(
             f"The sparse bound {_by(spans['sparse'])}"
-            + (f": smallest for {named(names[low], low)}, largest for {named(names[high], high)}." if low != high else ".")
+            + (
+                f": smallest for {named(names[low], low)}, largest for {named(names[high], high)}."
+                if low != high
+                else "."
+            )
         )
     others = {name: ratio for name, ratio in spans.items() if name != "sparse"}
     if len(others) > 1:
@@ -61,9 +65,11 @@ def _by(ratio: float) -> str:
 
 def _sizes(facts: Sequence[Facts]) -> str:
     """What the networks themselves differ in."""
-    parts = {
+    parts: dict[str, list[float]] = {
         "parameters": [f.parameters for f in facts],
-        "inputs of a hidden neuron (the most in each network)": [max(f.fan_in[:-1], default=f.fan_in[-1]) for f in facts],
+        "inputs of a hidden neuron (the most in each network)": [
+            max(f.fan_in[:-1], default=f.fan_in[-1]) for f in facts
+        ],
         "path energy √P": [f.path_root for f in facts],
         "the product of norms (output layer centred)": [f.rho_p for f in facts],
     }
@@ -100,17 +106,23 @@ def unlike(subjects: Sequence[Subject]) -> list[str]:
     if len({(s.dataset, s.labels, s.arch.in_shape) for s in subjects}) > 1:
         words.append("The networks look at **different data**: bounds and errors then differ for that reason too.")
     elif len({s.sample.n for s in subjects}) > 1:
-        words.append("The networks were trained on **different numbers of images**: the bounds differ for that reason too.")
+        words.append(
+            "The networks were trained on **different numbers of images**: the bounds differ for that reason too."
+        )
     decays = {s.run.spec.train.weight_decay for s in subjects if s.run is not None}
     if len(decays) > 1:
-        words.append(f"They were trained with different weight decay (λ = {', '.join(f'{d:g}' for d in sorted(decays))}).")
+        words.append(
+            f"They were trained with different weight decay (λ = {', '.join(f'{d:g}' for d in sorted(decays))})."
+        )
     return words
 
 
 def untrusted(names: Sequence[str], subjects: Sequence[Subject]) -> list[str]:
     """Runs whose small bounds may mean nothing."""
     bad = [named(n, i) for i, (n, s) in enumerate(zip(names, subjects, strict=True)) if s.run and not _good(s)]
-    return [f"{', '.join(bad)} did not train or did not reach the plateau: ρ → 0 flatters such a network."] if bad else []
+    return (
+        [f"{', '.join(bad)} did not train or did not reach the plateau: ρ → 0 flatters such a network."] if bad else []
+    )
 
 
 def _good(subject: Subject) -> bool:
