@@ -45,6 +45,24 @@ def paths(energy: np.ndarray, layers) -> list[tuple[float, float]]:
     return found
 
 
+def seen_by(layer, y: int, x: int) -> list[tuple[int, int]]:
+    """Real input positions of a spatial layer that position (y, x) after its pooling sees, once per way to get there."""
+    at = [(y, x)]
+    for pool in reversed(layer.pools):
+        cells = list(itertools.product(range(pool.size[0]), range(pool.size[1])))
+        at = [(r * pool.size[0] + i, c * pool.size[1] + j) for r, c in at for i, j in cells]
+    taps = [i * layer.dilation - layer.padding for i in range(layer.kernel)]
+    ways = [(r * layer.stride + i, c * layer.stride + j) for r, c in at for i in taps for j in taps]
+    return [(r, c) for r, c in ways if 0 <= r < layer.in_size[0] and 0 <= c < layer.in_size[1]]
+
+
+def pixels_seen(layers, y: int, x: int) -> list[tuple[int, int]]:
+    """Pixels that position (y, x) after the last of the spatial layers sees, once per path."""
+    if not layers:
+        return [(y, x)]
+    return [pixel for r, c in seen_by(layers[-1], y, x) for pixel in pixels_seen(layers[:-1], r, c)]
+
+
 def margins(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.array([row[y] - max(np.delete(row, y)) for row, y in zip(outputs, labels, strict=True)])
 

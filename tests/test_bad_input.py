@@ -47,7 +47,7 @@ def malformed(tmp_path):
     (tmp_path / "renamed").write_bytes(rewritten(lambda h: h.update({"../x": h.pop("layers.1.weight")})))
     return {
         "nan": "has NaN or infinite values", "shape": "output.weight should have shape [10, 108], got [10, 107]",
-        "int": "should be one of F16", "huge": "channels must be a whole number", "other": "7 classes",
+        "int": "should be one of F16", "huge": "channels must be a whole number", "other": "output.weight should have shape [7, 108]",
         "torch.pt": "not a complete .safetensors file", "empty": "not a complete .safetensors file",
         "truncated": "not a complete .safetensors file", "half": "not a complete .safetensors file",
         "giant": "not a complete .safetensors file", "nospec": "no metadata entry 'spec'", "badspec": "is not JSON",

@@ -11,6 +11,8 @@ import boundlab
 CORE = (
     "arch",
     "subjects",
+    "comparison",
+    "counterparts",
     "bounds",
     "norms",
     "specs",
@@ -51,6 +53,9 @@ CORE = (
     "images",
     "npz",
     "owndata",
+    "checkpoint_header",
+    "judge",
+    "judging",
 )
 TRAINING = (
     "train",
@@ -73,7 +78,20 @@ RULES = {
     **dict.fromkeys(TRAINING, ("streamlit", "plotly", "pooch", "sklearn")),
     "ui": ("torch", "sklearn", "pooch"),
 }
-NO_PLOTLY = ("anatomy", "whatif", "margins", "promises", "tables", "curves", "bounds", "norms", "runs", "specs", "arch")
+NO_PLOTLY = (
+    "anatomy",
+    "comparison",
+    "whatif",
+    "margins",
+    "promises",
+    "tables",
+    "curves",
+    "bounds",
+    "norms",
+    "runs",
+    "specs",
+    "arch",
+)
 MODULES = [m.name.removeprefix("boundlab.") for m in pkgutil.walk_packages(boundlab.__path__, "boundlab.")]
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file, spec in the header. Names, dtypes and shapes are checked before any tensor is read."""
+"""Checkpoints: one safetensors file, spec in the header. It is checked (checkpoint_header.py) before torch reads a tensor."""
 
 from __future__ import annotations
 
@@ -6,21 +6,15 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialised
 from torch import Tensor
 
 from boundlab.arch import ArchSpec
-from boundlab.catalog import DATASETS
+from boundlab.checkpoint_header import check_fit, check_values, read_header, tensor_names
 from boundlab.errors import CheckpointError
 from boundlab.files import write_atomic
-from boundlab.shapes import LayerShape
-
-LARGEST = 1e30
-DTYPES = ("F16", "BF16", "F32", "F64")
 
 
 @dataclass(frozen=True)
@@ -33,10 +27,6 @@ class Checkpoint:
     init: list[Tensor] | None
 
 
-def _names(shapes: tuple[LayerShape, ...]) -> list[str]:
-    return [f"layers.{i}" for i in range(len(shapes) - 1)] + ["output"]
-
-
 def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write so that a reader never sees half a file; raises OSError when it cannot be written."""
     write_atomic(path, serialised(tensors, metadata))
@@ -45,7 +35,7 @@ def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, st
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; raises OSError when it cannot be written."""
     tensors = {}
-    for i, name in enumerate(_names(checkpoint.arch.shapes())):
+    for i, name in enumerate(tensor_names(checkpoint.arch.shapes())):
         tensors[f"{name}.weight"] = checkpoint.weights[i].contiguous()
         if (bias := checkpoint.biases[i]) is not None:
             tensors[f"{name}.bias"] = bias.contiguous()
@@ -54,88 +44,24 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     write_tensors(tensors, path, {"spec": json.dumps(checkpoint.arch.to_dict())})
 
 
-def _arch(text: str | None, dataset: str) -> ArchSpec:
-    if text is None:
-        raise CheckpointError("the header has no metadata entry 'spec' (JSON with kind, in_shape, classes, ...)")
-    try:
-        given = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"the metadata entry 'spec' is not JSON ({error})") from error
-    normalize = DATASETS[dataset].normalize
-    if isinstance(given, dict):
-        given = {"normalize": list(normalize) if normalize else None} | given
-    try:
-        return ArchSpec.from_dict(given)
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(f"spec: {error}") from error
-
-
-def _expected(arch: ArchSpec) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of every tensor that must be there."""
-    shapes = arch.shapes()
-    wanted: dict[str, tuple[int, ...]] = {}
-    for name, shape in zip(_names(shapes), shapes, strict=True):
-        wanted[f"{name}.weight"] = shape.weight_shape
-        if shape.bias:
-            wanted[f"{name}.bias"] = shape.bias_shape
-    return wanted
-
-
-def _check_header(handle: Any, expected: dict[str, tuple[int, ...]]) -> None:
-    keys = set(handle.keys())
-    if missing := sorted(set(expected) - keys):
-        raise CheckpointError(f"missing tensors {missing[:3]} (of {len(missing)}); the spec calls for {len(expected)}")
-    known = expected | {f"init.{name}": shape for name, shape in expected.items()}
-    if unknown := sorted(keys - set(known)):
-        raise CheckpointError(
-            f"unknown tensors {unknown[:3]} (of {len(unknown)}); the spec calls for {sorted(expected)[:3]} ..."
-        )
-    for key in sorted(keys):
-        part = handle.get_slice(key)
-        if tuple(part.get_shape()) != known[key]:
-            raise CheckpointError(f"{key} should have shape {list(known[key])}, got {list(part.get_shape())}")
-        if part.get_dtype() not in DTYPES:
-            raise CheckpointError(f"{key} should be one of {', '.join(DTYPES)}, got {part.get_dtype()}")
-
-
 def load(path: str | Path, dataset: str, classes: int | None = None) -> Checkpoint:
     """Read a checkpoint for `dataset`, or for a sub-task of it with so many classes.
 
     Raises CheckpointError in one sentence for anything that is not one.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path} is not a file")
+    header = read_header(path, dataset)
+    check_fit(header, dataset, classes)
+    check_values(header)
     try:
-        with safe_open(path, "pt") as handle:
-            arch = _arch((handle.metadata() or {}).get("spec"), dataset)
-            _check_data(arch, dataset, classes or DATASETS[dataset].classes)
-            expected = _expected(arch)
-            _check_header(handle, expected)
-            tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118 (not a dict)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        with safe_open(header.path, "pt") as handle:
+            tensors = {key: handle.get_tensor(key) for key in header.places}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is not a complete .safetensors file ({str(error).splitlines()[0]})") from error
-    for key, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{path}: {key} has NaN or infinite values; every weight must be finite")
-        if tensor.numel() and float(tensor.abs().max()) > LARGEST:
-            raise CheckpointError(f"{path}: {key} has weights above {LARGEST:g}, beyond what can be measured")
-    return _assemble(arch, {k: v.float() if v.dtype != torch.float64 else v for k, v in tensors.items()})
-
-
-def _check_data(arch: ArchSpec, dataset: str, classes: int) -> None:
-    data = DATASETS[dataset]
-    if not data.fits(arch.in_shape) or arch.classes != classes:
-        raise CheckpointError(
-            f"the network takes {list(arch.in_shape)} inputs and has {arch.classes} classes, "
-            f"{dataset} has {list(data.in_shape)} and {classes}"
-        )
+        raise CheckpointError(f"{path} cannot be read ({str(error).splitlines()[0]})") from error
+    return _assemble(header.arch, {k: v.float() if v.element_size() < 4 else v for k, v in tensors.items()})
 
 
 def _assemble(arch: ArchSpec, tensors: dict[str, Tensor]) -> Checkpoint:
-    names = _names(arch.shapes())
+    names = tensor_names(arch.shapes())
     init = [tensors[f"init.{n}.weight"] for n in names if f"init.{n}.weight" in tensors]
     return Checkpoint(
         dataclasses.replace(arch),

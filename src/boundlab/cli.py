@@ -25,7 +25,8 @@ from boundlab.specs import RunSpec, Settings
 def _train(a: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from boundlab.worker import end_with_parent, run
+    from boundlab.processes import end_with_parent
+    from boundlab.worker import run
 
     if a.with_parent:
         end_with_parent()

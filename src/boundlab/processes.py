@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,11 @@ def for_job(folder: Path, lock: int, environment: dict[str, str]) -> Worker:
     return _attached([*command, "--with-parent"], environment, (lock,))
 
 
+def judge(folder: Path) -> Worker:
+    """A process that measures the checkpoint in `folder` and ends with this server. Raises OSError."""
+    return _attached([sys.executable, "-m", "boundlab.judge", str(folder)], {}, ())
+
+
 def _attached(command: list[str], environment: dict[str, str], descriptors: tuple[int, ...]) -> Worker:
     ours, theirs = socket.socketpair()
     try:
@@ -84,6 +90,17 @@ def _attached(command: list[str], environment: dict[str, str], descriptors: tupl
         theirs.close()
     _nice(process.pid)
     return Worker(process, ours)
+
+
+def end_with_parent() -> None:
+    """End this process when its standard input closes, as it does when the parent dies, even by kill -9."""
+
+    def watch() -> None:
+        while os.read(0, 1024):  # not sys.stdin: its lock would be held at interpreter shutdown
+            pass
+        os._exit(1)  # writes are atomic and a run resumes: nothing to tidy up
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _nice(pid: int) -> None:

@@ -10,9 +10,11 @@ import pandas as pd
 from boundlab.bounds import BY_KEY, evaluate, only
 from boundlab.catalog import DATASETS
 from boundlab.limits import clopper_pearson
+from boundlab.norms import NetworkNorms, SampleStats
 from boundlab.pacbayes import PacBayes
 from boundlab.runs import Run
 from boundlab.specs import Settings
+from boundlab.subjects import Subject
 
 KINDS = ("theorem_s", "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
 
@@ -47,6 +49,24 @@ def promises(run: Run, record: pd.DataFrame, delta: float) -> list[Promise]:
     return [_promise(kind, run, record, final, share) for kind in KINDS]
 
 
+def promises_about(subject: Subject, delta: float) -> list[Promise]:
+    """Theorem S and hold-out about a measured network, each with delta / (number of those that have one); raises
+    ValueError where the network was not run over the data."""
+    if subject.test_error is None:
+        raise ValueError("the network was not run over the data: nothing can be promised about its errors")
+    reason = _refused(subject.norms, subject.sample)
+    share = delta / (1 if reason else 2)
+    return [
+        _theorem_s(subject.norms, subject.sample, share, reason),
+        _holdout(subject.dataset, subject.labels, subject.test_error, share),
+    ]
+
+
+def _refused(norms: NetworkNorms, sample: SampleStats) -> str | None:
+    """Why Theorem S does not apply, or None."""
+    return evaluate(BY_KEY["sparse"], norms, sample, Settings("strict")).reason
+
+
 def _stored(run: Run, kind: str) -> PacBayes | None:
     prior = kind.removeprefix("pac_bayes_")
     return next((c for c in run.certificates if c.prior == prior), None)
@@ -55,7 +75,7 @@ def _stored(run: Run, kind: str) -> PacBayes | None:
 def _available(kind: str, run: Run, record: pd.DataFrame, final: bool) -> str | None:
     """Why a promise cannot be made, or None."""
     if kind == "theorem_s":
-        return evaluate(BY_KEY["sparse"], run.norms(record), run.sample, Settings("strict")).reason
+        return _refused(run.norms(record), run.sample)
     if kind == "holdout":
         return None
     if not final:
@@ -68,18 +88,19 @@ def _available(kind: str, run: Run, record: pd.DataFrame, final: bool) -> str | 
 def _promise(kind: str, run: Run, record: pd.DataFrame, final: bool, delta: float) -> Promise:
     reason = _available(kind, run, record, final)
     if kind == "theorem_s":
-        return _theorem_s(run, record, delta, reason)
+        return _theorem_s(run.norms(record), run.sample, delta, reason)
     if kind == "holdout":
-        return _holdout(run, record, delta)
+        train = run.spec.train
+        return _holdout(train.dataset, train.labels, float(record["test_error"].iloc[0]), delta)
     return _pac_bayes(kind, run, delta, reason)
 
 
-def _theorem_s(run: Run, record: pd.DataFrame, delta: float, reason: str | None) -> Promise:
+def _theorem_s(norms: NetworkNorms, sample: SampleStats, delta: float, reason: str | None) -> Promise:
     title, about = "Theorem S", "the network itself"
-    used = f"{run.sample.n:,} training images, the network's norms; no test image"
+    used = f"{sample.n:,} training images, the network's norms; no test image"
     if reason is not None:
         return Promise("theorem_s", title, about, used, None, reason=reason)
-    value = evaluate(BY_KEY["sparse"], run.norms(record), run.sample, Settings("strict", delta))
+    value = evaluate(BY_KEY["sparse"], norms, sample, Settings("strict", delta))
     limit, ramp, complexity, confidence, margin = (
         only(part) for part in (value.value, value.empirical, value.complexity, value.confidence, value.margin)
     )
@@ -106,9 +127,8 @@ def _pac_bayes(kind: str, run: Run, delta: float, reason: str | None) -> Promise
     return Promise(kind, title, about, used, made.value, parts)
 
 
-def _holdout(run: Run, record: pd.DataFrame, delta: float) -> Promise:
-    size = DATASETS[run.spec.train.dataset].test_images(run.spec.train.labels)
-    wrong = float(record["test_error"].iloc[0])
+def _holdout(dataset: str, labels: Sequence[Sequence[int]] | None, wrong: float, delta: float) -> Promise:
+    size = DATASETS[dataset].test_images(labels)
     limit = float(clopper_pearson(wrong, size, delta))
     used = f"{size:,} test images, kept out of training; no norms"
     return Promise(

@@ -57,7 +57,7 @@ def _receive(channel: socket.socket) -> tuple[bytes, list[int]]:
 def _end_with(channel: socket.socket) -> None:
     while channel.recv(1024):
         pass
-    os._exit(1)  # as in worker.end_with_parent: nothing to tidy up
+    os._exit(1)  # as in processes.end_with_parent: nothing to tidy up
 
 
 def _warm_up() -> None:

@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -26,22 +25,12 @@ from boundlab.errors import BoundlabError, RunError
 from boundlab.faults import explain, one_line
 from boundlab.files import make_folder, read_json, write_atomic
 from boundlab.heartbeat import Heartbeat, Interrupted, Watch, read_job
+from boundlab.processes import end_with_parent
 from boundlab.runs import sealed
 from boundlab.session import Progress, train
 from boundlab.specs import RunSpec
 
 DEVICES = ("auto", "cpu", "cuda")
-
-
-def end_with_parent() -> None:
-    """End this process when its standard input closes, as it does when the parent dies, even by kill -9."""
-
-    def watch() -> None:
-        while os.read(0, 1024):  # not sys.stdin: its lock would be held at interpreter shutdown
-            pass
-        os._exit(1)  # writes are atomic and a run resumes: nothing to tidy up
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def pick_device(name: str) -> str:

@@ -71,18 +71,18 @@ def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Promise], delt
         promise_chart(made, error, 1 - 1 / run.spec.arch.classes, is_dark()),
         key="chart_promises",
         config={"displaylogo": False},
-        alt=_verdict(made, error),
+        alt=verdict(made, error),
     )
-    st.markdown(_verdict(made, error))
+    st.markdown(verdict(made, error))
     if run.spec.arch.in_shape != DATASETS[run.spec.train.dataset].in_shape:
         st.warning(WINDOW, icon=":material/crop:")
     guessing = 1 - 1 / run.spec.arch.classes
     for promise in made:
-        st.markdown(_spelled_out(promise, guessing))
+        st.markdown(spelled_out(promise, guessing))
     st.caption(CHOICE)
 
 
-def _spelled_out(promise: Promise, guessing: float) -> str:
+def spelled_out(promise: Promise, guessing: float) -> str:
     """What is promised, about what, from which evidence, and what the number is made of."""
     if promise.limit is None:
         return f"- **{promise.title}**: no number, {promise.reason}. {_elsewhere(promise)}"
@@ -110,7 +110,7 @@ def _elsewhere(promise: Promise) -> str:
     return f":gray[It is there for {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}.]" if names else ""
 
 
-def _verdict(made: list[Promise], error: float) -> str:
+def verdict(made: list[Promise], error: float) -> str:
     """What may be said, from the numbers on screen."""
     good = [p for p in made if not p.vacuous]
     words = f"The network errs on **{100 * error:.2f} %** of the test images. "

@@ -125,7 +125,7 @@ class Controls:
         key: str,
         help: str | None = None,
         default: str | None = None,
-        width: int = _NARROW,
+        width: int | Literal["stretch"] = _NARROW,
         on_change: Callable[[], None] | None = None,
     ) -> str:
         """Like `pick`, in less room."""

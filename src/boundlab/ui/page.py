@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from boundlab.errors import BoundlabError
+from boundlab.ui.checkpoint.desk import judges
 from boundlab.ui.controls import quoted
 from boundlab.ui.library import shelf, shipped_runs
 
@@ -106,8 +107,16 @@ PAGES = (
         (*_CHOSEN, "epoch", "delta", "margin"),
     ),
     Page(
+        "compare",
+        "pages/7_compare.py",
+        "Compare",
+        ":material/compare:",
+        "Two to four networks side by side: connectivity, norms, bounds, margins, and the factors that differ.",
+        ("count", "n1", "n2", "n3", "n4", "s1", "s2", "s3", "s4", "convention", "delta", "bound"),
+    ),
+    Page(
         "theory",
-        "pages/7_theory.py",
+        "pages/8_theory.py",
         "Theory",
         ":material/menu_book:",
         "Every bound stated, its assumptions checked, its numbers filled in; the proof of Theorem S; known gaps; references.",
@@ -115,11 +124,19 @@ PAGES = (
     ),
     Page(
         "train",
-        "pages/8_train.py",
+        "pages/9_train.py",
         "Train",
         ":material/model_training:",
         "Train networks of your own here and watch the bounds come down; they join the other pages.",
         _TRAIN,
+    ),
+    Page(
+        "checkpoint",
+        "pages/10_checkpoint.py",
+        "Your checkpoint",
+        ":material/upload_file:",
+        "Upload a network trained anywhere: every bound, its margins, its errors, and why one does not apply.",
+        ("dataset", "task", "checkpoint", "convention", "delta", "margin"),
     ),
 )
 
@@ -135,6 +152,7 @@ def open_page(key: str) -> None:
     if unknown := sorted(set(st.query_params) - set(page.params)):
         known = ", ".join(f"`{name}`" for name in page.params)
         st.warning(f"This link has parts this page does not know, ignored: {quoted(unknown)}. Known: {known}.")
+    judges()  # the first page of a server clears what a killed one left of uploads
     try:
         shipped_runs()
     except BoundlabError as error:

@@ -49,9 +49,9 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> 
         ladder(values, [*order, *_MEASURED], reach, is_dark()),
         key="chart_ladder",
         config={"displaylogo": False},
-        alt=_sentence(values, rows["seed"].nunique()),
+        alt=sentence(values, rows["seed"].nunique()),
     )
-    st.markdown(_sentence(values, rows["seed"].nunique()))
+    st.markdown(sentence(values, rows["seed"].nunique()))
     explain(settings.convention, order)
     for line in prose.not_drawn(rows[rows["series"] != "gap"]):
         st.caption(line)
@@ -67,7 +67,7 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> 
         )
 
 
-def _sentence(values: pd.Series, seeds: int) -> str:
+def sentence(values: pd.Series, seeds: int) -> str:
     """The comparison on screen in words."""
     test, limit = (readable(values[name], name) for name in ("test_error", "holdout"))
     who = "The network errs" if seeds == 1 else f"On average over {seeds} seeds, the network errs"

@@ -96,5 +96,5 @@ def _elsewhere(run: Run) -> None:
             shape = {"layers": str(arch.conv_layers), "channels": str(arch.channels)}
             st.page_link("pages/2_lambda.py", label="Weight decay λ", query_params=figure | shape)
             st.page_link("pages/1_training.py", label="During training", query_params=figure | shape)
-        for path, label in (("5_anatomy", "Anatomy"), ("6_certificates", "Certificates"), ("7_theory", "Theory")):
+        for path, label in (("5_anatomy", "Anatomy"), ("6_certificates", "Certificates"), ("8_theory", "Theory")):
             st.page_link(f"pages/{path}.py", label=label, query_params=here)

@@ -1,0 +1,172 @@
+"""What a .safetensors file says it holds, checked before any tensor is read; then its values, in small parts. No torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from boundlab.arch import ArchSpec
+from boundlab.catalog import DATASETS
+from boundlab.errors import CheckpointError
+from boundlab.shapes import LayerShape
+
+LARGEST = 1e30
+MOST_HEADER = 2**20  # bytes; a network of 64 layers needs 30 kB
+DTYPES = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
+_PART = 2**20  # numbers looked at together
+_QUOTE = 60  # letters of a name out of the file
+
+
+@dataclass(frozen=True)
+class Header:
+    """A file whose names, dtypes and shapes are those of its spec; `places`: name -> (dtype, first byte, last + 1)."""
+
+    path: Path
+    arch: ArchSpec
+    places: dict[str, tuple[str, int, int]]
+
+
+def tensor_names(shapes: tuple[LayerShape, ...]) -> list[str]:
+    """What a checkpoint calls the layers, input to output."""
+    return [f"layers.{i}" for i in range(len(shapes) - 1)] + ["output"]
+
+
+def read_header(path: str | Path, dataset: str) -> Header:
+    """Check a file's header; `dataset`: its constants are the network's `normalize` where the spec leaves that out.
+
+    Reads no tensor and no more than `MOST_HEADER` bytes. Raises CheckpointError in one sentence.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path} is not a file")
+    try:
+        entries, start = _entries(path)
+        with safe_open(path, "np") as handle:  # refuses what overlaps, leaves gaps, or ends elsewhere than the file
+            arch = _arch((handle.metadata() or {}).get("spec"), dataset)
+            _check_tensors(handle, _expected(arch))
+            names = list(handle.keys())
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is not a complete .safetensors file ({str(error).splitlines()[0]})") from error
+    places = {}
+    for name in names:
+        first, last = entries[name]["data_offsets"]
+        places[name] = (entries[name]["dtype"], start + first, start + last)
+    return Header(path, arch, places)
+
+
+def check_fit(header: Header, dataset: str, classes: int | None = None) -> None:
+    """Raises CheckpointError unless the network looks at images of `dataset` and has its number of classes (`classes`: that
+    of a sub-task)."""
+    arch, data = header.arch, DATASETS[dataset]
+    if not data.fits(arch.in_shape) or arch.classes != (classes or data.classes):
+        raise CheckpointError(
+            f"{header.path}: the network takes {list(arch.in_shape)} inputs and has {arch.classes} classes, "
+            f"{dataset} has {list(data.in_shape)} and {classes or data.classes}; choose data that fit"
+        )
+
+
+def check_values(header: Header) -> None:
+    """Look at every number, a few MB at a time; raises CheckpointError where one is not finite or absurdly large."""
+    with header.path.open("rb") as file:
+        for name, (dtype, first, last) in header.places.items():
+            file.seek(first)
+            left = (last - first) // np.dtype(DTYPES[dtype]).itemsize
+            while left:
+                part = np.fromfile(file, DTYPES[dtype], min(left, _PART))
+                if not part.size:
+                    raise CheckpointError(f"{header.path} was cut short while it was read; upload or write it again")
+                left -= part.size
+                _check_part(f"{header.path}: {name}", part, dtype)
+
+
+def _check_part(what: str, part: np.ndarray, dtype: str) -> None:
+    if dtype == "BF16":  # the upper half of a float32
+        part = (part.astype(np.uint32) << 16).view(np.float32)
+    top = float(np.abs(part).max())  # NaN where there is one
+    if not np.isfinite(top):
+        raise CheckpointError(f"{what} has NaN or infinite values; every weight must be finite")
+    if top > LARGEST:
+        raise CheckpointError(f"{what} has weights above {LARGEST:g}, beyond what can be measured")
+
+
+def _entries(path: Path) -> tuple[dict[str, Any], int]:
+    """The header's JSON, and where the tensors begin. Nothing is allocated that the file only claims to have."""
+
+    def broken(why: str) -> CheckpointError:
+        return CheckpointError(f"this is not a complete .safetensors file ({why}); save it with `safetensors`")
+
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 10 or length > size - 8:
+            announced = f"its first 8 bytes announce a header of {length:,} bytes, it has {size:,} in all"
+            raise broken(announced if size >= 8 else f"it has {size} bytes")
+        if length > MOST_HEADER:
+            raise CheckpointError(f"the header should have at most {MOST_HEADER:,} bytes, it has {length:,}")
+        content = file.read(length)
+    try:
+        entries = json.loads(content, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        raise broken(f"its header is not JSON: {str(error)[:_QUOTE]}") from error
+    if not isinstance(entries, dict):
+        raise broken("its header is not a JSON object")
+    return entries, 8 + length
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names differ: of equal ones, two readers might each take another."""
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("a name comes twice")
+    return found
+
+
+def _arch(text: str | None, dataset: str) -> ArchSpec:
+    if text is None:
+        raise CheckpointError("the header has no metadata entry 'spec' (JSON with kind, in_shape, classes, ...)")
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"the metadata entry 'spec' is not JSON ({error})") from error
+    normalize = DATASETS[dataset].normalize
+    if isinstance(given, dict):
+        given = {"normalize": list(normalize) if normalize else None} | given
+    try:
+        return ArchSpec.from_dict(given)
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"spec: {error}") from error
+
+
+def _expected(arch: ArchSpec) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of every tensor that must be there."""
+    shapes = arch.shapes()
+    wanted: dict[str, tuple[int, ...]] = {}
+    for name, shape in zip(tensor_names(shapes), shapes, strict=True):
+        wanted[f"{name}.weight"] = shape.weight_shape
+        if shape.bias:
+            wanted[f"{name}.bias"] = shape.bias_shape
+    return wanted
+
+
+def _check_tensors(handle: Any, expected: dict[str, tuple[int, ...]]) -> None:
+    keys = set(handle.keys())
+    if missing := sorted(set(expected) - keys):
+        raise CheckpointError(f"missing tensors {missing[:3]} (of {len(missing)}); the spec calls for {len(expected)}")
+    known = expected | {f"init.{name}": shape for name, shape in expected.items()}
+    if unknown := sorted(keys - set(known)):
+        shown = [name[:_QUOTE] for name in unknown[:3]]
+        raise CheckpointError(
+            f"unknown tensors {shown} (of {len(unknown)}); the spec calls for {sorted(expected)[:3]} ..."
+        )
+    for key in sorted(keys):
+        part = handle.get_slice(key)
+        if tuple(part.get_shape()) != known[key]:
+            raise CheckpointError(f"{key} should have shape {list(known[key])}, got {list(part.get_shape())[:8]}")
+        if part.get_dtype() not in DTYPES:
+            raise CheckpointError(f"{key} should be one of {', '.join(DTYPES)}, got {part.get_dtype()}")

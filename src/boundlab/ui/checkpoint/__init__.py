@@ -1,0 +1,1 @@
+"""Your checkpoint: upload a network, get every bound."""

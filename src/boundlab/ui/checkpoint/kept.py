@@ -1,0 +1,122 @@
+"""Checkpoints that somebody asked to keep: `<runs folder>/checkpoints/<key>/` with network, subject and owner."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from boundlab.catalog import DATASETS
+from boundlab.checks import one_of
+from boundlab.errors import BoundlabError, RunError
+from boundlab.files import make_folder, read_json
+from boundlab.judge import NETWORK, SUBJECT
+from boundlab.runs import runs_folder
+from boundlab.subjects import Subject
+from boundlab.ui.visitor import at_home, visitor
+
+OWNER = "owner.json"
+MOST, MOST_BYTES = 20, 200 * 2**20  # of one person
+MOST_OF_ALL = 500
+UNSAVED = "checkpoint_subject"  # in the session: the subject of its upload
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One of them; `owner`: as `visitor()` names people."""
+
+    key: str
+    folder: Path
+    owner: str
+    subject: Subject
+
+    @property
+    def size(self) -> int:
+        """Bytes of the network."""
+        return (self.folder / NETWORK).stat().st_size
+
+
+def kept_subjects(me: str | None = None) -> dict[str, Subject]:
+    """Name -> subject of what this reader may choose from: the session's upload that is not kept, then the kept ones, newest
+    first. `me`: `visitor()` where the page has called it already, which it may do only once."""
+    unsaved = st.session_state.get(UNSAVED)
+    mine = [] if unsaved is None else [(f"{unsaved.title} (not kept)", unsaved)]
+    owner = me or ("" if at_home() else visitor())
+    return dict(mine + [(name_of(one), one.subject) for one in listing(owner)])
+
+
+def name_of(one: Kept) -> str:
+    """What the pages call it."""
+    return f"{one.subject.title} · {DATASETS[one.subject.dataset].title} · {one.key[-6:]}"
+
+
+def listing(me: str) -> list[Kept]:
+    """What this reader may delete, newest first: their own, or everything where the server is theirs."""
+    found = (one for folder in _folders() if (one := find(folder.name)))
+    return [one for one in found if one.owner == me or at_home()]
+
+
+def find(key: str) -> Kept | None:
+    """One of them by its key, whoever kept it; None when it is not there or cannot be read."""
+    folder = _root() / key
+    if not re.fullmatch(r"[0-9a-f]{12}", key) or not folder.is_dir():
+        return None
+    try:
+        subject = Subject.from_dict(read_json(folder / SUBJECT))
+        one_of("dataset", subject.dataset, DATASETS)
+        return Kept(key, folder, str(read_json(folder / OWNER)["owner"]), subject)
+    except (BoundlabError, ValueError, KeyError, TypeError):
+        return None
+
+
+def keep(network: Path, subject: Subject, me: str) -> str:
+    """Keep a network and what was measured; returns its key. Raises RunError beyond the limits or where there is no room."""
+    mine = [one for one in listing(me) if one.owner == me]
+    used = sum(one.size for one in mine)
+    if len(mine) >= MOST or used + network.stat().st_size > MOST_BYTES:
+        raise RunError(
+            f"you keep {len(mine)} checkpoints of {used / 2**20:.0f} MB together, at most {MOST} and "
+            f"{MOST_BYTES // 2**20} MB are possible; delete one first"
+        )
+    if len(_folders()) >= MOST_OF_ALL:
+        raise RunError(f"this server keeps {MOST_OF_ALL} checkpoints, no more are possible; delete one first")
+    content = network.read_bytes()
+    about = json.dumps([me, subject.dataset, subject.labels], sort_keys=True).encode()
+    key = hashlib.sha256(content + about).hexdigest()[:12]
+    try:
+        make_folder(_root())
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=_root()) as fresh:
+            folder = Path(fresh, key)
+            folder.mkdir()
+            (folder / NETWORK).write_bytes(content)
+            (folder / SUBJECT).write_text(json.dumps(subject.to_dict()))
+            (folder / OWNER).write_text(json.dumps({"owner": me}))
+            delete(key)  # kept before: the same again
+            folder.rename(_root() / key)
+    except OSError as error:
+        raise RunError(f"{_root()} cannot be written ({error.strerror}); make room there") from error
+    return key
+
+
+def delete(key: str) -> None:
+    """Delete one; whether the reader may is the caller's question."""
+    shutil.rmtree(_root() / key, ignore_errors=True)
+
+
+def _root() -> Path:
+    return runs_folder() / "checkpoints"
+
+
+def _folders() -> list[Path]:
+    """Newest first."""
+    folders = []
+    with suppress(OSError):
+        folders = [folder for folder in _root().iterdir() if not folder.name.startswith(".")]
+    return sorted(folders, key=lambda folder: -folder.stat().st_mtime)

@@ -1,0 +1,171 @@
+"""The page "Your checkpoint": upload, progress, result, what is kept, how to write such a file."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from boundlab import sources
+from boundlab.arch import ArchSpec
+from boundlab.catalog import DATASETS
+from boundlab.errors import BoundlabError
+from boundlab.judge import memory_limit
+from boundlab.judging import MOST, MOST_MB, SECONDS, Labels
+from boundlab.subjects import Subject
+from boundlab.ui.checkpoint import kept
+from boundlab.ui.checkpoint.desk import Desk, desk
+from boundlab.ui.checkpoint.export import how_to
+from boundlab.ui.checkpoint.show import show
+from boundlab.ui.controls import Controls, plain, quoted
+from boundlab.ui.train.data import data_ready
+from boundlab.ui.train.starts import TASKS
+from boundlab.ui.visitor import visitor
+
+LINK = "checkpoint"  # in the address: the key of the kept one that is shown
+_ROUND, _NOTE = "checkpoint_round", "checkpoint_note"
+BUSY = ("queued", "running")
+
+
+def checkpoint() -> None:
+    """Everything on the page; only the progress refreshes by itself, and only while a judge works."""
+    me, mine = visitor(), desk()
+    now = mine.look()
+    controls = Controls()
+    with st.container(horizontal=True):
+        dataset = controls.pick("Data", list(DATASETS), "dataset", "The network's errors and margins are measured on it.")
+        labels = _task(controls, dataset, now.get("arch"))
+    data_ready(dataset)
+    _uploader(mine, dataset, labels)
+    busy = now["state"] in BUSY
+    st.fragment(_progress, run_every=0.5 if busy else None)(mine, busy)
+    if not busy:
+        _other_data(mine, dataset, labels)
+    if note := st.session_state.pop(_NOTE, None):
+        st.error(f"{plain(note)}.")
+    subject = _shown(mine, me)
+    if subject is not None:
+        show(controls, subject)
+    _kept(me)
+    how_to()
+
+
+def _task(controls: Controls, dataset: str, arch: dict[str, Any] | None) -> Labels:
+    """A sub-task of the data set; of a file that is there already, one with its number of classes."""
+    facts = DATASETS[dataset]
+    possible = {
+        name: groups
+        for name, groups in TASKS.items()
+        if groups is None or max(max(group) for group in groups) < facts.classes
+    }
+    if arch:
+        fitting = {n: g for n, g in possible.items() if (len(g) if g else facts.classes) == arch["classes"]}
+        possible = fitting or possible
+    return possible[controls.choose("Task", list(possible), "task", "Which labels are the classes.", width=220)]
+
+
+def _uploader(mine: Desk, dataset: str, labels: Labels) -> None:
+    key = f"checkpoint_file_{st.session_state.get(_ROUND, 0)}"
+    st.file_uploader(
+        "Checkpoint (.safetensors with its spec)",
+        type=["safetensors"],
+        max_upload_size=MOST_MB,
+        key=key,
+        on_change=partial(_received, mine, key, dataset, labels),
+        disabled=bool(sources.missing(dataset)),
+        help=f"At most {MOST_MB} MB; measure a larger one with `boundlab evaluate FILE`. It is checked and measured by a "
+        f"process of its own with at most {memory_limit(dataset) / 2**30:.1f} GiB and {SECONDS} seconds, and deleted when "
+        "you leave, unless you keep it.",
+    )
+    if mine.error:
+        st.error(f"{plain(mine.error)}.", icon=":material/error:")
+
+
+def _received(mine: Desk, key: str, dataset: str, labels: Labels) -> None:
+    """A file has come: take it in, and make room for another."""
+    if (file := st.session_state.get(key)) is not None:
+        mine.receive(file, dataset, labels)
+        st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+        st.query_params.pop(LINK, None)
+
+
+def _progress(mine: Desk, was_busy: bool) -> None:
+    """How far the judge is."""
+    now = mine.look()
+    if (now["state"] in BUSY) != was_busy:
+        st.rerun()
+    if now["state"] == "queued":
+        st.info(f"In the queue behind {now['ahead']}: {MOST} uploads are measured at once.", icon=":material/hourglass:")
+    elif now["state"] == "running":
+        name = f"{ArchSpec.from_dict(now['arch']).title}: " if now.get("arch") else ""
+        st.info(f"{name}{now['part']} …", icon=":material/hourglass:")
+    elif now["state"] == "failed":
+        st.error(f"{plain(now['error'])}.", icon=":material/error:")
+
+
+def _other_data(mine: Desk, dataset: str, labels: Labels) -> None:
+    """Where other data are chosen than the file was measured on."""
+    if mine.upload and mine.upload.asked != (dataset, labels):
+        name = next(name for name, groups in TASKS.items() if groups == labels)
+        st.button(
+            f"Measure on {DATASETS[dataset].title}, {name}",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=partial(_act, partial(mine.again, dataset, labels)),
+            disabled=bool(sources.missing(dataset)),
+        )
+
+
+def _act(what: partial[Any]) -> None:
+    """Do what a button is for; what goes wrong is said on the page."""
+    try:
+        what()
+    except BoundlabError as error:
+        st.session_state[_NOTE] = str(error)
+
+
+def _shown(mine: Desk, me: str) -> Subject | None:
+    """The kept one that the link names, else the session's upload."""
+    if key := st.query_params.get(LINK):
+        if one := kept.find(key):
+            return one.subject
+        st.warning(f"This server keeps no checkpoint {quoted([key])}; it was deleted, or the link is wrong.")
+    subject: Subject | None = st.session_state.get(kept.UNSAVED)
+    if subject is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if mine.upload:
+                st.button("Keep it", icon=":material/bookmark_add:", on_click=partial(_act, partial(_keep, mine, me)))
+            st.button("Delete it", icon=":material/delete:", on_click=mine.clear)
+            st.caption("Not kept: it is deleted when you leave.")
+    return subject
+
+
+def _keep(mine: Desk, me: str) -> None:
+    subject = st.session_state.get(kept.UNSAVED)
+    if mine.upload and subject:
+        key = kept.keep(mine.upload.network, subject, me)
+        mine.clear()
+        _open(key)
+
+
+def _open(key: str) -> None:
+    st.query_params[LINK] = key
+
+
+def _kept(me: str) -> None:
+    """What this reader keeps, to open and to delete."""
+    if not (every := kept.listing(me)):
+        return
+    st.markdown("#### Kept")
+    for one in every:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(plain(kept.name_of(one)), key=f"open_{one.key}", on_click=partial(_open, one.key), type="tertiary")
+            st.caption(f"{one.subject.arch.title}, {one.size / 2**20:.1f} MB")
+            st.button("Delete", key=f"delete_{one.key}", icon=":material/delete:", on_click=partial(_delete, one.key))
+
+
+def _delete(key: str) -> None:
+    kept.delete(key)
+    if st.query_params.get(LINK) == key:
+        st.query_params.pop(LINK)

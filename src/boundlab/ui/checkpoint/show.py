@@ -1,0 +1,162 @@
+"""What was measured of one network: bounds, errors, certificate, margins, norms."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from boundlab.bounds import ALL, BY_KEY, effective_n, evaluate, only
+from boundlab.catalog import DATASETS
+from boundlab.charts.ladder import ladder
+from boundlab.charts.margins import trade_off_chart
+from boundlab.charts.promises import promise_chart
+from boundlab.charts.theme import STYLES
+from boundlab.limits import clopper_pearson
+from boundlab.margins import trade_off
+from boundlab.norms import MARGIN_GRID
+from boundlab.promises import promises_about
+from boundlab.specs import Settings
+from boundlab.subjects import Subject
+from boundlab.ui.certificates import BEST, CHOICE, spelled_out, verdict
+from boundlab.ui.controls import Controls, plain
+from boundlab.ui.explain import explain
+from boundlab.ui.page import is_dark
+from boundlab.ui.start import sentence
+
+_MEASURED = ("holdout", "test_error")
+_QUIET = {"displaylogo": False}
+_NORMS = ("frobenius", "spectral_map", "spectral_kernel", "norm_21", "bias_norm", "patch_norm")
+_MARGINS = tuple(f"{margin:.3g}" for margin in MARGIN_GRID)
+
+
+def show(controls: Controls, subject: Subject) -> None:
+    """Everything, with the reader's settings."""
+    with st.container(horizontal=True):
+        settings = controls.settings()
+    st.markdown(f"#### {plain(subject.title)}")
+    st.caption(_about(subject, settings))
+    table = bounds_table(subject, settings)
+    _ladder(table, subject, settings)
+    _table(table, subject)
+    _certificate(subject, settings.delta)
+    _margins(controls, subject, settings.delta)
+    _norms(subject)
+
+
+def bounds_table(subject: Subject, settings: Settings) -> pd.DataFrame:
+    """One row per bound: series, value, complexity, confidence, empirical, margin (NaN where there is none), reason."""
+    rows = []
+    for bound in ALL:
+        made = evaluate(bound, subject.norms, subject.sample, settings)
+        parts = {name: getattr(made, name) for name in ("value", "complexity", "confidence", "empirical", "margin")}
+        numbers = {name: np.nan if part is None else only(part) for name, part in parts.items()}
+        rows.append({"series": bound.key, **numbers, "reason": made.reason or ""})
+    return pd.DataFrame(rows)
+
+
+def _about(subject: Subject, settings: Settings) -> str:
+    """The network, the data, and the settings of the numbers below."""
+    arch, classes = subject.arch, subject.labels
+    task = "" if classes is None else " " + " or ".join("".join(map(str, group)) for group in classes)
+    fed = "pixels in [0, 1]" if arch.normalize is None else f"pixels less {arch.normalize[0]:g}, over {arch.normalize[1]:g}"
+    parts = (
+        arch.title,
+        f"{arch.parameters:,} parameters",
+        f"{DATASETS[subject.dataset].title}{task}",
+        fed,
+        f"n = {effective_n(subject.sample, settings):,}",
+        f"δ = {settings.delta:g}",
+        settings.convention,
+    )
+    return " · ".join(parts)
+
+
+def _ladder(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
+    values = table.set_index("series")["value"].dropna()
+    values = values[np.isfinite(values)]
+    values["test_error"] = subject.test_error
+    size = DATASETS[subject.dataset].test_images(subject.labels)
+    values["holdout"] = float(clopper_pearson(values["test_error"], size, settings.delta))
+    order = [bound.key for bound in ALL if settings.convention in bound.formulas]
+    logs = np.log2(values[values > 0])
+    low, high = float(np.floor(logs.min())), float(np.ceil(max(logs.max(), 1.0)))
+    reach = (low - 0.12 * (high - low), high + 0.1 * (high - low))  # room for the numbers
+    words = sentence(values, 1)
+    chart = ladder(values, [*order, *_MEASURED], reach, is_dark())
+    st.plotly_chart(chart, key="chart_checkpoint", config=_QUIET, alt=words)
+    st.markdown(words)
+    explain(settings.convention, order)
+
+
+def _table(table: pd.DataFrame, subject: Subject) -> None:
+    st.markdown("##### Every bound")
+    named = table.assign(series=[STYLES[key].name for key in table["series"]]).rename(
+        columns={"series": "bound", "reason": "why there is no number"}
+    )
+    digits = {name: st.column_config.NumberColumn(format="%.4g") for name in named.columns[1:-1]}
+    st.dataframe(named, hide_index=True, column_config=digits, alt="Value and parts of every bound, or why it has none")
+    train, test = (100 * (error or 0.0) for error in (subject.train_error, subject.test_error))
+    st.markdown(f"Errors: **{train:.2f} %** of the training images, **{test:.2f} %** of the test images.")
+    name = re.sub(r"[^\w-]+", "-", subject.title)
+    with st.container(horizontal=True):
+        st.download_button("CSV of this table", named.to_csv(index=False), f"{name}-bounds.csv", on_click="ignore")
+        st.download_button(
+            "All that was measured (JSON)", json.dumps(subject.to_dict()), f"{name}-measured.json", on_click="ignore"
+        )
+
+
+def _certificate(subject: Subject, delta: float) -> None:
+    st.markdown("##### What may be promised")
+    made, guessing = promises_about(subject, delta), 1 - 1 / subject.arch.classes
+    error = float(subject.test_error or 0.0)
+    words = verdict(made, error)
+    chart = promise_chart(made, error, guessing, is_dark())
+    st.plotly_chart(chart, key="chart_checkpoint_promises", config=_QUIET, alt=words)
+    st.markdown(words)
+    for promise in made:
+        st.markdown(spelled_out(promise, guessing))
+    st.caption(f"δ = {delta:g} for all of them together. {CHOICE}")
+
+
+def _margins(controls: Controls, subject: Subject, delta: float) -> None:
+    st.markdown("##### Margins of the training images")
+    quantiles = np.asarray(subject.record["margin_quantiles"], dtype=float)  # (101,)
+    st.markdown(
+        f"Half of the images have a margin above {quantiles[50]:.3g}, 90 % above {quantiles[10]:.3g}, 10 % above "
+        f"{quantiles[90]:.3g}; the smallest is {quantiles[0]:.3g} (below 0: wrong)."
+    )
+    if reason := evaluate(BY_KEY["sparse"], subject.norms, subject.sample, Settings("strict")).reason:
+        st.caption(f"Theorem S at other margins: no numbers, {reason}.")
+        return
+    table = trade_off(subject.norms, subject.sample, delta)
+    chosen = controls.slide("Margin γ", (BEST, *_MARGINS), "margin", BEST)
+    best = table.loc[table["total"].idxmin()]
+    here = best if chosen == BEST else table.loc[_MARGINS.index(chosen)]
+    words = (
+        f"At margin γ = {here['margin']:.3g}: ramp error {here['ramp']:.3f}, complexity {here['complexity']:.3g}, confidence "
+        f"{here['confidence']:.3f}; together {here['total']:.3g}. Smallest at γ = {best['margin']:.3g}: {best['total']:.3g}."
+    )
+    top = float(np.clip(1.3 * best["total"], 1.5, 4.0))
+    chart = trade_off_chart(table, float(here["margin"]), top, is_dark())
+    st.plotly_chart(chart, key="chart_checkpoint_margins", config=_QUIET, alt=words)
+    st.caption(words)
+
+
+def _norms(subject: Subject) -> None:
+    st.markdown("##### Norms per layer")
+    rows = [
+        {"layer": layer.shape.name, "weights": " × ".join(map(str, layer.shape.weight_shape)), "fan-in": layer.shape.fan_in}
+        | {"parameters": layer.shape.parameters}
+        | {name: only(getattr(layer, name)) for name in _NORMS}
+        for layer in subject.norms.layers
+    ]
+    digits = {name: st.column_config.NumberColumn(name.replace("_", " "), format="%.4g") for name in _NORMS}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=digits, alt="Norms of every layer's weights")
+    st.caption(f"ρ, the product of the Frobenius norms: {only(subject.norms.rho):.4g}. Without weight sharing, `frobenius` is "
+               "the largest over output positions.")  # fmt: skip
+    with st.expander("Spec"):
+        st.json(subject.arch.to_dict())

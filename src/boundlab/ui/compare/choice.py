@@ -1,0 +1,172 @@
+"""Which networks are compared: one per column, from the pack, from own runs, or from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from boundlab.recipes import described
+from boundlab.runs import Run
+from boundlab.subjects import Subject
+from boundlab.ui.checkpoint.kept import kept_subjects
+from boundlab.ui.controls import Controls, by_seed
+from boundlab.ui.library import all_runs, find_run, shelf
+
+FEWEST, MOST = 2, 4
+COUNTS = tuple(map(str, range(FEWEST, MOST + 1)))
+ARCHITECTURES = ("CONV-3-16", "LC-3-4,4,3", "CONV-3-107 stride 2", "MLP-102-102-102")  # about 102,000 parameters each
+REFERENCE = 0.001  # weight decay of the shipped comparison
+MATCHED = "Matched in parameters"
+_DECAYS = (0.004, 0.002, 0.0017, 0.001, 0.0009, 0.0008)
+NETWORK_HELP = "Shipped runs, runs trained here and checkpoints; type to search, for example `MLP` or `0.004`."
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network to choose: one spec and its runs by seed. `train_error`: mean over them."""
+
+    seeds: Mapping[str, str]  # label -> id of the run
+    train_error: float
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A button that sets the columns."""
+
+    title: str
+    help: str
+    labels: tuple[str, ...]
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _entries(version: str) -> dict[str, Entry]:
+    groups: dict[str, list[Run]] = {}
+    for run in all_runs():
+        groups.setdefault(" · ".join(described(run.spec)[:-1]), []).append(run)
+    found = {}
+    for label, runs in groups.items():
+        rows = pd.DataFrame({"seed": [r.spec.train.seed for r in runs], "run": [r.id for r in runs]})
+        errors = [float(run.final["train_error"]) for run in runs]
+        found[label] = Entry(by_seed(rows), sum(errors) / len(errors))
+    return dict(sorted(found.items(), key=lambda item: ("MNIST" not in item[0], item[0])))
+
+
+def entries() -> dict[str, Entry]:
+    """Label, as in the link -> runs that differ in the seed only."""
+    return _entries(shelf().version)
+
+
+def checkpoints() -> dict[str, Subject]:
+    """Label -> network measured from a checkpoint, kept or uploaded in this session."""
+    return {f"checkpoint {name}": subject for name, subject in kept_subjects().items()}
+
+
+def presets(known: Mapping[str, Entry]) -> list[Preset]:
+    """Those of which at least two networks are there."""
+    conv = _label(ARCHITECTURES[0], REFERENCE)
+    wanted = [
+        Preset(
+            MATCHED,
+            "Shared weights, own weights at every position, patches that do not overlap, and dense layers: about 102,000 "
+            "parameters each, the same weight decay.",
+            tuple(_label(title, REFERENCE) for title in ARCHITECTURES),
+        ),
+        Preset(
+            "Matched in training error",
+            f"The same four, each at the weight decay at which its training error is nearest to that of {conv}.",
+            tuple(_nearest(title, known, known[conv].train_error) for title in ARCHITECTURES) if conv in known else (),
+        ),
+        Preset("Width", "Eight times the channels.", tuple(_label(f"CONV-3-{h}", 0.004) for h in (8, 16, 32, 64))),
+        Preset("Depth", "From 3 to 8 convolutions.", tuple(_label(f"CONV-{d}-16", 0.004) for d in (3, 4, 6, 8))),
+    ]
+    there = [Preset(p.title, p.help, tuple(label for label in p.labels if label in known)) for p in wanted]
+    return [p for i, p in enumerate(there) if len(p.labels) >= FEWEST and p.labels not in [q.labels for q in there[:i]]]
+
+
+def _label(title: str, weight_decay: float) -> str:
+    return f"{title} · MNIST · λ = {weight_decay:g}"
+
+
+def _nearest(title: str, known: Mapping[str, Entry], train_error: float) -> str:
+    """The network's label at the weight decay that brings it nearest to that training error."""
+    labels = [label for decay in _DECAYS if (label := _label(title, decay)) in known]
+    return min(labels, key=lambda label: abs(known[label].train_error - train_error), default="")
+
+
+def chosen(controls: Controls) -> list[list[Subject]]:
+    """The networks in the columns, each with the same network's other seeds behind it."""
+    known, loaded = entries(), checkpoints()
+    offered, names = presets(known), [*known, *loaded]
+    if len(names) < FEWEST:
+        st.info("There are not two networks to compare: train some, or restore the shipped runs.")
+        st.stop()
+    first = _opening(offered, names)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _count_from_the_link()
+        count = int(controls.pick("Networks", COUNTS, "count", default=str(len(first))))
+        for preset in offered:
+            st.button(preset.title, help=preset.help, on_click=_set, args=(preset, known), key=f"preset_{preset.title}")
+    more = offered[-1].labels if offered else ()
+    defaults = list(dict.fromkeys([*first, *more, *names]))
+    groups = []
+    for number, column in enumerate(columns(count, "choice"), start=1):
+        with column:
+            groups.append(_column(controls, number, names, defaults[number - 1], known, loaded))
+    return groups
+
+
+def _opening(offered: Sequence[Preset], names: Sequence[str]) -> tuple[str, ...]:
+    """What is compared to begin with: the shipped comparison, else a shallow and a deep network, else any two."""
+    pair = (_label("CONV-3-16", 0.004), _label("CONV-8-16", 0.004))
+    if offered and len(offered[0].labels) > FEWEST and offered[0].title == MATCHED:
+        return offered[0].labels
+    return pair if all(label in names for label in pair) else tuple(names[:FEWEST])
+
+
+def columns(count: int, key: str) -> list[DeltaGenerator]:
+    """One per network; on a narrow screen two beside each other (the page's style sheet says so)."""
+    with st.container(key=f"compare_columns_{key}"):
+        return st.columns(count)
+
+
+def _count_from_the_link() -> None:
+    """A link that names networks but not how many means those."""
+    named = [k for k in range(1, MOST + 1) if st.query_params.get(f"n{k}")]
+    if "count" not in st.session_state and "count" not in st.query_params and named:
+        st.session_state["count"] = str(max(FEWEST, *named))
+
+
+def _set(preset: Preset, known: Mapping[str, Entry]) -> None:
+    st.session_state["count"] = str(len(preset.labels))
+    for number, label in enumerate(preset.labels, start=1):
+        st.session_state[f"n{number}"] = label
+        st.session_state[f"s{number}"] = next(iter(known[label].seeds))
+
+
+def _column(
+    controls: Controls,
+    number: int,
+    names: Sequence[str],
+    default: str,
+    known: Mapping[str, Entry],
+    loaded: Mapping[str, Subject],
+) -> list[Subject]:
+    controls.check(f"n{number}", names, f"Network {number}", few=False)
+    label = controls.choose(f"Network {number}", names, f"n{number}", NETWORK_HELP, default, width="stretch")
+    if label in loaded:
+        return [loaded[label]]
+    seeds, key = known[label].seeds, f"s{number}"
+    seed = next(iter(seeds))
+    if len(seeds) > 1:
+        controls.check(key, list(seeds), f"Seed {number}")
+        seed = (
+            controls.pick(f"Seed {number}", list(seeds), key)
+            if len(seeds) < MOST
+            else controls.choose(f"Seed {number}", list(seeds), key)
+        )
+    others = [run for name, run in seeds.items() if name != seed]
+    return [Subject.of_run(find_run(run)) for run in (seeds[seed], *others)]

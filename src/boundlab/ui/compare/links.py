@@ -1,0 +1,53 @@
+"""Links to the Train form, filled in with the same network built otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from boundlab.arch import PER_LAYER, ArchSpec
+from boundlab.counterparts import locally_connected, mlp, tree
+from boundlab.subjects import Subject
+
+_WAYS: dict[str, Callable[[ArchSpec], ArchSpec]] = {
+    "Train it without weight sharing": locally_connected,
+    "Train it without overlap (tree)": tree,
+    "Train an MLP of as many parameters": mlp,
+}
+
+
+def counterparts(subject: Subject) -> None:
+    """A link per counterpart that this network has."""
+    for words, way in _WAYS.items():
+        try:
+            arch = way(subject.arch)
+        except ValueError:  # groups, or no convolution to begin with
+            continue
+        if arch != subject.arch:
+            link = {"form": "true"} | _training(subject) | _form(arch)
+            st.page_link(
+                "pages/9_train.py", label=words, icon=":material/model_training:", query_params=link, help=arch.title
+            )
+
+
+def _training(subject: Subject) -> dict[str, str]:
+    """Data and weight decay, as the run's."""
+    run = subject.run
+    if run is None or run.spec.train.loss != "mse" or run.spec.train.labels is not None:
+        return {"dataset": subject.dataset}
+    return {"dataset": subject.dataset, "weight_decay": f"{run.spec.train.weight_decay:g}"}
+
+
+def _form(arch: ArchSpec) -> dict[str, str]:
+    """The network's fields as the form names and writes them."""
+    hidden = ", ".join(map(str, arch.hidden or ()))
+    if arch.kind == "mlp":
+        return {"kind": "mlp", "hidden": hidden} if hidden else {"kind": "linear"}
+    fields: dict[str, Any] = {"kind": arch.kind, "conv_layers": str(arch.conv_layers)}
+    for name in PER_LAYER:
+        value = getattr(arch, name)
+        if name in ("channels", "kernel_size") or value != getattr(ArchSpec(), name):
+            fields[name] = ", ".join(str(v) or "none" for v in (value if isinstance(value, tuple) else (value,)))
+    return fields | ({"head": arch.head} if arch.head != "flatten" else {}) | ({"dense": hidden} if hidden else {})

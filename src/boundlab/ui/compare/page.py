@@ -1,0 +1,51 @@
+"""The Compare page: pick the networks, then drawing, bounds, norms, errors and factors beside each other."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from boundlab.bounds import ALL
+from boundlab.comparison import numbers, short_names
+from boundlab.ui.compare import sections, words
+from boundlab.ui.compare.choice import chosen
+from boundlab.ui.controls import Controls, plain
+from boundlab.ui.explain import explain
+
+# columns wrap where they would be too narrow to read; the networks' columns of all tables are equally wide
+_STYLE = """<style>
+[class*="st-key-compare_columns"] [data-testid="stColumn"] { min-width: 210px; }
+[class*="st-key-compare_table"] table { table-layout: fixed; width: 100%; }
+[class*="st-key-compare_table"] :is(th, td) { font-size: 1rem; overflow-wrap: anywhere; }
+</style>"""
+
+
+@st.fragment
+def compare() -> None:
+    """Controls, then one section after the other."""
+    st.html(_STYLE)
+    controls = Controls()
+    groups = chosen(controls)
+    subjects = [group[0] for group in groups]
+    names = short_names(subjects)
+    sections.drawings(subjects, names)
+    sections.glance(groups, names)
+    for line in words.unlike(subjects):
+        st.info(line, icon=":material/difference:")
+    for line in words.untrusted([plain(name) for name in names], subjects):
+        st.warning(line)
+    st.markdown("#### Bounds")
+    with st.container(horizontal=True):
+        settings = controls.settings()
+    sections.bounds(groups, names, settings)
+    sections.norms(subjects, names)
+    sections.outcomes(subjects, names, settings.delta)
+    sections.factors(controls, subjects, names, settings)
+    st.download_button(
+        "CSV of all numbers",
+        lambda: numbers(groups, settings).to_csv(index=False, float_format="%.10g"),
+        "boundlab-compare.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    explain(settings.convention, [bound.key for bound in ALL if settings.convention in bound.formulas])

@@ -1,0 +1,240 @@
+"""Compare from a cold link: two to four networks, and that the page says what the core says."""
+
+import json
+
+import numpy as np
+import pytest
+
+from boundlab.arch import ArchSpec
+from boundlab.bounds import BY_KEY, evaluate, only
+from boundlab.charts.theme import readable
+from boundlab.comparison import (
+    NOT_MEASURED,
+    bounds_table,
+    factors_table,
+    facts,
+    layers_table,
+    numbers,
+    places,
+    promises_table,
+    short_names,
+)
+from boundlab.limits import clopper_pearson
+from boundlab.paths import path_counts
+from boundlab.specs import Settings
+from boundlab.subjects import Subject
+from boundlab.ui.compare import words as said
+from boundlab.ui.page import PAGES
+from tests.conftest import make_sample
+from tests.test_pages import numbers as sent
+from tests.test_pages import open_link
+from tests.test_study_pages import figures, shipped, words
+
+COMPARE = next(page for page in PAGES if page.key == "compare")
+CONV, DEEP = "CONV-3-16 · MNIST · λ = 0.004", "CONV-8-16 · MNIST · λ = 0.004"
+DIGITS = "CONV-3-16 · digits 8×8 · λ = 0.001"
+
+
+def measured(kind: str, errors: bool = True, **fields) -> Subject:
+    """A random network of any kind, measured by the real code."""
+    import torch
+
+    from boundlab.measure import Outcome, norm_columns, outcome_columns
+
+    arch = ArchSpec.from_dict({"kind": kind, "in_shape": [1, 8, 8]} | fields)
+    rng = torch.Generator().manual_seed(len(fields))
+    weights = [torch.randn(s.weight_shape, generator=rng, dtype=torch.float64) for s in arch.shapes()]
+    record = norm_columns(weights, [None] * len(weights), None, arch.shapes())
+    if errors:
+        margins = np.random.default_rng(0).normal(0.5, 1.0, 200)
+        outcome = Outcome(0.1, 0.2, margins, [1.0] * len(weights))
+        record |= outcome_columns(outcome, outcome)
+    return Subject(arch.title, arch, None, make_sample(arch), record)
+
+
+MIXED = {
+    "conv": {"kind": "conv", "channels": 3, "conv_layers": 2},
+    "lc": {"kind": "lc", "channels": 3, "conv_layers": 2},
+    "pooled": {"kind": "conv", "channels": 4, "conv_layers": 1, "pool": "max2", "hidden": [5]},
+    "mlp": {"kind": "mlp", "hidden": [6, 6]},
+}
+
+
+@pytest.fixture(scope="module")
+def mixed() -> list[Subject]:
+    return [measured(**fields) for fields in MIXED.values()]
+
+
+def traces(app, number):
+    return figures(app)[number]["data"]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_two_to_four_networks(count):
+    app = open_link(COMPARE)
+    assert not app.exception
+    mlp = next(label for label in app.selectbox(key="n1").options if label.startswith("MLP-64"))
+    given = {f"n{i}": label for i, label in enumerate((CONV, mlp, DIGITS, DEEP)[:count], start=1)}
+    app = open_link(COMPARE, count=str(count), **given)
+    assert not app.exception
+    assert not app.warning
+    drawings = [f for f in figures(app) if f["data"][0]["type"] == "heatmap"]
+    assert len(drawings) == count
+    assert len(figures(app)) == count + 4
+    assert len({tuple(d["data"][0][k] for k in ("zmin", "zmax")) for d in drawings}) == 1  # one colour scale
+    assert all(len(table.value.columns) == count for table in app.table)
+
+
+def test_the_page_shows_the_values_of_the_core(pack):
+    app = open_link(COMPARE, n1=CONV, n2=DEEP, s1="1", convention="theorem", delta="0.05")
+    assert not app.exception
+    assert not app.warning
+    run = shipped(pack, seed=1)
+    value = evaluate(BY_KEY["sparse"], run.norms(run.epochs.iloc[-1:]), run.sample, Settings("theorem", 0.05))
+    table = next(t.value for t in app.table if "Sparse (Galanti 2023)" in t.value.index)
+    assert table.loc["Sparse (Galanti 2023)"].iloc[0].startswith(f"**{readable(only(value.value))}** (")
+    (glance,) = [t.value for t in app.table if "Parameters" in t.value.index]
+    assert glance.loc["Parameters"].iloc[0] == f"{run.spec.arch.parameters:,}"
+    assert "seed 1" in glance.loc["Training"].iloc[0]
+    heat = traces(app, 0)[0]["z"]
+    rows = sent(heat) if isinstance(heat, dict) else [x for row in heat for x in row]
+    np.testing.assert_allclose(rows, np.log2(path_counts(run.spec.arch.shapes(), (28, 28))).ravel())
+
+
+def test_a_link_that_names_three_networks_shows_three():
+    app = open_link(COMPARE, n1=CONV, n2=DEEP, n3=DIGITS)
+    assert not app.exception
+    assert len(app.table[0].value.columns) == 3
+    assert any("different data" in i.value for i in app.info)
+    assert any("different weight decay" in i.value for i in app.info)
+
+
+def test_a_bad_link_is_answered_with_notes_and_defaults():
+    app = open_link(COMPARE, n1="GPT-4", count="9", convention="folk", delta="7", colour="red")
+    assert not app.exception
+    notes = " ".join(w.value for w in app.warning)
+    for word in ("GPT-4", "`9`", "`folk`", "`7`", "colour"):
+        assert word in notes
+    assert not open_link(COMPARE, **dict.fromkeys(COMPARE.params, "")).exception
+
+
+def test_a_preset_sets_the_columns():
+    app = open_link(COMPARE)
+    app.button(key="preset_Width").click().run()
+    assert not app.exception
+    assert [app.selectbox(key=f"n{i}").value.split(" ")[0] for i in range(1, 5)] == [
+        f"CONV-3-{h}" for h in (8, 16, 32, 64)
+    ]
+    assert "largest for ▲ CONV-3-64" in words(app)
+
+
+def test_bounds_that_refuse_are_named_with_the_reason(mixed):
+    table = bounds_table([[s] for s in mixed], Settings("published"))
+    lines = said.refused(short_names(mixed), table)
+    for bound in (b for b in BY_KEY.values() if "published" not in b.formulas):
+        assert any(bound.refusals["published"] in line for line in lines)
+    unmeasured = [mixed[0], measured(**MIXED["conv"], errors=False)]
+    lines = said.refused(["a", "b"], bounds_table([[s] for s in unmeasured], Settings("theorem")))
+    assert any(NOT_MEASURED in line and "b" in line.partition(":")[0] for line in lines)
+
+
+@pytest.mark.parametrize("convention", ["published", "theorem", "strict"])
+def test_the_tables_are_the_core_for_any_kind(mixed, convention):
+    settings = Settings(convention, 0.01)
+    table = bounds_table([[s] for s in mixed], settings).set_index(["network", "series"])
+    for number, subject in enumerate(mixed):
+        for key, bound in BY_KEY.items():
+            value = evaluate(bound, subject.norms, subject.sample, settings)
+            row = table.loc[(number, key)]
+            assert row["reason"] == value.reason if value.value is None else row["value"] == only(value.value)
+    factors = factors_table(mixed, BY_KEY["sparse"], settings)
+    for number, rows in factors.groupby("network"):
+        ends = rows.set_index("row")
+        product = ends[ends["kind"] == "factor"]["log2"].sum()
+        assert ends.loc["complexity", "log2"] == pytest.approx(product)
+        assert 2 ** ends.loc["value", "log2"] == pytest.approx(table.loc[(number, "sparse"), "value"])
+    whole = numbers([[s] for s in mixed], settings)
+    assert set(whole["network"]) == set(range(len(mixed)))
+    assert whole["value"].notna().sum() > 100
+
+
+def test_promises_share_delta_over_the_networks_that_have_one(mixed):
+    subjects = [*mixed, measured(**MIXED["conv"], errors=False)]
+    table = promises_table(subjects, 0.03)
+    having = table["limit"].notna()
+    assert (table["delta"] == 0.03 / having.sum()).all()
+    assert not having[table["network"] == 4].any()
+    (limit,) = table[(table["network"] == 0) & (table["kind"] == "holdout")]["limit"]
+    assert limit == pytest.approx(float(clopper_pearson(0.1, 360, 0.03 / having.sum())))
+
+
+def test_facts_by_hand(mixed):
+    conv, mlp = facts(mixed[0]), facts(mixed[3])
+    assert conv.fan_in == (4, 12, 3 * 36)
+    assert mlp.fan_in == (64, 6, 6)
+    assert mlp.path_root == pytest.approx(1.0)
+    frobenius = [only(layer.frobenius) for layer in mixed[0].norms.layers]
+    assert conv.rho == pytest.approx(np.prod(frobenius))
+    assert conv.rho_p < conv.rho
+    counts = path_counts(mixed[0].arch.shapes(), (8, 8))
+    energy = mixed[0].sample.fed.pixel_energy
+    assert conv.path_root == pytest.approx(np.sqrt((counts * energy).sum() / energy.sum()))
+
+
+def test_layers_are_matched_by_position_and_the_output_comes_last(mixed):
+    table = layers_table(mixed)
+    assert places(mixed) == ["1", "2", "output"]
+    assert set(table[table["layer"] == "output"]["place"]) == {"output"}
+    assert set(table[table["layer"] == "dense1"]["place"]) == {"1", "2"}  # of the MLP, and after one convolution
+
+
+def test_names_tell_the_networks_apart():
+    def named(*titles):
+        return short_names([Subject(title, None, None, None, {}) for title in titles])
+
+    assert named("A · MNIST · λ = 1", "B · MNIST · λ = 2") == ["A", "B"]
+    assert named("A · MNIST · λ = 1", "A · MNIST · λ = 2") == ["A · λ = 1", "A · λ = 2"]
+    assert named("A · x", "A · x") == ["A (1)", "A (2)"]
+
+
+def test_what_to_notice_is_true_of_the_numbers(mixed):
+    table = bounds_table([[s] for s in mixed[:2]], Settings("theorem"))
+    words = said.notice(["a", "b"], mixed[:2], [facts(s) for s in mixed[:2]], table)
+    sparse = table[table["series"] == "sparse"]["value"]
+    from boundlab.charts.theme import times
+
+    assert f"by a factor {times(sparse.max() / sparse.min())}" in words
+    assert "path energy √P not at all" in words
+    assert said.unlike(mixed) == []
+
+
+def test_every_chart_of_mixed_networks_is_valid(mixed):
+    from boundlab.charts.factor_bars import factor_bars
+    from boundlab.charts.margin_curves import margin_curves
+    from boundlab.charts.norms_by_layer import norms_by_layer
+    from boundlab.charts.versus import versus
+    from boundlab.comparison import NORMS, margin_quantiles
+
+    names = short_names(mixed)
+    table = bounds_table([[s] for s in mixed], Settings("theorem"))
+    order = list(table.dropna(subset=["value"])["series"].unique())
+    dots = versus(table, names, order, (-10, 40)).data[0]
+    drawn = table[table["series"].isin(order) & table["value"].notna()]
+    np.testing.assert_allclose(np.asarray(dots.x, float), np.log2(drawn["value"].to_numpy(float)))
+    lines = norms_by_layer(layers_table(mixed), names, NORMS, places(mixed)).data
+    assert len(lines) == len(NORMS) * len(mixed)
+    quantiles = {i: margin_quantiles(s) for i, s in enumerate(mixed)}
+    curve = margin_curves(quantiles, names).data[0]
+    assert (np.diff(np.asarray(curve.x, float)) >= 0).all()
+    factors = factors_table(mixed, BY_KEY["golowich"], Settings("theorem"))
+    bars = factor_bars(factors[factors["kind"] != "term"], names)
+    assert [bar.name for bar in bars.data] == [f"{g} {n}" for g, n in zip("■◆▲", names[1:], strict=True)]
+    assert len(json.loads(bars.to_json())["data"]) == 3
+
+
+def test_counterparts_open_the_train_form_filled_in():
+    app = open_link(COMPARE, n1=CONV, n2=DEEP)
+    links = [link.proto for link in app.get("page_link") if "MLP" in link.proto.label]
+    assert len(links) == 2
+    assert "kind=mlp" in links[0].query_string
+    assert "weight_decay=0.004" in links[0].query_string

@@ -1,0 +1,223 @@
+"""Uploads in processes of their own: what they find, their limits, their folders, their queue, their end."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from boundlab.arch import ArchSpec
+from boundlab.errors import CheckpointError, RunError
+from boundlab.evaluate import evaluate_file, report
+from boundlab.judge import NETWORK, REQUEST, STATUS, memory_limit
+from boundlab.judging import MOST, Judges
+from boundlab.specs import Settings
+from tests.cases import DIGITS, checkpoint
+from tests.conftest import reference_weights, write_checkpoint
+from tests.hostile import HOSTILE, good
+
+ENDED = ("done", "failed")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where temporary folders are made in this test."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def judges(folder):
+    made = Judges()
+    yield made
+    made.close()
+
+
+def outcome(judges, upload):
+    """The state in which it ends, and how long that took."""
+    began = time.monotonic()
+    while (now := judges.look(upload))["state"] not in ENDED:
+        assert time.monotonic() < began + 90
+        time.sleep(0.02)
+    return now, time.monotonic() - began
+
+
+def judged(judges, content, dataset="digits", labels=None):
+    upload = judges.hold(content, "my net")
+    judges.measure(upload, dataset, labels)
+    return upload, *outcome(judges, upload)
+
+
+@pytest.mark.parametrize("convention", ["published", "theorem", "strict"])
+def test_it_finds_what_the_command_line_finds(judges, tmp_path, convention):
+    path = checkpoint(tmp_path)
+    upload, now, _ = judged(judges, path.read_bytes())
+    assert (now["state"], now["arch"]) == ("done", DIGITS.to_dict())
+    settings = Settings(convention, 0.01)
+    found = judges.result(upload)
+    assert found.title == "my net"
+    assert json.dumps(report(found, settings)) == json.dumps(evaluate_file(path, "digits", settings))
+
+
+def test_a_sub_task(judges, tmp_path):
+    arch = dataclasses.replace(DIGITS, classes=2)
+    path = write_checkpoint(tmp_path / "two", arch, reference_weights(arch, 0))
+    labels = ((0,), (1,))
+    upload, now, _ = judged(judges, path.read_bytes(), labels=labels)
+    assert now["state"] == "done"
+    found = judges.result(upload)
+    assert (found.labels, found.sample.n, found.sample.classes) == (labels, 288, 2)
+    judges.measure(upload, "digits", None)  # the same file on other data
+    now, _ = outcome(judges, upload)
+    assert now["arch"] == arch.to_dict()
+    assert "has 2 classes, digits has [1, 8, 8] and 10" in now["error"]
+
+
+@pytest.mark.parametrize("name", ["pickle renamed", "NaN", "10,000 tensors", "a billion channels"])
+def test_a_broken_file_is_said_without_waiting_for_torch(judges, name, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOSTILE_MARK", str(tmp_path / "mark"))
+    make, words = HOSTILE[name]
+    upload, now, seconds = judged(judges, make())
+    print(f"{name}: {seconds:.2f} s")
+    assert words in now["error"]
+    assert now["error"].startswith("my net")
+    assert str(upload.folder) not in now["error"]
+    assert seconds < 5
+    assert not (tmp_path / "mark").exists()
+
+
+def test_a_large_file_is_refused_before_it_is_written(judges, folder):
+    with pytest.raises(CheckpointError, match="has 31 MB, an upload at most 30; measure a larger one with"):
+        judges.hold(bytes(31 * 2**20), "large")
+    assert list(judges._home.iterdir()) == []
+
+
+def test_images_that_are_not_here_are_not_fetched(judges, monkeypatch, tmp_path):
+    monkeypatch.setenv("BOUNDLAB_DATA", str(tmp_path / "none"))
+    _, now, _ = judged(judges, good(), "mnist")  # at the middle of MNIST's images
+    assert now["error"] == "MNIST is not on this machine; download it first"
+
+
+def test_it_has_limits_of_its_own_and_low_priority(judges):
+    upload = judges.hold(good(), "limits")
+    judges.measure(upload, "digits", None)
+    pid, deadline = upload.worker.process.pid, time.monotonic() + 30
+    while not (upload.folder / STATUS).exists():  # its first word comes after its limits
+        assert time.monotonic() < deadline
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    assert f"Max address space         {memory_limit('digits')} " in limits
+    assert "Max cpu time              300 " in limits
+    assert "Max core file size        0 " in limits
+    assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+
+
+def test_too_much_memory_is_a_sentence(folder):
+    (folder / NETWORK).write_bytes(good())
+    asked = {"dataset": "digits", "labels": None, "title": "net", "seconds": 60}
+    (folder / REQUEST).write_text(json.dumps(asked))
+    code = "from pathlib import Path; from boundlab import checkpoints, judge, maps\nimport boundlab.evaluate as e\n"
+    code += "import torch\nreal = e.norm_columns\n"
+    code += "e.norm_columns = lambda *a: (torch.empty(10**12), real(*a))\n"  # an allocation torch cannot make
+    code += f"raise SystemExit(judge.judge(Path({str(folder)!r})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    now = json.loads((folder / STATUS).read_text())
+    assert now["state"] == "failed"
+    assert "needs more than the 3.0 GiB of memory an upload may use" in now["error"]
+
+
+def test_too_much_time_is_a_sentence(folder):
+    judges = Judges(seconds=0.3)
+    try:
+        _, now, seconds = judged(judges, good())
+    finally:
+        judges.close()
+    assert "took more than the 0.3 seconds an upload may take; measure it with `boundlab evaluate FILE`" in now["error"]
+    assert seconds < 10
+
+
+def test_a_judge_that_dies_is_said(judges):
+    upload = judges.hold(good(), "dies")
+    judges.measure(upload, "digits", None)
+    upload.worker.process.send_signal(signal.SIGKILL)
+    now, _ = outcome(judges, upload)
+    assert "broke off (exit code -9)" in now["error"]
+    with pytest.raises(RunError):
+        judges.result(upload)
+
+
+def test_two_at_once_and_the_others_wait(judges):
+    uploads = [judges.hold(good(), f"net {i}") for i in range(MOST + 2)]
+    for upload in uploads:
+        judges.measure(upload, "digits", None)
+    states = [judges.look(upload) for upload in uploads]
+    assert [now["state"] for now in states] == ["running"] * MOST + ["queued"] * 2
+    assert [now["ahead"] for now in states[MOST:]] == [0, 1]
+    judges.drop(uploads[0])  # gone: the next one's turn
+    assert judges.look(uploads[MOST])["state"] == "running"
+    assert judges.look(uploads[MOST + 1]) == {"state": "queued", "ahead": 0}
+    judges.drop(uploads[MOST + 1])
+    judges.drop(uploads[1])
+    assert outcome(judges, uploads[MOST])[0]["state"] == "done"
+
+
+def test_folders_are_private_and_go(judges, folder):
+    upload = judges.hold(good(), "private")
+    for path in (judges._home, upload.folder):
+        assert path.stat().st_mode & 0o777 == 0o700
+    judges.measure(upload, "digits", None)
+    process = upload.worker.process
+    judges.drop(upload)
+    assert process.poll() is not None
+    assert not upload.folder.exists()
+    assert judges._home.exists()
+    judges.close()
+    assert not any(path.name.startswith("boundlab-upload-") for path in folder.iterdir())
+
+
+SERVER = """
+import sys, time
+from boundlab.judging import Judges
+judges = Judges()
+upload = judges.hold(open(sys.argv[1], "rb").read(), "net")
+judges.measure(upload, "digits", None)
+print(upload.worker.process.pid, upload.folder, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_server_takes_its_judges_along_and_the_next_clears_up(folder, tmp_path):
+    path = checkpoint(tmp_path)
+    server = subprocess.Popen([sys.executable, "-c", SERVER, str(path)], stdout=subprocess.PIPE, text=True)
+    pid, place = server.stdout.readline().split()
+    other = Judges()  # another server on this machine: it leaves the living one's alone
+    assert Path(place).exists()
+    server.kill()
+    server.wait()
+    server.stdout.close()
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{pid}").exists() and "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    third = Judges()
+    assert not Path(place).parent.exists()
+    assert other._home.exists()
+    other.close()
+    third.close()
+
+
+@pytest.mark.parametrize("kind", ["lc", "mlp"])
+def test_other_kinds(judges, tmp_path, kind):
+    arch = ArchSpec("lc", (1, 8, 8), 2, 2) if kind == "lc" else ArchSpec("mlp", (1, 8, 8), hidden=(5,))
+    path = write_checkpoint(tmp_path / "net", arch, reference_weights(arch, 0))
+    upload, now, _ = judged(judges, path.read_bytes())
+    assert now["state"] == "done", now
+    settings = Settings("strict")
+    assert json.dumps(report(judges.result(upload), settings)) == json.dumps(evaluate_file(path, "digits", settings))
