@@ -48,6 +48,8 @@ CORE = (
     "scheduler",
     "processes",
     "downloads",
+    "snippet",
+    "counterparts",
 )
 TRAINING = (
     "train",
@@ -64,6 +66,9 @@ TRAINING = (
     "evaluate",
     "certify",
     "bench",
+    "export",
+    "library",
+    "sequential",
 )
 RULES = {
     **dict.fromkeys(CORE, ("torch", "streamlit", "sklearn", "pooch")),

@@ -54,14 +54,14 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     write_tensors(tensors, path, {"spec": json.dumps(checkpoint.arch.to_dict())})
 
 
-def _arch(text: str | None, dataset: str) -> ArchSpec:
+def _arch(text: str | None, dataset: str | None) -> ArchSpec:
     if text is None:
         raise CheckpointError("the header has no metadata entry 'spec' (JSON with kind, in_shape, classes, ...)")
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"the metadata entry 'spec' is not JSON ({error})") from error
-    normalize = DATASETS[dataset].normalize
+    normalize = DATASETS[dataset].normalize if dataset else None
     if isinstance(given, dict):
         given = {"normalize": list(normalize) if normalize else None} | given
     try:
@@ -98,8 +98,8 @@ def _check_header(handle: Any, expected: dict[str, tuple[int, ...]]) -> None:
             raise CheckpointError(f"{key} should be one of {', '.join(DTYPES)}, got {part.get_dtype()}")
 
 
-def load(path: str | Path, dataset: str, classes: int | None = None) -> Checkpoint:
-    """Read a checkpoint for `dataset`, or for a sub-task of it with so many classes.
+def load(path: str | Path, dataset: str | None, classes: int | None = None) -> Checkpoint:
+    """Read a checkpoint for `dataset`, or for a sub-task of it with so many classes; None: for any data.
 
     Raises CheckpointError in one sentence for anything that is not one.
     """
@@ -109,7 +109,8 @@ def load(path: str | Path, dataset: str, classes: int | None = None) -> Checkpoi
     try:
         with safe_open(path, "pt") as handle:
             arch = _arch((handle.metadata() or {}).get("spec"), dataset)
-            _check_data(arch, dataset, classes or DATASETS[dataset].classes)
+            if dataset:
+                _check_data(arch, dataset, classes or DATASETS[dataset].classes)
             expected = _expected(arch)
             _check_header(handle, expected)
             tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118 (not a dict)
