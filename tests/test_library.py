@@ -87,7 +87,7 @@ def test_own_arrays_give_the_numbers_of_the_same_data_set(tmp_path):
 def test_bytes_and_features_and_the_middle_of_larger_images():
     train, _ = load_data("digits")
     whole = (train.images[:, 0] * 16).round().to(torch.uint8) * 15  # 0 to 240
-    linear = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=False))
     scaled = boundlab.evaluate(linear, (whole.float() / 255, train.labels))
     assert boundlab.evaluate(linear, (whole, train.labels)) == scaled
     features = boundlab.evaluate(linear, (whole.flatten(1), train.labels), convention="strict")

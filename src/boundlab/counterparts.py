@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
-from functools import lru_cache
+from typing import Any
 
 from boundlab.arch import ArchSpec
 
 CLOSE = 0.01  # difference in parameters, as a fraction, up to which equal widths stay equal
-_MOST = 1_000_000
 
 
 def locally_connected(arch: ArchSpec, matched: bool = False) -> ArchSpec:
@@ -36,7 +36,12 @@ def tree(arch: ArchSpec) -> ArchSpec:
         deep += 1
     if not deep:
         raise ValueError(f"the first kernel, {kernels[0]}, does not fit on its {side} pixels without padding")
-    same = {"conv_layers": deep, "kernel_size": kernels[:deep], "stride": kernels[:deep], "channels": channels[:deep]}
+    same: dict[str, Any] = {
+        "conv_layers": deep,
+        "kernel_size": kernels[:deep],
+        "stride": kernels[:deep],
+        "channels": channels[:deep],
+    }
     plain = dataclasses.replace(arch, padding=0, dilation=1, groups=1, pool="", **same)
     return _nearest(plain, lambda widths: dataclasses.replace(plain, channels=widths), arch.parameters)
 
@@ -45,7 +50,9 @@ def mlp(arch: ArchSpec) -> ArchSpec:
     """Dense layers, as many as there are layers, all of one width such that there are as many parameters, as nearly as
     possible."""
     deep = len(arch.shapes()) - 1
-    fields = {name: getattr(arch, name) for name in ("in_shape", "classes", "bias", "weight_norm", "normalize")}
+    fields: dict[str, Any] = {
+        name: getattr(arch, name) for name in ("in_shape", "classes", "bias", "weight_norm", "normalize")
+    }
     return _closest(lambda width: ArchSpec(kind="mlp", hidden=(width,) * deep, **fields), arch.parameters)
 
 
@@ -71,17 +78,25 @@ def split(total: int, shares: tuple[int, ...]) -> tuple[int, ...]:
     """Channels per layer, about `total` in all, at least 1 each, in the proportions of `shares`; monotone in `total`."""
     layers, whole = len(shares), sum(shares)
     return tuple(
-        max(1, (total * share * layers + (layers - 1 - i) * whole) // (whole * layers)) for i, share in enumerate(shares)
+        max(1, (total * share * layers + (layers - 1 - i) * whole) // (whole * layers))
+        for i, share in enumerate(shares)
     )
 
 
 def _closest(made: Callable[[int], ArchSpec], target: int) -> ArchSpec:
-    """`made(size)` whose parameters are nearest to `target`, the smaller size of two as near; parameters grow with size."""
+    """`made(size)` whose parameters are nearest to `target`, the smaller of two as near; parameters grow with size."""
+
+    def parameters(size: int) -> float:
+        try:
+            return made(size).parameters
+        except ValueError:  # more weights than are allowed
+            return math.inf
+
     low, high = 1, 1
-    while high < _MOST and _parameters(made, high) < target:
-        low, high = high, high * 2
+    while parameters(high) < target:
+        low, high = high, 2 * high
     while low < high:  # the least size with at least `target`
         middle = (low + high) // 2
-        low, high = (low, middle) if _parameters(made, middle) >= target else (middle + 1, high)
-    sizes = [size for size in (low - 1, low) if size >= 1 and _parameters(made, size)]
+        low, high = (low, middle) if parameters(middle) >= target else (middle + 1, high)
+    sizes = [size for size in (low - 1, low) if size and math.isfinite(parameters(size))]
     return min((made(size) for size in sizes), key=lambda arch: abs(arch.parameters - target))
