@@ -56,6 +56,8 @@ CORE = (
     "checkpoint_header",
     "judge",
     "judging",
+    "snippet",
+    "counterparts",
 )
 TRAINING = (
     "train",
@@ -72,6 +74,9 @@ TRAINING = (
     "evaluate",
     "certify",
     "bench",
+    "export",
+    "library",
+    "sequential",
 )
 RULES = {
     **dict.fromkeys(CORE, ("torch", "streamlit", "sklearn", "pooch")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -26,6 +27,27 @@ def _height_and_width(text: str) -> tuple[int, int]:
     if not (cross and height.isdigit() and width.isdigit()):
         raise argparse.ArgumentTypeError(f"must be HxW such as 32x32, got {text!r}")
     return int(height), int(width)
+
+
+def _numbers(kind: type) -> Callable[[str], tuple[float, ...]]:
+    def parse(text: str) -> tuple[float, ...]:
+        try:
+            return tuple(kind(part) for part in text.split(","))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"must be numbers with commas between them, got {text!r}") from error
+
+    return parse
+
+
+def labels(text: str) -> tuple[tuple[int, ...], ...]:
+    """ "0,2,4/1,3,5" or "[[0, 2, 4], [1, 3, 5]]" -> one tuple of labels per class."""
+    try:
+        groups = json.loads(text) if text.startswith("[") else [part.split(",") for part in text.split("/")]
+        return tuple(tuple(int(label) for label in group) for group in groups)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(
+            f"must be the labels of every class, such as 0/1 or 0,2,4/1,3,5, got {text!r}"
+        ) from error
 
 
 class _Parser(argparse.ArgumentParser):
@@ -57,12 +79,22 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     sub = command("evaluate", "every bound of a .safetensors checkpoint", data)
     sub.add_argument("file", type=Path)
     sub.add_argument("--dataset", required=True, metavar="NAME", help=f"{', '.join(SHIPPED)}, or one of your own")
+    sub.add_argument("--labels", type=labels, help="a sub-task: the labels of every class, such as 0/1 or 0,2,4/1,3,5")
     sub.add_argument("--convention", choices=CONVENTIONS, default="published")
     sub.add_argument("--delta", type=float, default=0.001, help="failure probability")
     sub.add_argument("--n", type=int, help="replaces the sample size, never the sums over the sample")
     sub.add_argument("--margin", type=float, help="fixed margin (default 1; in strict the best of 64 from 0.01 to 10)")
     sub.add_argument("--no-errors", action="store_true", help="skip every pass of the network over the data")
     sub.add_argument("--json", action="store_true")
+
+    sub = command("export", "a torch.nn.Sequential of your own as a .safetensors checkpoint")
+    sub.add_argument(
+        "model", metavar="MODULE:NAME", help="a Sequential, or a function that returns one; runs your code"
+    )
+    sub.add_argument("file", type=Path, metavar="OUT.safetensors")
+    sub.add_argument("--in-shape", type=_numbers(int), default=(1, 28, 28), help="channels,height,width (1,28,28)")
+    sub.add_argument("--normalize", type=_numbers(float), help="mean,deviation; left out: it is fed pixels in [0, 1]")
+    sub.add_argument("--init", metavar="MODULE:NAME", help="the same model before training")
 
     sub = command("train", "train one run spec (resumes, skips when sealed)", data, device)
     sub.add_argument("spec", type=Path)

@@ -36,7 +36,7 @@ def tensor_names(shapes: tuple[LayerShape, ...]) -> list[str]:
     return [f"layers.{i}" for i in range(len(shapes) - 1)] + ["output"]
 
 
-def read_header(path: str | Path, dataset: str) -> Header:
+def read_header(path: str | Path, dataset: str | None) -> Header:
     """Check a file's header; `dataset`: its constants are the network's `normalize` where the spec leaves that out.
 
     Reads no tensor and no more than `MOST_HEADER` bytes. Raises CheckpointError in one sentence.
@@ -127,14 +127,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _arch(text: str | None, dataset: str) -> ArchSpec:
+def _arch(text: str | None, dataset: str | None) -> ArchSpec:
     if text is None:
         raise CheckpointError("the header has no metadata entry 'spec' (JSON with kind, in_shape, classes, ...)")
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"the metadata entry 'spec' is not JSON ({error})") from error
-    normalize = DATASETS[dataset].normalize
+    normalize = DATASETS[dataset].normalize if dataset else None
     if isinstance(given, dict):
         given = {"normalize": list(normalize) if normalize else None} | given
     try:

@@ -44,13 +44,14 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     write_tensors(tensors, path, {"spec": json.dumps(checkpoint.arch.to_dict())})
 
 
-def load(path: str | Path, dataset: str, classes: int | None = None) -> Checkpoint:
-    """Read a checkpoint for `dataset`, or for a sub-task of it with so many classes.
+def load(path: str | Path, dataset: str | None, classes: int | None = None) -> Checkpoint:
+    """Read a checkpoint for `dataset`, or for a sub-task of it with so many classes; None: for any data.
 
     Raises CheckpointError in one sentence for anything that is not one.
     """
     header = read_header(path, dataset)
-    check_fit(header, dataset, classes)
+    if dataset:
+        check_fit(header, dataset, classes)
     check_values(header)
     try:
         with safe_open(header.path, "pt") as handle:

@@ -1,4 +1,4 @@
-"""`boundlab evaluate | train | sweep | runs | pack | certify | data | bench`. Bad input: exit code 2 and one sentence, no traceback."""
+"""`boundlab evaluate | export | train | sweep | runs | pack | certify | data | bench`. Bad input: exit code 2 and one sentence."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def _evaluate(a: argparse.Namespace) -> int:
 
     one_of("dataset", a.dataset, DATASETS)
     settings = Settings(a.convention, a.delta, a.n, a.margin)
-    result = evaluate_file(a.file, a.dataset, settings, not a.no_errors, a.data_root)
+    result = evaluate_file(a.file, a.dataset, settings, not a.no_errors, a.data_root, a.labels)
     if a.json:
         print(json.dumps(result))
         return 0
@@ -164,6 +164,14 @@ def _evaluate(a: argparse.Namespace) -> int:
     print(f"train error {errors['train']}, test error {errors['test']}")
     for key, bound in result["bounds"].items():
         print(f"{key:12} {_line(bound)}")
+    return 0
+
+
+def _export(a: argparse.Namespace) -> int:
+    from boundlab.export import export, load_model
+
+    init = load_model(a.init) if a.init else None
+    print(export(load_model(a.model), a.file, a.in_shape, a.normalize, init))
     return 0
 
 
@@ -208,6 +216,7 @@ def _bench(a: argparse.Namespace) -> int:
 
 COMMANDS = {
     "evaluate": _evaluate,
+    "export": _export,
     "train": _train,
     "sweep": _sweep,
     "runs": _runs,

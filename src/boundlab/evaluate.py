@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,7 @@ import torch
 
 from boundlab.bounds import ALL, Value, effective_n, evaluate
 from boundlab.checkpoints import Checkpoint, load
-from boundlab.datasets import Split, window
-from boundlab.datasets import load as load_data
+from boundlab.datasets import Split, task, window
 from boundlab.measure import (
     Outcome,
     feed,
@@ -28,26 +29,28 @@ from boundlab.measure import (
 from boundlab.nets import from_weights
 from boundlab.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms
 from boundlab.paths import path_energy
-from boundlab.specs import Settings
+from boundlab.specs import Settings, TrainSpec
 from boundlab.subjects import Subject
 
+Labels = tuple[tuple[int, ...], ...]
 NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
 
 
 def measure_checkpoint(
     checkpoint: Checkpoint,
-    data: tuple[Split, Split],
+    data: tuple[Split, Split | None],
     dataset: str,
     title: str,
     errors: bool = True,
     watch: Callable[[], None] = lambda: None,
 ) -> tuple[Subject, Outcome | None]:
-    """Measure a network on (train, test) of pixels in [0, 1]; the outcome on the training images if `errors`.
+    """Measure a network on (train, test or None) of pixels in [0, 1]; the outcome on the training images if `errors`.
 
     `watch` is called between the parts of a pass over the data.
     """
     arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
-    train, test = (window(part, arch.in_shape) for part in data)
+    train, test = (None if part is None else window(part, arch.in_shape) for part in data)
+    assert train is not None
     sample = sample_stats(train.images, arch.normalize, dataset, arch.classes)
     init = None if checkpoint.init is None else references(checkpoint.init, shapes)
     record = norm_columns(checkpoint.weights, checkpoint.biases, init, shapes)
@@ -55,7 +58,8 @@ def measure_checkpoint(
     if errors:
         net = from_weights(arch, [w.float() for w in checkpoint.weights], checkpoint.biases)
         seen = outcome(net, feed(train.images, arch.normalize), train.labels, patches=True, watch=watch)
-        record |= outcome_columns(seen, outcome(net, feed(test.images, arch.normalize), test.labels, watch=watch))
+        unseen = None if test is None else outcome(net, feed(test.images, arch.normalize), test.labels, watch=watch)
+        record |= outcome_columns(seen, unseen)
     return Subject(title, arch, None, sample, record), seen
 
 
@@ -78,17 +82,24 @@ def report(subject: Subject, settings: Settings, seen: Outcome | None = None) ->
 
 
 def evaluate_file(
-    path: Path, dataset: str, settings: Settings, errors: bool = True, root: Path | None = None
+    path: Path,
+    dataset: str,
+    settings: Settings,
+    errors: bool = True,
+    root: Path | None = None,
+    labels: Labels | None = None,
 ) -> dict[str, Any]:
-    """Norms, bounds and errors of a checkpoint on a data set, as JSON; raises CheckpointError or DataError."""
+    """Norms, bounds and errors of a checkpoint on a data set or, with `labels`, a sub-task of it, as JSON; raises
+    CheckpointError, DataError or ValueError."""
     torch.set_num_threads(1)
-    checkpoint = load(path, dataset)
-    return report_on(checkpoint, load_data(dataset, root), dataset, settings, errors, path.stem)
+    asked = TrainSpec(dataset, labels=labels)
+    checkpoint = load(path, dataset, None if labels is None else len(labels))
+    return report_on(checkpoint, task(asked, root), dataset, settings, errors, path.stem)
 
 
 def report_on(
     checkpoint: Checkpoint,
-    data: tuple[Split, Split],
+    data: tuple[Split, Split | None],
     dataset: str,
     settings: Settings,
     errors: bool = True,
@@ -149,3 +160,15 @@ def value_json(value: Value) -> dict[str, Any]:
         "factors": {name: _number(np.exp(factor)) for name, factor in value.log_factors.items()},
         "additive": {name: _number(term) for name, term in value.additive.items()},
     }
+
+
+class _Evaluate(ModuleType):
+    """`boundlab.evaluate` is this module, whichever was imported first, and called it is `library.evaluate`."""
+
+    def __call__(self, *args: Any, **options: Any) -> dict[str, Any]:
+        from boundlab.library import evaluate
+
+        return evaluate(*args, **options)
+
+
+sys.modules[__name__].__class__ = _Evaluate

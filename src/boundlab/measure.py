@@ -242,14 +242,14 @@ def margin_errors(margins: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np
     return ramp, np.array([(margins <= g).mean() for g in grid])
 
 
-def outcome_columns(train: Outcome, test: Outcome) -> dict[str, object]:
-    """One record's errors and margins."""
+def outcome_columns(train: Outcome, test: Outcome | None) -> dict[str, object]:
+    """One record's errors and margins; `test` None: there are no test examples."""
     ramp, indicator = margin_errors(train.margins, MARGIN_GRID)
     return {
         "train_error": train.error,
-        "test_error": test.error,
+        "test_error": None if test is None else test.error,
         "train_loss": train.loss,
-        "test_loss": test.loss,
+        "test_loss": None if test is None else test.loss,
         "margin_quantiles": np.quantile(train.margins, QUANTILES).tolist(),
         "ramp": ramp.tolist(),
         "indicator": indicator.tolist(),

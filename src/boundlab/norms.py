@@ -168,8 +168,8 @@ class SampleStats:
     @property
     def published_n(self) -> int:
         """Sample size in the authors' curves: their `set_size` for a whole data set they used, else this sample's."""
-        data = DATASETS[self.dataset]
-        return data.published_n if data.published_n and self.n == data.train_size else self.n
+        data = DATASETS.get(self.dataset)  # None: somebody's own data
+        return data.published_n if data and data.published_n and self.n == data.train_size else self.n
 
     def to_dict(self) -> dict[str, Any]:
         return {

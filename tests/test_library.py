@@ -1,0 +1,204 @@
+"""`boundlab.evaluate` in a notebook: the command line's numbers, from models, files and arrays."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import boundlab
+from boundlab.cli import main
+from boundlab.datasets import load as load_data
+from boundlab.errors import CheckpointError, DataError
+from boundlab.runs import PACK
+from tests.cases import checkpoint
+from tests.conftest import write_checkpoint
+
+
+def model(seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    parts = [nn.Conv2d(1, 4, 2, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout()]
+    return nn.Sequential(*parts, nn.Conv2d(4, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 10))
+
+
+def command(capsys, *line) -> dict:
+    assert main(["evaluate", *map(str, line), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("convention", ["published", "theorem", "strict"])
+def test_the_numbers_are_the_command_lines(tmp_path, capsys, convention):
+    net = model()
+    path = boundlab.export(net, tmp_path / "net.safetensors", (1, 8, 8), (0.2, 0.9))
+    line = [path, "--dataset", "digits", "--convention", convention, "--delta", "0.01", "--margin", "0.7"]
+    asked = {"convention": convention, "delta": 0.01, "margin": 0.7}
+    from_file, from_model = boundlab.evaluate(path, "digits", **asked), boundlab.evaluate(net, "digits", normalize=(0.2, 0.9), **asked)  # fmt: skip
+    expected = command(capsys, *line)
+    assert dict(from_file) == dict(from_model) == expected
+    assert 0 < expected["errors"]["train"] <= 1
+
+
+def test_published_n_and_no_errors(tmp_path, capsys):
+    path = checkpoint(tmp_path)
+    expected = command(capsys, path, "--dataset", "digits", "--n", 5000, "--no-errors")
+    assert boundlab.evaluate(path, "digits", n=5000, errors=False) == expected
+
+
+def test_nothing_of_the_caller_changes():
+    net = model().train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    threads, states = torch.get_num_threads(), (torch.get_rng_state(), np.random.get_state()[1], random.getstate())  # noqa: NPY002
+    torch.set_num_threads(2)
+    try:
+        boundlab.evaluate(net, "digits")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert net.training
+    assert all(torch.equal(value, net.state_dict()[name]) for name, value in before.items())
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (np.random.get_state()[1] == states[1]).all()  # noqa: NPY002
+    assert random.getstate() == states[2]
+
+
+def test_own_arrays_give_the_numbers_of_the_same_data_set(tmp_path):
+    net = model()
+    train, test = load_data("digits")
+    expected = boundlab.evaluate(net, "digits", convention="theorem")
+    tensors = (train.images, train.labels, test.images, test.labels)
+    arrays = [part.numpy() for part in tensors]
+    np.savez(tmp_path / "own.npz", **dict(zip(("x_train", "y_train", "x_test", "y_test"), arrays, strict=True)))
+    path = boundlab.export(net, tmp_path / "net.safetensors", (1, 8, 8))
+    flat = (arrays[0][:, 0], arrays[1].astype(np.uint8), arrays[2][:, 0].astype(np.float64), test.labels.tolist())
+    for who, data in (
+        (net, tensors),
+        (net, arrays),
+        (path, flat),
+        (net, tmp_path / "own.npz"),
+        (path, str(tmp_path / "own.npz")),
+    ):
+        assert boundlab.evaluate(who, data, convention="theorem") == expected | {"dataset": "your data"}
+    alone = boundlab.evaluate(net, tensors[:2], convention="theorem")
+    assert alone == expected | {"dataset": "your data", "errors": expected["errors"] | {"test": None}}
+
+
+def test_bytes_and_features_and_the_middle_of_larger_images():
+    train, _ = load_data("digits")
+    whole = (train.images[:, 0] * 16).round().to(torch.uint8) * 15  # 0 to 240
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=False))
+    scaled = boundlab.evaluate(linear, (whole.float() / 255, train.labels))
+    assert boundlab.evaluate(linear, (whole, train.labels)) == scaled
+    features = boundlab.evaluate(linear, (whole.flatten(1), train.labels), convention="strict")
+    assert features["spec"]["in_shape"] == [1, 1, 64]
+    images = boundlab.evaluate(linear, (whole, train.labels), convention="strict")
+    assert features["errors"] == images["errors"]
+    assert features["bounds"]["sparse"]["value"] == pytest.approx(images["bounds"]["sparse"]["value"], rel=1e-9)
+    padded = torch.nn.functional.pad(train.images, (2, 2, 2, 2), value=1.0)
+    middle = boundlab.evaluate(linear, (padded, train.labels), in_shape=(1, 8, 8))
+    assert middle["bounds"] == boundlab.evaluate(linear, (train.images, train.labels))["bounds"]
+
+
+def test_a_sub_task(tmp_path, capsys):
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(64, 2, bias=False))
+    path = boundlab.export(linear, tmp_path / "net.safetensors", (1, 8, 8))
+    asked = {"convention": "strict", "labels": [[0, 2, 4], [1, 3, 5]]}
+    found = boundlab.evaluate(path, "digits", **asked)
+    assert found == boundlab.evaluate(linear, "digits", **asked)
+    train, _ = load_data("digits")
+    assert found["n"] == int((train.labels < 6).sum())
+    for text in ("0,2,4/1,3,5", "[[0, 2, 4], [1, 3, 5]]"):
+        assert command(capsys, path, "--dataset", "digits", "--convention", "strict", "--labels", text) == found
+
+
+def test_a_shipped_certificate_of_a_sub_task(mnist_root, whole_pack, capsys):
+    path = next(p for p in sorted(PACK.glob("checkpoints/mnist-linear-cert1-*.safetensors")) if _pair(whole_pack, p))
+    run = _pair(whole_pack, path)
+    found = command(capsys, path, "--dataset", "mnist", "--data-root", mnist_root, "--labels", "0/1")
+    assert found["n"] == run.sample.n
+    assert found["errors"]["test"] == pytest.approx(run.final["test_error"])
+
+
+def _pair(runs, path):
+    return next((run for run in runs if run.id == path.stem and run.spec.train.labels == ((0,), (1,))), None)
+
+
+@pytest.mark.parametrize("text", ["0/", "zero/one", "[[0], 1]", "[[0]", "5"])
+def test_labels_that_make_no_sense(tmp_path, capsys, text):
+    try:
+        code = main(["evaluate", str(checkpoint(tmp_path)), "--dataset", "digits", "--labels", text])
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    assert "labels" in capsys.readouterr().err
+
+
+def wrong(x=None, y=None):
+    return (torch.rand(5, 1, 8, 8) if x is None else x, torch.arange(5) if y is None else y)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "error", "words"),
+    [
+        ("imagenet", {}, DataError, "must be one of"),
+        ("nowhere.npz", {}, DataError, "npz file that exists"),
+        (torch.rand(5, 1, 8, 8), {}, ValueError, "got Tensor"),
+        (wrong(x=torch.rand(5)), {}, ValueError, "x_train must be"),
+        (wrong(y=torch.arange(4)), {}, ValueError, "got (5, 1, 8, 8) and (4,)"),
+        (wrong(y=torch.rand(5)), {}, ValueError, "y_train must be whole numbers"),
+        (wrong(y=torch.arange(5) - 1), {}, ValueError, "y_train must be whole numbers"),
+        (wrong(y=torch.arange(5) + 8), {}, ValueError, "labels up to 12"),
+        (wrong(x=torch.full((5, 1, 8, 8), torch.nan)), {}, ValueError, "every pixel must be finite"),
+        ((*wrong(), *wrong(x=torch.rand(5, 3, 8, 8))), {}, ValueError, "the data is [3, 8, 8]"),
+        (wrong(), {"labels": [[0], [1]]}, ValueError, "sub-task of a data set"),
+        (wrong(), {"convention": "mine"}, ValueError, "convention must be one of"),
+        (wrong(), {"delta": 2}, ValueError, "delta must lie"),
+        ("digits", {"labels": [[0], [0]]}, ValueError, "disjoint"),
+        ("digits", {"in_shape": (1, 28, 28)}, ValueError, "does not take inputs of in_shape 1x28x28"),
+    ],
+)
+def test_what_is_wrong_is_said(data, options, error, words):
+    with pytest.raises(error) as caught:
+        boundlab.evaluate(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), data, **options)
+    assert words in str(caught.value)
+
+
+def test_a_damaged_npz_and_a_path_with_options(tmp_path):
+    bad = tmp_path / "bad.npz"
+    bad.write_bytes(b"PK not a zip")
+    with pytest.raises(DataError, match="not a readable"):
+        boundlab.evaluate(model(), bad)
+    np.savez(bad, x_train=np.array([{}], dtype=object), y_train=np.zeros(1, int))
+    with pytest.raises(DataError, match="plain arrays"):
+        boundlab.evaluate(model(), bad)
+    np.savez(bad, x_train=np.zeros((2, 8, 8)))
+    with pytest.raises(DataError, match="y_train missing"):
+        boundlab.evaluate(model(), bad)
+    with pytest.raises(ValueError, match="are in its file"):
+        boundlab.evaluate(checkpoint(tmp_path), "digits", in_shape=(1, 8, 8))
+    with pytest.raises(CheckpointError, match="is not a file"):
+        boundlab.evaluate(tmp_path / "none.safetensors", "digits")
+
+
+def test_a_checkpoint_of_no_known_data_set_is_fed_raw_pixels(tmp_path):
+    from boundlab.arch import ArchSpec
+
+    arch = ArchSpec(kind="mlp", in_shape=(3, 2, 5), hidden=(), classes=7)
+    spec = {"kind": "mlp", "in_shape": [3, 2, 5], "hidden": [], "classes": 7}
+    path = write_checkpoint(tmp_path / "net.safetensors", arch, [np.random.default_rng(0).normal(size=(7, 30))], spec)
+    found = boundlab.evaluate(path, (np.random.default_rng(1).random((20, 3, 2, 5)), np.arange(20) % 7))
+    assert found["spec"]["normalize"] is None
+    assert (found["n"], found["sample"]["n"]) == (20, 20)
+    assert found["bounds"]["sparse"]["value"] > 0
+
+
+def test_it_reads_well():
+    report = boundlab.evaluate(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), "digits", convention="strict")
+    text = repr(report)
+    assert text.startswith("digits, n = 1,437, strict convention, delta = 0.001\ntrain error")
+    assert "it assumes that the network has no biases" in text
+    assert all(len(line) < 400 for line in text.splitlines())
+    table = report._repr_html_()
+    assert table.count("<tr>") == len(report["bounds"]) + 2
+    assert json.loads(json.dumps(report)) == report
