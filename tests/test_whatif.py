@@ -98,11 +98,13 @@ def test_a_global_average_divides_by_the_root_of_its_area(key):
 LOCAL = dataclasses.replace(ARCH, kind="lc", padding=1)
 
 
+@pytest.mark.parametrize("padding", [0, 1])
 @pytest.mark.parametrize("change", [Change(stride=2), Change(kernel_size=3), Change(conv_layers=3)])
-def test_without_sharing_other_positions_have_weights_that_are_not_known(change):
-    assert changed(change, "theorem", "golowich", LOCAL).reason == RETRAIN
-    assert changed(change, "theorem", "graf", LOCAL).reason.endswith("no layer is locally connected")
-    assert np.isfinite(changed(change, "strict", "sparse", LOCAL).complexity)
+def test_without_sharing_other_positions_have_weights_that_are_not_known(change, padding):
+    arch = dataclasses.replace(LOCAL, padding=padding)
+    assert changed(change, "theorem", "golowich", arch).reason == RETRAIN
+    assert changed(change, "theorem", "graf", arch).reason.endswith("no layer is locally connected")
+    assert np.isfinite(changed(change, "strict", "sparse", arch).complexity)
 
 
 def test_without_sharing_what_keeps_its_place_keeps_its_norms():

@@ -44,8 +44,8 @@ class Change:
                 whole(name, value, 0 if name == "padding" else 1, 64)
 
     def arch(self, arch: ArchSpec) -> ArchSpec:
-        """The changed architecture; raises ValueError when a kernel does not fit, there are no convolutions, or a new layer would
-        have no channels, kernel and so on of its own."""
+        """The changed architecture; raises ValueError when a kernel does not fit, there are no convolutions, or a new
+        layer would have no channels, kernel and so on of its own."""
         new = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("n_times", "pooled") and v is not None}
         new |= {"head": "gap"} if self.pooled else {}
         if arch.kind == "mlp" and new:

@@ -92,7 +92,8 @@ BOUND = Bound(
             r"least the sum of the row norms of $\mathrm{op}(W^l)-\mathrm{op}(M^l)$, the layer written out as one matrix minus "
             r"its reference (equal to it without padding; with padding the rows at the border are shorter) · $O_l$: output "
             r"positions · $W^l_c$: filter $c$ (without weight sharing $b_l$ sums over the filters of every position) · average "
-            r"pooling over $p$ positions multiplies the product by its Lipschitz constant $1/\sqrt p$, max-pooling by 1 · $M^l$: reference weights (0 here).",
+            r"pooling over $p$ positions multiplies the product by its Lipschitz constant $1/\sqrt p$, max-pooling by 1 · "
+            r"$M^l$: reference weights (0 here).",
             assumptions=(NO_BIAS, REFERENCE, IID, FIXED),
             note="Statement written from memory: constants not re-checked against the paper. Spectral norms are computed "
             "iteratively, from below.",

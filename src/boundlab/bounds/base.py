@@ -210,7 +210,7 @@ NO_MAX_POOLING = Assumption(
     lambda net, sample, settings: not _pools(net, "max"),
 )
 SHARED = Assumption(
-    "filters are shared by all positions (it counts them once), so that no layer is locally connected",
+    "filters are shared by all positions (the bound counts them once), so that no layer is locally connected",
     lambda net, sample, settings: all(shape.kind != "local" for shape in net.shapes),
 )
 FIXED = Assumption("the norm limits and the margin were fixed before seeing the data")

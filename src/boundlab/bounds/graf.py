@@ -143,7 +143,8 @@ BOUND = Bound(
             r"C_i^{2/3}\rceil\Big)^{3/2}+3\sqrt{\tfrac{\log(2/\delta)}{2n}},\quad C_i=\tfrac4\gamma\tfrac{\|X\|_F}{\sqrt n}"
             r"\tfrac{b_i}{s_i}\textstyle\prod_l s_l",
             terms=theorem,
-            symbols=r"$H_k=\sum_{j\le k}\frac1j$ · $W$: most weights in a layer, zeros between groups and taps included · $s_i$: spectral norm of the layer as a map · "
+            symbols=r"$H_k=\sum_{j\le k}\frac1j$ · $W$: most weights in a layer, zeros between groups and taps included · "
+            r"$s_i$: spectral norm of the layer as a map · "
             r"$b_i$: (2,1) norm of its distance from the reference (0 here).",
             assumptions=_ASSUMPTIONS,
             note=_NOTE,

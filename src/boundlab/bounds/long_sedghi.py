@@ -84,7 +84,8 @@ BOUND = Bound(
             r"\widehat{\mathrm{err}}_\gamma+C_0\Big(\Lambda\sqrt{\tfrac Wn}+\sqrt{\tfrac{\log(1/\delta)}n}\Big)\ (\Lambda<5),"
             r"\quad \Lambda=\chi\tfrac{\sqrt2}\gamma\beta(1+\nu+\tfrac\beta L)^L,\ C_0=1",
             terms=theorem,
-            symbols=r"$W$: number of weights, without weight sharing those of every position · $\chi$: largest input norm · $\beta$: sum over layers of the spectral distance "
+            symbols=r"$W$: number of weights, without weight sharing those of every position · "
+            r"$\chi$: largest input norm · $\beta$: sum over layers of the spectral distance "
             r"from initialisation · $1+\nu$: largest spectral norm at initialisation · $C_0$: unspecified.",
             assumptions=(
                 NO_BIAS,
@@ -95,7 +96,8 @@ BOUND = Bound(
                 ),
                 IID,
             ),
-            note="Universal constant unspecified in the paper, set to 1: a shape, never a certificate. Pooling does not stretch and is allowed. Written from "
+            note="Universal constant unspecified in the paper, set to 1: a shape, never a certificate. Pooling does not stretch and is allowed. "
+            "Written from "
             "memory: constants not re-checked against the paper.",
         ),
     },

@@ -195,7 +195,8 @@ BOUND = Bound(
             latex=r"\frac{\rho+1}{n}\,2\sqrt2\Big(1+\sqrt{2(L\log(2a_{\max})+\log C)}\Big)\sqrt{\textstyle\prod_l a_l}"
             r"\,\sqrt{\max_j E^{\mathrm{raw}}_j}+3\sqrt{\frac{\log(2(\rho+2)^2/\delta)}{2n}},\quad \rho=\prod_l\|W^l\|_F",
             terms=published,
-            symbols=r"$a_l$: kernel area (1 for a dense layer) · without weight sharing $\|W^l\|_F$ is the largest over positions · $E^{\mathrm{raw}}_j$: energy of pixel $j$, the sum over "
+            symbols=r"$a_l$: kernel area (1 for a dense layer) · without weight sharing $\|W^l\|_F$ is the largest over positions · "
+            r"$E^{\mathrm{raw}}_j$: energy of pixel $j$, the sum over "
             r"images of its squared value in [0, 1].",
             assumptions=(NO_POOLING_CODE,),
             note="What the paper's figures plot. It leaves out the output layer's fan-in and the empirical margin "
