@@ -74,6 +74,9 @@ async def _ask(socket: ClientConnection, state: ClientState) -> Reply:
         elif kind in ("page_not_found", "session_event"):
             raise ProtocolError(f"the server answered {kind}")
         elif kind == "script_finished":
+            if message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                elements.clear()  # it begins again, as after `st.rerun`
+                continue
             if message.script_finished not in _WELL:
                 raise ProtocolError(
                     f"the script ended with {ForwardMsg.ScriptFinishedStatus.Name(message.script_finished)}"

@@ -1,0 +1,176 @@
+"""Uploads through a real server: broken ones are one sentence each, cheap, and nobody else notices; a good one is measured."""
+
+import asyncio
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("websockets", reason="no websockets: it comes with streamlit 1.67 or later")
+
+from boundlab.evaluate import evaluate_file
+from boundlab.specs import Settings
+from tests.cases import checkpoint
+from tests.e2e.protocol import Place, reading
+from tests.e2e.serving import started
+from tests.e2e.uploading import uploading
+from tests.hostile import HOSTILE, good
+
+MB = 2**20
+READER = Place("lambda", "dataset=digits", "Channels H")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Address and process of a server on which everything has been imported; its temporary folder."""
+    folder = tmp_path_factory.mktemp("tmp")
+    env = os.environ | {"TMPDIR": str(folder), "HOSTILE_MARK": str(folder / "mark")}
+    with started(env=env) as (url, process):
+
+        async def warm_up():
+            async with uploading(url) as uploader:
+                await uploader.upload(good())
+            async with reading(url, READER) as reader:
+                for _ in reader.values:
+                    await reader.step()
+
+        asyncio.run(warm_up())
+        yield url, process.pid, folder
+
+
+class Memory:
+    """The most resident memory of a process while this is open, beyond what it had at first, in MB."""
+
+    def __init__(self, pid):
+        self._pid, self._done = pid, threading.Event()
+
+    def _now(self):
+        return int(Path(f"/proc/{self._pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MB
+
+    def _watch(self):
+        while not self._done.wait(0.005):
+            self.most = max(self.most, self._now())
+
+    def __enter__(self):
+        self.first = self.most = self._now()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._done.set()
+        self._thread.join()
+        self.most = max(self.most, self._now())
+
+    @property
+    def more(self):
+        return self.most - self.first
+
+
+async def _beside(url, what):
+    """The result of `what` while another session moves its slider, and its slowest answer in seconds."""
+    async with reading(url, READER) as reader:
+        task = asyncio.create_task(what)
+        slowest = (await reader.step()).seconds
+        while not task.done():
+            slowest = max(slowest, (await reader.step()).seconds)
+            await asyncio.sleep(0.05)
+        return await task, slowest
+
+
+async def _uploaded(url, content):
+    async with uploading(url) as uploader:
+        return await uploader.upload(content)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_broken_upload_is_one_sentence_at_once_and_nobody_notices(server, name):
+    url, pid, folder = server
+    make, words = HOSTILE[name]
+    with Memory(pid) as memory:
+        shown, other = asyncio.run(_beside(url, _uploaded(url, make())))
+    print(f"{name}: {shown.seconds:.2f} s, {memory.more:+.1f} MB, another session {other:.2f} s: {shown.errors[0][:110]}")
+    (said,) = shown.errors
+    assert words in said.replace("\\", "")
+    assert "\n" not in said
+    assert str(folder) not in said
+    assert shown.seconds < 5  # 2 on a quiet machine
+    assert memory.more < 50
+    assert other < 5
+    assert not (folder / "mark").exists()
+
+
+def test_the_largest_broken_upload(server):
+    """As large as is let through, with a NaN in its last number: read by the judge, held by the server for a moment only."""
+    url, pid, folder = server
+    content = _large_with_nan()
+    assert 29 * MB < len(content) <= 30 * MB - 200
+    with Memory(pid) as memory:
+        shown, other = asyncio.run(_beside(url, _uploaded(url, content)))
+    print(f"{len(content) / MB:.1f} MB: {shown.seconds:.2f} s, {memory.more:+.1f} MB, another session {other:.2f} s")
+    assert "output.weight has NaN or infinite values" in shown.errors[0].replace("\\", "")
+    assert shown.seconds < 8
+    assert memory.more < 50
+    assert other < 5
+    assert _folders(folder) == []
+
+
+def _large_with_nan():
+    import numpy as np
+    from safetensors.numpy import save
+
+    width = 105_700
+    spec = {"kind": "mlp", "in_shape": [1, 8, 8], "hidden": [width], "classes": 10}
+    tensors = {"layers.0.weight": np.zeros((width, 64), np.float32), "output.weight": np.zeros((10, width), np.float32)}
+    tensors["output.weight"][-1, -1] = np.nan
+    return save(tensors, {"spec": json.dumps(spec)})
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length given", "chunked"])
+def test_200_mb_are_refused_while_they_come(server, chunked):
+    url, pid, _ = server
+
+    async def refused():
+        async with uploading(url) as uploader:
+            return await uploader.too_large(200 * MB, chunked)
+
+    began = time.monotonic()
+    with Memory(pid) as memory:
+        status, other = asyncio.run(_beside(url, refused()))
+    seconds = time.monotonic() - began
+    print(f"200 MB: status {status}, {seconds:.2f} s, {memory.more:+.1f} MB, another session {other:.2f} s")
+    assert status in (413, 0)
+    assert memory.more < 50
+    assert other < 5
+
+
+def test_a_good_upload_has_the_numbers_of_the_command_line_and_goes_with_its_session(server, tmp_path):
+    url, _, folder = server
+    path = checkpoint(tmp_path)
+    expected = evaluate_file(path, "digits", Settings("strict", 0.01))
+
+    async def visit():
+        async with uploading(url, "dataset=digits&convention=strict&delta=0.01") as uploader:
+            return await uploader.upload(path.read_bytes()), _folders(folder)
+
+    shown, held = asyncio.run(visit())
+    assert shown.errors == []
+    texts = " ".join(e.markdown.body for e, _ in shown.reply.elements if e.HasField("markdown"))
+    assert f"**{100 * expected['errors']['test']:.2f} %** of the test images" in texts
+    chart = next(json.loads(e.plotly_chart.spec) for e, _ in shown.reply.elements if e.HasField("plotly_chart"))
+    hover = " ".join(chart["data"][0]["hovertext"])
+    from boundlab.charts.theme import readable
+
+    assert readable(expected["bounds"]["sparse"]["value"]) in hover
+    assert len(held) == 1
+    deadline = time.monotonic() + 30
+    while _folders(folder):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def _folders(folder):
+    return list(folder.glob("boundlab-upload-*/*"))
