@@ -95,7 +95,7 @@ def changed(first: Side, controls: Controls) -> Side:
         )
         delta = controls.slide("δ →", (AS_IS, *DELTAS), "new_delta", AS_IS)
         margin = controls.slide("Margin γ →", (AS_IS, *_MARGINS), "margin", AS_IS, _MARGIN_HELP)
-        head = controls.pick("Head", HEADS, "head", "pooled: global average pooling before the output layer")
+        head = controls.pick("Head", HEADS, "head", "pooled: global average pooling before the dense layers")
     with st.container(horizontal=True):
         asked = {
             name: controls.slide(title, (AS_IS, *map(str, values)), key, AS_IS)
