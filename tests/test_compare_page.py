@@ -1,5 +1,6 @@
 """Compare from a cold link: two to four networks, and that the page says what the core says."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -238,3 +239,17 @@ def test_counterparts_open_the_train_form_filled_in():
     assert len(links) == 2
     assert "kind=mlp" in links[0].query_string
     assert "weight_decay=0.004" in links[0].query_string
+
+
+def test_an_uploaded_checkpoint_can_be_compared(mixed):
+    from boundlab.ui.checkpoint.kept import UNSAVED
+
+    app = open_link(COMPARE)
+    app.session_state[UNSAVED] = dataclasses.replace(mixed[1], title="<b>mine</b>")
+    app.run()
+    app.selectbox(key="n2").set_value("checkpoint <b>mine</b> (not kept)").run()
+    assert not app.exception
+    glance = app.table[0].value
+    assert glance.loc["From"].iloc[1] == "checkpoint"
+    assert "<b>" not in glance.columns[1].replace("\\<", "")
+    assert any("different data" in info.value for info in app.info)

@@ -49,6 +49,7 @@ def versus(
 
 def _points(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
     logs = np.log2(rows["value"].to_numpy(float))
+    ends = np.where(logs >= 0, np.log2(rows["high"]), np.log2(rows["low"]))  # beyond the range over seeds
     colours = [STYLES[s].colour(dark) for s in rows["series"]]
     told = [readable(value) for value in rows["value"]]
     span = [
@@ -65,7 +66,7 @@ def _points(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
         "textfont": {"size": FONT - 1, "color": colours},
         "hoverinfo": "skip",
     }
-    return [common | dots | {"hovertext": hover, "hoverinfo": "text"}, common | text]
+    return [common | dots | {"hovertext": hover, "hoverinfo": "text"}, common | text | {"x": ends}]
 
 
 def _stems(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:

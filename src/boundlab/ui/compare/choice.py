@@ -21,16 +21,17 @@ COUNTS = tuple(map(str, range(FEWEST, MOST + 1)))
 ARCHITECTURES = ("CONV-3-16", "LC-3-4,4,3", "CONV-3-107 stride 2", "MLP-102-102-102")  # about 102,000 parameters each
 REFERENCE = 0.001  # weight decay of the shipped comparison
 MATCHED = "Matched in parameters"
-_DECAYS = (0.004, 0.002, 0.0017, 0.001, 0.0009, 0.0008)
 NETWORK_HELP = "Shipped runs, runs trained here and checkpoints; type to search, for example `MLP` or `0.004`."
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A network to choose: one spec and its runs by seed. `train_error`: mean over them."""
+    """A network to choose: one spec and its runs by seed. `train_error`: mean over them; `good`: all of them trained and
+    reached the plateau."""
 
     seeds: Mapping[str, str]  # label -> id of the run
     train_error: float
+    good: bool
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ def _entries(version: str) -> dict[str, Entry]:
     for label, runs in groups.items():
         rows = pd.DataFrame({"seed": [r.spec.train.seed for r in runs], "run": [r.id for r in runs]})
         errors = [float(run.final["train_error"]) for run in runs]
-        found[label] = Entry(by_seed(rows), sum(errors) / len(errors))
+        found[label] = Entry(
+            by_seed(rows), sum(errors) / len(errors), all(run.trained and run.at_plateau for run in runs)
+        )
     return dict(sorted(found.items(), key=lambda item: ("MNIST" not in item[0], item[0])))
 
 
@@ -93,7 +96,7 @@ def _label(title: str, weight_decay: float) -> str:
 
 def _nearest(title: str, known: Mapping[str, Entry], train_error: float) -> str:
     """The network's label at the weight decay that brings it nearest to that training error."""
-    labels = [label for decay in _DECAYS if (label := _label(title, decay)) in known]
+    labels = [label for label in known if label.rpartition("λ = ")[0] == f"{title} · MNIST · " and known[label].good]
     return min(labels, key=lambda label: abs(known[label].train_error - train_error), default="")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -20,16 +21,21 @@ _WAYS: dict[str, Callable[[ArchSpec], ArchSpec]] = {
 
 def counterparts(subject: Subject) -> None:
     """A link per counterpart that this network has."""
-    for words, way in _WAYS.items():
-        try:
-            arch = way(subject.arch)
-        except ValueError:  # groups, or no convolution to begin with
-            continue
-        if arch != subject.arch:
+    found = _found(subject.arch)
+    if not found:
+        return
+    with st.popover("Counterparts", icon=":material/alt_route:"):
+        for words, arch in found.items():
             link = {"form": "true"} | _training(subject) | _form(arch)
-            st.page_link(
-                "pages/9_train.py", label=words, icon=":material/model_training:", query_params=link, help=arch.title
-            )
+            st.page_link("pages/9_train.py", label=f"{words}: {arch.title}", query_params=link)
+
+
+def _found(arch: ArchSpec) -> dict[str, ArchSpec]:
+    made = {}
+    for words, way in _WAYS.items():
+        with suppress(ValueError):  # groups, or no convolution to begin with
+            made[words] = way(arch)
+    return {words: other for words, other in made.items() if other != arch}
 
 
 def _training(subject: Subject) -> dict[str, str]:

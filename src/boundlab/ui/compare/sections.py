@@ -73,8 +73,7 @@ def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
                 alt=f"Computation paths from each pixel of {names[i]}: {told}",
             )
             st.markdown(told)
-            with st.popover("Counterparts", icon=":material/alt_route:"):
-                counterparts(subject)
+            counterparts(subject)
     st.caption(DRAWING.format(", ".join(dict.fromkeys(said))))
 
 
@@ -173,7 +172,7 @@ def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
         "ρ, product of ‖W‖ (F)": lambda i: known[i].rho,
         "ρ, output layer centred": lambda i: known[i].rho_p,
         "√P / ‖X‖, path energy": lambda i: known[i].path_root,
-        "Product of these two": lambda i: known[i].rho_p * known[i].path_root,
+        "Product of the last two": lambda i: known[i].rho_p * known[i].path_root,
     }
     st.markdown("#### Norms")
     _table(names, {key: [readable(of(i)) for i in range(len(names))] for key, of in rows.items()}, "norms")
