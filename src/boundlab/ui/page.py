@@ -32,6 +32,7 @@ _SECOND = ("run2", "layers2", "channels2", "wd2", "seed2", "epoch2", "convention
 _TRAIN = (
     *("dataset", "n_train", "task", "label_noise"),
     *("kind", "conv_layers", "channels", "kernel_size", "stride", "padding", "hidden", "bias"),
+    *("dilation", "groups", "pool", "head", "dense"),
     *("preset", "weight_decay", "certificate_weight", "seeds", "epochs", "lr", "batch_size", "device"),
     *("form", "run", "live", "compare", "convention", "delta"),
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import streamlit as st
 
-from boundlab.arch import PER_LAYER, ArchSpec
+from boundlab.arch import ArchSpec
 from boundlab.counterparts import locally_connected, mlp, tree
 from boundlab.subjects import Subject
+from boundlab.ui.train.starts import arch_values
 
 _WAYS: dict[str, Callable[[ArchSpec], ArchSpec]] = {
     "Train it without weight sharing": locally_connected,
@@ -48,12 +48,7 @@ def _training(subject: Subject) -> dict[str, str]:
 
 def _form(arch: ArchSpec) -> dict[str, str]:
     """The network's fields as the form names and writes them."""
-    hidden = ", ".join(map(str, arch.hidden or ()))
-    if arch.kind == "mlp":
-        return {"kind": "mlp", "hidden": hidden} if hidden else {"kind": "linear"}
-    fields: dict[str, Any] = {"kind": arch.kind, "conv_layers": str(arch.conv_layers)}
-    for name in PER_LAYER:
-        value = getattr(arch, name)
-        if name in ("channels", "kernel_size") or value != getattr(ArchSpec(), name):
-            fields[name] = ", ".join(str(v) or "none" for v in (value if isinstance(value, tuple) else (value,)))
-    return fields | ({"head": arch.head} if arch.head != "flatten" else {}) | ({"dense": hidden} if hidden else {})
+    values = {
+        name: str(value).lower() if value in (True, False) else value for name, value in arch_values(arch).items()
+    }
+    return {name: value for name, value in values.items() if value}

@@ -13,7 +13,8 @@ from boundlab.catalog import DATASETS, PRESETS
 from boundlab.specs import RunSpec
 from boundlab.sweeps import product
 from boundlab.ui.controls import RECIPE_HELP, Controls
-from boundlab.ui.train.starts import ALL, KINDS, STARTS, TASKS, Start, default_epochs, sizes, tasks
+from boundlab.ui.train.network import counterparts, network, read, whole_numbers
+from boundlab.ui.train.starts import ALL, FIRST, STARTS, TASKS, Start, default_epochs, sizes, tasks
 
 WEIGHT_DECAYS = (
     "0",
@@ -30,25 +31,12 @@ WEIGHT_DECAYS = (
     "0.03",
 )
 SEEDS = tuple(map(str, range(10)))
-_UP_TO_8 = tuple(map(str, range(1, 9)))
-_WIDTHS = ("2", "4", "8", "12", "16", "24", "32", "48", "64", "96", "128", "200", "400", "600")
-CONVOLUTION = {  # field: label, choices, help
-    "conv_layers": ("Layers L", _UP_TO_8, "Convolutions; a dense layer follows."),
-    "channels": ("Channels H", _WIDTHS, "Per layer."),
-    "kernel_size": ("Kernel", _UP_TO_8, "Pixels on a side."),
-    "stride": ("Stride", _UP_TO_8, "As large as the kernel: patches that do not overlap."),
-    "padding": ("Padding", ("0", *_UP_TO_8[:-1]), "Zeros around every layer's input; less than the kernel size."),
-}
 WEIGHTS = ("0.01", "0.03", "0.1", "0.3", "1", "3")
 NOISES = ("0", "0.1", "0.2", "0.5", "1")
-FIRST = STARTS[0].values()
 MOST_RUNS = 60
 _RECIPE_HELP = RECIPE_HELP + " · certified: minimises the certificate of Theorem S, no weight decay"
 _DECAY_HELP = "One run per value (and seed). Type another number and press Enter to add it."
 _SEED_HELP = "One run per seed; the same seed gives the same run again."
-_HIDDEN_HELP = "Widths of the hidden layers, for example `64` or `128, 64`."
-_KIND_HELP = "conv: convolutions, then one dense layer · mlp: dense layers · linear: no hidden layer"
-_BIAS_HELP = "The theorems are about networks without."
 _NOISE_HELP = "Share of the training labels that are drawn anew, uniformly: the network can only memorise them."
 
 
@@ -77,14 +65,17 @@ def form(controls: Controls) -> tuple[list[RunSpec], str | None, DeltaGenerator]
         st.caption("Start from", width="content")
         for start in STARTS:
             st.button(start.title, help=start.help, on_click=_begin, args=(start,))
-    given = _data(controls) | _network(controls)
+    given = _data(controls) | {"arch": network(controls)}
+    others = st.container(horizontal=True, gap="xsmall")
     above, last = st.container(), st.container(horizontal=True, vertical_alignment="bottom")
     with above:
         given |= _training(controls, last)
     try:
-        return _specs(given), None, last
+        specs, wrong = _specs(given), None
     except (ValueError, TypeError) as error:
-        return [], str(error), last
+        specs, wrong = [], str(error)
+    counterparts(others, specs[0].arch if specs else None)
+    return specs, wrong, last
 
 
 def _choose(controls: Controls, label: str, options: Sequence[str], name: str, width: int = 106, **more: Any) -> str:
@@ -103,23 +94,6 @@ def _data(controls: Controls) -> dict[str, Any]:
         "labels": TASKS[task] and [list(group) for group in TASKS[task] or ()],
         "label_noise": float(noise),
     }
-
-
-def _network(controls: Controls) -> dict[str, Any]:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = controls.pick("Network", KINDS, "kind", _KIND_HELP)
-        arch: dict[str, Any] = {"kind": "conv" if kind == "conv" else "mlp"}
-        if kind == "conv":
-            for name, (label, options, help) in CONVOLUTION.items():
-                arch[name] = int(_choose(controls, label, options, name, help=help))
-        else:
-            arch["hidden"] = [] if kind == "linear" else _text("Hidden layers", "hidden", _HIDDEN_HELP)
-        arch["bias"] = st.toggle("Biases", FIRST["bias"], key="bias", bind="query-params", help=_BIAS_HELP)
-    return {"arch": arch}
-
-
-def _text(label: str, name: str, help: str) -> str:
-    return st.text_input(label, FIRST[name], key=name, bind="query-params", help=help, max_chars=60, width=240) or ""
 
 
 def _training(controls: Controls, last: DeltaGenerator) -> dict[str, Any]:
@@ -153,15 +127,13 @@ def _many(label: str, options: Sequence[str], name: str, help: str, width: int) 
 
 def _specs(given: dict[str, Any]) -> list[RunSpec]:
     """Raises ValueError naming the field, what was expected and what came."""
-    arch, axes = dict(given.pop("arch")), given.pop("axes")
-    if isinstance(arch.get("hidden"), str):
-        arch["hidden"] = _whole_numbers("Hidden layers", arch["hidden"])
+    arch, axes = read(given.pop("arch")), given.pop("axes")
     if max(map(len, axes.values())) > MOST_RUNS:
         raise ValueError(f"at most {MOST_RUNS} runs at once, got {max(map(len, axes.values())):,} values; take fewer")
     numbers: dict[str, list[Any]] = {
         name: [_float(name, text) for text in values] for name, values in axes.items() if name != "seed"
     }
-    numbers["seed"] = _whole_numbers("Seeds", ",".join(axes["seed"]))
+    numbers["seed"] = whole_numbers("Seeds", ",".join(axes["seed"]))
     for name, values in numbers.items():
         if not values:
             raise ValueError(f"{name} must have at least one value; choose one")
@@ -176,10 +148,3 @@ def _float(name: str, text: str) -> float:
         return float(text)
     except ValueError as error:
         raise ValueError(f"{name} must be numbers such as 0.004, got {text!r}") from error
-
-
-def _whole_numbers(label: str, text: str) -> list[int]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
-        raise ValueError(f"{label} must be whole numbers such as 64 or 128, 64, got {text or 'nothing'!r}")
-    return [int(part) for part in parts]

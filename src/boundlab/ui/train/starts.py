@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from boundlab.arch import PER_LAYER, ArchSpec
 from boundlab.catalog import DATASETS, PRESETS
+from boundlab.counterparts import locally_connected, tree
 
 TASKS: dict[str, tuple[tuple[int, ...], ...] | None] = {
     "all classes": None,
@@ -16,7 +18,7 @@ TASKS: dict[str, tuple[tuple[int, ...], ...] | None] = {
 }
 ALL = "all"
 _SIZES = (30_000, 12_000, 6_000, 3_000, 1_000, 500, 250)
-KINDS = ("conv", "mlp", "linear")
+KINDS = ("conv", "lc", "mlp", "linear")
 _MOST_EPOCHS = 300
 
 
@@ -52,6 +54,11 @@ def defaults(dataset: str = "digits", preset: str = "short", n: str = ALL) -> di
         "kernel_size": "4" if certified else "2",
         "stride": "4" if certified else "1",
         "padding": "0",
+        "dilation": "1",
+        "groups": "1",
+        "pool": "none",
+        "head": "flatten",
+        "dense": "",
         "hidden": "64",
         "weight_decay": ["0.004"],
         "certificate_weight": "1",
@@ -62,6 +69,19 @@ def defaults(dataset: str = "digits", preset: str = "short", n: str = ALL) -> di
         "label_noise": "0",
         "bias": recipe.bias,
     }
+
+
+def arch_values(arch: ArchSpec) -> dict[str, Any]:
+    """The values of the form that stand for a network."""
+    hidden = ", ".join(map(str, arch.hidden or ()))
+    if arch.kind == "mlp":
+        return {"kind": "mlp" if hidden else "linear", "bias": arch.bias} | ({"hidden": hidden} if hidden else {})
+    lists = {}
+    for name in PER_LAYER:
+        value = getattr(arch, name)
+        lists[name] = ", ".join(str(v) or "none" for v in (value if isinstance(value, tuple) else (value,)))
+    whole = {"kind": arch.kind, "conv_layers": str(arch.conv_layers), "head": arch.head, "dense": hidden}
+    return whole | lists | {"bias": arch.bias}
 
 
 @dataclass(frozen=True)
@@ -79,6 +99,7 @@ class Start:
         return defaults(self.dataset, self.preset, self.n) | dict(self.changes)
 
 
+_QUICK = ArchSpec(in_shape=DATASETS["digits"].in_shape)  # CONV-3-16
 STARTS = (
     Start("Quick digits", "1,437 small images, CONV-3-16: well under a minute.", "digits", changes={"epochs": 60}),
     Start(
@@ -102,4 +123,17 @@ STARTS = (
         "digits",
         changes={"label_noise": "0.5", "epochs": 100},
     ),
+    Start(
+        "No weight sharing",
+        "digits, locally connected, as many parameters as CONV-3-16: what does sharing buy?",
+        "digits",
+        changes={**arch_values(locally_connected(_QUICK, matched=True)), "epochs": 60},
+    ),
+    Start(
+        "Tree",
+        "digits, patches that do not overlap, as many parameters as CONV-3-16: the sparsest network of these.",
+        "digits",
+        changes={**arch_values(tree(_QUICK)), "epochs": 60},
+    ),
 )
+FIRST = STARTS[0].values()
