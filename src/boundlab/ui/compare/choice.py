@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +22,7 @@ FEWEST, MOST = 2, 4
 COUNTS = tuple(map(str, range(FEWEST, MOST + 1)))
 ARCHITECTURES = ("CONV-3-16", "LC-3-4,4,3", "CONV-3-107 stride 2", "MLP-102-102-102")  # about 102,000 parameters each
 REFERENCE = 0.001  # weight decay of the shipped comparison
-MATCHED = "Matched in parameters"
+MATCHED, LEVEL = "Matched in parameters", "Matched in training error too"
 NETWORK_HELP = "Shipped runs, runs trained here and checkpoints; type to search, for example `MLP` or `0.004`."
 
 
@@ -70,18 +72,20 @@ def checkpoints() -> dict[str, Subject]:
 
 def presets(known: Mapping[str, Entry]) -> list[Preset]:
     """Those of which at least two networks are there."""
-    conv = _label(ARCHITECTURES[0], REFERENCE)
+    level = _level(known)
+    errors = sorted(known[label].train_error for label in level)
     wanted = [
         Preset(
-            MATCHED,
+            LEVEL,
             "Shared weights, own weights at every position, patches that do not overlap, and dense layers: about 102,000 "
-            "parameters each, the same weight decay.",
-            tuple(_label(title, REFERENCE) for title in ARCHITECTURES),
+            "parameters each, at plateau, each at the λ that brings the training errors closest together"
+            + (f": {errors[0]:.1%} to {errors[-1]:.1%}, means over the seeds." if errors else "."),
+            level,
         ),
         Preset(
-            "Matched in training error",
-            f"The same four, each at the weight decay at which its training error is nearest to that of {conv}.",
-            tuple(_nearest(title, known, known[conv].train_error) for title in ARCHITECTURES) if conv in known else (),
+            MATCHED,
+            f"The same four kinds of network with about 102,000 parameters each, all at λ = {REFERENCE:g}.",
+            tuple(_label(title, REFERENCE) for title in ARCHITECTURES),
         ),
         Preset("Width", "Eight times the channels.", tuple(_label(f"CONV-3-{h}", 0.004) for h in (8, 16, 32, 64))),
         Preset("Depth", "From 3 to 8 convolutions.", tuple(_label(f"CONV-{d}-16", 0.004) for d in (3, 4, 6, 8))),
@@ -94,10 +98,21 @@ def _label(title: str, weight_decay: float) -> str:
     return f"{title} · MNIST · λ = {weight_decay:g}"
 
 
-def _nearest(title: str, known: Mapping[str, Entry], train_error: float) -> str:
-    """The network's label at the weight decay that brings it nearest to that training error."""
-    labels = [label for label in known if label.rpartition("λ = ")[0] == f"{title} · MNIST · " and known[label].good]
-    return min(labels, key=lambda label: abs(known[label].train_error - train_error), default="")
+def _level(known: Mapping[str, Entry]) -> tuple[str, ...]:
+    """One label per architecture, the training errors as near to each other as they get; () where one is missing."""
+
+    def apart(label: str, anchor: str) -> float:
+        return abs(math.log(known[label].train_error / known[anchor].train_error))
+
+    good = [label for label, entry in known.items() if entry.good and entry.train_error > 0]
+    options = [[label for label in good if label.startswith(f"{title} · MNIST · λ = ")] for title in ARCHITECTURES]
+    if not all(options):
+        return ()
+    found = []
+    for anchor in itertools.chain(*options):
+        nearest = tuple(min(labels, key=lambda label: apart(label, anchor)) for labels in options)
+        found.append((max(apart(label, anchor) for label in nearest), nearest))
+    return min(found)[1]
 
 
 def chosen(controls: Controls) -> list[list[Subject]]:
@@ -125,7 +140,7 @@ def chosen(controls: Controls) -> list[list[Subject]]:
 def _opening(offered: Sequence[Preset], names: Sequence[str]) -> tuple[str, ...]:
     """What is compared to begin with: the shipped comparison, else a shallow and a deep network, else any two."""
     pair = (_label("CONV-3-16", 0.004), _label("CONV-8-16", 0.004))
-    if offered and len(offered[0].labels) > FEWEST and offered[0].title == MATCHED:
+    if offered and len(offered[0].labels) > FEWEST and offered[0].title in (LEVEL, MATCHED):
         return offered[0].labels
     return pair if all(label in names for label in pair) else tuple(names[:FEWEST])
 
