@@ -41,14 +41,20 @@ def memory_limit(dataset: str) -> int:
 def _limit_itself(dataset: str, seconds: float) -> None:
     for what, soft, hard in (
         (resource.RLIMIT_AS, memory_limit(dataset), memory_limit(dataset)),
-        (resource.RLIMIT_CPU, math.ceil(seconds), math.ceil(seconds) + 5),  # SIGXCPU, which says why it ended, then SIGKILL
+        (
+            resource.RLIMIT_CPU,
+            math.ceil(seconds),
+            math.ceil(seconds) + 5,
+        ),  # SIGXCPU, which says why it ended, then SIGKILL
         (resource.RLIMIT_FSIZE, _WRITES, _WRITES),
         (resource.RLIMIT_CORE, 0, 0),  # a core file would keep the upload
     ):
         resource.setrlimit(what, (soft, hard))
 
 
-def _measure(folder: Path, asked: dict[str, Any], tell: Tell, sound: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def _measure(
+    folder: Path, asked: dict[str, Any], tell: Tell, sound: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
     """The subject as JSON. Raises BoundlabError or ValueError in one sentence."""
     dataset, path = asked["dataset"], folder / NETWORK
     labels = None if asked["labels"] is None else tuple(tuple(group) for group in asked["labels"])

@@ -34,7 +34,9 @@ def checkpoint() -> None:
     now = mine.look()
     controls = Controls()
     with st.container(horizontal=True):
-        dataset = controls.pick("Data", list(DATASETS), "dataset", "The network's errors and margins are measured on it.")
+        dataset = controls.pick(
+            "Data", list(DATASETS), "dataset", "The network's errors and margins are measured on it."
+        )
         labels = _task(controls, dataset, now.get("arch"))
     data_ready(dataset)
     _uploader(mine, dataset, labels)
@@ -96,7 +98,9 @@ def _progress(mine: Desk, was_busy: bool) -> None:
     if (now["state"] in BUSY) != was_busy:
         st.rerun()
     if now["state"] == "queued":
-        st.info(f"In the queue behind {now['ahead']}: {MOST} uploads are measured at once.", icon=":material/hourglass:")
+        st.info(
+            f"In the queue behind {now['ahead']}: {MOST} uploads are measured at once.", icon=":material/hourglass:"
+        )
     elif now["state"] == "running":
         name = f"{ArchSpec.from_dict(now['arch']).title}: " if now.get("arch") else ""
         st.info(f"{name}{now['part']} …", icon=":material/hourglass:")
@@ -160,7 +164,9 @@ def _kept(me: str) -> None:
     st.markdown("#### Kept")
     for one in every:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(plain(kept.name_of(one)), key=f"open_{one.key}", on_click=partial(_open, one.key), type="tertiary")
+            st.button(
+                plain(kept.name_of(one)), key=f"open_{one.key}", on_click=partial(_open, one.key), type="tertiary"
+            )
             st.caption(f"{one.subject.arch.title}, {one.size / 2**20:.1f} MB")
             st.button("Delete", key=f"delete_{one.key}", icon=":material/delete:", on_click=partial(_delete, one.key))
 

@@ -62,11 +62,21 @@ def _about(subject: Subject, settings: Settings) -> str:
     """The network, the data, and the settings of the numbers below."""
     arch, classes = subject.arch, subject.labels
     task = "" if classes is None else " " + " or ".join("".join(map(str, group)) for group in classes)
-    fed = "pixels in [0, 1]" if arch.normalize is None else f"pixels less {arch.normalize[0]:g}, over {arch.normalize[1]:g}"
+    fed = (
+        "pixels in [0, 1]"
+        if arch.normalize is None
+        else f"pixels less {arch.normalize[0]:g}, over {arch.normalize[1]:g}"
+    )
+    _, height, width = arch.in_shape
+    middle = (
+        ""
+        if arch.in_shape == DATASETS[subject.dataset].in_shape
+        else f", only the middle {height}×{width} of its images"
+    )
     parts = (
         arch.title,
         f"{arch.parameters:,} parameters",
-        f"{DATASETS[subject.dataset].title}{task}",
+        f"{DATASETS[subject.dataset].title}{task}{middle}",
         fed,
         f"n = {effective_n(subject.sample, settings):,}",
         f"δ = {settings.delta:g}",
@@ -149,7 +159,11 @@ def _margins(controls: Controls, subject: Subject, delta: float) -> None:
 def _norms(subject: Subject) -> None:
     st.markdown("##### Norms per layer")
     rows = [
-        {"layer": layer.shape.name, "weights": " × ".join(map(str, layer.shape.weight_shape)), "fan-in": layer.shape.fan_in}
+        {
+            "layer": layer.shape.name,
+            "weights": " × ".join(map(str, layer.shape.weight_shape)),
+            "fan-in": layer.shape.fan_in,
+        }
         | {"parameters": layer.shape.parameters}
         | {name: only(getattr(layer, name)) for name in _NORMS}
         for layer in subject.norms.layers
