@@ -58,7 +58,9 @@ def bfloat16(value):
     weights[0][0, 0, 0, 0] = np.array(value, np.float32).view(np.uint32) >> 16
     tensors = dict(zip(NAMES, weights, strict=True))
     content = save(tensors, {"spec": json.dumps(SPEC)})
-    return content.replace(b'"U16"', b'"BF16"').replace(struct.pack("<Q", _length(content)), struct.pack("<Q", _length(content) + 3), 1)
+    return content.replace(b'"U16"', b'"BF16"').replace(
+        struct.pack("<Q", _length(content)), struct.pack("<Q", _length(content) + 3), 1
+    )
 
 
 def _length(content):

@@ -101,7 +101,7 @@ def test_what_does_not_fit_the_data_is_said(tmp_path):
     path = tmp_path / "net.safetensors"
     path.write_bytes(good())
     check_fit(read_header(path, "mnist"), "mnist")  # at the middle of its images
-    with pytest.raises(CheckpointError, match="has 10 classes, digits has .* and 2"):
+    with pytest.raises(CheckpointError, match=r"has 10 classes, digits has .* and 2"):
         check_fit(read_header(path, "digits"), "digits", 2)
     wide = ArchSpec(in_shape=(1, 28, 28), channels=1, conv_layers=1)
     write_checkpoint(path, wide, reference_weights(wide, 0))
@@ -123,6 +123,8 @@ def test_a_changed_file_is_refused_or_good_but_never_an_exception_of_another_kin
 
 
 def test_it_needs_no_torch():
-    code = "import sys, boundlab.checkpoint_header, boundlab.judge; print('torch' in sys.modules, 'pandas' in sys.modules)"
+    code = (
+        "import sys, boundlab.checkpoint_header, boundlab.judge; print('torch' in sys.modules, 'pandas' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]  # pandas: 0.4 s before the first answer

@@ -110,7 +110,7 @@ def uploaded_already(app):
 def test_what_is_kept_is_listed_opened_by_link_and_deleted(tmp_path):
     app = uploaded(open_link(PAGE, dataset="digits"), good())
     before = table(app)
-    assert [subject.title for subject in subjects(app)] == ["net"]
+    assert app.session_state[kept.UNSAVED].title == "net"
     button(app, "Keep it").click().run()
     (key,) = [folder.name for folder in (tmp_path / "runs" / "checkpoints").iterdir()]
     assert list(desk.judges()._home.iterdir()) == []
@@ -124,12 +124,6 @@ def test_what_is_kept_is_listed_opened_by_link_and_deleted(tmp_path):
     gone = open_link(PAGE, checkpoint=key)
     assert "keeps no checkpoint" in gone.warning[0].value
     assert not gone.exception
-
-
-def subjects(app):
-    """What `kept_subjects` gives in the app's session."""
-    unsaved = app.session_state[kept.UNSAVED] if kept.UNSAVED in app.session_state else None
-    return [unsaved] if unsaved else []
 
 
 @pytest.mark.parametrize("key", ["../../etc", "0" * 12, "<b>", "A" * 12])
@@ -149,9 +143,10 @@ def test_in_a_class_one_lists_and_deletes_only_ones_own(tmp_path, monkeypatch, s
     assert [one.key for one in kept.listing("me")] == [mine]
     assert kept.find(theirs).subject.to_dict() == subject.to_dict()  # by link
     assert list(kept.kept_subjects("me").values())[-1].to_dict() == subject.to_dict()
-    assert len(kept.kept_subjects("me")) == 1
+    monkeypatch.setattr(st, "session_state", {kept.UNSAVED: subject})
+    assert list(kept.kept_subjects("me")) == ["net (not kept)", f"net · digits 8×8 · {mine[-6:]}"]
     kept.delete(mine)
-    assert kept.kept_subjects("me") == {}
+    assert list(kept.kept_subjects("me")) == ["net (not kept)"]
 
 
 def test_keeping_has_limits(tmp_path, monkeypatch, subject):
@@ -161,7 +156,9 @@ def test_keeping_has_limits(tmp_path, monkeypatch, subject):
         network.write_bytes(title.encode())
         kept.keep(network, subject, "me")
     network.write_bytes(b"c")
-    with pytest.raises(RunError, match="you keep 2 checkpoints of 0 MB together, at most 2 and 200 MB are possible; delete"):
+    with pytest.raises(
+        RunError, match="you keep 2 checkpoints of 0 MB together, at most 2 and 200 MB are possible; delete"
+    ):
         kept.keep(network, subject, "me")
     kept.keep(network, subject, "another")
     monkeypatch.setattr(kept, "MOST_OF_ALL", 3)

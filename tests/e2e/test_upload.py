@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("websockets", reason="no websockets: it comes with streamlit 1.67 or later")
 
+from boundlab.charts.theme import readable
 from boundlab.evaluate import evaluate_file
 from boundlab.specs import Settings
 from tests.cases import checkpoint
@@ -92,7 +93,9 @@ def test_a_broken_upload_is_one_sentence_at_once_and_nobody_notices(server, name
     make, words = HOSTILE[name]
     with Memory(pid) as memory:
         shown, other = asyncio.run(_beside(url, _uploaded(url, make())))
-    print(f"{name}: {shown.seconds:.2f} s, {memory.more:+.1f} MB, another session {other:.2f} s: {shown.errors[0][:110]}")
+    print(
+        f"{name}: {shown.seconds:.2f} s, {memory.more:+.1f} MB, another session {other:.2f} s: {shown.errors[0][:110]}"
+    )
     (said,) = shown.errors
     assert words in said.replace("\\", "")
     assert "\n" not in said
@@ -162,8 +165,6 @@ def test_a_good_upload_has_the_numbers_of_the_command_line_and_goes_with_its_ses
     assert f"**{100 * expected['errors']['test']:.2f} %** of the test images" in texts
     chart = next(json.loads(e.plotly_chart.spec) for e, _ in shown.reply.elements if e.HasField("plotly_chart"))
     hover = " ".join(chart["data"][0]["hovertext"])
-    from boundlab.charts.theme import readable
-
     assert readable(expected["bounds"]["sparse"]["value"]) in hover
     assert len(held) == 1
     deadline = time.monotonic() + 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import time
 import urllib.request
@@ -38,7 +39,7 @@ class Uploader:
         self._url, self._socket, self._place, self._last = url, socket, place, first
         self._cookie = _xsrf_cookie(url)
 
-    async def upload(self, content: bytes, name: str = "net.safetensors", size: int | None = None) -> Shown:
+    async def upload(self, content: bytes, name: str = "net.safetensors") -> Shown:
         """Send a file and wait until the page says what became of it."""
         (widget,) = [e.file_uploader for e, _ in self._last.elements if e.HasField("file_uploader")]
         file_id, path = await self.address(name)
@@ -110,14 +111,16 @@ def send(url: str, path: str, cookie: str, content: bytes | int, name: str, chun
             yield bytes(min(_BLOCK, size - at)) if isinstance(content, int) else content[at : at + _BLOCK]
         yield b"\r\n--b--\r\n"
 
-    headers = {"Content-Type": "multipart/form-data; boundary=b", "X-Xsrftoken": cookie, "Cookie": f"_streamlit_xsrf={cookie}"}
+    headers = {
+        "Content-Type": "multipart/form-data; boundary=b",
+        "X-Xsrftoken": cookie,
+        "Cookie": f"_streamlit_xsrf={cookie}",
+    }
     if not chunked:
         headers["Content-Length"] = str(len(head) + size + 9)
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_LONGEST)
-    try:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has answered before all was sent
         connection.request("PUT", path, body(), headers, encode_chunked=chunked)
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # it has answered before all was sent
     try:
         return connection.getresponse().status
     except (ConnectionError, http.client.BadStatusLine):

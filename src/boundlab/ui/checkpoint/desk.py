@@ -87,4 +87,5 @@ def _title(name: str) -> str:
 def _forget(file: UploadedFile) -> None:
     """Free the server's own copy, which it would keep in memory until the session ends."""
     if context := get_script_run_ctx():
-        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)  # type: ignore[attr-defined]
+        manager = context.uploaded_file_mgr  # MemoryUploadedFileManager; the protocol it follows lacks the method
+        manager.remove_file(context.session_id, file.file_id)  # type: ignore[attr-defined]

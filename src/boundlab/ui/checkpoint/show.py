@@ -67,10 +67,16 @@ def _about(subject: Subject, settings: Settings) -> str:
         if arch.normalize is None
         else f"pixels less {arch.normalize[0]:g}, over {arch.normalize[1]:g}"
     )
+    _, height, width = arch.in_shape
+    middle = (
+        ""
+        if arch.in_shape == DATASETS[subject.dataset].in_shape
+        else f", only the middle {height}×{width} of its images"
+    )
     parts = (
         arch.title,
         f"{arch.parameters:,} parameters",
-        f"{DATASETS[subject.dataset].title}{task}",
+        f"{DATASETS[subject.dataset].title}{task}{middle}",
         fed,
         f"n = {effective_n(subject.sample, settings):,}",
         f"δ = {settings.delta:g}",
