@@ -76,6 +76,8 @@ def network(controls: Controls) -> dict[str, Any]:
 
 def _list(name: str, label: str, options: tuple[str, ...], help: str) -> str:
     start = options.index(FIRST[name])
+    now = st.session_state.get(name) or st.query_params.get(name)
+    options = options if now in (None, "", *options) else (*options, str(now))  # what was typed is a choice
     more: dict[str, Any] = {"help": help + _LIST, "accept_new_options": True, "width": 116}
     return str(st.selectbox(label, options, start, key=name, bind="query-params", **more))
 
