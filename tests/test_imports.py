@@ -51,6 +51,7 @@ CORE = (
     "checkpoint_header",
     "judge",
     "judging",
+    "snippet",
 )
 TRAINING = (
     "train",
