@@ -339,7 +339,7 @@ for path in {[p.path for p in PAGES]!r}:
     if path != "app.py":
         app.switch_page(path)
     app.run()
-    assert not app.exception and app.subheader, path
+    assert not app.exception and app.markdown, path
 print([m for m in ("torch", "sklearn", "pooch") if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
