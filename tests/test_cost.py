@@ -141,6 +141,26 @@ def test_measured_runs_are_read_and_broken_folders_left_out(tmp_path, finished):
     assert read_measured(tmp_path / "nothing") == []
 
 
+# Images per second of training on MNIST, batch 32, one quiet thread.
+SPEEDS = [
+    ({}, 2033),
+    ({"kind": "lc"}, 459),
+    ({"kind": "lc", "channels": [4, 4, 3]}, 1549),
+    ({"channels": 107, "stride": 2}, 2099),
+    ({"kind": "mlp", "hidden": [102, 102, 102]}, 28362),
+]
+
+
+@pytest.mark.parametrize(("arch", "measured"), SPEEDS, ids=[str(arch) for arch, _ in SPEEDS])
+def test_architectures_of_every_kind_cost_what_they_did_within_a_factor_2(arch, measured):
+    """A run of one step more: what is over is 32 images of training and of the evaluation, which costs less than half."""
+    one, other = (
+        estimate(make({"dataset": "mnist", "epochs": 1, "n_train": n, "arch": arch}), "cpu") for n in (32_032, 32_064)
+    )
+    per_step = other.seconds - one.seconds
+    assert per_step / 1.5 / 2 < 32 / measured < per_step * 2
+
+
 def test_memory_grows_with_data_and_network():
     def size(**given):
         return estimate(make(given), "cpu").memory

@@ -4,6 +4,7 @@ Seconds = work x rates. The work is counted exactly (`work`). The CPU's rates, f
 training process beside it, were fitted to the times of single steps, passes and records of 31 networks (1 to 200 channels,
 batch 32 to 500), then to the whole times of finished runs of 25 kinds. Medians per kind are met within a factor 1.25, but for
 CONV-3-16 and CONV-3-64 on the digits (1.6 and 1.4 too short: those runs were disturbed, 27 to 96 s for the same work).
+`patch` and `DENSE` were fitted to the images per second of LC-3-16, LC-3-4,4,3 and MLP-102-102-102 on MNIST.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from boundlab.runs import sealed
 from boundlab.specs import PLATEAU, RunSpec
 
 MOST_EPOCHS = 100_000  # of TrainSpec
+DENSE = 0.4  # of a convolution's overhead in a step, for a hidden dense layer
 TORCH = 450e6  # bytes of a process that has loaded torch and done nothing
 
 
@@ -37,6 +39,7 @@ class Rates:
     step_layer: float  # overhead of a layer in one training step
     value: float  # per input or activation of an image, forwards and backwards
     multiply_add: float  # the same per multiply-add of an image
+    patch: float  # the same per value of the patches that a layer without weight sharing gathers
     weight: float  # optimiser, per weight and step
     image_layer: float  # overhead of a layer in an evaluation, per image
     record_layer: float  # norms of a layer, per record
@@ -46,9 +49,9 @@ class Rates:
 
 
 RATES = {
-    "cpu": Rates(3.5, 3e-8, 5.4e-4, 3.0e-9, 2.4e-11, 4e-9, 3.4e-6, 4.4e-4, 4.3e-3, 4.4e-8, 1.1e-9),
+    "cpu": Rates(3.5, 3e-8, 5.4e-4, 3.0e-9, 2.4e-11, 2.1e-8, 4e-9, 3.4e-6, 4.4e-4, 4.3e-3, 4.4e-8, 1.1e-9),
     # Arithmetic for an H100 with a captured step, nothing measured: 1 to 1.5 minutes for 110 epochs of CONV-3-200.
-    "cuda": Rates(6.0, 1e-8, 2.5e-5, 3e-12, 1e-14, 1e-11, 1e-6, 2e-3, 5e-2, 1e-10, 1e-12),
+    "cuda": Rates(6.0, 1e-8, 2.5e-5, 3e-12, 1e-14, 2e-11, 1e-11, 1e-6, 2e-3, 5e-2, 1e-10, 1e-12),
 }
 UNMEASURED = {
     "cpu": ("from a model fitted on another machine with one CPU thread", (0.5, 2.0)),
@@ -113,6 +116,17 @@ def _values(spec: RunSpec) -> int:
     return math.prod(spec.arch.in_shape) + sum(s.out_channels * s.positions for s in spec.arch.shapes()[:-1])
 
 
+def _patches(spec: RunSpec) -> int:
+    """Input values that the layers without weight sharing gather for one image, position by position."""
+    return sum(s.positions * s.fan_in for s in spec.arch.shapes() if s.kind == "local")
+
+
+def _layers(spec: RunSpec) -> float:
+    """Layers as a step's overhead counts them."""
+    hidden = sum(not s.spatial for s in spec.arch.shapes()[:-1])
+    return len(spec.arch.shapes()) - (1 - DENSE) * hidden
+
+
 def work(spec: RunSpec) -> Work:
     """Counts of a run, by the rules of `train.Training`."""
     data, train, n = DATASETS[spec.train.dataset], spec.train, sample_size(spec)
@@ -146,12 +160,13 @@ def _record_seconds(spec: RunSpec, rates: Rates) -> float:
 
 def _seconds(spec: RunSpec, rates: Rates) -> tuple[float, float]:
     """(start, training with its evaluations and records), as the model has it."""
-    done, layers, values = work(spec), len(spec.arch.shapes()), _values(spec)
+    done, layers, values, patches = work(spec), len(spec.arch.shapes()), _values(spec), _patches(spec)
     forward, training = _per_image(spec)
     weights = sum(shape.weights for shape in spec.arch.shapes())
-    steps = done.steps * (rates.step_layer * layers + rates.weight * weights)
-    images = done.images * (rates.value * values + rates.multiply_add * training)
+    steps = done.steps * (rates.step_layer * _layers(spec) + rates.weight * weights)
+    images = done.images * (rates.value * values + rates.patch * patches + rates.multiply_add * training)
     evaluation = rates.image_layer * layers + rates.value / 2 * values + rates.multiply_add * forward
+    evaluation += rates.patch / 2 * patches
     data = DATASETS[spec.train.dataset]
     start = rates.start + rates.pixel * (data.train_size + data.test_size) * math.prod(data.in_shape)
     record = _record_seconds(spec, rates)  # the one before training, and half a one for the initial weights, are start
@@ -194,7 +209,7 @@ def memory(spec: RunSpec) -> int:
     images = (data.train_size + data.test_size) * math.prod(data.in_shape)
     largest = max(shape.weights for shape in shapes)
     network = 6 * sum(shape.weights for shape in shapes) + 4 * largest  # v, weight, gradient, momentum, start; float64
-    return round(TORCH + 4 * (2 * images + network + 3 * spec.train.batch_size * _values(spec)))
+    return round(TORCH + 4 * (2 * images + network + 3 * spec.train.batch_size * (_values(spec) + _patches(spec))))
 
 
 def estimate(spec: RunSpec, device: str, measured: Sequence[Measured] = ()) -> Cost:
