@@ -33,10 +33,13 @@ def checkpoint() -> None:
     me, mine = visitor(), desk()
     now = mine.look()
     controls = Controls()
+    st.caption(
+        "Upload a `.safetensors` file that says what network it holds. None at hand? `data/runs/checkpoints` has examples, a "
+        "finished run of the page Train can be downloaded as one, and *How to write such a file* below turns yours into one."
+    )
+    names = sorted(DATASETS, key=lambda name: bool(sources.missing(name)))  # first those whose images are here
     with st.container(horizontal=True):
-        dataset = controls.pick(
-            "Data", list(DATASETS), "dataset", "The network's errors and margins are measured on it."
-        )
+        dataset = controls.pick("Data", names, "dataset", "The network's errors and margins are measured on it.")
         labels = _task(controls, dataset, now.get("arch"))
     data_ready(dataset)
     _uploader(mine, dataset, labels)
