@@ -3,6 +3,7 @@
 import pytest
 
 from boundlab import jobs, jobstate, sources
+from boundlab.counterparts import locally_connected, mlp, tree
 from boundlab.devices import Device
 from boundlab.jobs import Limits
 from boundlab.scheduler import Scheduler
@@ -81,10 +82,69 @@ def test_a_link_fills_the_form(machine):
     assert queued(machine) == [RunSpec.from_dict(given | {"arch": arch})]
 
 
+def test_a_link_may_give_one_value_per_layer_and_everything_under_more(machine):
+    link = dict(channels="4, 4, 8", kernel_size="3,2,2", padding="1", dilation="1, 1, 1", groups="1, 2, 4")
+    app = open_link(TRAIN, **link, pool="max2, none, none", head="gap", dense="6, 5")
+    assert not app.warning
+    trains(app).click().run()
+    arch = {"channels": [4, 4, 8], "kernel_size": [3, 2, 2], "padding": 1, "groups": [1, 2, 4], "head": "gap"}
+    arch |= {"pool": ["max2", "", ""], "hidden": [6, 5]}
+    (spec,) = queued(machine)
+    assert spec.arch == RunSpec.from_dict({"dataset": "digits", "arch": arch}).arch
+
+
+COUNTERPARTS = {
+    "Locally connected counterpart": locally_connected,
+    "Locally connected of as many parameters": lambda arch: locally_connected(arch, matched=True),
+    "Tree of as many parameters": tree,
+    "MLP of as many parameters": mlp,
+}
+
+
+@pytest.mark.parametrize("title", COUNTERPARTS)
+def test_a_counterpart_at_a_click_stays_what_it_is_and_is_trained(machine, title):
+    app = open_link(TRAIN, channels="6", kernel_size="3", padding="1", weight_decay="0.002")
+    button(app, title).click().run()
+    app.run()  # what was filled in is not lost when the page runs again
+    assert not app.exception
+    assert not app.error
+    trains(app).click().run()
+    given = {"dataset": "digits", "weight_decay": 0.002, "arch": {"channels": 6, "kernel_size": 3, "padding": 1}}
+    (spec,) = queued(machine)
+    assert spec.arch == COUNTERPARTS[title](RunSpec.from_dict(given).arch)
+    assert spec.train.weight_decay == 0.002
+
+
+def test_the_link_of_a_counterpart_restores_it(machine):
+    app = open_link(TRAIN)
+    button(app, "Locally connected of as many parameters").click().run()
+    link = {name: value[0] if isinstance(value, list) else value for name, value in app.query_params.items()}
+    again = open_link(TRAIN, **link)
+    assert not again.warning
+    trains(again).click().run()
+    assert queued(machine)[0].arch.title == "LC-3-5,4,4"
+
+
+def test_a_counterpart_that_there_is_not_cannot_be_clicked(machine):
+    assert button(open_link(TRAIN, groups="1, 2, 2"), "Locally connected counterpart").disabled
+    linear = open_link(TRAIN, kind="linear")
+    assert all(button(linear, title).disabled for title in COUNTERPARTS)
+    wrong = open_link(TRAIN, channels="many")
+    assert all(button(wrong, title).disabled for title in COUNTERPARTS)
+
+
 @pytest.mark.parametrize(
     ("link", "words"),
     [
         ({"conv_layers": "8", "kernel_size": "8"}, "does not fit"),
+        ({"channels": "8, 16"}, "channels must be one value or 3, one per layer, got 2"),
+        ({"channels": "8, x, 16"}, "Channels H must be whole numbers"),
+        ({"stride": "-1"}, "Stride must be whole numbers"),
+        ({"channels": "1," * 400}, "Channels H must have at most 600 letters"),
+        ({"pool": "min2"}, 'pool must be ""'),
+        ({"groups": "3"}, "must divide its 1 input"),
+        ({"kind": "lc", "channels": "100000"}, "more than the 2,000,000,000 allowed"),
+        ({"dense": "wide"}, "Dense layers must be whole numbers"),
         ({"padding": "3"}, "padding must be a whole number from 0 to 1"),
         ({"weight_decay": "much"}, "weight_decay must be numbers"),
         ({"weight_decay": "11"}, "weight_decay must be a number from 0 to 10"),
