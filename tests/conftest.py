@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from boundlab.arch import ArchSpec
-from boundlab.catalog import PRESETS
 from boundlab.norms import InputStats, NetworkNorms, SampleStats, from_columns
+from boundlab.recipes import figured, recipe
 from boundlab.runs import Run, read_pack
 from boundlab.specs import RunSpec
 
@@ -42,7 +42,7 @@ def whole_pack() -> list[Run]:
 @pytest.fixture(scope="session")
 def pack(whole_pack) -> list[Run]:
     """The shipped runs that the figures are about."""
-    return [run for run in whole_pack if PRESETS[run.spec.train.preset].figures]
+    return [run for run in whole_pack if figured(run.spec) and recipe(run.spec) == run.spec.train.preset]
 
 
 @pytest.fixture(scope="session")

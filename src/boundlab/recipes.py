@@ -6,7 +6,7 @@ import dataclasses
 from functools import lru_cache
 
 from boundlab.arch import listed
-from boundlab.catalog import DATASETS
+from boundlab.catalog import DATASETS, PRESETS
 from boundlab.specs import RunSpec
 
 _WORDS = {  # what is not the standard of the preset and the data set, in the order it is named
@@ -73,3 +73,10 @@ def recipe(spec: RunSpec) -> str:
         scale = arch.normalize
         parts.append("raw pixels" if scale is None else f"pixels less {scale[0]:g}, over {scale[1]:g}")
     return ", ".join(parts)
+
+
+def figured(spec: RunSpec) -> bool:
+    """Whether the figures are about such a run: CONV-L-H, all classes, whole images, weight decay on a log axis."""
+    train, arch = spec.train, spec.arch
+    plain = arch.uniform and arch.in_shape == DATASETS[train.dataset].in_shape and train.labels is None
+    return plain and train.weight_decay > 0 and train.loss == "mse" and PRESETS[train.preset].figures

@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from boundlab.catalog import DATASETS, PRESETS
+from boundlab.catalog import DATASETS
 from boundlab.curves import last_known
 from boundlab.errors import BoundlabError, RunError
-from boundlab.recipes import described
+from boundlab.recipes import described, figured, recipe
 from boundlab.runs import PACK, Run, open_run, read_pack, runs_folder, sealed, status
 from boundlab.specs import Settings
 from boundlab.tables import final_table, history_table, runs_table
@@ -164,10 +164,8 @@ def datasets() -> list[str]:
 
 
 def drawn(run: Run) -> bool:
-    """Whether a figure has a place for the run: convolutions, all classes, whole images, weight decay on a log axis."""
-    train, arch = run.spec.train, run.spec.arch
-    plain = arch.uniform and arch.in_shape == DATASETS[train.dataset].in_shape and train.labels is None
-    return plain and train.weight_decay > 0 and train.loss == "mse" and PRESETS[train.preset].figures
+    """Whether a figure has a place for the run; of the shipped ones only those of the usual recipe."""
+    return figured(run.spec) and (run.id not in shipped_ids() or recipe(run.spec) == run.spec.train.preset)
 
 
 def run_name(run: Run) -> str:
