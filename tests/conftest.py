@@ -10,7 +10,7 @@ import pytest
 
 from boundlab.arch import ArchSpec
 from boundlab.norms import InputStats, NetworkNorms, SampleStats, from_columns
-from boundlab.recipes import figured, recipe
+from boundlab.recipes import figured
 from boundlab.runs import Run, read_pack
 from boundlab.specs import RunSpec
 
@@ -42,7 +42,7 @@ def whole_pack() -> list[Run]:
 @pytest.fixture(scope="session")
 def pack(whole_pack) -> list[Run]:
     """The shipped runs that the figures are about."""
-    return [run for run in whole_pack if figured(run.spec) and recipe(run.spec) == run.spec.train.preset]
+    return [run for run in whole_pack if figured(run.spec) and run.spec.arch.papers]
 
 
 @pytest.fixture(scope="session")

@@ -116,7 +116,7 @@ def test_panels_share_the_value_axis(pack):
     lines = [trace for trace in figure.data if trace.name == STYLES["sparse"].name]
     assert [t.xaxis for t in lines] == ["x", "x2"]
     assert all(t.yaxis in (None, "y") for t in lines)
-    assert sum(len(t.x) for t in lines) == 6
+    assert sum(len(t.x) for t in lines) == 7
     assert {"<b>small</b>", "<b>large</b>"} <= {a.text for a in figure.layout.annotations}
 
 

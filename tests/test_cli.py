@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from boundlab.arch import ArchSpec
-from boundlab.catalog import PRESETS
 from boundlab.cli import main
 from boundlab.runs import PACK, read_pack, write_pack
 from boundlab.sweeps import load_grid

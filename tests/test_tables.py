@@ -78,7 +78,7 @@ def test_seeds_are_averaged_and_counted(pack):
     curve = by_axis(table, AXES["weight_decay"])
     sparse = curve[curve["series"] == "sparse"].set_index("weight_decay")
     each = table[table["series"] == "sparse"].pivot(index="weight_decay", columns="seed", values="value")
-    assert each.shape == (6, 3)
+    assert each.shape == (7, 3)
     np.testing.assert_allclose(sparse["mean"], each.sum(axis=1) / 3)
     np.testing.assert_allclose(sparse["low"], each.min(axis=1))
     np.testing.assert_allclose(sparse["high"], each.max(axis=1))

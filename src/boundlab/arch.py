@@ -160,6 +160,11 @@ class ArchSpec:
         return self.kind == "conv" and plain and not listed and self.hidden is None
 
     @property
+    def papers(self) -> bool:
+        """Whether it is CONV-L-H exactly as in the paper: 2x2 convolutions, stride 1, no padding (biases or none)."""
+        return self.uniform and (self.kernel_size, self.stride, self.padding) == (2, 1, 0)
+
+    @property
     def title(self) -> str:
         """CONV-L-H as in the paper; what is not kernel 2, stride 1, padding 0, flattened and so on is named."""
         if self.kind == "mlp":

@@ -17,7 +17,7 @@ import streamlit as st
 from boundlab.catalog import DATASETS
 from boundlab.curves import last_known
 from boundlab.errors import BoundlabError, RunError
-from boundlab.recipes import described, figured, recipe
+from boundlab.recipes import described, figured
 from boundlab.runs import PACK, Run, open_run, read_pack, runs_folder, sealed, status
 from boundlab.specs import Settings
 from boundlab.tables import final_table, history_table, runs_table
@@ -164,8 +164,8 @@ def datasets() -> list[str]:
 
 
 def drawn(run: Run) -> bool:
-    """Whether a figure has a place for the run; of the shipped ones only those of the usual recipe."""
-    return figured(run.spec) and (run.id not in shipped_ids() or recipe(run.spec) == run.spec.train.preset)
+    """Whether a figure has a place for the run; of the shipped ones only those with the paper's layers."""
+    return figured(run.spec) and (run.spec.arch.papers or run.id not in shipped_ids())
 
 
 def run_name(run: Run) -> str:
