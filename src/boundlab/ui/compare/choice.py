@@ -29,11 +29,12 @@ NETWORK_HELP = "Shipped runs, runs trained here and checkpoints; type to search,
 @dataclass(frozen=True)
 class Entry:
     """A network to choose: one spec and its runs by seed. `train_error`: mean over them; `good`: all of them trained and
-    reached the plateau."""
+    reached the plateau; `typical`: the seed whose training error is nearest to that mean."""
 
     seeds: Mapping[str, str]  # label -> id of the run
     train_error: float
     good: bool
+    typical: str
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ def _entries(version: str) -> dict[str, Entry]:
     found = {}
     for label, runs in groups.items():
         rows = pd.DataFrame({"seed": [r.spec.train.seed for r in runs], "run": [r.id for r in runs]})
-        errors = [float(run.final["train_error"]) for run in runs]
-        found[label] = Entry(
-            by_seed(rows), sum(errors) / len(errors), all(run.trained and run.at_plateau for run in runs)
-        )
+        errors = {run.id: float(run.final["train_error"]) for run in runs}
+        seeds, mean = by_seed(rows), sum(errors.values()) / len(errors)
+        typical = min(seeds, key=lambda seed: abs(errors[seeds[seed]] - mean))
+        found[label] = Entry(seeds, mean, all(run.trained and run.at_plateau for run in runs), typical)
     return dict(sorted(found.items(), key=lambda item: ("MNIST" not in item[0], item[0])))
 
 
@@ -162,7 +163,7 @@ def _set(preset: Preset, known: Mapping[str, Entry]) -> None:
     st.session_state["count"] = str(len(preset.labels))
     for number, label in enumerate(preset.labels, start=1):
         st.session_state[f"n{number}"] = label
-        st.session_state[f"s{number}"] = next(iter(known[label].seeds))
+        st.session_state[f"s{number}"] = known[label].typical
 
 
 def _column(
@@ -178,13 +179,13 @@ def _column(
     if label in loaded:
         return [loaded[label]]
     seeds, key = known[label].seeds, f"s{number}"
-    seed = next(iter(seeds))
+    seed = typical = known[label].typical
     if len(seeds) > 1:
         controls.check(key, list(seeds), f"Seed {number}")
         seed = (
-            controls.pick(f"Seed {number}", list(seeds), key)
+            controls.pick(f"Seed {number}", list(seeds), key, default=typical)
             if len(seeds) < MOST
-            else controls.choose(f"Seed {number}", list(seeds), key)
+            else controls.choose(f"Seed {number}", list(seeds), key, default=typical)
         )
     others = [run for name, run in seeds.items() if name != seed]
     return [Subject.of_run(find_run(run)) for run in (seeds[seed], *others)]
