@@ -13,13 +13,19 @@ def server():
         yield url
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p.key != "train"], ids=lambda p: p.key)
+TO_DIGITS = {
+    "compare": "n1=CONV-3-16 · digits 8×8 · λ = 0.004&n2=CONV-5-16 · digits 8×8 · λ = 0.004",
+    **{page.key: "dataset=digits" for page in PAGES if page.key not in ("compare", "train", "checkpoint")},
+}
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.key in TO_DIGITS], ids=lambda p: p.key)
 @pytest.mark.parametrize(("width", "dark"), [(1400, False), (400, True)], ids=["wide-light", "phone-dark"])
 def test_a_cold_deep_link_draws_its_chart(browser, server, page, width, dark):
     path = "" if page.key == "start" else page.key
     drawn = FORMULA if page.key == "theory" else CHART
-    seen = visit(browser, f"{server}/{path}?dataset=digits&convention=theorem", width, dark, drawn)
-    assert "digits 8×8" in seen.locator('[data-testid="stCaptionContainer"]').first.inner_text()
+    seen = visit(browser, f"{server}/{path}?{TO_DIGITS[page.key]}&convention=theorem", width, dark, drawn)
+    assert "digits 8×8" in seen.get_by_test_id("stMain").inner_text()
     box = seen.locator(drawn.split()[0]).first.bounding_box()
     assert box["x"] + box["width"] <= width
 
@@ -153,7 +159,12 @@ def test_the_menu_leads_to_every_page(browser, server):
     for entry in PAGES[1:]:
         page.get_by_role("link", name=entry.title, exact=True).first.click()
         page.wait_for_url(f"**/{entry.key}**")
-        shown = {"theory": FORMULA, "train": "[class*='st-key-weight_decay']"}.get(entry.key, CHART)
+        others = {
+            "theory": FORMULA,
+            "train": "[class*='st-key-weight_decay']",
+            "checkpoint": "[data-testid='stFileUploader']",
+        }
+        shown = others.get(entry.key, CHART)
         page.locator(shown).first.wait_for(timeout=20_000)
         assert page.locator('[data-testid="stException"]').count() == 0
 
