@@ -16,6 +16,7 @@ import torch
 from boundlab.bounds import ALL, Value, effective_n, evaluate
 from boundlab.checkpoints import Checkpoint, load
 from boundlab.datasets import Split, task, window
+from boundlab.errors import CheckpointError
 from boundlab.measure import (
     Outcome,
     feed,
@@ -26,7 +27,7 @@ from boundlab.measure import (
     references,
     sample_stats,
 )
-from boundlab.nets import from_weights
+from boundlab.nets import from_weights, layers, position_norms
 from boundlab.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms
 from boundlab.paths import path_energy
 from boundlab.specs import Settings, TrainSpec
@@ -56,11 +57,43 @@ def measure_checkpoint(
     record = norm_columns(checkpoint.weights, checkpoint.biases, init, shapes)
     seen = None
     if errors:
-        net = from_weights(arch, [w.float() for w in checkpoint.weights], checkpoint.biases)
-        seen = outcome(net, feed(train.images, arch.normalize), train.labels, patches=True, watch=watch)
-        unseen = None if test is None else outcome(net, feed(test.images, arch.normalize), test.labels, watch=watch)
+        dtype = _precision(checkpoint, sample.fed.max_norm)
+        net = from_weights(arch, [w.to(dtype) for w in checkpoint.weights], checkpoint.biases).to(dtype)
+        if dtype == torch.float64:  # rounded once more, a weight might not be what its norm was taken of
+            for layer, weight in zip(layers(net), checkpoint.weights, strict=True):
+                layer.weight.data.copy_(weight)  # type: ignore[union-attr, operator]
+        seen, unseen = (
+            None
+            if part is None
+            else outcome(net, feed(part.images.to(dtype), arch.normalize), part.labels, on, watch=watch)
+            for part, on in ((train, True), (test, False))
+        )
+        assert seen is not None
         record |= outcome_columns(seen, unseen)
     return Subject(title, arch, None, sample, record), seen
+
+
+def _precision(checkpoint: Checkpoint, inputs: float) -> torch.dtype:
+    """float32, or float64 where the activations might leave float32's normal range, in which a rounded number is off by
+    up to a factor 2 and a margin would no longer be that of the weights whose norms were measured.
+
+    Raises CheckpointError where they might leave float64's too.
+    """
+    size, low, high = inputs, inputs or 1.0, inputs
+    for weight, bias, shape in zip(checkpoint.weights, checkpoint.biases, checkpoint.arch.shapes(), strict=True):
+        size *= float(position_norms(weight.double(), shape).max())
+        size += 0.0 if bias is None else float(bias.double().norm())
+        if size == 0:  # from here on everything is 0
+            break
+        low, high = min(low, size), max(high, size)
+    if low >= 1e-10 and high <= 1e10:
+        return torch.float32
+    if low >= 1e-250 and high <= 1e250:
+        return torch.float64
+    raise CheckpointError(
+        f"the layers' norms multiply to between {low:.3g} and {high:.3g} on the way to the output, beyond what can be computed; "
+        "divide one layer's weights and multiply the next one's by the same number, which changes no output"
+    )
 
 
 def report(subject: Subject, settings: Settings, seen: Outcome | None = None) -> dict[str, Any]:

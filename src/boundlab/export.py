@@ -14,11 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from boundlab.arch import ArchSpec
+from boundlab.checkpoint_header import LARGEST
 from boundlab.checkpoints import Checkpoint, save
 from boundlab.maps import apply, pooled
 from boundlab.sequential import PERMANENT, Layer, Reader, geometry
 
 TESTED = 8  # random inputs on which model and checkpoint are compared
+WRITTEN = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # what a checkpoint may hold
 CLOSE = 1e-9  # relative to the largest output, in float64
 
 
@@ -70,7 +72,13 @@ def _read(
         arch = _arch(read, tuple(in_shape), None if normalize is None else tuple(normalize))
         found = Checkpoint(arch, [s.weight for s in read.layers], [_bias(s, arch) for s in read.layers], None)
         _compare(exact, found, flat=not any(isinstance(m, nn.Flatten) for m in model.modules()))
-    rounded = [torch.float64 if layer.folded or not dtypes else dtypes[0] for layer in read.layers]
+    one = dtypes[0] if len(set(dtypes)) == 1 and dtypes[0] in WRITTEN else torch.float64
+    rounded = [torch.float64 if layer.folded else one for layer in read.layers]
+    for tensor in (*found.weights, *(b for b in found.biases if b is not None)):
+        if tensor.numel() and float(tensor.abs().max()) > LARGEST:
+            raise ValueError(
+                f"the model has weights above {LARGEST:g}, beyond what can be measured; rescale its layers"
+            )
     weights = [w.to(t).clone() for w, t in zip(found.weights, rounded, strict=True)]
     biases = [None if b is None else b.to(t).clone() for b, t in zip(found.biases, rounded, strict=True)]
     return arch, weights, biases
@@ -127,9 +135,13 @@ def _compare(model: nn.Sequential, found: Checkpoint, flat: bool) -> None:
     x = torch.randn(TESTED, *found.arch.in_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     try:
         expected = model(x.flatten(1) if flat and found.arch.kind == "mlp" else x)
-    except (RuntimeError, ValueError) as error:
+        if not isinstance(expected, Tensor):
+            raise TypeError(f"its output is a {type(expected).__name__}, not a tensor")
+    except Exception as error:  # whatever a stranger's hooks raise
         size = "x".join(map(str, found.arch.in_shape))
-        raise ValueError(f"the model does not take inputs of in_shape {size} ({str(error).splitlines()[0]})") from error
+        raise ValueError(
+            f"the model does not take inputs of in_shape {size} ({(str(error) or type(error).__name__).splitlines()[0]})"
+        ) from error
     got = outputs(found, x)
     if expected.shape != got.shape or not bool((expected - got).abs().max() <= CLOSE * expected.abs().max()):
         raise ValueError(

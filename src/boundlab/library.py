@@ -21,6 +21,7 @@ from boundlab.export import checkpoint_of
 from boundlab.specs import Settings, TrainSpec
 
 OWN = "your data"  # the name of arrays that belong to no data set
+WHOLE = (torch.int16, torch.int32, torch.int64)  # uint8 aside
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 Data = tuple[Split, Split | None]
 
@@ -141,9 +142,20 @@ def _split(x: Any, y: Any, names: Sequence[str]) -> Split:
         raise ValueError(
             f"{names[1]} must be whole numbers from 0 on, one class each, got {labels.dtype} from {labels.min()}"
         )
+    if (
+        not images.is_floating_point()
+        and images.dtype != torch.uint8
+        and not (images.dtype in WHOLE and images.max() <= 255)
+    ):
+        raise ValueError(f"{names[0]} must be pixels in [0, 1] or whole numbers from 0 to 255, got {images.dtype}")
     pixels = images.float() if images.is_floating_point() else images.float() / 255
     if not torch.isfinite(pixels).all():
         raise ValueError(f"{names[0]} has NaN or infinite values; every pixel must be finite")
+    if pixels.min() < 0 or pixels.max() > 1:
+        raise ValueError(
+            f"{names[0]} must be pixels in [0, 1], got {pixels.min():g} to {pixels.max():g}; give what was subtracted and "
+            "divided as normalize=(mean, deviation)"
+        )
     pixels = pixels[:, None, None] if pixels.ndim == 2 else pixels[:, None] if pixels.ndim == 3 else pixels
     return Split(pixels.contiguous(), labels.long())
 

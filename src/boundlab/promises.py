@@ -37,7 +37,7 @@ class Promise:
     @property
     def vacuous(self) -> bool:
         """Whether it says nothing: an error is never above 1."""
-        return self.limit is None or self.limit >= 1
+        return self.limit is None or not self.limit < 1
 
 
 def promises(run: Run, record: pd.DataFrame, delta: float) -> list[Promise]:

@@ -114,6 +114,8 @@ def evaluate(bound: Bound, net: NetworkNorms, sample: SampleStats, settings: Set
     formula = bound.formulas.get(settings.convention)
     if formula is None:
         return Value(None, reason=bound.refusals[settings.convention])
+    if sample.n < 2 or sample.raw.frobenius == 0 or sample.fed.frobenius == 0:
+        return Value(None, reason="it assumes that the sample has at least 2 images, not all of them black")
     if (assumption := broken(bound, net, sample, settings)) is not None:
         return Value(None, reason=f"it assumes that {assumption.sentence}")
     shape = net.path_l1.shape

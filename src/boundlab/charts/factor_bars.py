@@ -19,7 +19,8 @@ _BETWEEN = 0.7
 def factor_bars(table: pd.DataFrame, names: Sequence[str], dark: bool = False) -> go.Figure:
     """`table`: `comparison.factors_table` without its terms; the first network in it is the reference, at 1."""
     first, *others = table["network"].unique()
-    rows = table[table["network"] == first]["row"].tolist()
+    every = table.drop_duplicates("row")  # a network may have factors that the first one has not
+    rows = [*every[every["kind"] == "factor"]["row"], *every[every["kind"] != "factor"]["row"]]
     tops = {row: i * (len(others) + _BETWEEN) for i, row in enumerate(rows)}
     whole = len(rows) * (len(others) + _BETWEEN)
     known = table["difference"][np.isfinite(table["difference"])]

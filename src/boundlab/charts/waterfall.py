@@ -33,6 +33,8 @@ def factor_text(log2: float) -> str:
     """A factor for people: × 3.3, or ÷ 4.2 below 1."""
     if not math.isfinite(log2):
         return "= 0"
+    if abs(log2) > 1000:
+        return f"{'×' if log2 >= 0 else '÷'} 2^{abs(log2):.0f}"
     size = 2 ** abs(log2)
     shown = readable(size) if size >= 100 else f"{size:.4g}" if size < 1.1 else f"{size:.3g}"
     return f"{'×' if log2 >= 0 else '÷'} {shown}"

@@ -59,8 +59,16 @@ def name_of(one: Kept) -> str:
 
 def listing(me: str) -> list[Kept]:
     """What this reader may delete, newest first: their own, or everything where the server is theirs."""
-    found = (one for folder in _folders() if (one := find(folder.name)))
-    return [one for one in found if one.owner == me or at_home()]
+    every = at_home()
+    found = (one for folder in _folders() if (every or _owner(folder) == me) and (one := find(folder.name)))
+    return [one for one in found if every or one.owner == me]
+
+
+def _owner(folder: Path) -> str | None:
+    try:
+        return str(read_json(folder / OWNER)["owner"])
+    except (BoundlabError, ValueError, KeyError, TypeError):
+        return None
 
 
 def find(key: str) -> Kept | None:

@@ -153,7 +153,11 @@ def moved(names: Sequence[str], table: pd.DataFrame) -> list[str]:
         factors = rows[(rows["kind"] == "factor") & (rows["difference"].abs() >= MOVED)]
         factors = factors.reindex(factors["difference"].abs().sort_values(ascending=False).index)
         told = ", ".join(f"{r.label} ({factor_text(r.difference)})" for r in factors.head(4).itertuples())
-        size = f"{times(2**value)} times that of" if value > 0 else f"{times(2**-value)} times smaller than"
+        size = (
+            f"{times(2.0 ** min(value, 1000.0))} times that of"
+            if value > 0
+            else f"{times(2.0 ** min(-value, 1000.0))} times smaller than"
+        )
         size = "as large as" if abs(value) < MOVED else size
         lines.append(
             f"**{named(names[number], number)}**: {size} {named(names[first], first)}; "

@@ -1,0 +1,111 @@
+"""Networks and data made to mislead: where rounding, zeros and overflows once gave a wrong number or a traceback."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import boundlab
+from boundlab.arch import ArchSpec
+from boundlab.charts.factor_bars import factor_bars
+from boundlab.charts.waterfall import factor_text
+from boundlab.checkpoints import Checkpoint, save
+from boundlab.comparison import factors_table
+from boundlab.errors import CheckpointError
+from boundlab.export import checkpoint_of
+from boundlab.specs import Settings
+from boundlab.subjects import Subject
+
+
+def written(tmp_path, arch, weights):
+    path = tmp_path / "net.safetensors"
+    save(path, Checkpoint(arch, weights, [None] * len(weights), None))
+    return path
+
+
+def test_rounding_below_the_normal_numbers_is_no_certificate(tmp_path):
+    """Activations that pass through float32's subnormal numbers once doubled at every third layer, so that margins were 2^21
+    times those of the weights: Theorem S said 0.17 of a network that guesses."""
+    rng, n, side = np.random.default_rng(0), 300, 24
+    x = (rng.random((2 * n, side, side)) < 0.5).astype(np.float32)
+    y = rng.integers(0, 2, 2 * n)
+    arch = ArchSpec(in_shape=(1, side, side), channels=1, conv_layers=63, kernel_size=1, classes=2)
+    cycle = [2.0**-149, 2.0**75, 0.5001 * 2.0**74]
+    weights = [torch.full(s.weight_shape, cycle[i % 3]) for i, s in enumerate(arch.shapes()[:-1])]
+    solved = np.linalg.lstsq(x[:n].reshape(n, -1).astype(float), 2.0 * y[:n] - 1, rcond=None)[0]
+    weights.append(torch.tensor(np.stack([-solved, solved]), dtype=torch.float32))
+    path = written(tmp_path, arch, weights)
+    report = boundlab.evaluate(path, (x[:n], y[:n], x[n:], y[n:]), convention="strict")
+    assert report["bounds"]["sparse"]["value"] >= report["errors"]["test"]
+    assert report["errors"]["test"] > 0.3
+
+
+def test_norms_beyond_every_float_are_refused(tmp_path):
+    arch = ArchSpec(in_shape=(1, 4, 4), channels=1, conv_layers=20, kernel_size=1, classes=2)
+    weights = [torch.full(s.weight_shape, 1e29) for s in arch.shapes()]
+    x, y = np.random.default_rng(0).random((4, 4, 4)), [0, 1, 0, 1]
+    with pytest.raises(CheckpointError, match="layers' norms multiply to"):
+        boundlab.evaluate(written(tmp_path, arch, weights), (x, y))
+
+
+def test_large_weights_have_margins(tmp_path):
+    arch = ArchSpec(in_shape=(1, 8, 8), channels=2, conv_layers=2, classes=10)
+    weights = [torch.full(s.weight_shape, 1e29) for s in arch.shapes()]
+    sparse = boundlab.evaluate(written(tmp_path, arch, weights), "digits", convention="strict")["bounds"]["sparse"]
+    assert sparse["value"] >= 1
+
+
+@pytest.mark.parametrize("convention", ["published", "theorem", "strict"])
+def test_inputs_that_reach_nothing(tmp_path, convention):
+    """The only pixel that this network sees is black in every digit."""
+    arch = ArchSpec(in_shape=(1, 8, 8), channels=4, conv_layers=1, kernel_size=1, stride=8)
+    path = written(tmp_path, arch, [torch.ones(s.weight_shape) for s in arch.shapes()])
+    assert boundlab.evaluate(path, "digits", convention=convention)["errors"]["train"] == 1
+    black = boundlab.evaluate(path, (np.zeros((4, 8, 8)), [0, 1, 2, 3]), convention=convention)
+    assert all(bound["value"] is None for bound in black["bounds"].values())
+    assert "not all of them black" in black["bounds"]["sparse"]["reason"]
+
+
+def test_bars_of_networks_with_other_factors(whole_pack):
+    runs = {run.spec.arch.title: run for run in whole_pack if run.spec.train.dataset == "mnist"}
+    from boundlab.bounds import BY_KEY
+
+    for first, second in (("LINEAR", "CONV-3-16"), ("CONV-3-16", "LINEAR"), ("MLP-64", "LC-3-4,4,3")):
+        for convention in ("published", "strict"):
+            table = factors_table(
+                [Subject.of_run(runs[t]) for t in (first, second)], BY_KEY["sparse"], Settings(convention)
+            )
+            bars = factor_bars(table[table["kind"] != "term"], [first, second])
+            assert len(json.loads(bars.to_json())["data"]) == 1
+    assert factor_text(5000.0) == "× 2^5000"
+
+
+def test_export_keeps_the_precision_of_mixed_models_and_refuses_what_cannot_be_read():
+    mixed = nn.Sequential(nn.Flatten(), nn.Linear(16, 3).bfloat16(), nn.ReLU(), nn.Linear(3, 2))
+    assert [w.dtype for w in checkpoint_of(mixed, (1, 4, 4)).weights] == [torch.float64] * 2
+    large = nn.Sequential(nn.Flatten(), nn.Linear(16, 2, bias=False))
+    nn.init.constant_(large[1].weight, 1e31)
+    with pytest.raises(ValueError, match="weights above 1e"):
+        checkpoint_of(large, (1, 4, 4))
+    hooked = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    hooked.register_forward_hook(lambda module, inputs, output: (output, 1))
+    with pytest.raises(ValueError, match="its output is a tuple"):
+        checkpoint_of(hooked, (1, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (np.ones((4, 4, 4), bool), "whole numbers from 0 to 255, got torch.bool"),
+        (np.ones((4, 4, 4), complex), "whole numbers from 0 to 255, got torch.complex128"),
+        (np.full((4, 4, 4), 256), "whole numbers from 0 to 255"),
+        (np.full((4, 4, 4), 255.0), r"pixels in \[0, 1\], got 255 to 255"),
+        (np.full((4, 4, 4), -0.5), r"pixels in \[0, 1\], got -0.5"),
+    ],
+)
+def test_pixels_that_are_none(images, said):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2, bias=False))
+    with pytest.raises(ValueError, match=said):
+        boundlab.evaluate(model, (images, [0, 1, 0, 1]))
