@@ -62,7 +62,7 @@ def test_train_stop_resume_finish_and_find_it(browser, tmp_path):
         press(page, "resume")
         badge(page, "running")
         badge(page, "done", 180)
-        page.get_by_text("Checkpoint").wait_for()
+        page.get_by_role("button", name="Checkpoint").wait_for()
         (row,) = listed(tmp_path)
         assert (row["state"], row["weight_decay"]) == ("done", 0.006)
         assert row["test_error"] < 0.2
