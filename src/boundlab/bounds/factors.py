@@ -48,7 +48,11 @@ FACTORS = {
         "1 / √ pooled", "average pooling over p positions shrinks what follows by the root of p", GEOMETRY
     ),
     "parameters": Factor("√ parameters", "root of the number of weights", GEOMETRY),
-    "depth": Factor("depth", "price of peeling the layers off one by one", PROOF),
+    "depth": Factor(
+        "depth",
+        "price of peeling the layers off one by one; in the sparse bound with the logarithm of kernel area or fan-in, and of the classes",
+        PROOF,
+    ),
     "loss": Factor("loss and classes", "passage from the outputs of the network to its margin errors", PROOF),
     "symmetrisation": Factor("symmetrisation", "the factor 2 of comparing the sample with a second one", PROOF),
     "gaussian": Factor(

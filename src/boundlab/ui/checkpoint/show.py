@@ -39,6 +39,12 @@ def show(controls: Controls, subject: Subject) -> None:
         settings = controls.settings()
     st.markdown(f"#### {plain(subject.title)}")
     st.caption(_about(subject, settings))
+    data, (_, height, width) = DATASETS[subject.dataset], subject.arch.in_shape
+    if subject.arch.in_shape != data.in_shape:
+        st.warning(
+            f"This network takes {height}×{width} pixels, so it was measured on the **middle {height}×{width}** of the images of "
+            f"{data.title}. If it was trained on other data, its errors and bounds mean nothing here: choose those data."
+        )
     table = bounds_table(subject, settings)
     _ladder(table, subject, settings)
     _table(table, subject)

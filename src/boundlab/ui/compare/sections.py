@@ -46,6 +46,11 @@ DRAWING = (
     "scale, the same for all; grey: none). Boxes: what one feature sees, layer by layer; red: a middle one of the last "
     "convolution; a dense layer sees all. White strokes: {}."
 )
+MAX_POOLED = " Under max-pooling Theorem S charges more than these paths: (Σ√V)² over a window in place of ΣV."
+COUNTED = (
+    "Parameters: all trainable numbers, the weight-norm scalar of every hidden layer included. Inputs per neuron: the output "
+    "layer last."
+)
 TOGETHER = (
     "With probability 1 − δ, δ = {delta:g}, all limits of this table hold together: each is made with δ / {count} = {share:.3g}. "
     "Theorem S: from the training images and the norms. Hold-out limit: from the test images alone (Clopper–Pearson)."
@@ -74,7 +79,8 @@ def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
             )
             st.markdown(told)
             counterparts(subject)
-    st.caption(DRAWING.format(", ".join(dict.fromkeys(said))))
+    pooled = any(pool.kind == "max" for s in subjects for shape in s.arch.shapes() for pool in shape.pools)
+    st.caption(DRAWING.format(", ".join(dict.fromkeys(said))) + (MAX_POOLED if pooled else ""))
 
 
 def _sees(fields: Sequence[Field], subject: Subject, counts: np.ndarray) -> str:
@@ -92,6 +98,7 @@ def glance(groups: Sequence[Sequence[Subject]], names: Sequence[str]) -> None:
     rows = [_about(group) for group in groups]
     st.markdown("#### At a glance")
     _table(names, {key: [row[key] for row in rows] for key in rows[0]}, "glance")
+    st.caption(COUNTED)
 
 
 def _about(group: Sequence[Subject]) -> dict[str, str]:

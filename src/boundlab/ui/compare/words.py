@@ -14,10 +14,11 @@ from boundlab.comparison import Facts
 from boundlab.subjects import Subject
 
 MOVED = 0.005  # log2
+FITS = 2.5  # training errors further apart than that are no like with like
 
 
 def notice(names: Sequence[str], subjects: Sequence[Subject], facts: Sequence[Facts], bounds: pd.DataFrame) -> str:
-    """By how much the bounds differ, beside what else differs, and whether they rank as the test errors do."""
+    """By how much the bounds differ, beside what else differs."""
     spans = _spans(bounds)
     words = []
     if "sparse" in spans:
@@ -38,7 +39,7 @@ def notice(names: Sequence[str], subjects: Sequence[Subject], facts: Sequence[Fa
             f"({_factor(others[least])})."
         )
     words.append(_sizes(facts))
-    words.append(_errors(names, subjects, bounds))
+    words.append(_errors(names, subjects))
     return " ".join(filter(None, words))
 
 
@@ -80,24 +81,14 @@ def _sizes(facts: Sequence[Facts]) -> str:
     return f"What else differs: {'; '.join(words)}." if words else ""
 
 
-def _errors(names: Sequence[str], subjects: Sequence[Subject], bounds: pd.DataFrame) -> str:
-    """Test errors, and whether the sparse bound orders the networks as they do."""
+def _errors(names: Sequence[str], subjects: Sequence[Subject]) -> str:
     errors = {i: s.test_error for i, s in enumerate(subjects) if s.test_error is not None}
     if len(errors) < 2:
         return ""
     low, high = min(errors, key=errors.__getitem__), max(errors, key=errors.__getitem__)
     words = f"Test errors lie between {readable(errors[low], 'test_error')} ({named(names[low], low)}) and "
     words += f"{readable(errors[high], 'test_error')} ({named(names[high], high)})."
-    rows = bounds[(bounds["series"] == "sparse") & np.isfinite(bounds["value"])].set_index("network")["value"]
-    both = [i for i in errors if i in rows.index]
-    if len(both) < 2 or len(set(rows[both])) < len(both) or len({errors[i] for i in both}) < len(both):
-        return words
-    by_bound, by_error = sorted(both, key=lambda i: rows[i]), sorted(both, key=lambda i: errors[i])
-    if by_bound == by_error:
-        return f"{words} The sparse bound puts the networks in the order of their test errors."
-    if by_bound == by_error[::-1]:
-        return f"{words} The sparse bound puts the networks in the opposite order of their test errors."
-    return f"{words} The sparse bound puts the networks in another order than their test errors."
+    return words
 
 
 def unlike(subjects: Sequence[Subject]) -> list[str]:
@@ -113,6 +104,15 @@ def unlike(subjects: Sequence[Subject]) -> list[str]:
     if len(decays) > 1:
         words.append(
             f"They were trained with different weight decay (λ = {', '.join(f'{d:g}' for d in sorted(decays))})."
+        )
+    epochs = {s.run.spec.train.epochs for s in subjects if s.run is not None}
+    if len(epochs) > 1:
+        words.append(f"They were trained for different numbers of epochs ({', '.join(map(str, sorted(epochs)))}).")
+    errors = [s.train_error for s in subjects if s.train_error]
+    if errors and max(errors) > FITS * min(errors):
+        words.append(
+            f"Their training errors differ by a factor {times(max(errors) / min(errors))}: a network that fits less well has "
+            "smaller norms, and a smaller bound for that reason alone."
         )
     return words
 
