@@ -138,6 +138,7 @@ def test_a_counterpart_that_there_is_not_cannot_be_clicked(machine):
     [
         ({"conv_layers": "8", "kernel_size": "8"}, "does not fit"),
         ({"channels": "8, 16"}, "channels must be one value or 3, one per layer, got 2"),
+        ({"channels": "8, "}, "must have a value after every comma"),
         ({"channels": "8, x, 16"}, "Channels H must be whole numbers"),
         ({"stride": "-1"}, "Stride must be whole numbers"),
         ({"channels": "1," * 400}, "Channels H must have at most 600 letters"),
