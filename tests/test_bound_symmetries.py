@@ -128,9 +128,12 @@ def test_over_the_whole_pack_factors_multiply_to_the_complexity_and_terms_add_up
     final = 0
     for net, sample, last in alike:
         result = evaluate(bound, net, sample, Settings(convention=convention))
+        final += int(last.sum())
+        if bound.key in ("ledent", "graf", "graf_params") and any(shape.kind == "local" for shape in net.shapes):
+            assert "filters are shared by all positions" in result.reason
+            continue
         assert result.value is not None
         assert np.isfinite(result.value[last]).all()
-        final += int(last.sum())
         product = np.prod([np.exp(f.astype(np.longdouble)) for f in result.log_factors.values()], axis=0)
         seen = np.isfinite(result.complexity)
         np.testing.assert_allclose(product.astype(float)[seen], result.complexity[seen], rtol=1e-12)

@@ -92,8 +92,12 @@ def read(arch: dict[str, Any]) -> dict[str, Any]:
     for name in PER_LAYER:
         if name in arch:
             words = _parts(_LABELS[name], arch[name])
-            if len(words) <= arch[name].count(","):  # what a browser cut off while pasting must not train another network
-                raise ValueError(f"{_LABELS[name]} must have a value after every comma, got {arch[name]!r}; type it again")
+            if len(words) <= arch[name].count(
+                ","
+            ):  # what a browser cut off while pasting must not train another network
+                raise ValueError(
+                    f"{_LABELS[name]} must have a value after every comma, got {arch[name]!r}; type it again"
+                )
             values = ["" if w == "none" else w for w in words] if name == "pool" else _whole(_LABELS[name], words)
             found[name] = values[0] if len(values) == 1 else values
     if isinstance(text := arch.get("hidden"), str):
