@@ -12,7 +12,7 @@ from boundlab.charts.theme import STYLES
 from boundlab.checkpoints import load
 from boundlab.datasets import load as load_data
 from boundlab.errors import RunError
-from boundlab.evaluate import evaluate_file, measure_checkpoint
+from boundlab.reports import evaluate_file, measure_checkpoint
 from boundlab.specs import Settings
 from boundlab.ui.checkpoint import desk, kept
 from boundlab.ui.page import PAGES

@@ -14,7 +14,7 @@ from boundlab import nets
 from boundlab.arch import ArchSpec
 from boundlab.checkpoints import load
 from boundlab.cli import main
-from boundlab.export import checkpoint_of
+from boundlab.exports import checkpoint_of
 from boundlab.snippet import EXPORT_SNIPPET
 from tests import test_snippet
 from tests.test_architectures import CASES, arch_of
@@ -307,8 +307,8 @@ def test_the_command_says_what_is_wrong(tmp_path, monkeypatch, capsys, line, wor
 
 def test_importing_boundlab_brings_no_torch_and_the_call_works_whatever_came_first():
     code = (
-        "import sys, boundlab; assert 'torch' not in sys.modules; import boundlab.cli, boundlab.export, boundlab.evaluate; "
-        "print(callable(boundlab.export), callable(boundlab.evaluate), boundlab.export.checkpoint_of.__name__)"
+        "import sys, boundlab; assert 'torch' not in sys.modules; import boundlab.cli, boundlab.exports, boundlab.reports; "
+        "print(boundlab.export.__module__, boundlab.evaluate.__module__)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["True", "True", "checkpoint_of"]
+    assert done.stdout.split() == ["boundlab.exports", "boundlab.library"]

@@ -14,7 +14,7 @@ from boundlab.charts.waterfall import factor_text
 from boundlab.checkpoints import Checkpoint, save
 from boundlab.comparison import factors_table
 from boundlab.errors import CheckpointError
-from boundlab.export import checkpoint_of
+from boundlab.exports import checkpoint_of
 from boundlab.specs import Settings
 from boundlab.subjects import Subject
 

@@ -71,10 +71,10 @@ TRAINING = (
     "session",
     "spare",
     "checkpoints",
-    "evaluate",
+    "reports",
     "certify",
     "bench",
-    "export",
+    "exports",
     "library",
     "sequential",
 )

@@ -14,9 +14,9 @@ import pytest
 
 from boundlab.arch import ArchSpec
 from boundlab.errors import CheckpointError, RunError
-from boundlab.evaluate import evaluate_file, report
 from boundlab.judge import NETWORK, REQUEST, STATUS, memory_limit
 from boundlab.judging import MOST, Judges
+from boundlab.reports import evaluate_file, report
 from boundlab.specs import Settings
 from tests.cases import DIGITS, checkpoint
 from tests.conftest import reference_weights, write_checkpoint

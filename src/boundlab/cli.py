@@ -149,7 +149,7 @@ def _runs(a: argparse.Namespace) -> int:
 
 
 def _evaluate(a: argparse.Namespace) -> int:
-    from boundlab.evaluate import evaluate_file
+    from boundlab.reports import evaluate_file
 
     one_of("dataset", a.dataset, DATASETS)
     settings = Settings(a.convention, a.delta, a.n, a.margin)
@@ -168,7 +168,7 @@ def _evaluate(a: argparse.Namespace) -> int:
 
 
 def _export(a: argparse.Namespace) -> int:
-    from boundlab.export import export, load_model
+    from boundlab.exports import export, load_model
 
     init = load_model(a.init) if a.init else None
     print(export(load_model(a.model), a.file, a.in_shape, a.normalize, init))

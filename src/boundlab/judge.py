@@ -72,7 +72,7 @@ def _measure(
 
     from boundlab.checkpoints import load
     from boundlab.datasets import task
-    from boundlab.evaluate import measure_checkpoint
+    from boundlab.reports import measure_checkpoint
     from boundlab.specs import TrainSpec
 
     torch.set_num_threads(1)

@@ -16,8 +16,8 @@ from boundlab.catalog import DATASETS
 from boundlab.checkpoints import Checkpoint, load
 from boundlab.datasets import Split, task
 from boundlab.errors import DataError
-from boundlab.evaluate import report_on
-from boundlab.export import checkpoint_of
+from boundlab.exports import checkpoint_of
+from boundlab.reports import report_on
 from boundlab.specs import Settings, TrainSpec
 
 OWN = "your data"  # the name of arrays that belong to no data set
@@ -27,7 +27,7 @@ Data = tuple[Split, Split | None]
 
 
 class Report(dict[str, Any]):
-    """The dictionary of `evaluate.report`, which a notebook shows as a table."""
+    """The dictionary of `reports.report`, which a notebook shows as a table."""
 
     def _rows(self) -> list[tuple[str, str]]:
         def percent(value: float | None) -> str:

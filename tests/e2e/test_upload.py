@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("websockets", reason="no websockets: it comes with streamlit 1.67 or later")
 
 from boundlab.charts.theme import readable
-from boundlab.evaluate import evaluate_file
+from boundlab.reports import evaluate_file
 from boundlab.specs import Settings
 from tests.cases import checkpoint
 from tests.e2e.protocol import Place, reading

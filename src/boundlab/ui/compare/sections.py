@@ -31,6 +31,7 @@ from boundlab.paths import Field, path_counts, receptive_fields
 from boundlab.recipes import recipe, task
 from boundlab.specs import Settings
 from boundlab.subjects import Subject
+from boundlab.ui.certificates import CHOICE
 from boundlab.ui.compare import words
 from boundlab.ui.compare.choice import columns
 from boundlab.ui.compare.links import counterparts
@@ -211,7 +212,7 @@ def outcomes(subjects: Sequence[Subject], names: Sequence[str], delta: float) ->
     st.markdown("#### Errors, promises, margins")
     _table(names, rows, "errors")
     if count := int(made["limit"].notna().sum()):
-        st.caption(TOGETHER.format(delta=delta, count=count, share=delta / count))
+        st.caption(f"{TOGETHER.format(delta=delta, count=count, share=delta / count)} {CHOICE}")
     for kind, reason in made.dropna(subset=["reason"]).groupby(["kind", "reason"], sort=False).groups:
         whom = made[(made["kind"] == kind) & (made["reason"] == reason)]["network"]
         st.caption(f"{PROMISES[kind]}: none for {', '.join(plain(named(names[i], i)) for i in whom)}: {reason}.")

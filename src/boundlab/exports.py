@@ -7,7 +7,6 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -170,13 +169,3 @@ def load_model(named: str) -> nn.Sequential:
         got = f"module {module} has no {name}" if found is None else f"{named} is a {type(made).__name__}"
         raise ValueError(f"{named} must be a torch.nn.Sequential or a function that returns one; {got}")
     return made
-
-
-class _Export(ModuleType):
-    """`boundlab.export` is this module, whichever was imported first, and called it is its function."""
-
-    def __call__(self, *args: Any, **options: Any) -> Path:
-        return export(*args, **options)
-
-
-sys.modules[__name__].__class__ = _Export

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -193,15 +191,3 @@ def value_json(value: Value) -> dict[str, Any]:
         "factors": {name: _number(np.exp(factor)) for name, factor in value.log_factors.items()},
         "additive": {name: _number(term) for name, term in value.additive.items()},
     }
-
-
-class _Evaluate(ModuleType):
-    """`boundlab.evaluate` is this module, whichever was imported first, and called it is `library.evaluate`."""
-
-    def __call__(self, *args: Any, **options: Any) -> dict[str, Any]:
-        from boundlab.library import evaluate
-
-        return evaluate(*args, **options)
-
-
-sys.modules[__name__].__class__ = _Evaluate
