@@ -100,7 +100,7 @@ def _ladder(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
     order = [bound.key for bound in ALL if settings.convention in bound.formulas]
     logs = np.log2(values[values > 0])
     low, high = float(np.floor(logs.min())), float(np.ceil(max(logs.max(), 1.0)))
-    reach = (low - 0.12 * (high - low), high + 0.1 * (high - low))  # room for the numbers
+    reach = (low - 0.25 * (high - low), high + 0.3 * (high - low))  # room for the numbers, on a narrow screen too
     words = sentence(values, 1)
     chart = ladder(values, [*order, *_MEASURED], reach, is_dark())
     st.plotly_chart(chart, key="chart_checkpoint", config=_QUIET, alt=words)
