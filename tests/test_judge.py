@@ -122,7 +122,7 @@ def test_too_much_memory_is_a_sentence(folder):
     (folder / NETWORK).write_bytes(good())
     asked = {"dataset": "digits", "labels": None, "title": "net", "seconds": 60}
     (folder / REQUEST).write_text(json.dumps(asked))
-    code = "from pathlib import Path; from boundlab import checkpoints, judge, maps\nimport boundlab.evaluate as e\n"
+    code = "from pathlib import Path; from boundlab import checkpoints, judge, maps\nimport boundlab.reports as e\n"
     code += "import torch\nreal = e.norm_columns\n"
     code += "e.norm_columns = lambda *a: (torch.empty(10**12), real(*a))\n"  # an allocation torch cannot make
     code += f"raise SystemExit(judge.judge(Path({str(folder)!r})))"
