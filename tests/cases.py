@@ -4,7 +4,7 @@ import numpy as np
 
 from boundlab.arch import ArchSpec
 from boundlab.bounds import ALL, evaluate
-from boundlab.norms import InputStats, SampleStats
+from boundlab.norms import InputStats, SampleStats, pixel_limit
 from boundlab.specs import Settings
 from tests.conftest import reference_weights, write_checkpoint
 
@@ -24,13 +24,17 @@ def value(bound, convention, net, sample, **others):
 def mnist_like_sample() -> SampleStats:
     """MNIST's published data scalars (BOUNDS.md); the pixel maps are stand-ins with the right maximum and sum."""
 
-    def stats(max_pixel, total, max_norm):
+    def stats(max_pixel, total, max_norm, normalize):
         energy = np.full((28, 28), (total - max_pixel) / 783)
         energy[14, 15] = max_pixel
-        return InputStats(energy, max_norm, 1.0)
+        return InputStats(energy, max_norm, 1.0, pixel_limit(normalize))
 
     return SampleStats(
-        "mnist", 60000, 10, stats(29038.2855, 5268601.31, 17.17905), stats(226281.06, 6858.745057**2, 48.9051)
+        "mnist",
+        60000,
+        10,
+        stats(29038.2855, 5268601.31, 17.17905, None),
+        stats(226281.06, 6858.745057**2, 48.9051, (0.1307, 0.3081)),
     )
 
 

@@ -80,10 +80,18 @@ def make_norms(
 
 
 def make_sample(arch: ArchSpec, n: int = 1000, factor: float = 1.0, seed: int = 0) -> SampleStats:
-    """A sample's statistics with random pixel energies; `factor` scales every input."""
+    """A sample's statistics with random pixel energies, half of them in the means of patches; `factor` scales every input."""
+    import torch
+
     energy = np.random.default_rng(seed).uniform(0.1, 1.0, arch.in_shape[1:]) * n
-    stats = InputStats(energy * factor**2, 5.0 * factor, 1.0 * factor)
-    return SampleStats("digits", n, arch.classes, stats, stats)
+    stats = InputStats(energy * factor**2, 5.0 * factor, 1.0 * factor, 1.0 * factor)
+    first = arch.shapes()[0]
+    seen = torch.from_numpy(energy * factor**2)[None, None]
+    if first.spatial:
+        taps = torch.ones(1, 1, first.kernel, first.kernel, dtype=torch.float64)
+        seen = torch.nn.functional.conv2d(seen, taps, None, first.stride, first.padding, first.dilation)
+    patches = seen[0, 0].numpy() / 2 if first.spatial else seen.sum().numpy().reshape(1, 1) / 2
+    return SampleStats("digits", n, arch.classes, stats, stats, patches)
 
 
 def write_checkpoint(path: Path, arch: ArchSpec, weights, spec: dict | None = None) -> Path:

@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from boundlab.arch import ArchSpec
-from boundlab.bounds import ALL, BY_KEY, evaluate
+from boundlab.bounds import ALL, BY_KEY, Value, evaluate
 from boundlab.measure import norm_columns
 from boundlab.norms import NetworkNorms, SampleStats, from_columns
 from boundlab.specs import Settings
@@ -20,7 +20,7 @@ from tests.conftest import make_norms, make_sample
 
 # Ledent's norms enter as B + 1 and norm + 1/L, Long-Sedghi's with the parameter count: no exact scaling there
 SCALES_WITH_INPUTS = {
-    ("sparse", "published"), ("sparse", "theorem"), ("sparse", "strict"), ("golowich", "published"), ("golowich", "theorem"),
+    ("sparse", "published"), ("sparse", "theorem"), ("sparse", "strict"), ("doubled", "strict"), ("golowich", "published"), ("golowich", "theorem"),
     ("graf", "published"), ("bartlett", "theorem"), ("neyshabur", "theorem"), ("gonon", "theorem"),
 }  # fmt: skip
 
@@ -32,6 +32,11 @@ KEEPS_WHEN_SCALE_MOVES = SCALES_WITH_INPUTS | {
 }
 
 
+def unrounded(result: Value) -> float:
+    """The complexity without what rounding rho / margin up to a grid costs."""
+    return float(result.complexity / np.exp(result.log_factors.get("scale_grid", 0.0)))
+
+
 @pytest.mark.parametrize(("bound", "convention"), FORMULAS, ids=NAMES)
 @given(seed=st.integers(0, 50), factor=st.floats(0.1, 10.0))
 @hypothesis_settings(max_examples=15, deadline=None)
@@ -40,7 +45,7 @@ def test_scaling_the_inputs(bound, convention, seed, factor):
     one = value(bound, convention, net, make_sample(SMALL, seed=seed), margin=1.0)
     more = value(bound, convention, net, make_sample(SMALL, seed=seed, factor=factor), margin=1.0)
     if (bound.key, convention) in SCALES_WITH_INPUTS:
-        assert more.complexity == pytest.approx(one.complexity * factor, rel=1e-9)
+        assert unrounded(more) == pytest.approx(unrounded(one) * factor, rel=1e-9)
     else:  # never smaller for larger inputs
         assert (more.complexity - one.complexity) * (factor - 1) >= -1e-9 * one.complexity
 
@@ -54,7 +59,7 @@ def test_more_samples_never_hurt(bound, convention, seed, n):
     few, many = (value(bound, convention, net, make_sample(SMALL, n=size), margin=1.0) for size in (n, 4 * n))
     assert many.complexity < few.complexity
     assert many.confidence < few.confidence if few.additive else many.confidence == 0  # Gonon: an expected gap, no term
-    if convention == "strict":
+    if bound.key == "sparse" and convention == "strict":
         assert many.complexity == pytest.approx(few.complexity / 2, rel=1e-9)
 
 

@@ -148,7 +148,8 @@ def test_margin_errors_against_loops():
 
 def test_sample_statistics_by_their_definitions():
     images = torch.rand(6001, 2, 3, 4, generator=torch.Generator().manual_seed(0))
-    stats = sample_stats(images, (0.5, 0.25), "digits", 10)
+    arch = ArchSpec(in_shape=(2, 3, 4), channels=2, conv_layers=1, kernel_size=2, padding=1, normalize=(0.5, 0.25))
+    stats = sample_stats(images, arch, "digits")
     fed = feed(images, (0.5, 0.25)).double().numpy()
     np.testing.assert_allclose(stats.fed.pixel_energy, (fed**2).sum((0, 1)), rtol=1e-10)
     assert stats.fed.frobenius == pytest.approx(np.linalg.norm(fed))
@@ -170,7 +171,7 @@ def test_data_scalars_of_mnist(mnist_root):
     from boundlab.datasets import load
 
     train, test = load("mnist", mnist_root)
-    stats = sample_stats(train.images, (0.1307, 0.3081), "mnist", 10)
+    stats = sample_stats(train.images, ArchSpec(normalize=(0.1307, 0.3081)), "mnist")
     assert (len(train.labels), len(test.labels)) == (60000, 10000)
     energy = stats.raw.pixel_energy
     assert np.unravel_index(energy.argmax(), energy.shape) == (14, 15)

@@ -44,14 +44,14 @@ def theorem_s(spec, weights, images, labels):
     columns |= {norm_column(i, "patch_norm"): 0.0 for i in range(len(weights))}
     grid = np.array([1.0])
     errors = MarginErrors(grid, *margin_errors(oracles.margins(outputs, labels.numpy()), grid))
-    sample = sample_stats(images, spec.arch.normalize, spec.train.dataset, spec.arch.classes)
+    sample = sample_stats(images, spec.arch, spec.train.dataset)
     norms = dataclasses.replace(from_columns(columns, spec.arch.shapes()), margins=errors)
     value = evaluate(BY_KEY["sparse"], norms, sample, Settings("strict", margin=1.0))
     return float(value.empirical), float(value.complexity)
 
 
 def loss_at(spec, net, images, labels, fraction=1.0):
-    sample = sample_stats(images, spec.arch.normalize, spec.train.dataset, spec.arch.classes)
+    sample = sample_stats(images, spec.arch, spec.train.dataset)
     loss = Certificate(net, sample, spec)
     loss.at(fraction)
     return loss(net(feed(images, spec.arch.normalize)), labels)

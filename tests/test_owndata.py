@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from boundlab import images, npz, owndata
+from boundlab.arch import ArchSpec
 from boundlab.catalog import DATASETS, SHIPPED, own_datasets, own_recipe
 from boundlab.cli import main
 from boundlab.datasets import load
@@ -532,7 +533,7 @@ def test_three_channels_in_the_statistics_of_a_sample(tmp_path):
     pictures(tmp_path / "a")
     data = owndata.add(tmp_path / "a")
     pixels = load(data.name)[0].images
-    sample = sample_stats(pixels, (0.5, 0.25), data.name, 3)
+    sample = sample_stats(pixels, ArchSpec(in_shape=(3, 6, 4), classes=3, normalize=(0.5, 0.25)), data.name)
     assert (sample.n, sample.published_n) == (15, 15)
     for stats, x in ((sample.raw, pixels.numpy()), (sample.fed, (pixels.numpy() - 0.5) / 0.25)):
         energy = np.zeros((6, 4))

@@ -15,7 +15,8 @@ from torch.distributions import Normal, kl_divergence
 
 from boundlab import pacbayes
 from boundlab.errors import RunError
-from boundlab.pacbayes import GRID, PacBayes, best_prior_noise, gaussian_kl, kl_inverse
+from boundlab.limits import kl_inverse
+from boundlab.pacbayes import GRID, PacBayes, best_prior_noise, gaussian_kl
 from boundlab.runs import CERTIFICATES, open_run, read_pack, store_certificate, write_pack
 from boundlab.specs import RunSpec
 

@@ -47,23 +47,30 @@ def ramp_errors(
     return (1 - (own - other)).clamp(0, 1)
 
 
-def twice_the_complexity(arch: ArchSpec, images: torch.Tensor, labels: torch.Tensor, tau: float, draws: int) -> float:
-    """Twice the empirical Rademacher complexity of the ramp class, from below."""
+def ascended(weights: torch.Tensor, arch: ArchSpec, images: torch.Tensor, labels: torch.Tensor, tau: float) -> float:
+    """Mean over draws of the supremum over networks of sum of `weights` (draws, n) x ramp errors, from below."""
     generator = torch.Generator().manual_seed(0)
+    draws = len(weights)
     many = draws * RESTARTS
-    signs = (torch.randint(0, 2, (draws, len(labels)), generator=generator) * 2 - 1).double()
-    signs = signs.repeat_interleave(RESTARTS, dim=0)
+    weights = weights.repeat_interleave(RESTARTS, dim=0)
     raw = [torch.randn(many, *s.weight_shape, generator=generator, dtype=torch.float64) for s in arch.shapes()]
     raw = [w.requires_grad_() for w in raw]
     optimiser = torch.optim.Adam(raw, lr=0.1)
     best = torch.full((many,), -math.inf, dtype=torch.float64)
     for _ in range(STEPS):
-        value = (signs * ramp_errors(on_the_sphere(raw, arch, tau), images, labels, arch)).mean(dim=1)
+        value = (weights * ramp_errors(on_the_sphere(raw, arch, tau), images, labels, arch)).sum(dim=1)
         best = torch.maximum(best, value.detach())
         optimiser.zero_grad()
         (-value.sum()).backward()
         optimiser.step()
-    return 2 * float(best.view(draws, RESTARTS).amax(dim=1).mean())
+    return float(best.view(draws, RESTARTS).amax(dim=1).mean())
+
+
+def twice_the_complexity(arch: ArchSpec, images: torch.Tensor, labels: torch.Tensor, tau: float, draws: int) -> float:
+    """Twice the empirical Rademacher complexity of the ramp class, from below."""
+    generator = torch.Generator().manual_seed(0)
+    signs = (torch.randint(0, 2, (draws, len(labels)), generator=generator) * 2 - 1).double()
+    return 2 * ascended(signs / len(labels), arch, images, labels, tau)
 
 
 def proved(arch: ArchSpec, images: torch.Tensor, tau: float, convention: str = "strict"):
@@ -72,7 +79,7 @@ def proved(arch: ArchSpec, images: torch.Tensor, tau: float, convention: str = "
     drawn = [torch.randn(1, *s.weight_shape, dtype=torch.float64) for s in shapes]
     weights = [w[0] for w in on_the_sphere(drawn, arch, tau)]
     net = from_columns(norm_columns(weights, [None] * len(shapes), None, shapes), shapes)
-    sample = sample_stats(images, None, "digits", arch.classes)
+    sample = sample_stats(images, arch, "digits")
     return evaluate(BY_KEY["sparse"], net, sample, Settings(convention, margin=1.0))
 
 

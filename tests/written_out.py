@@ -81,13 +81,37 @@ def path_energy(case: Case) -> float:
     value = case.sample.fed.pixel_energy.flatten().tolist()
     for s in case.shapes[:-1]:
         value = [sum(value[j] for j in row) for row in seen(s, len(value))]
-        single = dataclasses.replace(s, out_channels=1)
-        size = s.out_size
-        for pool in s.pools:
-            one = dataclasses.replace(single, out_size=size, pools=(pool,))
-            value = [sum(w * math.sqrt(v) for w, v in zip(row, value, strict=True)) ** 2 for row in pool_matrix(one)]
-            size = one.passed_size
+        for rows, _ in pools_of(s):
+            value = [sum(w * math.sqrt(v) for w, v in zip(row, value, strict=True)) ** 2 for row in rows]
     return sum(value)
+
+
+def pools_of(shape: LayerShape) -> list[tuple[np.ndarray, float]]:
+    """Per pool of one layer: its matrix on one channel (sums in place of maxima), and the price of adding up V."""
+    found, size = [], shape.out_size
+    for pool in shape.pools:
+        one = dataclasses.replace(shape, out_channels=1, out_size=size, pools=(pool,))
+        found.append((pool_matrix(one), pool.area if pool.kind == "max" else 1.0))
+        size = one.passed_size
+    return found
+
+
+def linear_paths(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Theorem S2's paths to the output layer, from every position of the first layer and from every pixel."""
+    size, steps = case.sample.fed.pixel_energy.size, []
+    for s in case.shapes[:-1]:
+        rows = seen(s, size)
+        sees = np.array([[float(j in row) for j in range(size)] for row in rows])
+        passes = np.eye(len(rows))
+        for pool, price in pools_of(s):
+            passes = price * pool @ passes
+        steps.append((sees, passes))
+        size = len(passes)
+    first = total = np.ones(size)
+    for sees, passes in reversed(steps):
+        first = total @ passes
+        total = first @ sees
+    return first, total
 
 
 def path_norm(maps: list[np.ndarray], biases: list[np.ndarray] | None = None) -> float:

@@ -29,7 +29,7 @@ NORMS = {  # field of `LayerNorms`: symbol
     "map_frobenius": "‖op(W)‖<sub>F</sub>",
 }
 OUTPUT = "output"
-PROMISES = {"theorem_s": "Theorem S", "holdout": "Hold-out limit"}
+PROMISES = {"theorem_s2": "Theorem S2", "holdout": "Hold-out limit"}
 NOT_MEASURED = "the network was not run over the data, so its margins and errors are not known"
 
 
@@ -108,7 +108,7 @@ def _place(shape: LayerShape, number: int) -> str:
 
 
 def promises_table(subjects: Sequence[Subject], delta: float) -> pd.DataFrame:
-    """Columns network, kind (of `PROMISES`), limit (NaN: `reason` says why), delta, reason: Theorem S and the hold-out
+    """Columns network, kind (of `PROMISES`), limit (NaN: `reason` says why), delta, reason: Theorem S2 and the hold-out
     limit, each with `delta` over the number of limits, so that all of them hold together with probability 1 - delta."""
     pairs = [(number, kind) for number in range(len(subjects)) for kind in PROMISES]
     whole = [_promise(subjects[number], kind, delta) for number, kind in pairs]
@@ -122,8 +122,8 @@ def promises_table(subjects: Sequence[Subject], delta: float) -> pd.DataFrame:
 
 def _promise(subject: Subject, kind: str, delta: float) -> tuple[float, str | None]:
     """(limit, None), or (NaN, why there is none)."""
-    if kind == "theorem_s":
-        value = evaluate(BY_KEY["sparse"], subject.norms, subject.sample, Settings("strict", delta))
+    if kind == "theorem_s2":
+        value = evaluate(BY_KEY["doubled"], subject.norms, subject.sample, Settings("strict", delta))
         limit = math.nan if value.value is None else only(value.value)
         return limit, value.reason or (NOT_MEASURED if math.isnan(limit) else None)
     size = test_size(subject)

@@ -1,4 +1,4 @@
-"""Margins of the training sample, and what Theorem S makes of them at every margin asked for. No torch, no charts."""
+"""Margins of the training sample, and what a theorem makes of them at every margin asked for. No torch, no charts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pandas as pd
 
 from boundlab.bounds import BY_KEY, evaluate, only
 from boundlab.norms import NetworkNorms, SampleStats
+from boundlab.promises import THEOREMS
 from boundlab.runs import Run
 from boundlab.specs import Settings
 
@@ -19,16 +20,16 @@ def over_epochs(run: Run) -> pd.DataFrame:
     return pd.DataFrame({"epoch": run.epochs["epoch"].to_numpy(), **{f"q{q}": quantiles[:, q] for q in LEVELS}})
 
 
-def trade_off(net: NetworkNorms, sample: SampleStats, delta: float) -> pd.DataFrame:
-    """Of one record, at every stored margin: margin, ramp, indicator (fractions), and Theorem S's complexity, confidence
-    and total. Raises ValueError where Theorem S does not apply or no margins are stored."""
+def trade_off(net: NetworkNorms, sample: SampleStats, delta: float, theorem: str) -> pd.DataFrame:
+    """Of one record, at every stored margin: margin, ramp, indicator (fractions), and complexity, confidence and total by
+    `theorem`, of `promises.THEOREMS`. Raises ValueError where it does not apply or no margins are stored."""
     if net.margins is None:
         raise ValueError("no margins were measured for this record")
     rows = []
     for index, margin in enumerate(net.margins.grid):
-        value = evaluate(BY_KEY["sparse"], net, sample, Settings("strict", delta, margin=float(margin)))
+        value = evaluate(BY_KEY[THEOREMS[theorem]], net, sample, Settings("strict", delta, margin=float(margin)))
         if value.value is None:
-            raise ValueError(f"Theorem S does not apply: {value.reason}")
+            raise ValueError(f"Theorem {theorem} does not apply: {value.reason}")
         parts = {"ramp": value.empirical, "complexity": value.complexity, "confidence": value.confidence}
         numbers = {name: only(part) for name, part in parts.items()}
         indicator = only(net.margins.indicator[..., index])

@@ -136,6 +136,12 @@ def from_columns(columns: Mapping[str, Any], shapes: Sequence[LayerShape]) -> Ne
     return NetworkNorms(layers, array("path_l1"), margins)
 
 
+def pixel_limit(normalize: tuple[float, float] | None) -> float:
+    """Largest absolute value of a pixel in [0, 1] after `normalize`, (mean, deviation) or None."""
+    mean, deviation = normalize or (0.0, 1.0)
+    return max(abs(mean), abs(1 - mean)) / deviation
+
+
 @dataclass(frozen=True)
 class InputStats:
     """Sums over the sample of one version of its inputs (pixels in [0, 1], or as the network sees them)."""
@@ -143,6 +149,7 @@ class InputStats:
     pixel_energy: Array  # (height, width): sum over samples and channels of squares
     max_norm: float  # largest l2 norm of an input
     max_abs: float  # largest absolute value
+    limit: float  # largest absolute value that a pixel in [0, 1] can have here, known before any data
 
     @property
     def frobenius(self) -> float:
@@ -157,13 +164,18 @@ class InputStats:
 
 @dataclass(frozen=True)
 class SampleStats:
-    """The training sample as the bounds see it: size, and sums of `raw` and of `fed` (as the network sees it)."""
+    """The training sample as the bounds see it: size, and sums of `raw` and of `fed` (as the network sees it).
+
+    `patch_energy`: (positions of the first layer, as a map) sum over samples of (sum of the fed patch)^2 / its size;
+    None for networks that were measured before it was.
+    """
 
     dataset: str
     n: int
     classes: int
     raw: InputStats
     fed: InputStats
+    patch_energy: Array | None = None
 
     @property
     def published_n(self) -> int:
@@ -180,11 +192,17 @@ class SampleStats:
                 key: {"pixel_energy": s.pixel_energy.tolist(), "max_norm": s.max_norm, "max_abs": s.max_abs}
                 for key, s in (("raw", self.raw), ("fed", self.fed))
             },
+            "patch_energy": None if self.patch_energy is None else self.patch_energy.tolist(),
         }
 
     @classmethod
-    def from_dict(cls, given: dict[str, Any]) -> SampleStats:
-        def stats(part: dict[str, Any]) -> InputStats:
-            return InputStats(np.asarray(part["pixel_energy"], float), part["max_norm"], part["max_abs"])
+    def from_dict(cls, given: dict[str, Any], normalize: tuple[float, float] | None) -> SampleStats:
+        """`normalize`: of the network, as in its ArchSpec."""
 
-        return cls(given["dataset"], given["n"], given["classes"], stats(given["raw"]), stats(given["fed"]))
+        def stats(part: dict[str, Any], limit: float) -> InputStats:
+            return InputStats(np.asarray(part["pixel_energy"], float), part["max_norm"], part["max_abs"], limit)
+
+        raw, fed = stats(given["raw"], pixel_limit(None)), stats(given["fed"], pixel_limit(normalize))
+        patches = given.get("patch_energy")
+        patches = None if patches is None else np.asarray(patches, float)
+        return cls(given["dataset"], given["n"], given["classes"], raw, fed, patches)

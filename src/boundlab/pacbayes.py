@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from boundlab.checks import number, one_of, whole
-from boundlab.limits import clopper_pearson
+from boundlab.limits import clopper_pearson, kl_inverse
 from boundlab.specs import RunSpec
 
 Array = np.ndarray
@@ -56,34 +56,6 @@ BIBTEX = (
     "Szepesv{\\'a}ri, Csaba}, title={Tighter Risk Certificates for Neural Networks}, journal={Journal of Machine Learning "
     "Research}, volume={22}, number={227}, year={2021}}",
 )
-
-
-def binary_kl(q: Array, p: Array) -> tuple[Array, Array]:
-    """kl(q || p) of two coins in nats, and a limit on its rounding error."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        wrong = np.where(q > 0, q * np.log(q / p), 0.0)
-        right = np.where(q < 1, (1 - q) * (np.log1p(-q) - np.log1p(-p)), 0.0)
-    kl = wrong + right
-    return kl, 4 * np.finfo(float).eps * (1 + np.where(np.isfinite(kl), np.abs(wrong) + np.abs(right), 0.0))
-
-
-def kl_inverse(q: Array | float, c: Array | float) -> Array:
-    """Largest p in [q, 1] with kl(q || p) <= c, elementwise: to 1e-12 where c >= 1e-5, and never too small.
-
-    Raises ValueError when a q is not in [0, 1] or a c is negative or NaN.
-    """
-    q, c = np.broadcast_arrays(np.asarray(q, dtype=float), np.asarray(c, dtype=float))
-    if not np.all((q >= 0) & (q <= 1)):
-        raise ValueError(f"q must lie in [0, 1], got {q}")
-    if not np.all(c >= 0):
-        raise ValueError(f"c must not be negative or NaN, got {c}")
-    low, high = q.copy(), np.ones_like(q)
-    for _ in range(64):
-        middle = (low + high) / 2
-        kl, slack = binary_kl(q, middle)
-        beyond = kl - slack > c  # for certain: then the answer is below `middle`
-        low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
-    return high
 
 
 def gaussian_kl(distance: Array, weights: Array, noise: Array, prior_noise: Array) -> Array:

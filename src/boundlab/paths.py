@@ -24,27 +24,53 @@ def _windows(energy: Array, layer: LayerShape) -> Array:
     return np.stack([padded[i : i + last_row : layer.stride, j : j + last_col : layer.stride] for i, j in starts])
 
 
-def _pooled(value: Array, pool: Pool) -> Array:
-    """V after pooling: (sum of sqrt(V))^2 over a window's positions, for averages (mean of sqrt(V))^2."""
+def _pooled(value: Array, pool: Pool, linear: bool) -> Array:
+    """V after pooling: (sum of sqrt(V))^2 over a window's positions, for averages (mean of sqrt(V))^2; `linear`: its
+    upper bound by the positions' number times the sum of V, for averages the mean of V."""
     (height, width), (rows, columns) = value.shape, pool.size
-    cut = np.sqrt(value[: height - height % rows, : width - width % columns])
-    roots = cut.reshape(height // rows, rows, width // columns, columns)
+    cut = value[: height - height % rows, : width - width % columns]
+    windows = cut.reshape(height // rows, rows, width // columns, columns)
+    if linear:
+        mean: Array = windows.mean(axis=(1, 3))
+        return mean if pool.kind == "avg" else mean * pool.area**2
+    roots = np.sqrt(windows)
     total: Array = (roots.mean(axis=(1, 3)) if pool.kind == "avg" else roots.sum(axis=(1, 3))) ** 2
     return total
 
 
-def path_energy(energy: Array, shapes: Sequence[LayerShape]) -> float:
+def path_energy(energy: Array, shapes: Sequence[LayerShape], linear: bool = False) -> float:
     """P of Theorem S (bounds/theorem_s.md): sum of V over the positions entering the output layer.
 
     `energy`: (height, width), sum over samples and channels of squared inputs. V sums over real predecessors only;
-    a dense layer sees every position; pooling as in `_pooled`.
+    a dense layer sees every position; pooling as in `_pooled`. `linear`: P of Theorem S2, which is linear in `energy` and,
+    with pooling, larger.
     """
-    value = np.asarray(energy, dtype=np.float64)
-    for layer in shapes[:-1]:
+    return float(_through(np.asarray(energy, dtype=np.float64), shapes[:-1], linear).sum())
+
+
+def contrast_energy(energy: Array, patch_energy: Array, shapes: Sequence[LayerShape]) -> float:
+    """Path energy (linear) of what is left of each patch of the first layer without its mean; Theorem S2.
+
+    `energy`: (height, width) as in `path_energy`; `patch_energy`: `SampleStats.patch_energy`.
+    """
+    means = _pass(np.asarray(patch_energy, dtype=np.float64), shapes[0], linear=True)
+    left = path_energy(energy, shapes, linear=True) - float(_through(means, shapes[1:-1], linear=True).sum())
+    return max(0.0, left)
+
+
+def _through(value: Array, layers: Sequence[LayerShape], linear: bool) -> Array:
+    """V after `layers`."""
+    for layer in layers:
         value = _windows(value, layer).sum(axis=0) if layer.spatial else value.sum(keepdims=True)
-        for pool in layer.pools:
-            value = _pooled(value, pool)
-    return float(value.sum())
+        value = _pass(value, layer, linear)
+    return value
+
+
+def _pass(value: Array, layer: LayerShape, linear: bool) -> Array:
+    """V after the pooling of `layer`."""
+    for pool in layer.pools:
+        value = _pooled(value, pool, linear)
+    return value
 
 
 def max_path_energy(energy: Array, shapes: Sequence[LayerShape], output_fan_in: bool) -> tuple[float, int]:

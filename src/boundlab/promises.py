@@ -16,7 +16,9 @@ from boundlab.runs import Run
 from boundlab.specs import Settings
 from boundlab.subjects import Subject
 
-KINDS = ("theorem_s", "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
+THEOREMS = {"S2": "doubled", "S": "sparse"}  # name -> key of its bound, the smaller first
+_THEOREM_OF = {"theorem_s2": "S2", "theorem_s": "S"}
+KINDS = (*_THEOREM_OF, "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
 
 
 @dataclass(frozen=True)
@@ -50,21 +52,19 @@ def promises(run: Run, record: pd.DataFrame, delta: float) -> list[Promise]:
 
 
 def promises_about(subject: Subject, delta: float) -> list[Promise]:
-    """Theorem S and hold-out about a measured network, each with delta / (number of those that have one); raises
+    """Theorems S2 and S and hold-out about a measured network, each with delta / (number of those that have one); raises
     ValueError where the network was not run over the data."""
     if subject.test_error is None:
         raise ValueError("the network was not run over the data: nothing can be promised about its errors")
-    reason = _refused(subject.norms, subject.sample)
-    share = delta / (1 if reason else 2)
-    return [
-        _theorem_s(subject.norms, subject.sample, share, reason),
-        _holdout(subject.dataset, subject.labels, subject.test_error, share),
-    ]
+    reasons = {kind: refused(name, subject.norms, subject.sample) for kind, name in _THEOREM_OF.items()}
+    share = delta / (1 + sum(reason is None for reason in reasons.values()))
+    theorems = [_theorem(kind, subject.norms, subject.sample, share, reason) for kind, reason in reasons.items()]
+    return [*theorems, _holdout(subject.dataset, subject.labels, subject.test_error, share)]
 
 
-def _refused(norms: NetworkNorms, sample: SampleStats) -> str | None:
-    """Why Theorem S does not apply, or None."""
-    return evaluate(BY_KEY["sparse"], norms, sample, Settings("strict")).reason
+def refused(theorem: str, norms: NetworkNorms, sample: SampleStats) -> str | None:
+    """Why one of `THEOREMS` does not apply, or None."""
+    return evaluate(BY_KEY[THEOREMS[theorem]], norms, sample, Settings("strict")).reason
 
 
 def _stored(run: Run, kind: str) -> PacBayes | None:
@@ -74,8 +74,8 @@ def _stored(run: Run, kind: str) -> PacBayes | None:
 
 def _available(kind: str, run: Run, record: pd.DataFrame, final: bool) -> str | None:
     """Why a promise cannot be made, or None."""
-    if kind == "theorem_s":
-        return _refused(run.norms(record), run.sample)
+    if kind in _THEOREM_OF:
+        return refused(_THEOREM_OF[kind], run.norms(record), run.sample)
     if kind == "holdout":
         return None
     if not final:
@@ -87,25 +87,25 @@ def _available(kind: str, run: Run, record: pd.DataFrame, final: bool) -> str | 
 
 def _promise(kind: str, run: Run, record: pd.DataFrame, final: bool, delta: float) -> Promise:
     reason = _available(kind, run, record, final)
-    if kind == "theorem_s":
-        return _theorem_s(run.norms(record), run.sample, delta, reason)
+    if kind in _THEOREM_OF:
+        return _theorem(kind, run.norms(record), run.sample, delta, reason)
     if kind == "holdout":
         train = run.spec.train
         return _holdout(train.dataset, train.labels, float(record["test_error"].iloc[0]), delta)
     return _pac_bayes(kind, run, delta, reason)
 
 
-def _theorem_s(norms: NetworkNorms, sample: SampleStats, delta: float, reason: str | None) -> Promise:
-    title, about = "Theorem S", "the network itself"
+def _theorem(kind: str, norms: NetworkNorms, sample: SampleStats, delta: float, reason: str | None) -> Promise:
+    title, about = f"Theorem {_THEOREM_OF[kind]}", "the network itself"
     used = f"{sample.n:,} training images, the network's norms; no test image"
     if reason is not None:
-        return Promise("theorem_s", title, about, used, None, reason=reason)
-    value = evaluate(BY_KEY["sparse"], norms, sample, Settings("strict", delta))
+        return Promise(kind, title, about, used, None, reason=reason)
+    value = evaluate(BY_KEY[THEOREMS[_THEOREM_OF[kind]]], norms, sample, Settings("strict", delta))
     limit, ramp, complexity, confidence, margin = (
         only(part) for part in (value.value, value.empirical, value.complexity, value.confidence, value.margin)
     )
     parts = f"ramp error {ramp:.3f} + complexity {complexity:.3g} + confidence {confidence:.3f}, at margin {margin:.3g}"
-    return Promise("theorem_s", title, about, used, limit, parts)
+    return Promise(kind, title, about, used, limit, parts)
 
 
 def _pac_bayes(kind: str, run: Run, delta: float, reason: str | None) -> Promise:
@@ -136,13 +136,13 @@ def _holdout(dataset: str, labels: Sequence[Sequence[int]] | None, wrong: float,
     )
 
 
-def along_the_weights(runs: Sequence[Run], delta: float) -> pd.DataFrame:
+def along_the_weights(runs: Sequence[Run], delta: float, theorem: str) -> pd.DataFrame:
     """Runs of one task by `certificate_weight` (column weight), means over their seeds at the final record: certificate
-    (Theorem S at `delta`), ramp, complexity, test_error."""
+    (`theorem`, of `THEOREMS`, at `delta`), ramp, complexity, test_error."""
     rows = []
     for run in runs:
         record = run.epochs.iloc[-1:]
-        value = evaluate(BY_KEY["sparse"], run.norms(record), run.sample, Settings("strict", delta))
+        value = evaluate(BY_KEY[THEOREMS[theorem]], run.norms(record), run.sample, Settings("strict", delta))
         parts = {"certificate": value.value, "ramp": value.empirical, "complexity": value.complexity}
         numbers = {name: only(part) for name, part in parts.items()}
         rows.append({"weight": run.spec.train.certificate_weight, "test_error": run.final["test_error"], **numbers})

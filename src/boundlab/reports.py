@@ -50,7 +50,7 @@ def measure_checkpoint(
     arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
     train, test = (None if part is None else window(part, arch.in_shape) for part in data)
     assert train is not None
-    sample = sample_stats(train.images, arch.normalize, dataset, arch.classes)
+    sample = sample_stats(train.images, arch, dataset)
     init = None if checkpoint.init is None else references(checkpoint.init, shapes)
     record = norm_columns(checkpoint.weights, checkpoint.biases, init, shapes)
     seen = None

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ def open_run(folder: Path) -> Run:
     """Open a run folder, finished or not; raises RunError."""
     try:
         spec = RunSpec.from_dict(read_json(folder / "spec.json"))
-        sample = SampleStats.from_dict(read_json(folder / "sample.json"))
+        sample = SampleStats.from_dict(read_json(folder / "sample.json"), spec.arch.normalize)
         records = _records(folder)
         if missing := sorted(norm_columns_of(spec.arch.shapes()) - set(records)):
             raise ValueError(f"its records lack {missing[0]} and {len(missing) - 1} more columns")
@@ -224,9 +224,13 @@ def read_pack(folder: Path = PACK) -> list[Run]:
         raise RunError(f"{folder / 'epochs.parquet'} cannot be read ({error})") from error
     certificates = read_certificates(folder / CERTIFICATES, packed=True)
     try:
-        samples = [SampleStats.from_dict(s) for s in index["samples"]]
+        sample = cache(lambda at, normalize: SampleStats.from_dict(index["samples"][at], normalize))  # shared by runs
         groups = dict(iter(frame.groupby("run", sort=False)))
-        runs = [Run(RunSpec.from_dict(e["spec"]), groups[e["id"]], samples[e["sample"]], "done") for e in index["runs"]]
+        specs = [RunSpec.from_dict(e["spec"]) for e in index["runs"]]
+        runs = [
+            Run(spec, groups[e["id"]], sample(e["sample"], spec.arch.normalize), "done")
+            for spec, e in zip(specs, index["runs"], strict=True)
+        ]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise RunError(f"{folder / 'pack.json'} is damaged or not of this pack ({error!r}); restore it") from error
     if strangers := sorted(set(certificates) - {run.id for run in runs}):

@@ -65,5 +65,6 @@ class Subject:
         """Raises ValueError, KeyError or TypeError when it is not what `to_dict` gives."""
         part = known_fields(given, "subject", _FIELDS)
         labels = None if part["labels"] is None else tuple(tuple(group) for group in part["labels"])
-        sample = SampleStats.from_dict(part["sample"])
-        return cls(part["title"], ArchSpec.from_dict(part["arch"]), labels, sample, part["record"])
+        arch = ArchSpec.from_dict(part["arch"])
+        sample = SampleStats.from_dict(part["sample"], arch.normalize)
+        return cls(part["title"], arch, labels, sample, part["record"])

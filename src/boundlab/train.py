@@ -47,7 +47,7 @@ class Training:
         nets.initialise(self.net, spec.arch, self.preset.init, spec.train.seed)
         self.init = nets.weights(self.net)
         self.references: list[Reference] = references(self.init, self.shapes)
-        self.sample = sample_stats(data[0].images, spec.arch.normalize, spec.train.dataset, spec.arch.classes)
+        self.sample = sample_stats(data[0].images, spec.arch, spec.train.dataset)
         self.net.to(device)
         train, test = (split.to(device) for split in data)
         self.train = Split(feed(train.images, spec.arch.normalize), train.labels)

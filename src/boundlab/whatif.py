@@ -19,7 +19,10 @@ from boundlab.norms import NORM_FIELDS, InputStats, LayerNorms, NetworkNorms, Sa
 from boundlab.shapes import LayerShape
 from boundlab.specs import Settings
 
-RETRAIN = "this cannot be answered without retraining: it needs norms of the changed layers that their Frobenius norms do not fix"
+RETRAIN = (
+    "this cannot be answered without retraining or measuring again: it needs more about the changed layers than their "
+    "Frobenius norms"
+)
 _KEPT = {"frobenius", "centered_frobenius", "spectral_kernel", "bias_norm"}
 
 
@@ -83,6 +86,8 @@ def apply(change: Change, world: World, settings: Settings) -> tuple[World, Sett
     shapes = arch.shapes()
     norms = world.norms if shapes == world.norms.shapes else _reshaped(world.norms, shapes)
     sample = _scaled(world.sample, change.n_times)
+    if _grid(shapes[0]) != _grid(world.norms.shapes[0]):  # other patches
+        sample = dataclasses.replace(sample, patch_energy=None)
     if change.n_times != 1 and settings.convention != "strict":
         settings = dataclasses.replace(settings, n=round(effective_n(world.sample, settings) * change.n_times))
     return World(arch, norms, sample, world.reshaped or norms is not world.norms), settings
@@ -96,7 +101,8 @@ def _scaled(sample: SampleStats, times: float) -> SampleStats:
     def grown(part: InputStats) -> InputStats:
         return dataclasses.replace(part, pixel_energy=part.pixel_energy * (n / sample.n))
 
-    return dataclasses.replace(sample, n=n, raw=grown(sample.raw), fed=grown(sample.fed))
+    patches = None if sample.patch_energy is None else sample.patch_energy * (n / sample.n)
+    return dataclasses.replace(sample, n=n, raw=grown(sample.raw), fed=grown(sample.fed), patch_energy=patches)
 
 
 def _reshaped(norms: NetworkNorms, shapes: tuple[LayerShape, ...]) -> NetworkNorms:

@@ -1,6 +1,6 @@
 """Every bound, in display order. To add one: copy a file, list its BOUND here; tests and pages walk this list."""
 
-from boundlab.bounds import bartlett, golowich, gonon, graf, ledent, long_sedghi, neyshabur, sparse
+from boundlab.bounds import bartlett, doubled, golowich, gonon, graf, ledent, long_sedghi, neyshabur, sparse
 from boundlab.bounds.base import Bound, Value, broken, effective_n, evaluate, only
 
 ALL: tuple[Bound, ...] = (
@@ -12,6 +12,7 @@ ALL: tuple[Bound, ...] = (
     gonon.BOUND,
     graf.PARAMS,
     long_sedghi.BOUND,
+    doubled.BOUND,
     sparse.BOUND,
 )
 BY_KEY = {bound.key: bound for bound in ALL}

@@ -217,6 +217,4 @@ SHARED = Assumption(
 )
 FIXED = Assumption("the norm limits and the margin were fixed before seeing the data")
 NOT_PLOTTED = "the paper's figures do not plot this bound; choose theorem"
-STRICT_ONLY_SPARSE = (
-    "in the strict convention only the sparse bound (Theorem S) has a version with every constant proved and checked"
-)
+STRICT_ONLY_SPARSE = "in the strict convention only the sparse bound (Theorems S and S2) has versions with every constant proved and checked"

@@ -55,6 +55,14 @@ FACTORS = {
     ),
     "loss": Factor("loss and classes", "passage from the outputs of the network to its margin errors", PROOF),
     "symmetrisation": Factor("symmetrisation", "the factor 2 of comparing the sample with a second one", PROOF),
+    "doubling": Factor(
+        "doubled sample",
+        "comparing the sample with a second one, through one sample of twice the size: √2 in place of 2",
+        PROOF,
+    ),
+    "directions": Factor(
+        "random directions", "random directions in C − 1 dimensions for random signs: at most √(π/2)", PROOF
+    ),
     "gaussian": Factor(
         "Gaussian signs", "√(π/2) for replacing random signs by Gaussians (more than two classes)", PROOF
     ),
@@ -63,10 +71,15 @@ FACTORS = {
     "logarithms": Factor("logarithms", "logarithms of n and of the width, from chaining over covers", PROOF),
     "rounding": Factor("rounding up", "whole numbers in the covering argument", PROOF),
     "grid": Factor("ρ + 1 for ρ", "price of not fixing the norm in advance, the coarse way", PROOF),
-    "scale_grid": Factor("grid of scales", "price of not fixing norm and margin in advance: e to the 0.01", PROOF),
+    "scale_grid": Factor(
+        "grid of scales", "price of not fixing norm and margin in advance: rounding up to a grid", PROOF
+    ),
     "margin": Factor("1 / margin γ", "a smaller margin counts fewer errors but costs more here", DATA),
     "data": Factor(
         "input size", "root mean square of the inputs (of the brightest pixel in the sparse published form)", DATA
+    ),
+    "unseen": Factor(
+        "unseen inputs", "images outside the sample may be larger than those in it: the limit on their mean size", DATA
     ),
     "sample_size": Factor("1 / √n", "what more examples buy", DATA),
 }

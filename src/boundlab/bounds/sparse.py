@@ -33,7 +33,8 @@ from boundlab.specs import Settings
 ETA = 0.01  # spacing of Theorem S's grid over rho / margin, in logs
 
 
-def _frobenius(net: NetworkNorms) -> dict[str, Array]:
+def frobenius(net: NetworkNorms) -> dict[str, Array]:
+    """Log factors of rho, one per layer."""
     return {f"frobenius.{layer.shape.name}": log(layer.frobenius) for layer in net.layers}
 
 
@@ -49,7 +50,7 @@ def _pixel(stats: InputStats, net: NetworkNorms) -> float:
 
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     n, depth = effective_n(sample, settings), len(net.layers)
-    norms = _frobenius(net)
+    norms = frobenius(net)
     log_rho = np.asarray(sum(norms.values()))
     area = max(shape.area for shape in net.shapes)
     peel = 1 + math.sqrt(2 * (depth * math.log(2 * area) + math.log(sample.classes)))
@@ -67,7 +68,7 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
-    norms = _frobenius(net)
+    norms = frobenius(net)
     log_rho = np.asarray(sum(norms.values())) - math.log(margin)
     energy, degree = max_path_energy(sample.fed.pixel_energy, net.shapes, settings.output_fan_in)
     if net.shapes[0].kind == "dense":  # every input is seen at once: the largest pixel becomes the whole input
@@ -121,7 +122,8 @@ def _best_margin(net: NetworkNorms, log_rest: Array, log_rho: Array, n: int, del
     return net.margins.grid[np.argmin(np.nan_to_num(total, nan=np.inf), axis=-1)]
 
 
-def _ramp(net: NetworkNorms, margin: Array) -> Array:
+def ramp_at(net: NetworkNorms, margin: Array) -> Array:
+    """Ramp error of every network at its own margin of the stored grid (else the next larger one); NaN: not measured."""
     if net.margins is None:
         return np.full(margin.shape, np.nan)
     index = np.searchsorted(net.margins.grid, margin * (1 - 1e-12))
@@ -163,7 +165,7 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     else:
         margin = _best_margin(net, np.asarray(sum(factors.values())), log_rho, n, settings.delta)
     confidence = {"confidence": _confidence(log_rho - np.log(margin), n, settings.delta)}
-    return Terms(factors | {"margin": -np.log(margin)}, confidence, _ramp(net, margin), margin)
+    return Terms(factors | {"margin": -np.log(margin)}, confidence, ramp_at(net, margin), margin)
 
 
 NEURONS = Assumption(
@@ -175,6 +177,10 @@ SHARED_UNDER_MAX = Assumption(
     lambda net, sample, settings: (
         not any(shape.kind == "local" and pool.kind == "max" for shape in net.shapes for pool in shape.pools)
     ),
+)
+OWN_N = Assumption(
+    "n is the size of the sample in the sums (leave n out)",
+    lambda net, sample, settings: settings.n in (None, sample.n),
 )
 
 BOUND = Bound(
@@ -223,10 +229,7 @@ BOUND = Bound(
             assumptions=(
                 NO_BIAS_LAYERS,
                 SHARED_UNDER_MAX,
-                Assumption(
-                    "n is the size of the sample in the sums (leave n out)",
-                    lambda net, sample, settings: settings.n in (None, sample.n),
-                ),
+                OWN_N,
                 IID,
                 Assumption("architecture, sample size and input scaling were fixed before seeing the data"),
             ),

@@ -1,4 +1,4 @@
-"""From accurate to certified: what Theorem S promises, and the test error, as training weighs the complexity more."""
+"""From accurate to certified: what a theorem promises, and the test error, as training weighs the complexity more."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from boundlab.charts.theme import FONT, INK, STYLES, axis_look, names_at_end, va
 
 HEIGHT = 430
 LINES = {  # column: words, light, dark, dash, width, marker
-    "certificate": ("Theorem S", STYLES["sparse"].light, STYLES["sparse"].dark, "solid", 5, "circle"),
+    "certificate": ("certificate", STYLES["sparse"].light, STYLES["sparse"].dark, "solid", 5, "circle"),
     "ramp": ("ramp error", "#0B7A8C", "#4FC3D6", "solid", 3, "square"),
     "complexity": ("complexity", "#3B6EA8", "#7FB2E8", "solid", 3, "diamond"),
     "test_error": ("test error", *INK, "dash", 3, "circle-open"),
 }
 
 
-def certified_chart(table: pd.DataFrame, weight: float, top: float, dark: bool = False) -> go.Figure:
-    """`table`: weight and, per weight, the mean over seeds of the columns of `LINES`; `weight`: where the reader stands."""
+def certified_chart(table: pd.DataFrame, weight: float, top: float, title: str, dark: bool = False) -> go.Figure:
+    """`table`: weight and, per weight, the mean over seeds of the columns of `LINES`; `weight`: where the reader stands;
+    `title`: of the theorem."""
+    lines = LINES | {"certificate": (title, *LINES["certificate"][1:])}
     x = np.log10(table["weight"])
     data: list[dict[str, Any]] = []
-    for name, (words, light, darker, dash, width, symbol) in LINES.items():
+    for name, (words, light, darker, dash, width, symbol) in lines.items():
         colour = darker if dark else light
         data.append(
             {"type": "scatter", "mode": "lines+markers", "x": x, "y": table[name], "customdata": table["weight"]}
@@ -47,7 +49,7 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, dark: bool =
             here | {"line": {"color": INK[dark], "width": 2, "dash": "dash"}},
         ],
         "annotations": [
-            *names_at_end(table.iloc[-1], LINES, top, dark),
+            *names_at_end(table.iloc[-1], lines, top, dark),
             vacuous_note(dark, x=0, xref="paper", y=1.0, yanchor="bottom", xanchor="left"),
         ],
     }

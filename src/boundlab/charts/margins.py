@@ -15,7 +15,7 @@ LINES = {  # column of `margins.trade_off`: words, light, dark, dash, width
     "ramp": ("ramp error", "#0B7A8C", "#4FC3D6", "solid", 3),
     "indicator": ("share within γ", "#0B7A8C", "#4FC3D6", "dot", 2),
     "complexity": ("complexity / γ", "#3B6EA8", "#7FB2E8", "solid", 3),
-    "total": ("Theorem S", *(STYLES["sparse"].light, STYLES["sparse"].dark), "solid", 5),
+    "total": ("certificate", *(STYLES["sparse"].light, STYLES["sparse"].dark), "solid", 5),
 }
 _BANDS = (("q5", "q95", 0.18), ("q25", "q75", 0.32))
 _OTHER = {"q5": 1.2, "q50": 2.5, "q95": 1.2}  # widths of another run's lines
@@ -78,11 +78,13 @@ def _behind(table: pd.DataFrame, level: str, colour: str) -> dict[str, Any]:
     return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": line, "hoverinfo": "skip"}
 
 
-def trade_off_chart(table: pd.DataFrame, margin: float, top: float, dark: bool = False) -> go.Figure:
-    """`table`: `margins.trade_off`; `margin`: where the reader stands; `top`: upper end of the axis."""
+def trade_off_chart(table: pd.DataFrame, margin: float, top: float, title: str, dark: bool = False) -> go.Figure:
+    """`table`: `margins.trade_off`; `margin`: where the reader stands; `top`: upper end of the axis; `title`: of the
+    theorem."""
+    lines = LINES | {"total": (title, *LINES["total"][1:])}
     logs = np.log10(table["margin"])
     data: list[dict[str, Any]] = []
-    for name, (words, light, darker, dash, width) in LINES.items():
+    for name, (words, light, darker, dash, width) in lines.items():
         line = {"color": darker if dark else light, "dash": dash, "width": width}
         template = f"γ = %{{customdata:.3g}}: {words} %{{y:.3g}}<extra></extra>"
         data.append(
@@ -102,7 +104,7 @@ def trade_off_chart(table: pd.DataFrame, margin: float, top: float, dark: bool =
         | {"range": [-2, 1], "tickvals": np.log10(_TICKS), "ticktext": [f"{t:g}" for t in _TICKS], "tickangle": 0},
         "yaxis": axis_look("error or bound", dark) | {"range": [0, top]},
         "shapes": [*vacuous_zone("y", top, dark, 1.0), _line("x", float(np.log10(margin)), INK[dark], "dash")],
-        "annotations": [*names_at_end(table.iloc[-1], LINES, top, dark), best_note],
+        "annotations": [*names_at_end(table.iloc[-1], lines, top, dark), best_note],
     }
     return go.Figure({"data": data, "layout": layout})
 

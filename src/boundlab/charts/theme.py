@@ -40,6 +40,7 @@ STYLES = {
     "gonon": Style("Gonon 2024", "Gonon", "#0F4819", "#AAFF99", "cross"),
     "graf_params": Style("Graf 2022 (by parameters)", "Graf, params", "#6A51A3", "#B3A2E8", "pentagon"),
     "long_sedghi": Style("Long–Sedghi 2020", "Long–Sedghi", "#767676", "#A9ADB5", "x"),
+    "doubled": Style("Sparse, doubled sample (S2)", "Theorem S2", "#7D6B00", "#D7D34A", "hexagon", width=4),
     "sparse": Style("Sparse (Galanti 2023)", "Sparse", "#C65A00", "#FF9A3C", "circle", width=5),
     "holdout": Style("Hold-out limit", "Hold-out limit", *INK, "triangle-down-open", "dot", 1.5),
     "test_error": Style("Test error", "Test error", *INK, "circle-open", "dash"),

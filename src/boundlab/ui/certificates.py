@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from boundlab.bounds import BY_KEY
 from boundlab.catalog import DATASETS
 from boundlab.charts.certified import certified_chart
 from boundlab.charts.margins import fan, trade_off_chart
@@ -14,7 +13,7 @@ from boundlab.charts.promises import promise_chart
 from boundlab.margins import over_epochs, trade_off
 from boundlab.norms import MARGIN_GRID
 from boundlab.pacbayes import KL_LATEX, LATEX, NOTE, SOURCE, SYMBOLS
-from boundlab.promises import Promise, along_the_weights, promises
+from boundlab.promises import THEOREMS, Promise, along_the_weights, promises
 from boundlab.recipes import recipe, task
 from boundlab.runs import Run
 from boundlab.tables import epochs
@@ -29,14 +28,18 @@ _MARGINS = tuple(f"{margin:.3g}" for margin in MARGIN_GRID)
 BEST = "best"
 DELTA_HELP = (
     "All promises of the first chart, and the margins, hold together with probability 1 − δ: each is made with δ divided by "
-    "their number. The chart from accurate to certified has all of δ for Theorem S."
+    "their number. The chart from accurate to certified has all of δ for its theorem."
 )
 WINDOW = (
     "This network looks at the middle of the images only. A window chosen after looking at results costs like any other choice; "
-    "the shipped one of 16×16 was chosen among five (sides 28, 20, 18, 16, 14): read Theorem S with δ / 5 in place of δ."
+    "the shipped one of 16×16 was chosen among five (sides 28, 20, 18, 16, 14): read Theorems S2 and S with δ / 5 in place of δ."
+)
+THEOREM_HELP = (
+    "The theorem of the two charts below: S2 is S with sharper steps in its proof, about the same networks and promising the same; "
+    "both are under Theory."
 )
 CHOICE = (
-    "What choosing after looking costs. Theorem S: the best of N tasks, architectures or input scalings needs δ / N; epoch, seed, "
+    "What choosing after looking costs. Theorems S2 and S: the best of N tasks, architectures or input scalings needs δ / N; epoch, seed, "
     "weight of the training objective and margin are free. Hold-out and PAC-Bayes: the best of N networks needs δ / N, whatever "
     "they differ in."
 )
@@ -53,12 +56,13 @@ def certify() -> None:
     with st.container(horizontal=True):
         delta = float(controls.choose("δ", DELTAS, "delta", DELTA_HELP, "0.001"))
         label = epoch_of(controls, run)
+        theorem = controls.pick("Theorem", tuple(THEOREMS), "theorem", THEOREM_HELP)
     record = run.epochs[[epochs(e) == label for e in run.epochs["epoch"]]]
     made = promises(run, record, delta)
     _panel(run, label, record, made, delta)
     if run.spec.train.loss == "certificate":
-        _trade(run, delta)
-    _margins(controls, run, record, delta / max(1, sum(p.limit is not None for p in made)))
+        _trade(run, delta, theorem)
+    _margins(controls, run, record, delta / max(1, sum(p.limit is not None for p in made)), theorem)
     _formulas()
 
 
@@ -121,46 +125,46 @@ def verdict(made: list[Promise], error: float) -> str:
     return words + said + "." + (f" Vacuous: {', '.join(empty)}." if empty else "")
 
 
-def _trade(run: Run, delta: float) -> None:
+def _trade(run: Run, delta: float, theorem: str) -> None:
     """The runs of the same task from accurate to certified."""
     st.markdown("#### From accurate to certified")
     own = [] if run.id in shipped_ids() else [other for other in own_runs() if other.spec.train.loss == "certificate"]
     alike = (task_title(run), recipe(run.spec))
     peers = [other for other in (*certified_runs(), *own) if (task_title(other), recipe(other.spec)) == alike]
-    table = along_the_weights(peers, delta)
+    table = along_the_weights(peers, delta, theorem)
     if len(table) < 2:
         st.caption("There are runs of this task at one weight only.")
         return
     top = max(1.1, min(1.6, 1.08 * float(table["certificate"].max())))
     first, last = table.iloc[0], table.iloc[-1]
     words = (
-        f"As training weighs the complexity {last['weight'] / first['weight']:,.0f} times more, Theorem S goes from "
+        f"As training weighs the complexity {last['weight'] / first['weight']:,.0f} times more, Theorem {theorem} goes from "
         f"**{first['certificate']:.3f}** to **{last['certificate']:.3f}** and the test error from "
         f"**{100 * first['test_error']:.2f} %** to **{100 * last['test_error']:.2f} %**."
     )
     if last["certificate"] < first["certificate"] and last["test_error"] > first["test_error"]:
         words += " The promise is about a strongly regularised network: what can be certified is not what errs least."
     st.plotly_chart(
-        certified_chart(table, run.spec.train.certificate_weight, top, is_dark()),
+        certified_chart(table, run.spec.train.certificate_weight, top, f"Theorem {theorem}", is_dark()),
         key="chart_certified",
         config={"displaylogo": False},
         alt=words,
     )
     st.markdown(words)
-    st.caption(f"Final epoch, means over the seeds of each weight · δ = {delta:g} for Theorem S alone")
+    st.caption(f"Final epoch, means over the seeds of each weight · δ = {delta:g} for Theorem {theorem} alone")
 
 
-def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float) -> None:
+def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float, theorem: str) -> None:
     """Margins over epochs and the trade-off at this one."""
     st.markdown("#### Margins")
     net = run.norms(record)
     try:
-        table = trade_off(net, run.sample, delta)
+        table = trade_off(net, run.sample, delta, theorem)
     except ValueError as error:
         st.info(f"{error}.")
         return
     best = table.loc[table["total"].idxmin()]
-    asked = controls.slide("Margin γ", (BEST, *_MARGINS), "margin", BEST, "best: where Theorem S is smallest")
+    asked = controls.slide("Margin γ", (BEST, *_MARGINS), "margin", BEST, f"best: where Theorem {theorem} is smallest")
     margin = float(best["margin"]) if asked == BEST else float(MARGIN_GRID[_MARGINS.index(asked)])
     here = table.iloc[int(np.argmin(np.abs(table["margin"] - margin)))]
     quantiles = over_epochs(run)
@@ -177,19 +181,19 @@ def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float) -
     )
     top = max(1.25, min(4.0, 1.15 * float(best["total"])))
     st.plotly_chart(
-        trade_off_chart(table, margin, top, is_dark()),
+        trade_off_chart(table, margin, top, f"Theorem {theorem}", is_dark()),
         key="chart_trade",
         config={"displaylogo": False},
         alt="Ramp error, complexity over margin, and their sum with the confidence term against the margin",
     )
-    st.markdown(_trade_words(here, best))
+    st.markdown(_trade_words(here, best, theorem))
 
 
-def _trade_words(here: pd.Series, best: pd.Series) -> str:
+def _trade_words(here: pd.Series, best: pd.Series, theorem: str) -> str:
     words = (
         f"At γ = {here['margin']:.3g} the ramp error is **{here['ramp']:.3f}** (share of images within γ: "
         f"{here['indicator']:.3f}), the complexity **{here['complexity']:.3g}**, the confidence term {here['confidence']:.3f}: "
-        f"Theorem S promises **{here['total']:.3g}**."
+        f"Theorem {theorem} promises **{here['total']:.3g}**."
     )
     if here["margin"] != best["margin"]:
         words += f" Smallest at γ = {best['margin']:.3g}: {best['total']:.3g}."
@@ -207,7 +211,8 @@ def _formulas() -> None:
     )
     if box.open:
         with box:
-            formula(BY_KEY["sparse"].key, "strict")
+            for key in THEOREMS.values():
+                formula(key, "strict")
             st.markdown(f"**PAC-Bayes-kl**: {SOURCE}")
             st.latex(r"\begin{gathered}" + LATEX.replace(r",\quad", r",\\") + r"\\" + KL_LATEX + r"\end{gathered}")
             st.caption(f"{SYMBOLS} {NOTE}")

@@ -35,7 +35,7 @@ RUNS_HELP = "all: the shipped runs and the finished ones trained here · shipped
 _SIDE_BY_SIDE = 4  # recipes; more of them go into a list
 CONVENTION_HELP = (
     "published: what the paper's figures plot · theorem: the cited theorem, constants and empirical error included · "
-    "strict: Theorem S, every constant and fan-in counted"
+    "strict: Theorems S and S2, every constant and fan-in counted"
 )
 
 

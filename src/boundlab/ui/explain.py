@@ -10,16 +10,17 @@ import streamlit as st
 import boundlab.bounds
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import SYMBOLS
+from boundlab.promises import THEOREMS
 from boundlab.ui.prose import CONVENTIONS
 
-PROOF = Path(boundlab.bounds.__file__).with_name("theorem_s.md")
+PROOFS = {name: Path(boundlab.bounds.__file__).with_name(f"theorem_{name.lower()}.md") for name in THEOREMS}
 
 
 def explain(convention: str, shown: Sequence[str], banner: bool = True) -> None:
     """The convention's warning (`banner`), and on request the formulas of the bounds that are drawn."""
     if banner:
         st.info(CONVENTIONS[convention], icon=":material/info:")
-    words = "Formulas, sources, symbols and assumptions" + (", proof of Theorem S" if convention == "strict" else "")
+    words = "Formulas, sources, symbols and assumptions"
     box = st.expander(words, icon=":material/function:", on_change="rerun", key=f"formulas_{convention}")
     if not box.open:
         return
@@ -29,7 +30,7 @@ def explain(convention: str, shown: Sequence[str], banner: bool = True) -> None:
                 formula(key, convention)
         st.caption(SYMBOLS)
         if convention == "strict":
-            st.markdown(PROOF.read_text())
+            st.caption("Statements and proofs of Theorems S and S2: under Theory.")
 
 
 def formula(key: str, convention: str, assumptions: bool = True) -> None:

@@ -120,7 +120,7 @@ PAGES = (
         "pages/8_theory.py",
         "Theory",
         ":material/menu_book:",
-        "Every bound stated, its assumptions checked, its numbers filled in; the proof of Theorem S; known gaps; references.",
+        "Every bound stated, its assumptions checked, its numbers filled in; the proofs of Theorems S and S2; known gaps; references.",
         (*_CHOSEN, "convention", "delta", "section"),
     ),
     Page(

@@ -18,13 +18,13 @@ from boundlab.specs import Settings
 from boundlab.tables import epochs
 from boundlab.ui.chosen import chosen_network
 from boundlab.ui.controls import Controls
-from boundlab.ui.explain import PROOF, formula
+from boundlab.ui.explain import PROOFS, formula
 from boundlab.ui.prose import CONVENTIONS as MEANINGS
 from boundlab.ui.sides import subject
 
 SECTIONS = ("bounds", "proof", "gaps", "references")
 SECTIONS_HELP = (
-    "bounds: each one stated, its assumptions checked, its numbers filled in · proof: Theorem S · gaps: where the published "
+    "bounds: each one stated, its assumptions checked, its numbers filled in · proof: Theorems S2 and S · gaps: where the published "
     "curves differ from the theorems · references: BibTeX"
 )
 GAPS = Path(boundlab.bounds.__file__).with_name("gaps.md")
@@ -35,7 +35,9 @@ def theory() -> None:
     """One section at a time; the link says which."""
     controls = Controls()
     section = controls.pick("Section", SECTIONS, "section", SECTIONS_HELP)
-    {"bounds": lambda: _bounds(controls), "proof": _proof, "gaps": _gaps, "references": _references}[section]()
+    {"bounds": lambda: _bounds(controls), "proof": lambda: _proof(controls), "gaps": _gaps, "references": _references}[
+        section
+    ]()
 
 
 def _bounds(controls: Controls) -> None:
@@ -104,8 +106,11 @@ def _latex_number(value: float) -> str:
     return mantissa if not exponent else rf"{mantissa}\times10^{{{int(exponent)}}}"
 
 
-def _proof() -> None:
-    st.markdown(PROOF.read_text())
+def _proof(controls: Controls) -> None:
+    theorem = controls.pick(
+        "Theorem", tuple(PROOFS), "theorem", "S2 is S with sharper steps; its proof builds on that of S.", "S"
+    )
+    st.markdown(PROOFS[theorem].read_text())
 
 
 def _gaps() -> None:

@@ -18,7 +18,7 @@ from boundlab.charts.theme import STYLES
 from boundlab.limits import clopper_pearson
 from boundlab.margins import trade_off
 from boundlab.norms import MARGIN_GRID
-from boundlab.promises import promises_about
+from boundlab.promises import THEOREMS, promises_about, refused
 from boundlab.specs import Settings
 from boundlab.subjects import Subject
 from boundlab.ui.certificates import BEST, CHOICE, spelled_out, verdict
@@ -145,19 +145,21 @@ def _margins(controls: Controls, subject: Subject, delta: float) -> None:
         f"Half of the images have a margin above {quantiles[50]:.3g}, 90 % above {quantiles[10]:.3g}, 10 % above "
         f"{quantiles[90]:.3g}; the smallest is {quantiles[0]:.3g} (below 0: wrong)."
     )
-    if reason := evaluate(BY_KEY["sparse"], subject.norms, subject.sample, Settings("strict")).reason:
-        st.caption(f"Theorem S at other margins: no numbers, {reason}.")
+    reasons = {name: refused(name, subject.norms, subject.sample) for name in THEOREMS}
+    theorem = next((name for name, reason in reasons.items() if reason is None), None)
+    if theorem is None:
+        st.caption(f"Theorems S2 and S at other margins: no numbers, {reasons['S']}.")
         return
-    table = trade_off(subject.norms, subject.sample, delta)
+    table = trade_off(subject.norms, subject.sample, delta, theorem)
     chosen = controls.slide("Margin γ", (BEST, *_MARGINS), "margin", BEST)
     best = table.loc[table["total"].idxmin()]
     here = best if chosen == BEST else table.loc[_MARGINS.index(chosen)]
     words = (
-        f"At margin γ = {here['margin']:.3g}: ramp error {here['ramp']:.3f}, complexity {here['complexity']:.3g}, confidence "
+        f"Theorem {theorem} at margin γ = {here['margin']:.3g}: ramp error {here['ramp']:.3f}, complexity {here['complexity']:.3g}, confidence "
         f"{here['confidence']:.3f}; together {here['total']:.3g}. Smallest at γ = {best['margin']:.3g}: {best['total']:.3g}."
     )
     top = float(np.clip(1.3 * best["total"], 1.5, 4.0))
-    chart = trade_off_chart(table, float(here["margin"]), top, is_dark())
+    chart = trade_off_chart(table, float(here["margin"]), top, f"Theorem {theorem}", is_dark())
     st.plotly_chart(chart, key="chart_checkpoint_margins", config=_QUIET, alt=words)
     st.caption(words)
 

@@ -47,14 +47,14 @@ DRAWING = (
     "scale, the same for all; grey: none). Boxes: what one feature sees, layer by layer; red: a middle one of the last "
     "convolution; a dense layer sees all. White strokes: {}."
 )
-MAX_POOLED = " Under max-pooling Theorem S charges more than these paths: (Σ√V)² over a window in place of ΣV."
+MAX_POOLED = " Under max-pooling Theorems S and S2 charge more than these paths: V of a window is (Σ√V)², or p ΣV for p positions."
 COUNTED = (
     "Parameters: all trainable numbers, the weight-norm scalar of every hidden layer included. Inputs per neuron: the output "
     "layer last."
 )
 TOGETHER = (
     "With probability 1 − δ, δ = {delta:g}, all limits of this table hold together: each is made with δ / {count} = {share:.3g}. "
-    "Theorem S: from the training images and the norms. Hold-out limit: from the test images alone (Clopper–Pearson)."
+    "Theorem S2: from the training images and the norms. Hold-out limit: from the test images alone (Clopper–Pearson)."
 )
 
 
@@ -193,7 +193,7 @@ def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     st.caption(
         "Layers matched by position, the output layer last. F: Frobenius norm, 2: spectral norm. W: the kernel or matrix "
         "(without weight sharing the largest over the positions). op(W): the layer written out as one matrix. ‖X‖: root of the "
-        "summed squared inputs. The last row above is what Theorem S pays for weights and geometry."
+        "summed squared inputs. The last row above is what Theorems S and S2 pay for weights and geometry."
     )
 
 
