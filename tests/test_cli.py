@@ -47,6 +47,8 @@ def test_evaluate_without_errors_strict_and_n(tmp_path, capsys):
     strict = evaluate(capsys, path, "--dataset", "digits", "--convention", "strict", "--margin", 0.37)
     assert strict["bounds"]["sparse"]["margin"] == 0.37
     assert strict["bounds"]["golowich"]["value"] is None
+    assert [key for key, bound in strict["bounds"].items() if bound["value"] is not None] == ["sparse"]
+    assert 0 < strict["theorem_s2"]["complexity"] < strict["bounds"]["sparse"]["complexity"]
     refused = evaluate(capsys, path, "--dataset", "digits", "--convention", "strict", "--n", 5748)
     assert "size of the sample" in refused["bounds"]["sparse"]["reason"]
 

@@ -200,5 +200,5 @@ def test_it_reads_well():
     assert "it assumes that the network has no biases" in text
     assert all(len(line) < 400 for line in text.splitlines())
     table = report._repr_html_()
-    assert table.count("<tr>") == len(report["bounds"]) + 2
+    assert table.count("<tr>") == len(report["bounds"]) + 3
     assert json.loads(json.dumps(report)) == report

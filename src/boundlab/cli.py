@@ -162,7 +162,7 @@ def _evaluate(a: argparse.Namespace) -> int:
         f"{settings.convention} convention, n = {result['n']}, delta = {settings.delta:g}, rho = {_shown(result['norms']['rho'])}"
     )
     print(f"train error {errors['train']}, test error {errors['test']}")
-    for key, bound in result["bounds"].items():
+    for key, bound in (result["bounds"] | {"theorem_s2": result["theorem_s2"]}).items():
         print(f"{key:12} {_line(bound)}")
     return 0
 

@@ -34,7 +34,7 @@ class Report(dict[str, Any]):
             return "not measured" if value is None else f"{100 * value:.2f} %"
 
         rows = [(f"{part} error", percent(self["errors"][part])) for part in ("train", "test")]
-        for key, bound in self["bounds"].items():
+        for key, bound in (self["bounds"] | {"theorem_s2": self["theorem_s2"]}).items():
             rows.append((key, f"- ({bound['reason']})" if bound["value"] is None else f"{bound['value']:.4g}"))
         return rows
 

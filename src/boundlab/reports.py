@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from boundlab.bounds import ALL, Value, effective_n, evaluate
+from boundlab.bounds import BY_KEY, LITERATURE, Value, effective_n, evaluate
 from boundlab.checkpoints import Checkpoint, load
 from boundlab.datasets import Split, task, window
 from boundlab.errors import CheckpointError
@@ -107,7 +107,8 @@ def report(subject: Subject, settings: Settings, seen: Outcome | None = None) ->
         "convention": settings.convention,
         "sample": _sample_json(subject),
         "norms": _norms_json(norms),
-        "bounds": {bound.key: value_json(evaluate(bound, norms, sample, settings)) for bound in ALL},
+        "bounds": {bound.key: value_json(evaluate(bound, norms, sample, settings)) for bound in LITERATURE},
+        "theorem_s2": value_json(evaluate(BY_KEY["doubled"], norms, sample, settings)),
         "errors": {"train": subject.train_error, "test": subject.test_error},
     }
 

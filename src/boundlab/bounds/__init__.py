@@ -16,5 +16,6 @@ ALL: tuple[Bound, ...] = (
     sparse.BOUND,
 )
 BY_KEY = {bound.key: bound for bound in ALL}
+LITERATURE = tuple(bound for bound in ALL if set(bound.formulas) != {"strict"})  # without what only this project has
 
-__all__ = ["ALL", "BY_KEY", "Bound", "Value", "broken", "effective_n", "evaluate", "only"]
+__all__ = ["ALL", "BY_KEY", "LITERATURE", "Bound", "Value", "broken", "effective_n", "evaluate", "only"]

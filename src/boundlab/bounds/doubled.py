@@ -111,7 +111,7 @@ def _grid(log_tau: Array, log_scale: float, n: int, delta: float) -> tuple[Array
 
 def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     n, delta = sample.n, settings.delta
-    norms: dict[str, Array | float] = frobenius(replace(net, layers=net.layers[:-1]))
+    norms = frobenius(replace(net, layers=net.layers[:-1]))
     norms["frobenius_centered.output"] = log(net.layers[-1].centered_frobenius)
     weightless, log_scale = _weightless(net.shapes, sample, delta)
     log_rho = np.asarray(sum(norms.values()))
@@ -123,7 +123,7 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
         total = net.margins.ramp + complexity + confidence
         margin = net.margins.grid[np.argmin(np.nan_to_num(total, nan=np.inf), axis=-1)]
     rounding, confidence = _grid(log_rho - np.log(margin), log_scale, n, delta)
-    factors = {**norms, **weightless, "scale_grid": rounding, "margin": -np.log(margin)}
+    factors: dict[str, Array | float] = {**norms, **weightless, "scale_grid": rounding, "margin": -np.log(margin)}
     return Terms(factors, {"confidence": confidence}, ramp_at(net, margin), margin)
 
 
@@ -138,10 +138,24 @@ PATCHES = Assumption(
     measured=True,
 )
 NOT_PUBLISHED = "it is not a published bound but this project's own, with every constant proved; choose strict"
+BIBTEX = (
+    r"""@inproceedings{tolstikhin2015permutational,
+  title     = {Permutational {R}ademacher Complexity: a New Complexity Measure for Transductive Learning},
+  author    = {Tolstikhin, Ilya and Zhivotovskiy, Nikita and Blanchard, Gilles},
+  booktitle = {Algorithmic Learning Theory (ALT)},
+  year      = {2015}
+}""",
+    r"""@inproceedings{maurer2016vector,
+  title     = {A Vector-Contraction Inequality for {R}ademacher Complexities},
+  author    = {Maurer, Andreas},
+  booktitle = {Algorithmic Learning Theory (ALT)},
+  year      = {2016}
+}""",
+)
 BOUND = Bound(
     key="doubled",
     title="Sparse, doubled sample (Theorem S2)",
-    source="Theorem S2 of this project, after Golowich et al. 2018, Maurer 2016 and Galanti et al. 2023",
+    source=SPARSE.source,
     bibtex=SPARSE.bibtex,
     formulas={
         "strict": Formula(
@@ -149,6 +163,7 @@ BOUND = Bound(
             r"\sqrt{\frac{\mu^+}{n}}+\sqrt{\frac{\ln(\omega/0.9\delta)}{2n}},\quad \tau_t\ge\frac{\rho_P}\gamma,\quad "
             r"\rho_P=\|\Pi W^L\|_F\prod_{l<L}\|W^l\|_F",
             terms=strict,
+            source="Theorem S2 of this project, after Golowich et al. 2018, Tolstikhin et al. 2015, Maurer 2016 and Galanti et al. 2023",
             symbols=r"$\varphi_\gamma(m)=\min(1,\max(0,1-m/\gamma))$ · $s_{C-1}\kappa_C$: price of $C$ classes · $D$: price of "
             r"depth · $\mu^+$: limit (at $0.1\,\delta$) on the expected path energy of an image · $\Pi$: subtract the mean row · "
             r"$\tau_t$: the next of a grid of values 2 per cent apart, $\omega$ its price; all in its statement, under Theory.",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from boundlab.bounds import ALL, BY_KEY, effective_n, evaluate, only
+from boundlab.bounds import ALL, effective_n, evaluate, only
 from boundlab.catalog import DATASETS
 from boundlab.charts.ladder import ladder
 from boundlab.charts.margins import trade_off_chart
