@@ -8,10 +8,12 @@ import pytest
 import torch
 from scipy.stats import binom
 
+from boundlab.arch import ArchSpec
 from boundlab.bounds import BY_KEY, doubled, evaluate, only
+from boundlab.bounds.sparse import class_factor
 from boundlab.limits import kl_inverse
 from boundlab.measure import norm_columns, sample_stats
-from boundlab.norms import from_columns
+from boundlab.norms import NetworkNorms, from_columns
 from boundlab.specs import Settings
 from tests.test_theorem_s import CLASSES, ascended, on_the_sphere
 
@@ -174,10 +176,33 @@ def test_it_is_never_below_the_gap_that_it_bounds(name, monkeypatch):
     assert gap <= bound
 
 
+STRICT = Settings("strict", margin=1.0)
+
+
+def drawn(arch: ArchSpec) -> NetworkNorms:
+    weights = [torch.rand(s.weight_shape, dtype=torch.float64) for s in arch.shapes()]
+    return from_columns(norm_columns(weights, [None] * len(weights), None, arch.shapes()), arch.shapes())
+
+
 def test_pixels_outside_their_range_are_refused():
     arch = CLASSES["one convolution"][0]
     images = torch.full((8, *arch.in_shape), 1.5)
-    drawn = [torch.rand(s.weight_shape, dtype=torch.float64) for s in arch.shapes()]
-    net = from_columns(norm_columns(drawn, [None] * 2, None, arch.shapes()), arch.shapes())
-    value = evaluate(BY_KEY["doubled"], net, sample_stats(images, arch, "digits"), Settings("strict"))
+    value = evaluate(BY_KEY["doubled"], drawn(arch), sample_stats(images, arch, "digits"), STRICT)
     assert value.reason == "it assumes that pixels lie in [0, 1]"
+
+
+def test_where_no_pixel_is_seen_or_all_that_are_seen_are_black():
+    """A network that no pixel reaches is refused; a sample that lies beside what it sees has the limits' complexity."""
+    arch = ArchSpec(in_shape=(1, 1, 1), channels=2, conv_layers=1, kernel_size=2, dilation=2, padding=1, classes=3)
+    value = evaluate(BY_KEY["doubled"], drawn(arch), sample_stats(torch.ones(5, 1, 1, 1), arch, "digits"), STRICT)
+    assert value.reason == "it assumes that some pixel reaches the output layer"
+    arch = ArchSpec(in_shape=(1, 4, 4), channels=2, conv_layers=1, kernel_size=1, stride=2, classes=3)
+    images = torch.zeros(5, 1, 4, 4)
+    images[:, :, 1::2, 1::2] = 1.0
+    sample, net = sample_stats(images, arch, "digits"), drawn(arch)
+    value = evaluate(BY_KEY["doubled"], net, sample, STRICT)
+    limit = doubled.energy_limit(0.0, 4.0, 5, 0.05 * 0.001)  # four pixels are seen
+    rho = only(net.layers[0].frobenius) * only(net.layers[1].centered_frobenius)
+    factors = doubled.doubling_factor(5) * doubled.direction_factor(3) * class_factor(3)[1] * (0.5 + math.sqrt(0.5))
+    rounding = math.exp(only(value.log_factors["scale_grid"]))
+    assert only(value.complexity) == pytest.approx(factors * rounding * rho * math.sqrt(limit / 5), rel=1e-6)

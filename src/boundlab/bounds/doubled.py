@@ -45,7 +45,7 @@ def doubling_factor(n: int) -> float:
 
 
 def largest_energy(shapes: Sequence[LayerShape], sample: SampleStats) -> float:
-    """A: path energy of an image whose pixels are all as large as they can be."""
+    """A: path energy of an image whose pixels are all as large as they can be; 0: no pixel reaches the output layer."""
     first, pixels = shapes[0], np.ones_like(sample.fed.pixel_energy)
     channels = first.in_channels * math.prod(first.in_size) / pixels.size
     return sample.fed.limit**2 * channels * path_energy(pixels, shapes, linear=True)
@@ -96,7 +96,7 @@ def _weightless(shapes: Sequence[LayerShape], sample: SampleStats, delta: float)
         "depth": depth[0],
         "paths": 0.5 * float(log(paths)) - math.log(sample.fed.frobenius),
         "data": math.log(sample.fed.frobenius / math.sqrt(n)),
-        "unseen": 0.5 * float(log(limit) - log(paths / n)),
+        "unseen": 0.5 * float(log(limit) - log(paths) + math.log(n)),
     }
     return constants | data, sum(constants.values()) + depth[1] + 0.5 * math.log(largest_energy(shapes, sample))
 
@@ -132,6 +132,9 @@ PIXELS = Assumption(
     lambda net, sample, settings: sample.fed.max_abs <= sample.fed.limit * (1 + 1e-6),  # measured in float32
     measured=True,
 )
+REACHED = Assumption(
+    "some pixel reaches the output layer", lambda net, sample, settings: largest_energy(net.shapes, sample) > 0
+)
 PATCHES = Assumption(
     "the patches of the first layer were measured (runs and checkpoints from before Theorem S2 must be measured again)",
     lambda net, sample, settings: len(net.shapes) == 1 or sample.patch_energy is not None,
@@ -160,7 +163,7 @@ BOUND = Bound(
     formulas={
         "strict": Formula(
             latex=r"\frac1n\sum_i\varphi_\gamma(m_i)+\frac{\sqrt2}{1-1/\sqrt{\pi n}}\,s_{C-1}\kappa_C\sqrt D\,\tau_t"
-            r"\sqrt{\frac{\mu^+}{n}}+\sqrt{\frac{\ln(\omega/0.9\delta)}{2n}},\quad \tau_t\ge\frac{\rho_P}\gamma,\quad "
+            r"\sqrt{\frac{\mu^+}{n}}+\sqrt{\frac{\ln(\omega/(0.9\,\delta))}{2n}},\quad \tau_t\ge\frac{\rho_P}\gamma,\quad "
             r"\rho_P=\|\Pi W^L\|_F\prod_{l<L}\|W^l\|_F",
             terms=strict,
             source="Theorem S2 of this project, after Golowich et al. 2018, Tolstikhin et al. 2015, Maurer 2016 and Galanti et al. 2023",
@@ -173,6 +176,7 @@ BOUND = Bound(
                 OWN_N,
                 PIXELS,
                 PATCHES,
+                REACHED,
                 IID,
                 Assumption("architecture, sample size and input scaling were fixed before seeing the data"),
             ),
