@@ -9,20 +9,21 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from boundlab.charts.theme import FONT, INK, STYLES, axis_look, names_at_end, vacuous_note, vacuous_zone
+from boundlab.promises import THEOREMS
 
 HEIGHT = 430
-LINES = {  # column: words, light, dark, dash, width, marker
-    "certificate": ("certificate", STYLES["sparse"].light, STYLES["sparse"].dark, "solid", 5, "circle"),
+LINES = {  # column beside the certificate: words, light, dark, dash, width, marker
     "ramp": ("ramp error", "#0B7A8C", "#4FC3D6", "solid", 3, "square"),
     "complexity": ("complexity", "#3B6EA8", "#7FB2E8", "solid", 3, "diamond"),
     "test_error": ("test error", *INK, "dash", 3, "circle-open"),
 }
 
 
-def certified_chart(table: pd.DataFrame, weight: float, top: float, title: str, dark: bool = False) -> go.Figure:
+def certified_chart(table: pd.DataFrame, weight: float, top: float, theorem: str, dark: bool = False) -> go.Figure:
     """`table`: weight and, per weight, the mean over seeds of the columns of `LINES`; `weight`: where the reader stands;
-    `title`: of the theorem."""
-    lines = LINES | {"certificate": (title, *LINES["certificate"][1:])}
+    `theorem`: of `promises.THEOREMS`."""
+    style = STYLES[THEOREMS[theorem]]
+    lines = {"certificate": (f"Theorem {theorem}", style.light, style.dark, "solid", 5, style.symbol), **LINES}
     x = np.log10(table["weight"])
     data: list[dict[str, Any]] = []
     for name, (words, light, darker, dash, width, symbol) in lines.items():

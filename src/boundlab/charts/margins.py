@@ -9,13 +9,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from boundlab.charts.theme import ALERT, FONT, INK, STYLES, axis_look, faded, names_at_end, vacuous_zone
+from boundlab.promises import THEOREMS
 
 HEIGHT = 390
 LINES = {  # column of `margins.trade_off`: words, light, dark, dash, width
     "ramp": ("ramp error", "#0B7A8C", "#4FC3D6", "solid", 3),
     "indicator": ("share within γ", "#0B7A8C", "#4FC3D6", "dot", 2),
     "complexity": ("complexity / γ", "#3B6EA8", "#7FB2E8", "solid", 3),
-    "total": ("certificate", *(STYLES["sparse"].light, STYLES["sparse"].dark), "solid", 5),
 }
 _BANDS = (("q5", "q95", 0.18), ("q25", "q75", 0.32))
 _OTHER = {"q5": 1.2, "q50": 2.5, "q95": 1.2}  # widths of another run's lines
@@ -78,10 +78,11 @@ def _behind(table: pd.DataFrame, level: str, colour: str) -> dict[str, Any]:
     return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": line, "hoverinfo": "skip"}
 
 
-def trade_off_chart(table: pd.DataFrame, margin: float, top: float, title: str, dark: bool = False) -> go.Figure:
-    """`table`: `margins.trade_off`; `margin`: where the reader stands; `top`: upper end of the axis; `title`: of the
-    theorem."""
-    lines = LINES | {"total": (title, *LINES["total"][1:])}
+def trade_off_chart(table: pd.DataFrame, margin: float, top: float, theorem: str, dark: bool = False) -> go.Figure:
+    """`table`: `margins.trade_off`; `margin`: where the reader stands; `top`: upper end of the axis; `theorem`: of
+    `promises.THEOREMS`."""
+    style = STYLES[THEOREMS[theorem]]
+    lines = LINES | {"total": (f"Theorem {theorem}", style.light, style.dark, "solid", 5)}
     logs = np.log10(table["margin"])
     data: list[dict[str, Any]] = []
     for name, (words, light, darker, dash, width) in lines.items():
@@ -92,7 +93,7 @@ def trade_off_chart(table: pd.DataFrame, margin: float, top: float, title: str, 
             | {"customdata": table["margin"], "hovertemplate": template}
         )
     best = table.loc[table["total"].idxmin()]
-    colour = STYLES["sparse"].colour(dark)
+    colour = style.colour(dark)
     data.append(
         {"type": "scatter", "mode": "markers", "x": [np.log10(best["margin"])], "y": [min(best["total"], top)]}
         | {"marker": {"size": 17, "color": colour, "symbol": "star"}, "hoverinfo": "skip"}

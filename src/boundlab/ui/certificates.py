@@ -145,7 +145,7 @@ def _trade(run: Run, delta: float, theorem: str) -> None:
     if last["certificate"] < first["certificate"] and last["test_error"] > first["test_error"]:
         words += " The promise is about a strongly regularised network: what can be certified is not what errs least."
     st.plotly_chart(
-        certified_chart(table, run.spec.train.certificate_weight, top, f"Theorem {theorem}", is_dark()),
+        certified_chart(table, run.spec.train.certificate_weight, top, theorem, is_dark()),
         key="chart_certified",
         config={"displaylogo": False},
         alt=words,
@@ -181,7 +181,7 @@ def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float, t
     )
     top = max(1.25, min(4.0, 1.15 * float(best["total"])))
     st.plotly_chart(
-        trade_off_chart(table, margin, top, f"Theorem {theorem}", is_dark()),
+        trade_off_chart(table, margin, top, theorem, is_dark()),
         key="chart_trade",
         config={"displaylogo": False},
         alt="Ramp error, complexity over margin, and their sum with the confidence term against the margin",

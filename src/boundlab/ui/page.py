@@ -104,8 +104,8 @@ PAGES = (
         "pages/6_certificates.py",
         "Certificates",
         ":material/verified:",
-        "What may be promised about a network's test error, by three arguments; margins; from accurate to certified.",
-        (*_CHOSEN, "epoch", "delta", "margin"),
+        "What may be promised about a network's test error, by four arguments; margins; from accurate to certified.",
+        (*_CHOSEN, "epoch", "delta", "margin", "theorem"),
     ),
     Page(
         "compare",
@@ -121,7 +121,7 @@ PAGES = (
         "Theory",
         ":material/menu_book:",
         "Every bound stated, its assumptions checked, its numbers filled in; the proofs of Theorems S and S2; known gaps; references.",
-        (*_CHOSEN, "convention", "delta", "section"),
+        (*_CHOSEN, "convention", "delta", "section", "theorem"),
     ),
     Page(
         "train",

@@ -159,7 +159,7 @@ def _margins(controls: Controls, subject: Subject, delta: float) -> None:
         f"{here['confidence']:.3f}; together {here['total']:.3g}. Smallest at γ = {best['margin']:.3g}: {best['total']:.3g}."
     )
     top = float(np.clip(1.3 * best["total"], 1.5, 4.0))
-    chart = trade_off_chart(table, float(here["margin"]), top, f"Theorem {theorem}", is_dark())
+    chart = trade_off_chart(table, float(here["margin"]), top, theorem, is_dark())
     st.plotly_chart(chart, key="chart_checkpoint_margins", config=_QUIET, alt=words)
     st.caption(words)
 
