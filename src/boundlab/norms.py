@@ -162,7 +162,7 @@ class InputStats:
         return float(np.sqrt(self.pixel_energy.max()))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal when the same object: it holds arrays, and what is computed of it is kept
 class SampleStats:
     """The training sample as the bounds see it: size, and sums of `raw` and of `fed` (as the network sees it).
 

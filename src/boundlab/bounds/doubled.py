@@ -67,10 +67,12 @@ def depth_factor(contrast: float, relu_layers: int, max_pools: int, first: bool)
     return float(np.exp(log_d.min()))
 
 
-def _inputs(shapes: Sequence[LayerShape], sample: SampleStats, delta: float) -> tuple[float, float, float]:
+def _inputs(
+    shapes: tuple[LayerShape, ...], sample: SampleStats, largest: float, delta: float
+) -> tuple[float, float, float]:
     """(P, mu+, nu): path energy of the sample; limits, at delta / 2 each, on the expected path energy of an image and on
-    the share of it that is not in the means of the first layer's patches."""
-    paths, largest = path_energy(sample.fed.pixel_energy, shapes, linear=True), largest_energy(shapes, sample)
+    the share of it that is not in the means of the first layer's patches. `largest`: A."""
+    paths = path_energy(sample.fed.pixel_energy, shapes, linear=True)
     limit = energy_limit(paths / sample.n, largest, sample.n, delta / 2)
     if len(shapes) == 1:
         return paths, limit, 1.0
@@ -79,12 +81,14 @@ def _inputs(shapes: Sequence[LayerShape], sample: SampleStats, delta: float) -> 
     return paths, limit, min(1.0, energy_limit(contrast / sample.n, largest, sample.n, delta / 2) / limit)
 
 
-def _weightless(shapes: Sequence[LayerShape], sample: SampleStats, delta: float) -> tuple[dict[str, float], float]:
+@lru_cache(maxsize=256)
+def _weightless(shapes: tuple[LayerShape, ...], sample: SampleStats, delta: float) -> tuple[dict[str, float], float]:
     """(log factors of the complexity that neither weights nor margin enter; log of their product with A in place of mu+
     and nu = 1, which no data enter)."""
     n, max_pools = sample.n, sum(pool.kind == "max" for shape in shapes for pool in shape.pools)
     first = len(shapes) > 1 and not any(pool.kind == "max" for pool in shapes[0].pools)
-    paths, limit, contrast = _inputs(shapes, sample, ENERGY_SHARE * delta)
+    largest = largest_energy(shapes, sample)
+    paths, limit, contrast = _inputs(shapes, sample, largest, ENERGY_SHARE * delta)
     constants = {
         "doubling": math.log(doubling_factor(n)),
         "directions": math.log(direction_factor(sample.classes)),
@@ -98,7 +102,7 @@ def _weightless(shapes: Sequence[LayerShape], sample: SampleStats, delta: float)
         "data": math.log(sample.fed.frobenius / math.sqrt(n)),
         "unseen": 0.5 * float(log(limit) - log(paths) + math.log(n)),
     }
-    return constants | data, sum(constants.values()) + depth[1] + 0.5 * math.log(largest_energy(shapes, sample))
+    return constants | data, sum(constants.values()) + depth[1] + 0.5 * math.log(largest)
 
 
 def _grid(log_tau: Array, log_scale: float, n: int, delta: float) -> tuple[Array, Array]:
