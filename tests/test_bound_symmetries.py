@@ -149,13 +149,16 @@ def test_over_the_whole_pack_factors_multiply_to_the_complexity_and_terms_add_up
 
 def test_vectorised_over_records_equals_one_at_a_time(pack):
     run = pack[0]
-    together = {b.key: evaluate(b, run.norms(run.epochs), run.sample, Settings("theorem")) for b in ALL}
+    together = [
+        (b, settings, evaluate(b, run.norms(run.epochs), run.sample, settings))
+        for b in ALL
+        for settings in (Settings("theorem"), Settings("strict"))
+        if settings.convention in b.formulas
+    ]
     for i in range(len(run.epochs)):
         alone = run.norms(run.epochs.iloc[i : i + 1])
-        for b in ALL:
-            assert evaluate(b, alone, run.sample, Settings("theorem")).value[0] == pytest.approx(
-                together[b.key].value[i], rel=1e-12
-            )
+        for b, settings, every in together:
+            assert evaluate(b, alone, run.sample, settings).value[0] == pytest.approx(every.value[i], rel=1e-12)
 
 
 def test_a_dead_network_gives_numbers_and_no_certificate():
