@@ -208,7 +208,7 @@ def test_more_than_four_recipes_go_into_a_list_while_the_page_is_open(out, sourc
 
 @pytest.mark.parametrize("page", STUDY, ids=lambda p: p.key)
 def test_what_no_figure_shows_is_reached_by_name(page, out, odd_runs):
-    assert "trained here" not in control(open_link(page), "networks").options if page is not ANATOMY else True
+    assert "trained here" not in control(open_link(page), "networks").options
     for folder in odd_runs:
         run = put(out, folder)
         app = open_link(page, networks="trained here", run=run_name(run))

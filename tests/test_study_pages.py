@@ -89,6 +89,29 @@ def test_the_anatomy_on_screen_ends_at_the_bounds_value(pack, bound):
     assert len(numbers(bars["x"])) == len(anatomy(value))
 
 
+def test_the_anatomy_sets_theorem_s2_beside_theorem_s(whole_pack):
+    """Of a certified network, at each theorem's own best margin: both values, and the steps of the proof that differ."""
+    app = open_link(ANATOMY, view="two theorems", networks="certified")
+    assert not app.warning
+    run = next(r for r in whole_pack if r.spec.arch.title in app.caption[0].value and r.spec.arch.stride == 4)
+    run = next(r for r in whole_pack if r.spec.arch == run.spec.arch and r.spec.train.certificate_weight == 1)
+    record = run.norms(run.epochs.iloc[-1:])
+    values = [evaluate(BY_KEY[key], record, run.sample, Settings("strict")) for key in ("sparse", "doubled")]
+    before, after = (f"{float(value.value[0]):.3g}" for value in values)
+    said = words(app)
+    assert f"The value goes from **{before}** to **{after}**" in said
+    for factor in ("symmetrisation", "depth", "random signs"):
+        assert factor in said
+    assert "**solid**: Theorem S · **hatched**: Theorem S2" in app.caption[0].value
+
+
+def test_two_certified_networks_side_by_side():
+    app = open_link(ANATOMY, view="two networks", networks="certified", convention="strict")
+    assert not app.exception
+    assert "trained for its certificate" in app.caption[0].value
+    assert len(app.get("plotly_chart")) == 1
+
+
 def test_a_moved_slider_shows_which_factor_moved():
     app = open_link(ANATOMY, view="two networks", wd2="0.001")
     said = words(app)
@@ -226,6 +249,8 @@ def test_certified_runs_slide_from_accurate_to_certified(whole_pack):
     assert runs
     app = open_link(CERTIFICATES, networks="certified")
     assert not app.exception
+    assert not app.warning
+    app = open_link(CERTIFICATES, networks="certified", task="MNIST, middle 16×16, ten classes, LINEAR")
     assert [w.value for w in app.warning] == [WINDOW]
     by_task = {}
     for run in runs:

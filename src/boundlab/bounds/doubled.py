@@ -90,8 +90,8 @@ def _weightless(shapes: tuple[LayerShape, ...], sample: SampleStats, delta: floa
     largest = largest_energy(shapes, sample)
     paths, limit, contrast = _inputs(shapes, sample, largest, ENERGY_SHARE * delta)
     constants = {
-        "doubling": math.log(doubling_factor(n)),
-        "directions": math.log(direction_factor(sample.classes)),
+        "symmetrisation": math.log(doubling_factor(n)),
+        "gaussian": math.log(direction_factor(sample.classes)),
         "classes": math.log(class_factor(sample.classes)[1]),
         "sample_size": -0.5 * math.log(n),
     }

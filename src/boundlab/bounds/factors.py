@@ -54,17 +54,15 @@ FACTORS = {
         PROOF,
     ),
     "loss": Factor("loss and classes", "passage from the outputs of the network to its margin errors", PROOF),
-    "symmetrisation": Factor("symmetrisation", "the factor 2 of comparing the sample with a second one", PROOF),
-    "doubling": Factor(
-        "doubled sample",
-        "comparing the sample with a second one, through one sample of twice the size: √2 in place of 2",
+    "symmetrisation": Factor(
+        "symmetrisation",
+        "comparing the sample with a second one: 2, or a little more than √2 by way of one sample of twice the size (Theorem S2)",
         PROOF,
     ),
-    "directions": Factor(
-        "random directions", "random directions in C − 1 dimensions for random signs: at most √(π/2)", PROOF
-    ),
     "gaussian": Factor(
-        "Gaussian signs", "√(π/2) for replacing random signs by Gaussians (more than two classes)", PROOF
+        "random signs",
+        "random signs replaced by Gaussians, √(π/2) for more than two classes, or by random directions, less (Theorem S2)",
+        PROOF,
     ),
     "classes": Factor("classes", "κ: price of C classes in the margin", PROOF),
     "constant": Factor("constant", "numerical constant of the theorem", PROOF),

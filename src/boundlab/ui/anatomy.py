@@ -15,7 +15,7 @@ from boundlab.charts.theme import STYLES, readable, times
 from boundlab.charts.waterfall import factor_text, waterfall
 from boundlab.runs import Run
 from boundlab.specs import Settings
-from boundlab.ui.chosen import OWN, kind_of, own_run, second_run
+from boundlab.ui.chosen import FIGURES, kind_of, named_run, second_run
 from boundlab.ui.controls import Controls
 from boundlab.ui.explain import explain
 from boundlab.ui.library import datasets, find_run, listing
@@ -43,16 +43,16 @@ def take_apart() -> None:
     controls = Controls()
     mode = controls.pick("View", MODES, "view", MODES_HELP)
     with st.container(horizontal=True):
-        own = kind_of(controls, ("figures",)) == OWN
-        runs = pd.DataFrame() if own else _figure_runs(controls)
-        settings, bound = _formula(controls, mode)
-    if not own:
+        kind = kind_of(controls)
+        runs = _figure_runs(controls) if kind == FIGURES else pd.DataFrame()
+        settings, bounds = _formula(controls, mode)
+    if kind == FIGURES:
         runs = controls.trusted(runs)
         if runs.empty:
             st.info("No run of this data set trained and reached the plateau; include the others above.")
             return
     with st.container(horizontal=True):
-        run = own_run(controls) if own else find_run(controls.network(runs))
+        run = find_run(controls.network(runs)) if kind == FIGURES else named_run(controls, kind)
         label = epoch_of(controls, run)
     first = side(run, label, settings)
     if mode == "published to strict":
@@ -61,7 +61,7 @@ def take_apart() -> None:
     with st.container(horizontal=True):
 
         def other() -> Run | None:
-            return second_run(controls, run) if own else find_run(controls.network(runs, second=True))
+            return find_run(controls.network(runs, second=True)) if kind == FIGURES else second_run(controls, run)
 
         second = second_side(mode, controls, run, label, settings, other)
     if mode == "what if":
@@ -73,10 +73,10 @@ def take_apart() -> None:
             return
     if mode == "two epochs" and second is not None:
         first, second = second, first  # in order of time
-    _draw(bound, first, second)
+    _draw(bounds, first, second)
     if mode == "what if" and second is not None:
         _everything(first, second)
-    explain(settings.convention, [bound.key], banner=mode != "what if")
+    explain(settings.convention, list(dict.fromkeys(bound.key for bound in bounds)), banner=mode != "what if")
 
 
 def _figure_runs(controls: Controls) -> pd.DataFrame:
@@ -85,28 +85,32 @@ def _figure_runs(controls: Controls) -> pd.DataFrame:
     return controls.recipe(controls.origin(listing(dataset)))
 
 
-def _formula(controls: Controls, mode: str) -> tuple[Settings, Bound]:
-    """Convention, delta and which bound; the bridge has its own."""
-    if mode == "published to strict":
+def _formula(controls: Controls, mode: str) -> tuple[Settings, tuple[Bound, Bound]]:
+    """Convention, delta and which bound, of the first and of the second side; two views have their own."""
+    if mode in ("published to strict", "two theorems"):
         delta = controls.choose("δ", ("0.1", "0.05", "0.01", "0.001", "0.0001"), "delta", default="0.001")
-        return Settings("strict", float(delta)), BY_KEY["sparse"]
+        return Settings("strict", float(delta)), (BY_KEY["sparse"], BY_KEY["doubled"])
     settings = controls.settings()
     possible = {STYLES[b.key].name: b for b in reversed(ALL) if settings.convention in b.formulas}
-    return settings, possible[controls.choose("Bound", list(possible), "bound", width=280)]
+    bound = possible[controls.choose("Bound", list(possible), "bound", width=280)]
+    return settings, (bound, bound)
 
 
-def _draw(bound: Bound, first: Side, second: Side | None) -> None:
-    values = [(s, s.value(bound)) for s in (first, second) if s is not None]
-    for each, value in values:
-        if value.value is None:
-            st.info(f"{STYLES[bound.key].name} has no number for **{each.name}**: {value.reason}.")
-            return
-    words = _largest(anatomy(values[0][1], per_layer=False))
+def _draw(bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> None:
+    """`bounds`: of the first and of the second side."""
+    values = []
+    for bound, each in zip(bounds, (first, second), strict=True):
+        if each is not None:
+            values.append(each.value(bound))
+            if values[-1].value is None:
+                st.info(f"{STYLES[bound.key].name} has no number for **{each.name}**: {values[-1].reason}.")
+                return
+    words = _largest(anatomy(values[0], per_layer=False))
     layers = len(first.world.norms.layers)
     per_layer = not st.toggle("Multiply the layers together", key="merge", bind="query-params") if layers > 1 else True
-    rows = [anatomy(value, per_layer) for _, value in values]
+    rows = [anatomy(value, per_layer) for value in values]
     table = compare(rows[0], rows[-1])
-    _names(bound, first, second)
+    _names(bounds, first, second)
     st.plotly_chart(
         waterfall(rows[0], rows[1] if second else None, table, is_dark()),
         key="chart_waterfall",
@@ -115,11 +119,16 @@ def _draw(bound: Bound, first: Side, second: Side | None) -> None:
     )
     st.caption(READING)
     st.markdown(_moved(table) if second else words)
-    _numbers(table if second else rows[0].drop(columns=["start", "end"]), bound.key)
+    _numbers(table if second else rows[0].drop(columns=["start", "end"]), bounds[0].key)
 
 
-def _names(bound: Bound, first: Side, second: Side | None) -> None:
-    words = f"{STYLES[bound.key].name} · {first.settings.convention} · δ = {first.settings.delta:g}"
+def _names(bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> None:
+    if bounds[0] is not bounds[1] and second is not None:
+        st.caption(
+            f"{first.name} · {first.settings.convention} · δ = {first.settings.delta:g} · **solid**: Theorem S · **hatched**: Theorem S2"
+        )
+        return
+    words = f"{STYLES[bounds[0].key].name} · {first.settings.convention} · δ = {first.settings.delta:g}"
     st.caption(
         f"{words} · {first.name}"
         if second is None

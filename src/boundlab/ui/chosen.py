@@ -10,11 +10,11 @@ from boundlab.runs import Run
 from boundlab.ui.controls import Controls, by_seed
 from boundlab.ui.library import certified_runs, datasets, find_run, listing, run_name, shelf, shipped_runs
 
-KINDS = ("figures", "certified")
+FIGURES = "figures"
 OWN = "trained here"
 KINDS_HELP = {
-    "figures": "the runs of the paper's four figures, trained for accuracy",
-    "certified": "small networks trained so that Theorem S says something about them",
+    FIGURES: "the runs of the paper's four figures, trained for accuracy",
+    "certified": "small networks trained so that Theorems S and S2 say something about them",
     OWN: "every finished run of this server's own, whatever it is",
 }
 WEIGHT_HELP = (
@@ -25,11 +25,9 @@ WEIGHT_HELP = (
 
 def chosen_network(controls: Controls) -> Run | None:
     """Sliders that pick one run; None (and a note) when there is none."""
-    kind = kind_of(controls, KINDS if certified_runs() else KINDS[:1])
-    if kind == OWN:
-        return own_run(controls)
-    if kind == "certified":
-        return _certified(controls)
+    kind = kind_of(controls)
+    if kind != FIGURES:
+        return named_run(controls, kind)
     dataset = controls.pick("Data", datasets(), "dataset")
     runs = controls.trusted(controls.recipe(controls.origin(listing(dataset))))
     if runs.empty:
@@ -38,13 +36,18 @@ def chosen_network(controls: Controls) -> Run | None:
     return find_run(controls.network(runs))
 
 
-def kind_of(controls: Controls, kinds: tuple[str, ...]) -> str:
-    """Which runs to choose from: `kinds`, and those trained here where there are some."""
-    kinds = (*kinds, OWN) if shelf().runs else kinds
+def kind_of(controls: Controls) -> str:
+    """Which runs to choose from; those trained here where there are some."""
+    kinds = (FIGURES, *(("certified",) if certified_runs() else ()), *((OWN,) if shelf().runs else ()))
     if len(kinds) > 1:
         return controls.pick("Networks", kinds, "networks", " · ".join(f"{k}: {KINDS_HELP[k]}" for k in kinds))
     controls.check("networks", kinds, "Networks")
     return kinds[0]
+
+
+def named_run(controls: Controls, kind: str) -> Run:
+    """A run that is not one of the figures'."""
+    return own_run(controls) if kind == OWN else _certified(controls)
 
 
 def own_run(controls: Controls) -> Run:

@@ -84,7 +84,8 @@ PAGES = (
         ":material/account_tree:",
         "One bound taken apart, factor by factor; two networks compared; what if n, margin or geometry were different.",
         (
-            *_NETWORK,
+            *_CHOSEN,
+            *("epoch", "convention", "delta"),
             *_SECOND,
             "view",
             "bound",

@@ -16,9 +16,18 @@ from boundlab.ui.controls import CONVENTION_HELP, DELTAS, Controls
 from boundlab.ui.library import shipped_ids
 from boundlab.whatif import Change, World, apply
 
-MODES = ("one network", "two networks", "two epochs", "two conventions", "published to strict", "what if")
+MODES = (
+    "one network",
+    "two networks",
+    "two epochs",
+    "two conventions",
+    "two theorems",
+    "published to strict",
+    "what if",
+)
 MODES_HELP = (
-    "one network: every factor of one bound · two …: the second beside the first, and which factor moved · published to "
+    "one network: every factor of one bound · two …: the second beside the first, and which factor moved (two theorems: S and "
+    "S2) · published to "
     "strict: from the plotted sparse curve to the proved one · what if: other n, margin or geometry, norms held fixed"
 )
 _TIMES = ("0.01", "0.1", "0.25", "0.5", "1", "2", "4", "10", "100", "1000", "10000")
@@ -84,6 +93,8 @@ def second_side(
         convention = controls.pick("Second: convention", others, "convention2", CONVENTION_HELP)
         first = side(run, label, Settings(convention, settings.delta))
         return Side(f"{convention}, n = {effective_n(run.sample, first.settings):,}", first.world, first.settings)
+    if mode == "two theorems":
+        return side(run, label, settings)
     return None
 
 
