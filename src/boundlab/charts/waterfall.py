@@ -10,7 +10,18 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import ALERT, FONT, GRID, INK, axis_look, log2_axis, readable, vacuous_note, vacuous_zone
+from boundlab.charts.theme import (
+    ALERT,
+    FONT,
+    GRID,
+    INK,
+    axis_look,
+    log2_axis,
+    power,
+    readable,
+    vacuous_note,
+    vacuous_zone,
+)
 
 ROW = 34  # pixels per factor
 GROUPS = {  # of `bounds.factors`: words, light, dark
@@ -135,6 +146,11 @@ def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFr
         data += _differences(table, places, dark)
         below, above = _reach([table["difference"].to_numpy()], 1)
         axis = log2_axis(below, above + 0.6 * (above - below), dark, "ratio (log₂)")
+        every = -(-len(axis["tickvals"]) // 3) * (
+            axis["tickvals"][1] - axis["tickvals"][0]
+        )  # three fit a narrow screen
+        kept = [t for t in axis["tickvals"] if t % every == 0]
+        axis |= {"tickvals": kept, "ticktext": [power(t) for t in kept], "tickangle": 0}
         layout["xaxis2"] = axis | {"domain": [_MODEST + 0.06, 1], "anchor": "y"}
         layout["shapes"].append(_zero(dark))
     return go.Figure({"data": data, "layout": layout})
