@@ -153,7 +153,7 @@ def _split(x: Any, y: Any, names: Sequence[str]) -> Split:
         raise ValueError(f"{names[0]} has NaN or infinite values; every pixel must be finite")
     if pixels.min() < 0 or pixels.max() > 1:
         raise ValueError(
-            f"{names[0]} must be pixels in [0, 1], got {pixels.min():g} to {pixels.max():g}; give what was subtracted and "
+            f"{names[0]} must be pixels in [0, 1], got {pixels.min():.9g} to {pixels.max():.9g}; give what was subtracted and "
             "divided as normalize=(mean, deviation)"
         )
     pixels = pixels[:, None, None] if pixels.ndim == 2 else pixels[:, None] if pixels.ndim == 3 else pixels

@@ -219,6 +219,12 @@ def _batch(net: nn.Sequential, inputs: Tensor, most: int) -> int:
     return max(1, min(most, MEMORY // widest))
 
 
+def _margins(outputs: Tensor, labels: Tensor) -> Tensor:
+    """(n,) float64: output of the true class minus the best other one."""
+    own = outputs.gather(1, labels[:, None]).squeeze(1).double()
+    return own - outputs.scatter(1, labels[:, None], -torch.inf).max(dim=1).values.double()
+
+
 @torch.no_grad()
 def outcome(
     net: nn.Sequential,
@@ -227,10 +233,13 @@ def outcome(
     patches: bool = False,
     most: int = BATCH,
     watch: Callable[[], None] = lambda: None,
+    centred: Tensor | None = None,
 ) -> Outcome:
     """Run the network over (n, ...) inputs and integer labels; margin = true-class output - best other output.
 
-    At most `most` images at a time; `watch` is called before each of these batches and may raise.
+    At most `most` images at a time; `watch` is called before each of these batches and may raise. `centred`: the output
+    layer's weights without their mean row, to compute margins with: the same margins, but rounded relative to the norm that
+    Theorems S and S2 charge for, which a row common to all classes is not part of.
     """
     parametrised = layers(net)
     largest = [0.0] * len(parametrised)
@@ -242,12 +251,11 @@ def outcome(
             if patches and module in parametrised:
                 index = parametrised.index(module)
                 largest[index] = max(largest[index], _patch_norm(x, module))
-            x = module(x)
-        own = x.gather(1, y[:, None]).squeeze(1).double()
-        other = x.scatter(1, y[:, None], -torch.inf).max(dim=1).values.double()
-        wrong += int((~(own > other)).sum())  # ties and NaN are errors: a dead network gets no credit
+            features, x = x, module(x)
+        margin = _margins(x, y)
+        wrong += int((~(margin > 0)).sum())  # ties and NaN are errors: a dead network gets no credit
         squared += float((x.double() - F.one_hot(y, x.shape[1])).square().mean(dim=1).sum())
-        margins.append((own - other).cpu().numpy())
+        margins.append((margin if centred is None else _margins(F.linear(features, centred), y)).cpu().numpy())
     return Outcome(wrong / len(labels), squared / len(labels), np.concatenate(margins), largest if patches else [])
 
 

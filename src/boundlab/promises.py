@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -86,13 +86,16 @@ def _available(kind: str, run: Run, record: pd.DataFrame, final: bool) -> str | 
 
 
 def _promise(kind: str, run: Run, record: pd.DataFrame, final: bool, delta: float) -> Promise:
-    reason = _available(kind, run, record, final)
-    if kind in _THEOREM_OF:
-        return _theorem(kind, run.norms(record), run.sample, delta, reason)
+    reason, train = _available(kind, run, record, final), run.spec.train
     if kind == "holdout":
-        train = run.spec.train
         return _holdout(train.dataset, train.labels, float(record["test_error"].iloc[0]), delta)
-    return _pac_bayes(kind, run, delta, reason)
+    if kind in _THEOREM_OF:
+        made = _theorem(kind, run.norms(record), run.sample, delta, reason)
+    else:
+        made = _pac_bayes(kind, run, delta, reason)
+    noisy = f", on labels as noisy as in training ({train.label_noise:g})" if train.label_noise else ""
+    head, *rest = made.about.split(":")
+    return replace(made, about=":".join([head + noisy, *rest]))
 
 
 def _theorem(kind: str, norms: NetworkNorms, sample: SampleStats, delta: float, reason: str | None) -> Promise:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import lru_cache
 
 from boundlab.arch import listed
@@ -29,9 +30,14 @@ _WORDS = {  # what is not the standard of the preset and the data set, in the or
 
 def task(spec: RunSpec) -> str:
     """The data, the classes of a sub-task, the window that a network looks at."""
-    labels, facts = spec.train.labels, DATASETS[spec.train.dataset]
-    _, height, width = spec.arch.in_shape
-    middle = "" if spec.arch.in_shape == facts.in_shape else f", middle {height}×{width}"
+    return data_of(spec.train.dataset, spec.train.labels, spec.arch.in_shape)
+
+
+def data_of(dataset: str, labels: Sequence[Sequence[int]] | None, in_shape: tuple[int, int, int]) -> str:
+    """`task` where there is no spec of a run."""
+    facts = DATASETS[dataset]
+    _, height, width = in_shape
+    middle = "" if in_shape == facts.in_shape else f", middle {height}×{width}"
     classes = "" if labels is None else " " + " or ".join("".join(map(str, group)) for group in labels)
     return facts.title + classes + middle
 

@@ -60,10 +60,14 @@ def measure_checkpoint(
         if dtype == torch.float64:  # rounded once more, a weight might not be what its norm was taken of
             for layer, weight in zip(layers(net), checkpoint.weights, strict=True):
                 layer.weight.data.copy_(weight)  # type: ignore[union-attr, operator]
+        output, biased = checkpoint.weights[-1].double(), checkpoint.biases[-1] is not None
+        centred = None if biased else (output - output.mean(dim=0)).to(dtype)
         seen, unseen = (
             None
             if part is None
-            else outcome(net, feed(part.images.to(dtype), arch.normalize), part.labels, on, watch=watch)
+            else outcome(
+                net, feed(part.images.to(dtype), arch.normalize), part.labels, on, watch=watch, centred=centred
+            )
             for part, on in ((train, True), (test, False))
         )
         assert seen is not None

@@ -168,6 +168,8 @@ def _last_point(where: str, end: pd.Series, others: dict[str, float], settings: 
         words += ": below 1, so it says something about the test error."
     if others:
         near, far = min(others, key=others.__getitem__), max(others, key=others.__getitem__)
+        if near == far:
+            return words + f" {STYLES[near].short} there is {readable(others[near])}."
         words += (
             f" The other bounds there lie between {readable(others[near])} ({STYLES[near].name}) "
             f"and {readable(others[far])} ({STYLES[far].name})."

@@ -77,6 +77,8 @@ def sentence(values: pd.Series, seeds: int) -> str:
         words += f" The sparse bound says **{readable(values['sparse'])}**; a value of 1 or more says nothing."
     if others:
         near, far = min(others, key=others.__getitem__), max(others, key=others.__getitem__)
+        if near == far:
+            return words + f" {STYLES[near].short} says {readable(others[near])}."
         words += (
             f" The others lie between {readable(others[near])} ({STYLES[near].name}"
             + (", whose unknown constant is set to 1" if near == "long_sedghi" else "")

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.bounds import ALL
+from boundlab.catalog import DATASETS
 from boundlab.charts.connectivity import connectivity
 from boundlab.charts.factor_bars import factor_bars
 from boundlab.charts.margin_curves import margin_curves
@@ -28,7 +29,7 @@ from boundlab.comparison import (
     promises_table,
 )
 from boundlab.paths import Field, path_counts, receptive_fields
-from boundlab.recipes import recipe, task
+from boundlab.recipes import data_of, recipe, task
 from boundlab.specs import Settings
 from boundlab.subjects import Subject
 from boundlab.ui.certificates import CHOICE
@@ -106,6 +107,8 @@ def _about(group: Sequence[Subject]) -> dict[str, str]:
     subject, known = group[0], facts(group[0])
     run = subject.run
     trained, data, source = "not known", subject.dataset, "checkpoint"
+    if run is None and data in DATASETS:
+        data = data_of(data, subject.labels, subject.arch.in_shape)
     if run is not None:
         train, data = run.spec.train, task(run.spec)
         asked = f"λ = {train.weight_decay:g}" if train.loss == "mse" else f"certificate × {train.certificate_weight:g}"
