@@ -51,7 +51,7 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, theorem: str
         ],
         "annotations": [
             *names_at_end(table.iloc[-1], lines, top, dark),
-            vacuous_note(dark, x=0, xref="paper", y=1.0, yanchor="bottom", xanchor="left"),
+            vacuous_note(dark, x=1, xref="paper", y=1.0, yanchor="bottom", xanchor="right"),
         ],
     }
     return go.Figure({"data": data, "layout": layout})

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import ALERT, FONT, INK, STYLES, axis_look, vacuous_zone
+from boundlab.charts.theme import ALERT, FONT, INK, STYLES, VEIL, axis_look, vacuous_zone
 from boundlab.promises import Promise
 
 ROW = 62  # pixels per promise
@@ -45,16 +45,12 @@ def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, d
         "hoverinfo": "text",
     }
     beyond = [length > 1.0 for length in lengths]  # then the number goes inside, left of the line of guessing
-    words = {
-        "type": "scatter",
-        "mode": "text",
-        "x": [0.88 if far else max(length, test_error) for far, length in zip(beyond, lengths, strict=True)],
-        "y": places,
-        "text": [f"  {_number(p)}  " for p in made],
-        "textposition": ["middle left" if far else "middle right" for far in beyond],
-        "textfont": {"size": FONT, "color": INK[dark]},
-        "hoverinfo": "skip",
-    }
+    numbers = [
+        {"text": _number(p), "x": 0.88 if far else max(length, test_error), "y": y, "showarrow": False, "borderpad": 2}
+        | {"xanchor": "right" if far else "left", "xshift": 0 if far else 6, "font": {"size": FONT, "color": INK[dark]}}
+        | ({} if far else {"bgcolor": VEIL[dark]})
+        for p, y, far, length in zip(made, places, beyond, lengths, strict=True)
+    ]
     layout: dict[str, Any] = {
         "height": ROW * len(made) + 126,
         "margin": {"l": 216, "r": 12, "t": 58, "b": 62},
@@ -72,12 +68,13 @@ def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, d
             _line(guessing, "dot", 1.5, dark),
         ],
         "annotations": [
+            *numbers,
             _note(f"test error {100 * test_error:.2f} %", test_error, INK[dark], "left"),
             _note("vacuous", 1.0, ALERT[dark], "left") | {"yshift": 22},
             _note(f"guessing {guessing:.2g}", guessing, INK[dark], "right") | {"yshift": 22},
         ],
     }
-    return go.Figure({"data": [bars, words], "layout": layout})
+    return go.Figure({"data": [bars], "layout": layout})
 
 
 def _line(at: float, dash: str, width: float, dark: bool) -> dict[str, Any]:

@@ -35,10 +35,11 @@ WINDOW = (
     "the shipped one of 16×16 was chosen among five (sides 28, 20, 18, 16, 14): read Theorems S2 and S with δ / 5 in place of δ."
 )
 THEOREM_HELP = (
-    "The theorem of the two charts below: S2 is S with sharper steps in its proof, about the same networks and promising the same; "
-    "both are under Theory."
+    "The theorem of the charts after the first: S2 is S with sharper steps in its proof, about the same networks and promising the "
+    "same; both are under Theory, side by side under Anatomy."
 )
 CHOICE = (
+    "S2 and S promise the same; S2 is the sharper one for all networks shipped here, quote it. "
     "What choosing after looking costs. Theorems S2 and S: the best of N tasks, architectures or input scalings needs δ / N; epoch, seed, "
     "weight of the training objective and margin are free. Hold-out and PAC-Bayes: the best of N networks needs δ / N, whatever "
     "they differ in."
@@ -70,17 +71,17 @@ def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Promise], delt
     count = sum(p.limit is not None for p in made)
     each = f"δ = {delta:g} for all of them together, {delta / max(1, count):.3g} each"
     st.caption(f"{subject(run, label)} · n = {run.sample.n:,} training images · {each}")
-    error = float(record["test_error"].iloc[0])
+    error, guessing = float(record["test_error"].iloc[0]), 1 - 1 / run.spec.arch.classes
+    words = verdict(made, error, guessing)
     st.plotly_chart(
-        promise_chart(made, error, 1 - 1 / run.spec.arch.classes, is_dark()),
+        promise_chart(made, error, guessing, is_dark()),
         key="chart_promises",
         config={"displaylogo": False},
-        alt=verdict(made, error),
+        alt=words,
     )
-    st.markdown(verdict(made, error))
+    st.markdown(words)
     if run.spec.arch.in_shape != DATASETS[run.spec.train.dataset].in_shape:
         st.warning(WINDOW, icon=":material/crop:")
-    guessing = 1 - 1 / run.spec.arch.classes
     for promise in made:
         st.markdown(spelled_out(promise, guessing))
     st.caption(CHOICE)
@@ -114,13 +115,17 @@ def _elsewhere(promise: Promise) -> str:
     return f":gray[It is there for {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}.]" if names else ""
 
 
-def verdict(made: list[Promise], error: float) -> str:
-    """What may be said, from the numbers on screen."""
+def verdict(made: list[Promise], error: float, guessing: float) -> str:
+    """What may be said, from the numbers on screen; `guessing`: error of a guess among the classes."""
     good = [p for p in made if not p.vacuous]
     words = f"The network errs on **{100 * error:.2f} %** of the test images. "
     if not good:
         return words + "None of the arguments below promises anything here: every limit is 1 or more."
-    said = "; ".join(f"{p.title}: at most **{100 * (p.limit or 0):.2f} %** for {p.about.split(':')[0]}" for p in good)
+    said = "; ".join(
+        f"{p.title}: at most **{100 * (p.limit or 0):.2f} %** for {p.about.split(':')[0]}"
+        + (", no better than a guess" if (p.limit or 0) >= guessing else "")
+        for p in good
+    )
     empty = [f"{p.title} ({p.limit:.3g})" for p in made if p.limit is not None and p.vacuous]
     return words + said + "." + (f" Vacuous: {', '.join(empty)}." if empty else "")
 
@@ -136,13 +141,18 @@ def _trade(run: Run, delta: float, theorem: str) -> None:
         st.caption("There are runs of this task at one weight only.")
         return
     top = max(1.1, min(1.6, 1.08 * float(table["certificate"].max())))
-    first, last = table.iloc[0], table.iloc[-1]
+    first, last, best = table.iloc[0], table.iloc[-1], table.loc[table["certificate"].idxmin()]
     words = (
-        f"As training weighs the complexity {last['weight'] / first['weight']:,.0f} times more, Theorem {theorem} goes from "
+        f"As training weighs the complexity {last['weight'] / first['weight']:.3g} times more, Theorem {theorem} goes from "
         f"**{first['certificate']:.3f}** to **{last['certificate']:.3f}** and the test error from "
         f"**{100 * first['test_error']:.2f} %** to **{100 * last['test_error']:.2f} %**."
     )
-    if last["certificate"] < first["certificate"] and last["test_error"] > first["test_error"]:
+    if best["weight"] != last["weight"]:
+        words += (
+            f" It is smallest at weight {best['weight']:g}: **{best['certificate']:.3f}**, with a test error of "
+            f"**{100 * best['test_error']:.2f} %**."
+        )
+    if last["certificate"] < first["certificate"] - 0.01 and last["test_error"] > first["test_error"]:
         words += " The promise is about a strongly regularised network: what can be certified is not what errs least."
     st.plotly_chart(
         certified_chart(table, run.spec.train.certificate_weight, top, theorem, is_dark()),
@@ -151,7 +161,11 @@ def _trade(run: Run, delta: float, theorem: str) -> None:
         alt=words,
     )
     st.markdown(words)
-    st.caption(f"Final epoch, means over the seeds of each weight · δ = {delta:g} for Theorem {theorem} alone")
+    st.caption(
+        f"Final epoch, means over the seeds of each weight · δ = {delta:g} for Theorem {theorem} alone. Every point is at the margin "
+        "that makes its certificate smallest, so ramp error and complexity may jump in opposite directions; the confidence term "
+        "is in the certificate and not drawn."
+    )
 
 
 def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float, theorem: str) -> None:

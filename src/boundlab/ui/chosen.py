@@ -18,8 +18,8 @@ KINDS_HELP = {
     OWN: "every finished run of this server's own, whatever it is",
 }
 WEIGHT_HELP = (
-    "How much the training objective weighs Theorem S's complexity against the ramp error: at 1 it is the certificate itself; "
-    "smaller is more accurate and less certified."
+    "How much the training objective weighs Theorem S's complexity against the ramp error: at 1 it is Theorem S's certificate "
+    "itself, at 0.7 about that of Theorem S2; smaller is more accurate and less certified."
 )
 
 

@@ -17,8 +17,8 @@ CONVENTIONS = {
     "itself; choose **strict** for one that is.",
     "theorem": "**The cited theorems**, with constants, class factors and the empirical error at margin 1 as far as known. "
     "Statements marked “written from memory” under the formulas have not been re-checked against the papers.",
-    "strict": "**Strict: Theorem S**, the sparse bound with every constant and every fan-in counted, **and Theorem S2**, the "
-    "same promise with sharper steps in its proof, each at the margin (0.01 to 10) that makes it smallest. Each holds with probability 1 − δ for the network on screen, if examples are independent "
+    "strict": "**Strict: Theorem S** (drawn as “Sparse”), the sparse bound with every constant and every fan-in counted, **and Theorem "
+    "S2**, the same promise with sharper steps in its proof (the one to quote), each at the margin (0.01 to 10) that makes it smallest. Each holds with probability 1 − δ for the network on screen, if examples are independent "
     "and architecture, n and input scaling were fixed in advance: choosing among N architectures after looking at their "
     "values costs δ / N.",
 }

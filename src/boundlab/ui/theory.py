@@ -10,7 +10,7 @@ import streamlit as st
 import boundlab.bounds
 from boundlab import pacbayes
 from boundlab.anatomy import anatomy
-from boundlab.bounds import ALL, Bound, doubled, effective_n, evaluate, only
+from boundlab.bounds import ALL, Bound, effective_n, evaluate, only
 from boundlab.bounds.base import SYMBOLS, Assumption
 from boundlab.charts.theme import STYLES, readable
 from boundlab.runs import Run
@@ -119,5 +119,8 @@ def _gaps() -> None:
 
 def _references() -> None:
     st.markdown("BibTeX of every bound and certificate on these pages; the copy button is at the top right of the box.")
-    entries = [bound.bibtex for bound in reversed(ALL)] + [*doubled.BIBTEX, *pacbayes.BIBTEX]
+    entries = [bound.bibtex for bound in reversed(ALL)] + [
+        PROOFS["S2"].with_suffix(".bib").read_text(),
+        *pacbayes.BIBTEX,
+    ]
     st.code("\n\n".join(dict.fromkeys(entry.strip() for entry in entries)), language="bibtex", wrap_lines=True)

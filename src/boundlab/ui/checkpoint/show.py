@@ -18,7 +18,7 @@ from boundlab.charts.theme import STYLES
 from boundlab.limits import clopper_pearson
 from boundlab.margins import trade_off
 from boundlab.norms import MARGIN_GRID
-from boundlab.promises import THEOREMS, promises_about, refused
+from boundlab.promises import THEOREMS, Promise, promises_about, refused
 from boundlab.specs import Settings
 from boundlab.subjects import Subject
 from boundlab.ui.certificates import BEST, CHOICE, spelled_out, verdict
@@ -48,8 +48,10 @@ def show(controls: Controls, subject: Subject) -> None:
     table = bounds_table(subject, settings)
     _ladder(table, subject, settings)
     _table(table, subject)
-    _certificate(subject, settings.delta)
-    _margins(controls, subject, settings.delta)
+    made = promises_about(subject, settings.delta)
+    share = settings.delta / sum(p.limit is not None for p in made)
+    _certificate(subject, made, settings.delta, share)
+    _margins(controls, subject, share)
     _norms(subject)
 
 
@@ -114,7 +116,13 @@ def _table(table: pd.DataFrame, subject: Subject) -> None:
         columns={"series": "bound", "reason": "why there is no number"}
     )
     digits = {name: st.column_config.NumberColumn(format="%.4g") for name in named.columns[1:-1]}
-    st.dataframe(named, hide_index=True, column_config=digits, alt="Value and parts of every bound, or why it has none")
+    st.dataframe(
+        named,
+        hide_index=True,
+        column_config=digits,
+        placeholder="–",
+        alt="Value and parts of every bound, or why it has none",
+    )
     train, test = (100 * (error or 0.0) for error in (subject.train_error, subject.test_error))
     st.markdown(f"Errors: **{train:.2f} %** of the training images, **{test:.2f} %** of the test images.")
     name = re.sub(r"[^\w-]+", "-", subject.title)
@@ -125,17 +133,20 @@ def _table(table: pd.DataFrame, subject: Subject) -> None:
         )
 
 
-def _certificate(subject: Subject, delta: float) -> None:
+def _certificate(subject: Subject, made: list[Promise], delta: float, share: float) -> None:
     st.markdown("##### What may be promised")
-    made, guessing = promises_about(subject, delta), 1 - 1 / subject.arch.classes
+    guessing = 1 - 1 / subject.arch.classes
     error = float(subject.test_error or 0.0)
-    words = verdict(made, error)
+    words = verdict(made, error, guessing)
     chart = promise_chart(made, error, guessing, is_dark())
     st.plotly_chart(chart, key="chart_checkpoint_promises", config=_QUIET, alt=words)
     st.markdown(words)
     for promise in made:
         st.markdown(spelled_out(promise, guessing))
-    st.caption(f"δ = {delta:g} for all of them together. {CHOICE}")
+    st.caption(
+        f"δ = {delta:g} for all of them together, {share:.3g} each; the ladder above has all of δ for every number. PAC-Bayes is not "
+        f"computed for uploads. {CHOICE}"
+    )
 
 
 def _margins(controls: Controls, subject: Subject, delta: float) -> None:
