@@ -291,7 +291,7 @@ def test_strict_draws_only_the_sparse_bound_and_says_why():
     app = open_link(page, convention="strict")
     names = {t["name"] for t in chart(app)["data"]}
     assert not names & {"Golowich 2018", "Ledent 2021", "Graf 2022", "Long–Sedghi 2020"}
-    assert any(re.search("Not drawn: .*Ledent 2021.*Graf 2022.*Theorem S", c.value) for c in app.caption)
+    assert any(re.search("Not drawn: .*Ledent 2021.*Graf 2022.*Theorems S and S2", c.value) for c in app.caption)
 
 
 def test_the_sentence_under_the_chart_agrees_with_the_table():
