@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from boundlab.arch import ArchSpec
+from boundlab.bounds import BY_KEY
+from boundlab.bounds import evaluate as evaluate_bound
 from boundlab.cli import main
 from boundlab.runs import PACK, read_pack, write_pack
+from boundlab.specs import Settings
 from boundlab.sweeps import load_grid
 from tests.cases import checkpoint
 from tests.conftest import ROOT, reference_weights, write_checkpoint
@@ -76,6 +79,11 @@ def test_shipped_checkpoints_evaluate_to_their_shipped_record(pack, capsys):
     assert got["errors"]["test"] == pytest.approx(run.final["test_error"])
     assert got["norms"]["rho"] == pytest.approx(float(run.norms(run.epochs).rho[-1]), rel=1e-6)
     assert all(bound["value"] is not None for bound in got["bounds"].values())
+    strict = evaluate(capsys, path, "--dataset", "digits", "--convention", "strict")
+    record = run.norms(run.epochs.iloc[-1:])
+    for key, mine in (("sparse", strict["bounds"]["sparse"]), ("doubled", strict["theorem_s2"])):
+        packed = evaluate_bound(BY_KEY[key], record, run.sample, Settings("strict"))
+        assert mine["value"] == pytest.approx(float(packed.value[0]), rel=1e-5)
 
 
 @pytest.mark.parametrize(

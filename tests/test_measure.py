@@ -1,8 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from boundlab import nets
+from boundlab import maps, nets
 from boundlab.arch import ArchSpec
 from boundlab.measure import (
     feed,
@@ -156,6 +158,23 @@ def test_sample_statistics_by_their_definitions():
     assert stats.fed.max_norm == pytest.approx(np.linalg.norm(fed.reshape(6001, -1), axis=1).max())
     assert stats.fed.max_abs == pytest.approx(np.abs(fed).max())
     assert stats.raw.max_pixel == pytest.approx(np.sqrt((images.double().numpy() ** 2).sum((0, 1)).max()))
+    padded = np.pad(fed, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    sums = np.array([[padded[:, :, y : y + 2, x : x + 2].sum((1, 2, 3)) for x in range(5)] for y in range(4)])
+    np.testing.assert_allclose(stats.patch_energy, (sums**2).sum(axis=2) / 8, rtol=1e-10)
+    assert (stats.raw.limit, stats.fed.limit) == (1, 2)
+
+
+@pytest.mark.parametrize("fields", [{"stride": 2}, {"dilation": 2}, {"kind": "lc"}, {"groups": 2}, {"pool": "max2"}])
+def test_patches_are_those_that_the_first_layer_sees(fields):
+    """By the layer itself, with all weights alike."""
+    arch = ArchSpec(**{"in_shape": (2, 6, 7), "channels": 2, "conv_layers": 1} | fields)
+    images = torch.rand(9, 2, 6, 7, generator=torch.Generator().manual_seed(0))
+    shape = dataclasses.replace(arch.shapes()[0], pools=(), groups=1)
+    sums = maps.apply(images.double(), torch.ones(shape.weight_shape, dtype=torch.float64), None, shape)[:, 0]
+    got = sample_stats(images, arch, "digits").patch_energy
+    np.testing.assert_allclose(got, (sums**2).sum(dim=0) / 8, rtol=1e-10)
+    dense = sample_stats(images, ArchSpec(kind="mlp", in_shape=(2, 6, 7), hidden=(3,)), "digits").patch_energy
+    np.testing.assert_allclose(dense, [[(images.double().sum((1, 2, 3)) ** 2).sum() / 84]], rtol=1e-10)
 
 
 def test_weight_norm_has_one_scalar_per_filter_bank():

@@ -206,3 +206,12 @@ def test_where_no_pixel_is_seen_or_all_that_are_seen_are_black():
     factors = doubled.doubling_factor(5) * doubled.direction_factor(3) * class_factor(3)[1] * (0.5 + math.sqrt(0.5))
     rounding = math.exp(only(value.log_factors["scale_grid"]))
     assert only(value.complexity) == pytest.approx(factors * rounding * rho * math.sqrt(limit / 5), rel=1e-6)
+
+
+@pytest.mark.parametrize("delta", [0.1, 0.001])
+def test_it_is_below_theorem_s_for_every_shipped_network(whole_pack, delta):
+    """The pages say so; it is no theorem (few examples or pooling can turn it around)."""
+    for run in whole_pack:
+        net, settings = run.norms(run.epochs.iloc[-1:]), Settings("strict", delta)
+        sharper, plain = (evaluate(BY_KEY[key], net, run.sample, settings) for key in ("doubled", "sparse"))
+        assert only(sharper.value) < only(plain.value), run.id
