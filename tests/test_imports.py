@@ -64,6 +64,7 @@ TRAINING = (
     "captured",
     "objective",
     "measure",
+    "samples",
     "nets",
     "maps",
     "datasets",

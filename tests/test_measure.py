@@ -7,16 +7,15 @@ import torch
 from boundlab import maps, nets
 from boundlab.arch import ArchSpec
 from boundlab.measure import (
-    feed,
     layer_norms,
     margin_errors,
     outcome,
     path_l1,
     references,
-    sample_stats,
     spectral_map,
 )
 from boundlab.norms import from_columns, norm_column
+from boundlab.samples import feed, sample_stats
 from tests import oracles
 
 GEOMETRIES = [(2, 1, 0, 3), (3, 1, 1, 2), (3, 2, 2, 2), (2, 2, 0, 4)]  # kernel, stride, padding, channels

@@ -9,10 +9,11 @@ import torch
 from boundlab import nets
 from boundlab.bounds import BY_KEY, evaluate
 from boundlab.datasets import task
-from boundlab.measure import feed, margin_errors, norm_columns, sample_stats
+from boundlab.measure import margin_errors, norm_columns
 from boundlab.norms import MarginErrors, from_columns, norm_column
 from boundlab.objective import Certificate
 from boundlab.runs import open_run
+from boundlab.samples import feed, sample_stats
 from boundlab.specs import RunSpec, Settings
 from boundlab.worker import run
 from tests import oracles

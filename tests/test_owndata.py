@@ -18,7 +18,7 @@ from boundlab.cli import main
 from boundlab.datasets import load
 from boundlab.errors import BoundlabError, DataError
 from boundlab.jobs import jobs
-from boundlab.measure import sample_stats
+from boundlab.samples import sample_stats
 from boundlab.specs import RunSpec
 from boundlab.ui.page import PAGES
 from tests.test_pages import open_link

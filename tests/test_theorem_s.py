@@ -10,8 +10,9 @@ from boundlab import maps
 from boundlab.arch import ArchSpec
 from boundlab.bounds import BY_KEY, evaluate
 from boundlab.bounds.sparse import ETA
-from boundlab.measure import norm_columns, sample_stats
+from boundlab.measure import norm_columns
 from boundlab.norms import from_columns
+from boundlab.samples import sample_stats
 from boundlab.specs import Settings
 
 RESTARTS, STEPS = 8, 60

@@ -12,8 +12,9 @@ from boundlab.arch import ArchSpec
 from boundlab.bounds import BY_KEY, doubled, evaluate, only
 from boundlab.bounds.sparse import class_factor
 from boundlab.limits import kl_inverse
-from boundlab.measure import norm_columns, sample_stats
+from boundlab.measure import norm_columns
 from boundlab.norms import NetworkNorms, from_columns
+from boundlab.samples import sample_stats
 from boundlab.specs import Settings
 from tests.test_theorem_s import CLASSES, ascended, on_the_sphere
 

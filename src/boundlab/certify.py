@@ -16,8 +16,8 @@ from boundlab.checkpoints import Checkpoint, load
 from boundlab.checks import one_of, whole
 from boundlab.datasets import Split, seen
 from boundlab.errors import CheckpointError
-from boundlab.measure import feed
 from boundlab.pacbayes import GRID, LEAST, PRIORS, PacBayes, best_prior_noise, certificate
+from boundlab.samples import feed
 from boundlab.shapes import LayerShape
 from boundlab.specs import RunSpec
 from boundlab.worker import run

@@ -1,4 +1,4 @@
-"""Measure a network and its sample (torch): norms, path norm, patch norms, errors and margins."""
+"""Measure a network (torch): norms, path norm, patch norms, errors and margins."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from scipy.sparse.linalg import LinearOperator, svds
 from torch import Tensor, nn
 
 from boundlab import maps
-from boundlab.arch import ArchSpec
 from boundlab.nets import layers, position_norms, window
-from boundlab.norms import MARGIN_GRID, InputStats, SampleStats, norm_column, pixel_limit
+from boundlab.norms import MARGIN_GRID, norm_column
 from boundlab.shapes import LayerShape
 
 BATCH = 50  # images per pass (their maps stay in cache: 1.6 to 3 times faster than 500), fewer for very wide layers
@@ -23,11 +22,6 @@ TOLERANCE = (
     1e-3  # of ARPACK; the singular value is then off by some 1e-7 (see the oracle test), at half the cost of 1e-7
 )
 QUANTILES = np.linspace(0.0, 1.0, 101)
-
-
-def feed(images: Tensor, normalize: tuple[float, float] | None) -> Tensor:
-    """Pixels in [0, 1] -> what the network sees."""
-    return images if normalize is None else (images - normalize[0]).div_(normalize[1])
 
 
 def spectral_map(weight: Tensor, shape: LayerShape) -> float:
@@ -156,39 +150,6 @@ def norm_columns(
         fields = layer_norms(weights[i], biases[i], None if init is None else init[i], shape)
         columns |= {norm_column(i, name): value for name, value in fields.items()}
     return columns
-
-
-def _input_stats(inputs: Tensor, limit: float) -> InputStats:
-    energy = torch.zeros(inputs.shape[2:], dtype=torch.float64, device=inputs.device)
-    largest, extreme = 0.0, 0.0
-    room = torch.empty_like(inputs[:5000], dtype=torch.float64)  # once: fresh memory costs more than the arithmetic
-    for batch in inputs.split(5000):
-        squares = room[: len(batch)].copy_(batch).square_()  # (batch, channels, height, width)
-        energy += squares.sum(dim=(0, 1))
-        largest = max(largest, float(squares.flatten(1).sum(1).max().sqrt()))
-        extreme = max(extreme, float(batch.abs().max()))
-    return InputStats(energy.cpu().numpy(), largest, extreme, limit)
-
-
-def _patch_energy(fed: Tensor, first: LayerShape) -> np.ndarray:
-    """Per position of the first layer the sum over images of (sum of its patch)^2 / size of the patch."""
-    total = torch.zeros(first.out_size, dtype=torch.float64, device=fed.device)
-    ones = torch.ones(1, 1, first.kernel, first.kernel, dtype=torch.float64, device=fed.device)
-    for batch in fed.split(5000):
-        flat = batch.double().sum(dim=1, keepdim=True)  # (batch, 1, height, width)
-        if first.spatial:
-            sums = F.conv2d(flat, ones, None, first.stride, first.padding, first.dilation)
-        else:
-            sums = flat.sum(dim=(2, 3), keepdim=True)
-        total += sums.square().sum(dim=(0, 1))
-    return (total / (first.in_channels * first.area)).cpu().numpy()
-
-
-def sample_stats(images: Tensor, arch: ArchSpec, dataset: str) -> SampleStats:
-    """Statistics of (n, channels, height, width) pixels in [0, 1], raw and as a network of `arch` sees them, in float64."""
-    raw, fed = _input_stats(images, pixel_limit(None)), feed(images, arch.normalize)
-    seen = raw if arch.normalize is None else _input_stats(fed, pixel_limit(arch.normalize))
-    return SampleStats(dataset, len(images), arch.classes, raw, seen, _patch_energy(fed, arch.shapes()[0]))
 
 
 @dataclass(frozen=True)

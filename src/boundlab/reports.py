@@ -17,17 +17,16 @@ from boundlab.datasets import Split, task, window
 from boundlab.errors import CheckpointError
 from boundlab.measure import (
     Outcome,
-    feed,
     margin_errors,
     norm_columns,
     outcome,
     outcome_columns,
     references,
-    sample_stats,
 )
 from boundlab.nets import from_weights, layers, position_norms
 from boundlab.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms
 from boundlab.paths import path_energy
+from boundlab.samples import feed, sample_stats
 from boundlab.specs import Settings, TrainSpec
 from boundlab.subjects import Subject
 

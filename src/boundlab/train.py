@@ -19,14 +19,13 @@ from boundlab.errors import Diverged
 from boundlab.measure import (
     BATCH,
     Reference,
-    feed,
     norm_columns,
     outcome,
     outcome_columns,
     references,
-    sample_stats,
 )
 from boundlab.objective import objective
+from boundlab.samples import feed, sample_stats
 from boundlab.specs import RunSpec
 
 Record = dict[str, Any]

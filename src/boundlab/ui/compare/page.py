@@ -8,6 +8,7 @@ from boundlab.bounds import ALL
 from boundlab.comparison import numbers, short_names
 from boundlab.ui.compare import sections, words
 from boundlab.ui.compare.choice import chosen
+from boundlab.ui.compare.outcomes import outcomes
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.explain import explain
 
@@ -38,7 +39,7 @@ def compare() -> None:
         settings = controls.settings()
     sections.bounds(groups, names, settings)
     sections.norms(subjects, names)
-    sections.outcomes(subjects, names, settings.delta)
+    outcomes(subjects, names, settings.delta)
     sections.factors(controls, subjects, names, settings)
     st.download_button(
         "CSV of all numbers",

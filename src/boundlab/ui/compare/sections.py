@@ -12,27 +12,22 @@ from boundlab.bounds import ALL
 from boundlab.catalog import DATASETS
 from boundlab.charts.connectivity import connectivity
 from boundlab.charts.factor_bars import factor_bars
-from boundlab.charts.margin_curves import margin_curves
 from boundlab.charts.networks import named
 from boundlab.charts.norms_by_layer import norms_by_layer
 from boundlab.charts.theme import STYLES, readable
 from boundlab.charts.versus import versus
 from boundlab.comparison import (
     NORMS,
-    PROMISES,
     bounds_table,
     factors_table,
     facts,
     layers_table,
-    margin_quantiles,
     places,
-    promises_table,
 )
 from boundlab.paths import Field, path_counts, receptive_fields
 from boundlab.recipes import data_of, recipe, task
 from boundlab.specs import Settings
 from boundlab.subjects import Subject
-from boundlab.ui.certificates import CHOICE
 from boundlab.ui.compare import words
 from boundlab.ui.compare.choice import columns
 from boundlab.ui.compare.links import counterparts
@@ -42,7 +37,7 @@ from boundlab.ui.library import shipped_ids
 from boundlab.ui.page import is_dark
 
 _HEIGHTS = {2: 430, 3: 320, 4: 240}  # of a drawing, pixels, by the number of columns
-_CONFIG = {"displaylogo": False}
+CONFIG = {"displaylogo": False}
 DRAWING = (
     "Colour: from how many computation paths a pixel reaches the features that enter the dense layers (π of Theorem S; log₂ "
     "scale, the same for all; grey: none). Boxes: what one feature sees, layer by layer; red: a middle one of the last "
@@ -52,10 +47,6 @@ MAX_POOLED = " Under max-pooling Theorems S and S2 charge more than these paths:
 COUNTED = (
     "Parameters: all trainable numbers, the weight-norm scalar of every hidden layer included. Inputs per neuron: the output "
     "layer last."
-)
-TOGETHER = (
-    "With probability 1 − δ, δ = {delta:g}, all limits of this table hold together: each is made with δ / {count} = {share:.3g}. "
-    "Theorem S2: from the training images and the norms. Hold-out limit: from the test images alone (Clopper–Pearson)."
 )
 
 
@@ -76,7 +67,7 @@ def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
             st.plotly_chart(
                 connectivity(counts[i], picture, fields, top, height, is_dark()),
                 key=f"chart_connectivity_{i}",
-                config=_CONFIG,
+                config=CONFIG,
                 alt=f"Computation paths from each pixel of {names[i]}: {told}",
             )
             st.markdown(told)
@@ -99,7 +90,7 @@ def glance(groups: Sequence[Sequence[Subject]], names: Sequence[str]) -> None:
     """What the networks are, one row per quantity."""
     rows = [_about(group) for group in groups]
     st.markdown("#### At a glance")
-    _table(names, {key: [row[key] for row in rows] for key in rows[0]}, "glance")
+    side_by_side(names, {key: [row[key] for row in rows] for key in rows[0]}, "glance")
     st.caption(COUNTED)
 
 
@@ -124,7 +115,7 @@ def _about(group: Sequence[Subject]) -> dict[str, str]:
     }
 
 
-def _table(names: Sequence[str], rows: dict[str, list[str]], key: str) -> None:
+def side_by_side(names: Sequence[str], rows: dict[str, list[str]], key: str) -> None:
     """Quantities down, networks across."""
     table = pd.DataFrame(rows, index=[plain(named(name, i)) for i, name in enumerate(names)]).T
     with st.container(key=f"compare_table_{key}"):
@@ -141,7 +132,7 @@ def bounds(groups: Sequence[Sequence[Subject]], names: Sequence[str], settings: 
         st.plotly_chart(
             versus(table, names, order, _reach(table["value"]), is_dark()),
             key="chart_versus",
-            config=_CONFIG,
+            config=CONFIG,
             alt=said,
         )
         seeds = " · broad ends: smallest to largest over seeds" if any(len(g) > 1 for g in groups) else ""
@@ -159,7 +150,7 @@ def _values(table: pd.DataFrame, names: Sequence[str], order: Sequence[str]) -> 
     for series in order:
         part = table[table["series"] == series].sort_values("network")
         rows[STYLES[series].name] = [_value(row.value, row.low, row.high) for row in part.itertuples()]
-    _table(names, rows, "values")
+    side_by_side(names, rows, "values")
 
 
 def _value(value: float, low: float, high: float) -> str:
@@ -186,11 +177,11 @@ def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
         "Product of the last two": lambda i: known[i].rho_p * known[i].path_root,
     }
     st.markdown("#### Norms")
-    _table(names, {key: [readable(of(i)) for i in range(len(names))] for key, of in rows.items()}, "norms")
+    side_by_side(names, {key: [readable(of(i)) for i in range(len(names))] for key, of in rows.items()}, "norms")
     st.plotly_chart(
         norms_by_layer(layers_table(subjects), names, NORMS, places(subjects), is_dark()),
         key="chart_norms",
-        config=_CONFIG,
+        config=CONFIG,
         alt="Frobenius norm, spectral norm and Frobenius norm of the layer as a matrix, of every layer",
     )
     st.caption(
@@ -198,46 +189,6 @@ def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
         "(without weight sharing the largest over the positions). op(W): the layer written out as one matrix. ‖X‖: root of the "
         "summed squared inputs. The last row above is what Theorems S and S2 pay for weights and geometry."
     )
-
-
-def outcomes(subjects: Sequence[Subject], names: Sequence[str], delta: float) -> None:
-    """Errors, what can be promised about them, margins."""
-    made = promises_table(subjects, delta)
-    quantiles = {i: q for i, s in enumerate(subjects) if (q := margin_quantiles(s)) is not None}
-    rows = {
-        "Train error": [_error(s.train_error) for s in subjects],
-        "Test error": [_error(s.test_error) for s in subjects],
-        "Median margin": [f"{quantiles[i][50]:.3g}" if i in quantiles else "–" for i in range(len(subjects))],
-    }
-    for kind, title in reversed(PROMISES.items()):
-        part = made[made["kind"] == kind].set_index("network")
-        rows[title] = [_limit(part.loc[i, "limit"], kind) for i in range(len(subjects))]
-    st.markdown("#### Errors, promises, margins")
-    _table(names, rows, "errors")
-    if count := int(made["limit"].notna().sum()):
-        st.caption(f"{TOGETHER.format(delta=delta, count=count, share=delta / count)} {CHOICE}")
-    for kind, reason in made.dropna(subset=["reason"]).groupby(["kind", "reason"], sort=False).groups:
-        whom = made[(made["kind"] == kind) & (made["reason"] == reason)]["network"]
-        st.caption(f"{PROMISES[kind]}: none for {', '.join(plain(named(names[i], i)) for i in whom)}: {reason}.")
-    if quantiles:
-        st.plotly_chart(
-            margin_curves(quantiles, names, is_dark()),
-            key="chart_margins",
-            config=_CONFIG,
-            alt="Share of the training images whose margin is at most so much, a curve per network",
-        )
-
-
-def _error(value: float | None) -> str:
-    return "–" if value is None else readable(value, "test_error")
-
-
-def _limit(value: float, kind: str) -> str:
-    if np.isnan(value):
-        return "–"
-    if value >= 1:
-        return f"{readable(value)}, vacuous"
-    return f"at most {readable(value, 'holdout')}" if kind == "holdout" else f"**at most {readable(value, 'holdout')}**"
 
 
 def factors(controls: Controls, subjects: Sequence[Subject], names: Sequence[str], settings: Settings) -> None:
@@ -256,7 +207,7 @@ def factors(controls: Controls, subjects: Sequence[Subject], names: Sequence[str
     st.plotly_chart(
         factor_bars(drawn, names, is_dark()),
         key="chart_factors",
-        config=_CONFIG,
+        config=CONFIG,
         alt=" ".join(said),
     )
     st.markdown("\n".join(f"- {line}" for line in said))
