@@ -10,7 +10,7 @@ import streamlit as st
 from boundlab.charts.margin_curves import margin_curves
 from boundlab.charts.networks import named
 from boundlab.charts.theme import readable
-from boundlab.comparison import PROMISES, margin_quantiles
+from boundlab.comparison import PROMISES, margin_quantiles, promises_table
 from boundlab.subjects import Subject
 from boundlab.ui.certificates import CHOICE
 from boundlab.ui.compare.sections import CONFIG, side_by_side
