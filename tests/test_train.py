@@ -227,7 +227,7 @@ def test_the_certified_grid_is_read_from_toml_as_meant():
         (16, (0.33, 1.0)),
     }
     weights = {s.train.certificate_weight for s in specs if s.train.labels is None and s.arch.kernel_size == 4}
-    assert weights == {0.01, 0.03, 0.1, 0.3, 1.0}
+    assert weights == {0.01, 0.03, 0.1, 0.3, 0.7, 1.0}
 
 
 def test_unit_initialisation_has_he_s_directions_and_norm_one():
