@@ -24,7 +24,7 @@ COLOURS = {
 def _number(promise: Promise) -> str:
     if promise.limit is None:
         return "no number: see below"
-    return f"<b>≤ {promise.limit:.3g}</b>" + (": vacuous" if promise.vacuous else "")
+    return f"<b>≤ {promise.limit:.3g}</b>"
 
 
 def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, dark: bool = False) -> go.Figure:
@@ -59,7 +59,7 @@ def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, d
         "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
         "uirevision": "promises",
         "xaxis": axis_look("error on new images is at most", dark)
-        | {"range": [0, TOP], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
+        | {"range": [0, TOP], "tickvals": [0, 0.5, 1], "tickangle": 0},
         "yaxis": axis_look("", dark, grid=False)
         | {"range": [-0.6, len(made) - 0.4], "tickvals": places, "ticktext": [p.title for p in made]},
         "shapes": [
