@@ -46,7 +46,7 @@ def test_norms_beyond_every_float_are_refused(tmp_path):
     arch = ArchSpec(in_shape=(1, 4, 4), channels=1, conv_layers=20, kernel_size=1, classes=2)
     weights = [torch.full(s.weight_shape, 1e29) for s in arch.shapes()]
     x, y = np.random.default_rng(0).random((4, 4, 4)), [0, 1, 0, 1]
-    with pytest.raises(CheckpointError, match="layers' norms multiply to"):
+    with pytest.raises(CheckpointError, match="stand between the network's input and its output"):
         boundlab.evaluate(written(tmp_path, arch, weights), (x, y))
 
 
@@ -136,3 +136,66 @@ def test_a_row_common_to_all_classes_moves_no_margin(tmp_path, common):
         assert with_row["value"] == pytest.approx(without["value"], rel=1e-6)
         assert with_row["value"] >= 1
     assert min(report["errors"]["test"] for report in reports) > 0.4
+
+
+def test_weights_whose_squares_vanish_are_refused(tmp_path):
+    """The norm of a million weights of 1e-162 came out as that of the one visible one: Theorem S2 said 0.11 of a network that
+    guesses."""
+    arch = ArchSpec(kind="mlp", in_shape=(1, 4, 4), hidden=(3,), classes=2)
+    weights = [torch.full(s.weight_shape, 1e-162, dtype=torch.float64) for s in arch.shapes()]
+    x, y = np.random.default_rng(0).random((4, 4, 4)), [0, 1, 0, 1]
+    with pytest.raises(CheckpointError, match="weights below 1e-100 that are not 0"):
+        boundlab.evaluate(written(tmp_path, arch, weights), (x, y))
+
+
+def measured(arch, weights, images, labels):
+    from boundlab.datasets import Split
+    from boundlab.reports import measure_checkpoint
+
+    data = Split(images, torch.as_tensor(labels))
+    return measure_checkpoint(Checkpoint(arch, weights, [None] * len(weights), None), (data, None), "digits", "net")
+
+
+def test_energies_are_those_of_the_numbers_that_are_fed():
+    """Pixels that float32 rounds to 0 after the division: the energies were of what was left, the margins of all of it."""
+    arch = ArchSpec(kind="mlp", in_shape=(1, 4, 4), hidden=(3,), classes=2, normalize=(0.0, 1e6))
+    images = torch.rand(20, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 1e-39
+    weights = [torch.full(s.weight_shape, 1e20) for s in arch.shapes()]
+    subject, _ = measured(arch, weights, images, [0, 1] * 10)
+    wanted = float((images.double() / 1e6).norm())
+    assert subject.sample.fed.frobenius == pytest.approx(wanted, rel=1e-9)
+
+
+def test_a_sum_over_overlapping_patches_does_not_overflow():
+    """Kernels of norm 1 on overlapping patches: each layer multiplies by up to 5, 62 of them by more than float32 has."""
+    arch = ArchSpec(in_shape=(1, 8, 8), channels=1, conv_layers=62, kernel_size=5, padding=2, classes=2)
+    weights = [torch.full(s.weight_shape, 1 / s.kernel) for s in arch.shapes()[:-1]]
+    weights.append(torch.stack([torch.ones(64), torch.zeros(64)]))
+    _, seen = measured(arch, weights, torch.ones(4, 1, 8, 8), [0, 1, 0, 1])
+    assert np.isfinite(seen.margins).all()
+    assert np.abs(seen.margins).max() > 1e38
+
+
+def test_errors_are_those_of_the_network_that_is_certified(tmp_path):
+    """A number added to all output weights changes no decision but those that float32 loses."""
+    rng = np.random.default_rng(0)
+    arch = ArchSpec(kind="mlp", in_shape=(1, 8, 8), hidden=(16,), classes=10)
+    first, output = (torch.from_numpy(rng.standard_normal(s.weight_shape)) for s in arch.shapes())
+    reports = [
+        boundlab.evaluate(written(tmp_path, arch, [first, output + row]), "digits", convention="strict")
+        for row in (0.0, 2.0**20)
+    ]
+    assert reports[0]["errors"] == reports[1]["errors"]
+    assert reports[0]["theorem_s2"]["value"] == pytest.approx(reports[1]["theorem_s2"]["value"], rel=1e-6)
+
+
+def test_honest_networks_are_measured_in_float32():
+    from boundlab.precision import precision
+
+    for arch in (
+        ArchSpec(channels=16, conv_layers=8),
+        ArchSpec(kind="mlp", hidden=(100, 100), normalize=(0.1307, 0.3081)),
+    ):
+        weights = [torch.randn(s.weight_shape) / s.fan_in**0.5 for s in arch.shapes()]
+        images = torch.rand(3, *arch.in_shape, generator=torch.Generator().manual_seed(0))
+        assert precision(Checkpoint(arch, weights, [None] * len(weights), None), images) == torch.float32

@@ -65,6 +65,7 @@ TRAINING = (
     "objective",
     "measure",
     "samples",
+    "precision",
     "nets",
     "maps",
     "datasets",

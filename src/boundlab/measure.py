@@ -199,8 +199,8 @@ def outcome(
     """Run the network over (n, ...) inputs and integer labels; margin = true-class output - best other output.
 
     At most `most` images at a time; `watch` is called before each of these batches and may raise. `centred`: the output
-    layer's weights without their mean row, to compute margins with: the same margins, but rounded relative to the norm that
-    Theorems S and S2 charge for, which a row common to all classes is not part of.
+    layer's weights without their mean row, to compute margins with (and errors): the same margins, but rounded relative to the
+    norm that Theorems S and S2 charge for, which a row common to all classes is not part of.
     """
     parametrised = layers(net)
     largest = [0.0] * len(parametrised)
@@ -213,10 +213,10 @@ def outcome(
                 index = parametrised.index(module)
                 largest[index] = max(largest[index], _patch_norm(x, module))
             features, x = x, module(x)
-        margin = _margins(x, y)
+        margin = _margins(x if centred is None else F.linear(features, centred), y)
         wrong += int((~(margin > 0)).sum())  # ties and NaN are errors: a dead network gets no credit
         squared += float((x.double() - F.one_hot(y, x.shape[1])).square().mean(dim=1).sum())
-        margins.append((margin if centred is None else _margins(F.linear(features, centred), y)).cpu().numpy())
+        margins.append(margin.cpu().numpy())
     return Outcome(wrong / len(labels), squared / len(labels), np.concatenate(margins), largest if patches else [])
 
 

@@ -14,7 +14,6 @@ import torch
 from boundlab.bounds import BY_KEY, LITERATURE, Value, effective_n, evaluate
 from boundlab.checkpoints import Checkpoint, load
 from boundlab.datasets import Split, task, window
-from boundlab.errors import CheckpointError
 from boundlab.measure import (
     Outcome,
     margin_errors,
@@ -23,9 +22,10 @@ from boundlab.measure import (
     outcome_columns,
     references,
 )
-from boundlab.nets import from_weights, layers, position_norms
+from boundlab.nets import from_weights, layers
 from boundlab.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms
 from boundlab.paths import path_energy
+from boundlab.precision import precision
 from boundlab.samples import feed, sample_stats
 from boundlab.specs import Settings, TrainSpec
 from boundlab.subjects import Subject
@@ -47,54 +47,36 @@ def measure_checkpoint(
     `watch` is called between the parts of a pass over the data.
     """
     arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
-    train, test = (None if part is None else window(part, arch.in_shape) for part in data)
-    assert train is not None
-    sample = sample_stats(train.images, arch, dataset)
+    train, test = window(data[0], arch.in_shape), None if data[1] is None else window(data[1], arch.in_shape)
+    dtype = precision(checkpoint, train.images)
+    train = Split(train.images.to(dtype), train.labels)
+    test = None if test is None else Split(test.images.to(dtype), test.labels)
+    sample = sample_stats(train.images, arch, dataset)  # of the very numbers that the network gets
     init = None if checkpoint.init is None else references(checkpoint.init, shapes)
     record = norm_columns(checkpoint.weights, checkpoint.biases, init, shapes)
     seen = None
     if errors:
-        dtype = _precision(checkpoint, sample.fed.max_norm)
-        net = from_weights(arch, [w.to(dtype) for w in checkpoint.weights], checkpoint.biases).to(dtype)
-        if dtype == torch.float64:  # rounded once more, a weight might not be what its norm was taken of
-            for layer, weight in zip(layers(net), checkpoint.weights, strict=True):
-                layer.weight.data.copy_(weight)  # type: ignore[union-attr, operator]
-        output, biased = checkpoint.weights[-1].double(), checkpoint.biases[-1] is not None
-        centred = None if biased else (output - output.mean(dim=0)).to(dtype)
-        seen, unseen = (
-            None
-            if part is None
-            else outcome(
-                net, feed(part.images.to(dtype), arch.normalize), part.labels, on, watch=watch, centred=centred
-            )
-            for part, on in ((train, True), (test, False))
-        )
-        assert seen is not None
+        seen, unseen = _run(checkpoint, train, test, dtype, watch)
         record |= outcome_columns(seen, unseen)
     return Subject(title, arch, None, sample, record), seen
 
 
-def _precision(checkpoint: Checkpoint, inputs: float) -> torch.dtype:
-    """float32, or float64 where the activations might leave float32's normal range, in which a rounded number is off by
-    up to a factor 2 and a margin would no longer be that of the weights whose norms were measured.
+def _run(
+    checkpoint: Checkpoint, train: Split, test: Split | None, dtype: torch.dtype, watch: Callable[[], None]
+) -> tuple[Outcome, Outcome | None]:
+    """The network over (train, test), in `dtype`."""
+    net = from_weights(checkpoint.arch, [w.to(dtype) for w in checkpoint.weights], checkpoint.biases).to(dtype)
+    if dtype == torch.float64:  # rounded once more, a weight might not be what its norm was taken of
+        for layer, weight in zip(layers(net), checkpoint.weights, strict=True):
+            layer.weight.data.copy_(weight)  # type: ignore[union-attr, operator]
+    biased, output = checkpoint.biases[-1] is not None, checkpoint.weights[-1].double()
+    centred = None if biased else (output - output.mean(dim=0)).to(dtype)
 
-    Raises CheckpointError where they might leave float64's too.
-    """
-    size, low, high = inputs, inputs or 1.0, inputs
-    for weight, bias, shape in zip(checkpoint.weights, checkpoint.biases, checkpoint.arch.shapes(), strict=True):
-        size *= float(position_norms(weight.double(), shape).max())
-        size += 0.0 if bias is None else float(bias.double().norm())
-        if size == 0:  # from here on everything is 0
-            break
-        low, high = min(low, size), max(high, size)
-    if low >= 1e-10 and high <= 1e10:
-        return torch.float32
-    if low >= 1e-250 and high <= 1e250:
-        return torch.float64
-    raise CheckpointError(
-        f"the layers' norms multiply to between {low:.3g} and {high:.3g} on the way to the output, beyond what can be computed; "
-        "divide one layer's weights and multiply the next one's by the same number, which changes no output"
-    )
+    def over(part: Split, patches: bool) -> Outcome:
+        inputs = feed(part.images, checkpoint.arch.normalize)
+        return outcome(net, inputs, part.labels, patches, watch=watch, centred=centred)
+
+    return over(train, True), None if test is None else over(test, False)
 
 
 def report(subject: Subject, settings: Settings, seen: Outcome | None = None) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""In which precision a checkpoint is measured, so that its margins are those of the weights whose norms are measured (torch)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from boundlab.checkpoints import Checkpoint
+from boundlab.errors import CheckpointError
+from boundlab.nets import position_norms
+from boundlab.norms import pixel_limit
+from boundlab.samples import feed
+
+SMALLEST = 1e-100  # of a weight that is not 0: the square of a much smaller one has no digits in float64
+SAFE = {torch.float32: (1e-20, 1e30), torch.float64: (1e-250, 1e280)}  # of what stands between input and output
+
+
+def precision(checkpoint: Checkpoint, images: Tensor) -> torch.dtype:
+    """float32, or float64 where numbers between input and output might leave float32's normal range, in which a rounded
+    number is off by up to a factor 2. `images`: pixels in [0, 1].
+
+    Two numbers are followed from input to output. An upper limit on the length of what a layer passes on: ||W||_F
+    sqrt(kernel area) times that of its input, since a number is seen by at most so many patches. And the scale on which
+    Theorems S and S2 see it: ||W||_F times that of its input, beginning with the smallest pixel that is not 0, the output
+    layer centred. Raises CheckpointError for weights or products out of reach.
+    """
+    arch, biased = checkpoint.arch, checkpoint.biases[-1] is not None
+    top = high = pixel_limit(arch.normalize) * math.sqrt(math.prod(arch.in_shape))
+    scale = low = _smallest(images, arch.normalize)
+    for weight, bias, shape in zip(checkpoint.weights, checkpoint.biases, arch.shapes(), strict=True):
+        exact = weight.double()
+        _check_small(exact)
+        top *= float(position_norms(exact, shape).max()) * math.sqrt(shape.area)
+        top += 0.0 if bias is None else float(bias.double().norm()) * math.sqrt(shape.positions)
+        charged = exact - exact.mean(dim=0) if shape.name == "output" and not biased else exact
+        scale *= float(position_norms(charged, shape).max())
+        low, high = min(low, scale or low), max(high, top)  # a scale of 0: every margin is 0, exactly
+    for dtype, (least, most) in SAFE.items():
+        if low >= least and high <= most:
+            return dtype
+    raise CheckpointError(
+        f"numbers between {low:.3g} and {high:.3g} stand between the network's input and its output, beyond what can be "
+        "computed; divide one layer's weights and multiply the next one's by the same number, which changes no output"
+    )
+
+
+def _smallest(images: Tensor, normalize: tuple[float, float] | None) -> float:
+    """Smallest absolute value that is not 0 of what the network is fed; 1 where all is 0."""
+    found = math.inf
+    for part in images.split(5000):
+        size = feed(part, normalize).abs()
+        found = min(found, float(size.masked_fill(size == 0, math.inf).min()))
+    return 1.0 if math.isinf(found) else found
+
+
+def _check_small(weight: Tensor) -> None:
+    size = weight.abs()
+    if bool(((size > 0) & (size < SMALLEST)).any()):
+        raise CheckpointError(
+            f"there are weights below {SMALLEST:g} that are not 0, beyond what can be measured; set them to 0 or rescale the layer"
+        )
