@@ -199,3 +199,16 @@ def test_honest_networks_are_measured_in_float32():
         weights = [torch.randn(s.weight_shape) / s.fan_in**0.5 for s in arch.shapes()]
         images = torch.rand(3, *arch.in_shape, generator=torch.Generator().manual_seed(0))
         assert precision(Checkpoint(arch, weights, [None] * len(weights), None), images) == torch.float32
+
+
+def test_weights_that_float32_rounds_up_are_not_rounded():
+    """In float32 0.75e-45 is 1.4e-45: every such layer, scaled up again by the next two, made the margins 1.87 times as large."""
+    arch = ArchSpec(in_shape=(1, 4, 4), channels=1, conv_layers=40, kernel_size=1, classes=2)
+    sizes = [1e28, *[0.75e-45, 1e30, 1e15] * 13]
+    weights = [
+        torch.full(s.weight_shape, size, dtype=torch.float64) for s, size in zip(arch.shapes(), sizes, strict=False)
+    ]
+    weights.append(torch.tensor([[1.0], [-1.0]], dtype=torch.float64).expand(2, 16) / 4)
+    subject, seen = measured(arch, weights, torch.ones(4, 1, 4, 4), [0, 1, 0, 1])
+    rho_p = np.prod([float(layer.frobenius) for layer in subject.norms.layers[:-1]])
+    assert seen.margins.max() == pytest.approx(2 * 4 * rho_p, rel=1e-5)

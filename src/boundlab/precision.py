@@ -24,7 +24,7 @@ def precision(checkpoint: Checkpoint, images: Tensor) -> torch.dtype:
     Two numbers are followed from input to output. An upper limit on the length of what a layer passes on: ||W||_F
     sqrt(kernel area) times that of its input, since a number is seen by at most so many patches. And the scale on which
     Theorems S and S2 see it: ||W||_F times that of its input, beginning with the smallest pixel that is not 0, the output
-    layer centred. Raises CheckpointError for weights or products out of reach.
+    layer centred; the layers' own ||W||_F count as well, since rounding may double a weight below the normal range. Raises CheckpointError for weights or products out of reach.
     """
     arch, biased = checkpoint.arch, checkpoint.biases[-1] is not None
     top = high = pixel_limit(arch.normalize) * math.sqrt(math.prod(arch.in_shape))
@@ -35,8 +35,9 @@ def precision(checkpoint: Checkpoint, images: Tensor) -> torch.dtype:
         top *= float(position_norms(exact, shape).max()) * math.sqrt(shape.area)
         top += 0.0 if bias is None else float(bias.double().norm()) * math.sqrt(shape.positions)
         charged = exact - exact.mean(dim=0) if shape.name == "output" and not biased else exact
-        scale *= float(position_norms(charged, shape).max())
-        low, high = min(low, scale or low), max(high, top)  # a scale of 0: every margin is 0, exactly
+        norm = float(position_norms(charged, shape).max())
+        scale *= norm  # 0: every margin is 0, exactly
+        low, high = min(low, norm or low, scale or low), max(high, top)
     for dtype, (least, most) in SAFE.items():
         if low >= least and high <= most:
             return dtype
