@@ -1,5 +1,6 @@
 """Networks and data made to mislead: where rounding, zeros and overflows once gave a wrong number or a traceback."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -212,3 +213,29 @@ def test_weights_that_float32_rounds_up_are_not_rounded():
     subject, seen = measured(arch, weights, torch.ones(4, 1, 4, 4), [0, 1, 0, 1])
     rho_p = np.prod([float(layer.frobenius) for layer in subject.norms.layers[:-1]])
     assert seen.margins.max() == pytest.approx(2 * 4 * rho_p, rel=1e-5)
+
+
+def chosen(arch, sizes, images):
+    """The precision for a network whose layers have these Frobenius norms."""
+    from boundlab.precision import precision
+
+    weights = [torch.zeros(s.weight_shape, dtype=torch.float64) for s in arch.shapes()]
+    for weight, size in zip(weights, sizes, strict=True):
+        weight.view(-1)[0] = size
+    return precision(Checkpoint(arch, weights, [None] * len(weights), None), images)
+
+
+def test_a_product_that_vanishes_is_no_zero_layer():
+    """Below 1e-308 the product of the norms was taken for that of a dead network, for which any precision would do."""
+    arch = ArchSpec(in_shape=(1, 2, 2), channels=1, conv_layers=5, kernel_size=1, classes=2)
+    with pytest.raises(CheckpointError, match=r"numbers between 10\^-329 and 10\^0 stand"):
+        chosen(arch, [2.0**-332, 2.0**-332, 2.0**-150, 2.0**-280, 1.0, 2.0], torch.ones(2, 1, 2, 2))
+    assert chosen(arch, [1.0, 0.0, 1.0, 1.0, 1.0, 1.0], torch.ones(2, 1, 2, 2)) == torch.float32  # a dead network
+
+
+def test_average_pooling_divides_the_scale_by_its_area():
+    """Theorem S charges an average over one live position a p-th; the scale that chooses the precision did not."""
+    arch = ArchSpec(in_shape=(1, 64, 64), channels=1, conv_layers=3, kernel_size=1, classes=2, pool="avg4")
+    sizes, images = [1e-9, 1e-9, 1.0, 2.0], torch.ones(2, 1, 64, 64)
+    assert chosen(arch, sizes, images) == torch.float64  # 1e-18 / 16^3
+    assert chosen(dataclasses.replace(arch, pool=""), sizes, images) == torch.float32

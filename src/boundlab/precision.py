@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,28 +24,38 @@ def precision(checkpoint: Checkpoint, images: Tensor) -> torch.dtype:
 
     Two numbers are followed from input to output. An upper limit on the length of what a layer passes on: ||W||_F
     sqrt(kernel area) times that of its input, since a number is seen by at most so many patches. And the scale on which
-    Theorems S and S2 see it: ||W||_F times that of its input, beginning with the smallest pixel that is not 0, the output
-    layer centred; the layers' own ||W||_F count as well, since rounding may double a weight below the normal range. Raises CheckpointError for weights or products out of reach.
+    Theorems S and S2 see it: ||W||_F times that of its input, beginning with the smallest pixel that is not 0, over the area
+    of an average, the output layer centred; the layers' own ||W||_F count as well, since rounding may double a weight below the normal range. Raises CheckpointError for weights or products out of reach.
     """
     arch, biased = checkpoint.arch, checkpoint.biases[-1] is not None
-    top = high = pixel_limit(arch.normalize) * math.sqrt(math.prod(arch.in_shape))
-    scale = low = _smallest(images, arch.normalize)
+    top = high = math.log(
+        pixel_limit(arch.normalize) * math.sqrt(math.prod(arch.in_shape))
+    )  # logs: no product may vanish
+    scale = low = math.log(_smallest(images, arch.normalize))
     for weight, bias, shape in zip(checkpoint.weights, checkpoint.biases, arch.shapes(), strict=True):
         exact = weight.double()
         _check_small(exact)
-        top *= float(position_norms(exact, shape).max()) * math.sqrt(shape.area)
-        top += 0.0 if bias is None else float(bias.double().norm()) * math.sqrt(shape.positions)
+        top += _log(float(position_norms(exact, shape).max())) + 0.5 * math.log(shape.area)
+        if bias is not None:
+            top = float(np.logaddexp(top, _log(float(bias.double().norm())) + 0.5 * math.log(shape.positions)))
+        high = max(high, top)
         charged = exact - exact.mean(dim=0) if shape.name == "output" and not biased else exact
-        norm = float(position_norms(charged, shape).max())
-        scale *= norm  # 0: every margin is 0, exactly
-        low, high = min(low, norm or low, scale or low), max(high, top)
+        norm = _log(float(position_norms(charged, shape).max()))
+        if norm > -math.inf:  # else every margin is 0, exactly
+            scale += norm - sum(math.log(pool.area) for pool in shape.pools if pool.kind == "avg")
+            low = min(low, norm, scale)
     for dtype, (least, most) in SAFE.items():
-        if low >= least and high <= most:
+        if low >= math.log(least) and high <= math.log(most):
             return dtype
     raise CheckpointError(
-        f"numbers between {low:.3g} and {high:.3g} stand between the network's input and its output, beyond what can be "
-        "computed; divide one layer's weights and multiply the next one's by the same number, which changes no output"
+        f"numbers between 10^{low / math.log(10):.0f} and 10^{high / math.log(10):.0f} stand between the network's input and its "
+        "output, beyond what can be computed; divide one layer's weights and multiply the next one's by the same number, which "
+        "changes no output"
     )
+
+
+def _log(x: float) -> float:
+    return math.log(x) if x > 0 else -math.inf
 
 
 def _smallest(images: Tensor, normalize: tuple[float, float] | None) -> float:
