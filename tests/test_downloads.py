@@ -29,7 +29,7 @@ def seen_until_it_ends(name):
 
 def test_progress_grows_until_all_is_there(empty, monkeypatch, mnist_mirror):  # noqa: F811
     server, url = mnist_mirror
-    server.delay = 0.01
+    server.delay = 0.03
     monkeypatch.setenv("BOUNDLAB_MIRROR", url)
     assert downloads.progress("mnist") == {}
     downloads.begin("mnist")
