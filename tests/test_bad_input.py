@@ -116,7 +116,7 @@ def test_messages_have_a_limit(tmp_path, capsys):
 
 def test_extreme_weights_are_measured_or_refused(tmp_path, capfd):
     weights = [w.astype(np.float64) for w in reference_weights(DIGITS, 0)]
-    for factor, code in ((1e200, 2), (1e-200, 0), (0.0, 0)):
+    for factor, code in ((1e200, 2), (1e-200, 2), (1e-60, 0), (0.0, 0)):
         path = write_checkpoint(tmp_path / f"w{factor}", DIGITS, [w * factor for w in weights])
         assert main(["evaluate", str(path), "--dataset", "digits", "--json"]) == code
         out, err = capfd.readouterr()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -25,7 +26,8 @@ def precision(checkpoint: Checkpoint, images: Tensor) -> torch.dtype:
     Two numbers are followed from input to output. An upper limit on the length of what a layer passes on: ||W||_F
     sqrt(kernel area) times that of its input, since a number is seen by at most so many patches. And the scale on which
     Theorems S and S2 see it: ||W||_F times that of its input, beginning with the smallest pixel that is not 0, over the area
-    of an average, the output layer centred; the layers' own ||W||_F count as well, since rounding may double a weight below the normal range. Raises CheckpointError for weights or products out of reach.
+    of an average, the output layer centred; the layers' own ||W||_F count as well, since rounding may double a weight below
+    the normal range. Raises CheckpointError for products out of reach.
     """
     arch, biased = checkpoint.arch, checkpoint.biases[-1] is not None
     top = high = math.log(
@@ -34,7 +36,6 @@ def precision(checkpoint: Checkpoint, images: Tensor) -> torch.dtype:
     scale = low = math.log(_smallest(images, arch.normalize))
     for weight, bias, shape in zip(checkpoint.weights, checkpoint.biases, arch.shapes(), strict=True):
         exact = weight.double()
-        _check_small(exact)
         top += _log(float(position_norms(exact, shape).max())) + 0.5 * math.log(shape.area)
         if bias is not None:
             top = float(np.logaddexp(top, _log(float(bias.double().norm())) + 0.5 * math.log(shape.positions)))
@@ -67,9 +68,12 @@ def _smallest(images: Tensor, normalize: tuple[float, float] | None) -> float:
     return 1.0 if math.isinf(found) else found
 
 
-def _check_small(weight: Tensor) -> None:
-    size = weight.abs()
-    if bool(((size > 0) & (size < SMALLEST)).any()):
-        raise CheckpointError(
-            f"there are weights below {SMALLEST:g} that are not 0, beyond what can be measured; set them to 0 or rescale the layer"
-        )
+def check_weights(weights: Sequence[Tensor]) -> None:
+    """Raises CheckpointError for weights so small that their norm would not have them."""
+    for weight in weights:
+        size = weight.double().abs()
+        if bool(((size > 0) & (size < SMALLEST)).any()):
+            raise CheckpointError(
+                f"there are weights below {SMALLEST:g} that are not 0, beyond what can be measured; set them to 0 or rescale the "
+                "layer"
+            )

@@ -25,7 +25,7 @@ from boundlab.measure import (
 from boundlab.nets import from_weights, layers
 from boundlab.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms
 from boundlab.paths import path_energy
-from boundlab.precision import precision
+from boundlab.precision import check_weights, precision
 from boundlab.samples import feed, sample_stats
 from boundlab.specs import Settings, TrainSpec
 from boundlab.subjects import Subject
@@ -48,7 +48,8 @@ def measure_checkpoint(
     """
     arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
     train, test = window(data[0], arch.in_shape), None if data[1] is None else window(data[1], arch.in_shape)
-    dtype = precision(checkpoint, train.images)
+    check_weights(checkpoint.weights)
+    dtype = precision(checkpoint, train.images) if errors else torch.float32  # the pass over the data decides
     train = Split(train.images.to(dtype), train.labels)
     test = None if test is None else Split(test.images.to(dtype), test.labels)
     sample = sample_stats(train.images, arch, dataset)  # of the very numbers that the network gets
