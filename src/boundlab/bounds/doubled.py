@@ -21,7 +21,7 @@ from boundlab.bounds.base import (
     log,
 )
 from boundlab.bounds.sparse import BOUND as SPARSE
-from boundlab.bounds.sparse import OWN_N, SHARED_UNDER_MAX, class_factor, frobenius, ramp_at
+from boundlab.bounds.sparse import OWN_N, SHARED_UNDER_MAX, class_factor, frobenius, least_at, ramp_at
 from boundlab.limits import kl_inverse
 from boundlab.norms import NetworkNorms, SampleStats
 from boundlab.paths import contrast_energy, path_energy
@@ -123,9 +123,7 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     if settings.margin is None and net.margins is not None:
         logs = np.log(net.margins.grid)
         rounding, confidence = _grid(log_rho[..., None] - logs, log_scale, n, delta)
-        complexity = np.exp(np.minimum(log_rho[..., None] - logs + sum(weightless.values()) + rounding, 700))
-        total = net.margins.ramp + complexity + confidence
-        margin = net.margins.grid[np.argmin(np.nan_to_num(total, nan=np.inf), axis=-1)]
+        margin = least_at(net.margins, log_rho[..., None] - logs + sum(weightless.values()) + rounding, confidence)
     rounding, confidence = _grid(log_rho - np.log(margin), log_scale, n, delta)
     factors: dict[str, Array | float] = {**norms, **weightless, "scale_grid": rounding, "margin": -np.log(margin)}
     return Terms(factors, {"confidence": confidence}, ramp_at(net, margin), margin)

@@ -25,7 +25,7 @@ from boundlab.bounds.base import (
     log,
     radius_log,
 )
-from boundlab.norms import InputStats, NetworkNorms, SampleStats
+from boundlab.norms import InputStats, MarginErrors, NetworkNorms, SampleStats
 from boundlab.paths import max_path_energy, path_energy
 from boundlab.shapes import LayerShape
 from boundlab.specs import Settings
@@ -117,9 +117,14 @@ def _best_margin(net: NetworkNorms, log_rest: Array, log_rho: Array, n: int, del
     if net.margins is None:
         return np.ones(log_rho.shape)
     logs = np.log(net.margins.grid)
-    total = net.margins.ramp + np.exp(np.minimum(log_rest[..., None] - logs, 700))
-    total = total + _confidence(log_rho[..., None] - logs, n, delta)
-    return net.margins.grid[np.argmin(np.nan_to_num(total, nan=np.inf), axis=-1)]
+    return least_at(net.margins, log_rest[..., None] - logs, _confidence(log_rho[..., None] - logs, n, delta))
+
+
+def least_at(margins: MarginErrors, log_complexity: Array, confidence: Array) -> Array:
+    """Margin of the grid at which ramp error, complexity and confidence, each (..., len(grid)), sum up to least."""
+    total = margins.ramp + np.exp(np.minimum(log_complexity, 700)) + confidence
+    best: Array = margins.grid[np.argmin(np.nan_to_num(total, nan=np.inf), axis=-1)]
+    return best
 
 
 def ramp_at(net: NetworkNorms, margin: Array) -> Array:
