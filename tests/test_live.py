@@ -125,7 +125,7 @@ def test_the_update_makes_the_first_figure_the_newest_one(run, pack, view):
             made = layers_chart(
                 layers_table(run, run.records), 200, (-1, 10), [], layers_table(other, other.records), False
             )
-        return alive(made, "same")
+        return alive(made, "same", "one")
 
     old, new = figure(first(run, 20)), figure(run)
     assert len(old.data) == len(new.data)
@@ -320,3 +320,15 @@ def test_a_refresh_is_small(run, pack):
     figure = bounds_chart(curves, shown, Canvas(x_range(200), (-10, 30)), curves)
     assert isinstance(figure, go.Figure)
     assert len(json.dumps(update_of(figure))) < 100_000
+
+
+def test_a_changed_setting_is_a_new_picture_also_of_the_run_behind(run, tmp_path):
+    """The dashed lines of the compared run are not in the news: they too must be those of a fresh link."""
+    folder = folder_of(run, tmp_path / "run", 40)
+    app = opened(folder)
+    app.selectbox(key="delta").set_value("0.1").run()
+    assert not app.exception
+    wanted = opened(folder, delta="0.1")
+    drawn, fresh = (json.loads(one.get("plotly_chart")[0].proto.spec) for one in (app, wanted))
+    assert [trace["name"] for trace in drawn["data"]] == [trace["name"] for trace in fresh["data"]]
+    assert [trace["y"] for trace in drawn["data"]] == [trace["y"] for trace in fresh["data"]]

@@ -51,9 +51,10 @@ def bounds_chart(curves: pd.DataFrame, shown: Sequence[str], canvas: Canvas, oth
     return figure
 
 
-def alive(figure: go.Figure, canvas: str) -> go.Figure:
-    """The figure with what `ui/player` needs to move it; `canvas`: changes where the reader's zoom should not be kept."""
-    figure.layout.update(updatemenus=[remote()], meta={"stamp": "", "base": 0, "canvas": canvas})
+def alive(figure: go.Figure, canvas: str, stamp: str) -> go.Figure:
+    """The figure with what `ui/player` needs to move it; `canvas`: changes where the reader's zoom should not be kept;
+    `stamp`: which picture it is, news of another is not for it."""
+    figure.layout.update(updatemenus=[remote()], meta={"stamp": stamp, "base": 0, "canvas": canvas})
     return figure
 
 

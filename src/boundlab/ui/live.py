@@ -80,21 +80,27 @@ def _compare(controls: Controls, run: Run, shipped: Sequence[Run]) -> Run | None
     return None if chosen == NONE else shipped[found[chosen]]
 
 
+def _digest(*content: object) -> str:
+    return hashlib.sha256(repr(content).encode()).hexdigest()
+
+
 def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
-    """The chart as it was when this picture was first drawn, and through the player what is new since."""
-    other = watched.other.id if watched.other else NONE
-    picture = (view, watched.revision, other, is_dark(), len(figure.data))
-    if st.session_state.get("live_first", (None,))[0] != picture:
-        st.session_state["live_first"] = (picture, alive(figure, f"{view}/{watched.revision}"))
+    """The chart as it was when this picture was first drawn, and through the player what is new since.
+
+    Another view, run, comparison or setting is another picture, and so another chart: no part of the last may stay.
+    """
+    canvas, other = f"{view}/{watched.revision}", watched.other.id if watched.other else NONE
+    traces = [trace.name for trace in figure.data]
+    stamp = _digest(view, watched.run.id, other, watched.settings, is_dark(), traces)
+    if st.session_state.get("live_first", (None,))[0] != stamp:
+        st.session_state["live_first"] = (stamp, alive(figure, canvas, stamp))
     first: go.Figure = st.session_state["live_first"][1]
     file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live_words.about(watched.run, watched.settings)
-    mark = hashlib.sha256(
-        repr(picture).encode()
-    ).hexdigest()  # another picture is another chart: none of the last stays
-    player(f"live_player_{mark}", Picture(first, (), [], ""), "", [], 0, file, words, update_of(figure))
+    picture = Picture(first, (), [], stamp)
+    player(f"live_player_{_digest(canvas)}", picture, "", [], 0, file, words, update_of(figure))
     st.plotly_chart(
         first,
-        key=f"live_chart_{mark}",
+        key=f"live_chart_{stamp}",
         config={"displaylogo": False},
         alt=f"{view} of the run over its epochs; the words below the chart say what it shows",
     )
