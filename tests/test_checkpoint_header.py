@@ -10,14 +10,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save
 
 from boundlab.arch import ArchSpec
 from boundlab.checkpoint_header import check_fit, check_values, read_header
-from boundlab.checkpoints import load
+from boundlab.checkpoints import load, read_tensors
 from boundlab.errors import CheckpointError
 from tests.cases import DIGITS
 from tests.conftest import reference_weights, write_checkpoint
-from tests.hostile import HOSTILE, bfloat16, good
+from tests.hostile import HOSTILE, NAMES, bfloat16, good
 
 
 def checked(path):
@@ -119,7 +120,47 @@ def test_a_changed_file_is_refused_or_good_but_never_an_exception_of_another_kin
         header = checked(path)
     except CheckpointError:
         return
-    assert sum(last - first for _, first, last in header.places.values()) < len(content)
+    assert sum(len(stored.data) for stored in header.tensors.values()) < len(content)
+
+
+REPLACE = """
+import itertools, os, sys
+path, *others = sys.argv[1:]
+for other in itertools.cycle(others):
+    os.link(other, path + ".new")
+    os.replace(path + ".new", path)
+"""
+
+
+def while_replaced(path, contents, read, times=1000):
+    """Call `read` again and again while another process replaces the file by one and the other of `contents`."""
+    others = [path.with_name(f"{number}.bytes") for number in range(len(contents))]
+    for other, content in zip(others, contents, strict=True):
+        other.write_bytes(content)
+    path.write_bytes(contents[0])
+    with subprocess.Popen([sys.executable, "-c", REPLACE, path, *others]) as writer:
+        try:
+            for _ in range(times):
+                read()
+        finally:
+            writer.kill()
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_one_or_the_other(tmp_path):
+    path = tmp_path / "net.safetensors"
+    small, large = good(), save({"x": np.arange(10_000, dtype=np.float32)})
+    seen = set()
+    while_replaced(path, (small, large), lambda: seen.add(tuple(sorted(read_tensors(path)))))
+    assert seen <= {tuple(sorted(NAMES)), ("x",)}
+
+
+def test_a_checkpoint_that_is_replaced_while_it_is_read_is_one_or_the_other(tmp_path):
+    path = tmp_path / "net.safetensors"
+    linear = ArchSpec("mlp", (1, 8, 8), hidden=())
+    two = (write_checkpoint(path, linear, reference_weights(linear, 0)).read_bytes(), good())
+    seen = set()
+    while_replaced(path, two, lambda: seen.add(load(path, "digits").arch.title), 500)
+    assert seen <= {"LINEAR", DIGITS.title}
 
 
 def test_it_needs_no_torch():

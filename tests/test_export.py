@@ -14,7 +14,7 @@ from boundlab import nets
 from boundlab.arch import ArchSpec
 from boundlab.checkpoints import load
 from boundlab.cli import main
-from boundlab.exports import checkpoint_of
+from boundlab.exports import checkpoint_of, outputs
 from boundlab.snippet import EXPORT_SNIPPET
 from tests import test_snippet
 from tests.test_architectures import CASES, arch_of
@@ -233,6 +233,90 @@ def test_what_has_no_place_in_a_spec_is_refused_in_one_sentence(tmp_path, name):
         boundlab.export(nn.Sequential(*parts), tmp_path / "net.safetensors", SHAPE)
     assert words in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def spectral() -> nn.Module:
+    return parametrizations.spectral_norm(conv(1, 4, 2))
+
+
+GAP = (nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
+SNIPPET_REFUSES = {  # of most of these it wrote another network
+    "circular": lambda: [conv(1, 4, 3, padding=1, padding_mode="circular"), *GAP],
+    "replicate": lambda: [conv(1, 4, 3, padding=1, padding_mode="replicate"), *GAP],
+    "oblong stride": lambda: [conv(1, 4, 2, stride=(1, 2)), *GAP],
+    "oblong padding": lambda: [conv(1, 4, 3, padding=(1, 0)), *GAP],
+    "oblong dilation": lambda: [conv(1, 4, 2, dilation=(1, 2)), *GAP],
+    "oblong same": lambda: [conv(1, 4, (3, 2), padding="same"), *GAP],
+    "dilated pool": lambda: [conv(1, 4, 2), nn.ReLU(), nn.MaxPool2d(2, dilation=2), *GAP[1:]],
+    "padded pool": lambda: [conv(1, 4, 2), nn.ReLU(), nn.MaxPool2d(2, padding=1), *GAP[1:]],
+    "oblong pool": lambda: [conv(1, 4, 2), nn.ReLU(), nn.MaxPool2d((2, 3)), *GAP[1:]],
+    "indices": lambda: [conv(1, 4, 2), nn.ReLU(), nn.MaxPool2d(2, return_indices=True), *GAP[1:]],
+    "divisor": lambda: [conv(1, 4, 2), nn.ReLU(), nn.AvgPool2d(2, divisor_override=1), *GAP[1:]],
+    "average of rows": lambda: [conv(1, 4, 2), nn.ReLU(), nn.AdaptiveAvgPool2d((1, None)), nn.Flatten(), nn.Linear(28, 10)],
+    "flat to a matrix": lambda: [nn.Flatten(0), nn.Linear(64, 10)],
+    "spectral": lambda: [spectral(), *GAP],
+    "weight norm": lambda: [nn.Flatten(), parametrizations.weight_norm(nn.Linear(64, 5))],
+    "a forward of its own": lambda: [Twice(conv(1, 4, 2)), *GAP],
+}  # fmt: skip
+
+
+class Twice(nn.Sequential):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+ALIKE = {
+    "a pair as pool": lambda: [conv(1, 4, 2), nn.ReLU(), nn.MaxPool2d((2, 2)), nn.Flatten(), nn.Linear(36, 10)],
+    "a pair as stride": lambda: [conv(1, 4, (2, 2), stride=(2, 2)), nn.ReLU(), nn.AvgPool2d(2, (2, 2)), *GAP[1:]],
+    "same": lambda: [conv(1, 4, 3, padding="same", dilation=2), *GAP],
+    "valid": lambda: [conv(1, 4, 3, padding="valid"), nn.ReLU(), nn.MaxPool2d(1), nn.Identity(), *GAP[1:]],
+    "one layer twice": lambda: [nn.Flatten(), *[nn.Linear(64, 64), nn.ReLU()] * 2, nn.Linear(64, 10)],
+    "double": lambda: [nn.Flatten(), nn.Linear(64, 10).double()],
+    "half": lambda: [nn.Flatten(), nn.Linear(64, 10).half()],
+    "channels last": lambda: [conv(1, 4, 3).to(memory_format=torch.channels_last), *GAP],
+    "dropout and no bias": lambda: [conv(1, 4, 3, bias=False), nn.ReLU(), nn.Dropout(0.5), *GAP[1:]],
+}
+EVERY = (
+    {f"refused, {name}": lambda parts=parts: parts for name, (parts, _) in REFUSED.items()}
+    | {f"folded, {name}": make for name, make in FOLDED.items()}
+    | {f"a model, {name}": lambda text=text: test_snippet.build(text) for name, text in MODELS.items()}
+    | {f"not a model, {name}": lambda text=text: test_snippet.build(text) for name, text in test_snippet.REFUSED.items()}
+    | {f"built, {name}": lambda case=case: nets.build(arch_of(**case, bias=True, weight_norm=False)) for name, case in CASES.items()}
+    | SNIPPET_REFUSES
+    | ALIKE
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_snippet_writes_the_model_or_nothing(name, tmp_path):
+    made = EVERY[name]()
+    model = made if isinstance(made, nn.Sequential) else (with_norms if "folded" in name else nn.Sequential)(*made)
+    in_shape = (2, 8, 7) if name.startswith("built") else SHAPE
+    path, names, refused = tmp_path / "net.safetensors", {}, ""
+    exec(EXPORT_SNIPPET, names)
+    try:
+        names["export"](model, path, in_shape)
+    except (ValueError, RuntimeError) as error:
+        refused = str(error)
+    assert path.exists() != bool(refused)
+    if name in ALIKE or name.startswith("a model"):
+        assert not refused
+    if name in SNIPPET_REFUSES:
+        assert refused
+    if not refused:
+        x = torch.randn(9, *in_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+        expected = copy.deepcopy(model).double().eval()(x).detach()
+        got = outputs(load(path, None), x)
+        torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("name", SNIPPET_REFUSES)
+def test_export_writes_what_the_snippet_refuses_or_nothing(name):
+    try:
+        same(nn.Sequential(*SNIPPET_REFUSES[name]()), atol=1e-6)
+    except ValueError as error:
+        if "\n" in str(error):
+            raise
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.nn.utils.weight_norm.* is deprecated")

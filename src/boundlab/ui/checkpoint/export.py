@@ -20,7 +20,7 @@ def how_to() -> None:
         st.code(SPEC_TEMPLATE, "json")
         st.download_button("Download the template", SPEC_TEMPLATE, "spec.json", "application/json", on_click="ignore")
         st.markdown(
-            "For a `torch.nn.Sequential` this writes weights and spec; in Boundlab, `boundlab export` does, and folds BatchNorm in "
+            "For a `torch.nn.Sequential` this writes weights and spec, or says why not; in Boundlab, `boundlab export` does, and folds BatchNorm in "
             "too. Folding leaves biases, and a network with biases has few bounds: Theorem S and most others are about networks "
             "without:"
         )
