@@ -51,6 +51,7 @@ CORE = (
     "processes",
     "downloads",
     "images",
+    "arrays",
     "npz",
     "owndata",
     "checkpoint_header",

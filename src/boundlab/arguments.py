@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from boundlab.arrays import WANTED
 from boundlab.catalog import SHIPPED
 from boundlab.pacbayes import PRIORS
 from boundlab.runs import PACK, runs_folder
@@ -147,7 +148,7 @@ def _own_data(sub: argparse.ArgumentParser, root: _Parser) -> None:
     text = "check a data set and store it below the data root"
     add = actions.add_parser("add", help=text, description=text, parents=[root])
     folders = "SOURCE/class/x.png (or .jpg, .bmp), or SOURCE/train/class/... and SOURCE/test/class/..."
-    arrays = "an .npz file with x_train, y_train and perhaps x_test, y_test"
+    arrays = f"an .npz file with {WANTED}"
     add.add_argument("source", type=Path, metavar="SOURCE", help=f"{folders}, or {arrays}")
     add.add_argument("--name", help="default: the source's")
     add.add_argument("--test", type=float, metavar="FRACTION", help="of each class, where there is no test part (0.2)")
