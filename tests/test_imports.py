@@ -19,6 +19,8 @@ CORE = (
     "tables",
     "curves",
     "runs",
+    "records",
+    "stored_certificates",
     "recipes",
     "charts",
     "shapes",

@@ -15,6 +15,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from boundlab.charts.theme import STYLES
+from boundlab.runs import Found
 from boundlab.specs import RunSpec, Settings
 from boundlab.ui import library
 from boundlab.ui.page import PAGES
@@ -205,7 +206,7 @@ def dead_runs(pack, monkeypatch):
 
     dead = [run for run in pack if run.id.startswith("mnist-conv-3-16-wd0.004-")]
     changed = [untrained(run) if run in dead else run for run in pack]
-    monkeypatch.setattr(library, "read_pack", lambda folder: changed)
+    monkeypatch.setattr(library, "open_pack", lambda folder: Found(changed, {}))
     for cache in (st.cache_data, st.cache_resource):
         cache.clear()
     yield dead
@@ -241,7 +242,7 @@ def a_paper_run(pack, monkeypatch):
         dataclasses.replace(source, spec=RunSpec(arch, dataclasses.replace(train, weight_decay=decay)))
         for decay in (1e-3, 3e-3)
     ]
-    monkeypatch.setattr(library, "read_pack", lambda folder: [*pack, *runs])
+    monkeypatch.setattr(library, "open_pack", lambda folder: Found([*pack, *runs], {}))
     for cache in (st.cache_data, st.cache_resource):
         cache.clear()
     yield

@@ -22,8 +22,8 @@ from boundlab.checkpoints import Checkpoint, save, write_tensors
 from boundlab.datasets import Split
 from boundlab.files import read_lines, write_atomic, write_parquet
 from boundlab.heartbeat import RESERVE, RESERVED, Heartbeat, Interrupted
-from boundlab.runs import CERTIFICATES
 from boundlab.specs import RunSpec
+from boundlab.stored_certificates import CERTIFICATES
 from boundlab.train import Record, Training
 
 SAVE_EVERY = 20.0  # seconds; besides at epoch ends

@@ -100,6 +100,13 @@ class LayerShape:
         return math.prod(self.weight_shape)
 
     @property
+    def used_weights(self) -> int:
+        """Those that an output may depend on: without sharing, not those on the padding."""
+        if self.kind != "local":
+            return self.weights
+        return self.out_channels * (self.in_channels // self.groups) * int(self.tap_counts().sum())
+
+    @property
     def parameters(self) -> int:
         """Number of trainable numbers, biases and the weight-norm scalar included."""
         return self.weights + self.bias * math.prod(self.bias_shape) + self.weight_norm

@@ -9,7 +9,7 @@ import streamlit as st
 from boundlab.errors import BoundlabError
 from boundlab.ui.checkpoint.desk import judges
 from boundlab.ui.controls import quoted
-from boundlab.ui.library import shelf, shipped_runs
+from boundlab.ui.library import shelf, shipped_left_out, shipped_runs
 
 
 @dataclass(frozen=True)
@@ -160,9 +160,14 @@ def open_page(key: str) -> None:
     except BoundlabError as error:
         st.error(f"The shipped runs cannot be read: {error}. Restore `data/runs` from the repository.")
         st.stop()
-    if broken := shelf().broken:
-        words = f"Left out, {len(broken)} not readable: {quoted(sorted(broken), 60)}."
-        st.sidebar.caption(f"{words} Delete such a folder, or train it again.")
+    advice = "Delete such a folder, or train it again; a certificate can be made again."
+    _say_left_out(shelf().left_out, "Left out", advice)
+    _say_left_out(shipped_left_out(), "Left out of the shipped runs", "Restore `data/runs` from the repository.")
+
+
+def _say_left_out(left_out: dict[str, str], where: str, advice: str) -> None:
+    if left_out:
+        st.sidebar.caption(f"{where}, {len(left_out)} not readable: {quoted(sorted(left_out), 60)}. {advice}")
 
 
 def title(name: str, question: str) -> None:
