@@ -9,7 +9,7 @@ import streamlit as st
 from boundlab.charts.trend import Picture
 from boundlab.curves import SCALES
 from boundlab.tables import AXES, Axis
-from boundlab.ui.controls import Controls
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.drawing import Reading, View, drawing, picture, points, reading
 from boundlab.ui.explain import explain
 from boundlab.ui.library import datasets, listing
@@ -27,9 +27,9 @@ _PANELS_HELP = "Small multiples side by side, on the same axes, like the paper's
 
 
 @st.fragment
-def explore(axis: Axis) -> None:
+@with_controls
+def explore(controls: Controls, axis: Axis) -> None:
     """Controls above, chart, then words and numbers; a moved control reruns only this."""
-    controls = Controls()
     first, second = st.container(horizontal=True), st.container(horizontal=True)
     with first:
         dataset = controls.pick("Data", datasets(), "dataset", "MNIST: 60,000 images. digits: 1,437 images of 8×8.")

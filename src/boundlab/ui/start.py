@@ -10,18 +10,19 @@ from boundlab.bounds import ALL
 from boundlab.charts.ladder import ladder
 from boundlab.charts.theme import STYLES, readable
 from boundlab.ui import prose
-from boundlab.ui.controls import VARIABLES, Controls
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.explain import explain
 from boundlab.ui.library import datasets, table
 from boundlab.ui.page import is_dark
+from boundlab.ui.variables import VARIABLES
 
 _MEASURED = ("holdout", "test_error")
 
 
 @st.fragment
-def headline() -> None:
+@with_controls
+def headline(controls: Controls) -> None:
     """Pick a network, see what each bound says about its test error."""
-    controls = Controls()
     first = st.container(horizontal=True)
     with first:
         dataset = controls.pick("Data", datasets(), "dataset")
