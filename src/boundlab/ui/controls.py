@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.bounds import ALL
-from boundlab.charts.theme import STYLES
+from boundlab.charts.theme import STYLES, styles
 from boundlab.specs import CONVENTIONS, Settings
 from boundlab.tables import MEASURED, SERIES
 
@@ -210,7 +210,10 @@ class Controls:
         key = f"show_{convention}"
         if key not in st.session_state:
             st.session_state[key] = [name for name in options if name in wanted]
-        chosen = st.pills("Show", options, selection_mode="multi", key=key, help=SHOW_HELP)
+        looks = styles(convention)
+        chosen = st.pills(
+            "Show", options, selection_mode="multi", key=key, help=SHOW_HELP, format_func=lambda n: looks[names[n]].name
+        )
         # the link is written here: a widget bound to it would forget the bounds that this convention lacks
         wanted = [name for name in names if name in (chosen if name in options else wanted)]
         if wanted == list(names):
