@@ -203,7 +203,7 @@ def test_a_run_trained_differently_is_said_to_be(run, pack):
         run, spec=dataclasses.replace(run.spec, train=dataclasses.replace(run.spec.train, epochs=60))
     )
     assert "200 epochs (here 60 epochs)" in live_words.compared(short, run)
-    assert "by the same recipe" in live_words.compared(run, run)
+    assert "trained in the same way" in live_words.compared(run, run)
 
 
 def folder_of(run, path, count, bare=False):
@@ -285,7 +285,7 @@ def test_the_words_follow_the_run(run, tmp_path):
     assert "One point so far" in early
     assert "It has not learnt yet" in early
     late = words(opened(folder_of(run, tmp_path / "late", len(run.records))))
-    assert "From epoch 0 to 200 the sparse bound falls by a factor" in late
+    assert "From epoch 0 to 200 the sparse bound falls by a factor of" in late
     assert "levelled off" in late
     assert "not learnt" not in late
 

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -175,7 +176,7 @@ def test_hiding_a_series_and_overlaying_the_paper():
     assert not app.exception
     names = [t["name"] for t in chart(app)["data"]]
     assert names[0] == "Sparse (Galanti 2023), CONV-3-200"
-    assert {n for n in names[1:] if "seeds" not in n} == {"Sparse (Galanti 2023)", "names"}
+    assert {n for n in names[1:] if "seeds" not in n} == {"Sparse (Galanti 2023)", "leaders", "names"}
     assert "; ours is " in chart(app)["data"][0]["customdata"][0]  # the difference per point
     note = next(c.value for c in app.caption if c.value.startswith("Faint dashed lines"))
     assert "Every other point is a run of ours" in note
@@ -301,7 +302,7 @@ def test_the_sentence_under_the_chart_agrees_with_the_table():
     sparse = app.dataframe[0].value.groupby("weight decay λ")["Sparse (Galanti 2023)"].mean()
     first, last = sparse.iloc[[0, -1]]
     sentence = next(m.value for m in app.markdown if m.value.startswith("From λ"))
-    assert f"at epoch 5, the sparse bound falls by a factor {first / last:.1f} ({first:.3g} → {last:.3g})" in sentence
+    assert f"at epoch 5, the sparse bound falls by a factor of {first / last:.1f} ({first:.3g} → {last:.3g})" in sentence
 
 
 def test_between_epoch_ends_the_words_say_when_the_errors_were_measured():
@@ -345,3 +346,22 @@ print([m for m in ("torch", "sklearn", "pooch") if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def shown_numbers(app):
+    """What the tables of a page print, as the browser gets it, numbers only."""
+    printed = []
+    for table in app.dataframe:
+        assert "%." not in table.proto.columns  # no printf format: those write 1.174e+04
+        reader = pa.ipc.open_stream(table.proto.arrow_data.styler.display_values)
+        printed += [str(cell) for column in reader.read_all().to_pydict().values() for cell in column]
+    return printed
+
+
+@pytest.mark.parametrize("page", CHARTS, ids=lambda p: p.key)
+@pytest.mark.parametrize("convention", ["published", "theorem"])
+def test_tables_print_numbers_as_people_write_them(page, convention):
+    printed = shown_numbers(open_link(page, convention=convention))
+    assert not [cell for cell in printed if re.search(r"\de[+-]?\d", cell)]
+    assert [cell for cell in printed if re.fullmatch(r"\d{1,3},\d{3}", cell)]  # 11,740
+    assert [cell for cell in printed if re.fullmatch(r"\d\.\d×10[⁰¹²³⁴⁵⁶⁷⁸⁹]+", cell)]

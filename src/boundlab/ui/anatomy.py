@@ -11,7 +11,7 @@ import streamlit as st
 from boundlab.anatomy import anatomy, compare, published_to_strict
 from boundlab.bounds import ALL, BY_KEY, Bound, only
 from boundlab.charts.dumbbell import dumbbell
-from boundlab.charts.theme import STYLES, readable, times
+from boundlab.charts.theme import STYLES, readable, styles, times
 from boundlab.charts.waterfall import factor_text, waterfall
 from boundlab.runs import Run
 from boundlab.specs import Settings
@@ -19,6 +19,7 @@ from boundlab.ui.chosen import FIGURES, kind_of, named_run, second_run
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.explain import explain
 from boundlab.ui.library import datasets, find_run, listing
+from boundlab.ui.numbers import told
 from boundlab.ui.page import is_dark
 from boundlab.ui.sides import MODES, MODES_HELP, Side, changed, epoch_of, second_side, side
 
@@ -103,7 +104,9 @@ def _draw(controls: Controls, bounds: tuple[Bound, Bound], first: Side, second: 
         if each is not None:
             values.append(each.value(bound))
             if values[-1].value is None:
-                st.info(f"{STYLES[bound.key].name} has no number for **{each.name}**: {values[-1].reason}.")
+                st.info(
+                    f"{styles(each.settings.convention)[bound.key].name} has no number for **{each.name}**: {values[-1].reason}."
+                )
                 return
     words = _largest(anatomy(values[0], per_layer=False))
     layers = len(first.world.norms.layers)
@@ -128,7 +131,7 @@ def _names(bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> Non
             f"{first.name} · {first.settings.convention} · δ = {first.settings.delta:g} · **solid**: Theorem S · **hatched**: Theorem S2"
         )
         return
-    words = f"{STYLES[bounds[0].key].name} · {first.settings.convention} · δ = {first.settings.delta:g}"
+    words = f"{styles(first.settings.convention)[bounds[0].key].name} · {first.settings.convention} · δ = {first.settings.delta:g}"
     st.caption(
         f"{words} · {first.name}"
         if second is None
@@ -165,7 +168,11 @@ def _moved(table: pd.DataFrame) -> str:
     if abs(value["difference"]) < _MOVED:
         words = f"The value stays at **{readable(second)}**"
     else:
-        way = f"{times(second / first)} times as large" if second > first else f"{times(first / second)} times smaller"
+        way = (
+            f"up by a factor of {times(second / first)}"
+            if second > first
+            else f"down by a factor of {times(first / second)}"
+        )
         words = f"The value goes from **{readable(first)}** to **{readable(second)}**, {way}"
     listed = ", ".join(f"{r.label} ({factor_text(r.difference)})" for r in moved.head(5).itertuples())
     rest = f" and {len(moved) - 5} more" if len(moved) > 5 else ""
@@ -193,7 +200,9 @@ def _numbers(table: pd.DataFrame, name: str) -> None:
         on_click="ignore",
     )
     with st.expander("Every factor, with what it is"):
-        st.dataframe(table.drop(columns=["row", "group"]), hide_index=True, alt="Factors in log2 and their meaning")
+        st.dataframe(
+            told(table.drop(columns=["row", "group"])), hide_index=True, alt="Factors in log2 and their meaning"
+        )
 
 
 def _bridge(first: Side) -> None:
@@ -250,4 +259,4 @@ def _everything(first: Side, second: Side) -> None:
         alt="Every bound as trained and under the change; the table below has the numbers",
     )
     for why, part in table.dropna(subset=["reason"]).groupby("reason"):
-        st.caption(f"{', '.join(STYLES[s].name for s in part['series'])}: {why}.")
+        st.caption(f"{', '.join(styles(first.settings.convention)[s].name for s in part['series'])}: {why}.")

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.bounds import ALL
-from boundlab.charts.theme import STYLES
+from boundlab.charts.theme import STYLES, styles
 from boundlab.specs import CONVENTIONS, Settings
 from boundlab.tables import MEASURED, SERIES
 from boundlab.ui.variables import VARIABLES, narrow
@@ -109,7 +109,8 @@ class Controls(Widgets):
         """Which series are drawn, in display order, out of those the convention has; the link carries their names."""
         names = {STYLES[key].name: key for key in SERIES}
         possible = {bound.key for bound in ALL if convention in bound.formulas} | set(MEASURED)
-        chosen = self.choose_some("Show", list(names), "show", SHOW_HELP)
+        looks = styles(convention)
+        chosen = self.choose_some("Show", list(names), "show", SHOW_HELP, lambda name: looks[names[name]].name)
         return [names[name] for name in chosen if names[name] in possible]
 
 

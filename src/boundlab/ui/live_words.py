@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from boundlab.bounds import effective_n
-from boundlab.charts.theme import readable, times
+from boundlab.charts.theme import lead, readable, times
 from boundlab.recipes import asked, described
 from boundlab.runs import Run
 from boundlab.specs import PLATEAU, RunSpec, Settings
@@ -64,7 +64,7 @@ def compared(run: Run, other: Run) -> str:
         differences.append(f"{other.sample.n:,} images (here {run.sample.n:,})")
     if other.spec.arch != run.spec.arch:
         differences.insert(0, f"another network, {other.spec.arch.title} (here {run.spec.arch.title})")
-    how = f"made differently: {', '.join(differences)}" if differences else "trained by the same recipe"
+    how = f"trained differently: {', '.join(differences)}" if differences else "trained in the same way"
     return f"Dashed: the shipped run {name(other.spec)}, {how}."
 
 
@@ -78,29 +78,30 @@ def learning(run: Run) -> str:
 
 def bounds_notice(curves: pd.DataFrame, run: Run, settings: Settings) -> str:
     """How far the sparse bound has come, and whether it has levelled off; `curves`: `curves.by_axis` rows of the run."""
-    sparse = curves[curves["series"] == "sparse"]
+    first = lead(curves["series"])
+    sparse, who = curves[curves["series"] == first], prose.called(curves["series"], settings.convention)
     if sparse.empty:
         return "There is no sparse bound to show yet."
     if len(sparse) == 1:
-        return f"One point so far: the sparse bound is {readable(sparse['mean'].iloc[0])}. The lines grow from here."
+        return f"One point so far: {who} is {readable(sparse['mean'].iloc[0])}. The lines grow from here."
     newest = curves["epoch"].max()
     now = curves.assign(as_of=curves["as_of"].where(curves["epoch"] == newest))  # when what is shown last was measured
     if (now["series"] == "test_error").any():
-        return f"{prose.notice(now, AXES['epoch'], settings)} {levelling(sparse, run)}"
-    return f"The sparse bound went from {readable(sparse['mean'].iloc[0])} to {readable(sparse['mean'].iloc[-1])}."
+        return f"{prose.notice(now, AXES['epoch'], settings)} {levelling(sparse, run, who)}"
+    return f"{who[:1].upper()}{who[1:]} went from {readable(sparse['mean'].iloc[0])} to {readable(sparse['mean'].iloc[-1])}."
 
 
-def levelling(sparse: pd.DataFrame, run: Run) -> str:
+def levelling(sparse: pd.DataFrame, run: Run, who: str = "the sparse bound") -> str:
     """Whether the sparse bound stood still over the last fifth of the epochs so far."""
     newest = float(sparse["epoch"].iloc[-1])
     start = (1 - _WINDOW) * newest
     recent = sparse[sparse["epoch"] >= start - 1e-9]["mean"]
     if len(recent) < _FEW:
-        return "It is too early to say whether it has levelled off."
-    moved = float(recent.max() / recent.min() - 1)
+        return f"It is too early to say whether {who} has levelled off."
+    moved, who = float(recent.max() / recent.min() - 1), who[:1].upper() + who[1:]
     if not math.isfinite(moved) or moved >= _STILL:
-        return f"It has **not levelled off** yet: since epoch {epochs(start)} it moved by {100 * moved:.0f} %."
-    words = f"It has **levelled off**: since epoch {epochs(start)} it moved by {100 * moved:.1f} %."
+        return f"{who} has **not levelled off** yet: since epoch {epochs(start)} it moved by {100 * moved:.0f} %."
+    words = f"{who} has **levelled off**: since epoch {epochs(start)} it moved by {100 * moved:.1f} %."
     if not run.at_plateau:
         words += (
             f" But the plateau number is {run.plateau_number:.1f}, below {PLATEAU:g}: it stands still because the learning "
@@ -111,7 +112,7 @@ def levelling(sparse: pd.DataFrame, run: Run) -> str:
 
 def against(curves: pd.DataFrame, other: pd.DataFrame) -> str:
     """The compared run's sparse bound at the epoch reached."""
-    mine, theirs = (table[table["series"] == "sparse"] for table in (curves, other))
+    mine, theirs = (table[table["series"] == lead(table["series"])] for table in (curves, other))
     if mine.empty or theirs.empty:
         return ""
     epoch, there = mine["epoch"].iloc[-1], theirs[theirs["epoch"] <= mine["epoch"].iloc[-1]]
@@ -160,7 +161,7 @@ def layers_notice(table: pd.DataFrame) -> str:
 def _factor(ratio: float) -> str:
     if not (math.isfinite(ratio) and ratio > 0):
         return "no factor"
-    return f"down by a factor {times(1 / ratio)}" if ratio < 1 else f"up by a factor {times(ratio)}"
+    return f"down by a factor of {times(1 / ratio)}" if ratio < 1 else f"up by a factor of {times(ratio)}"
 
 
 def margins_notice(table: pd.DataFrame, run: Run) -> str:

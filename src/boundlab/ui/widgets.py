@@ -182,13 +182,15 @@ class Widgets:
         self.keep(key, value, start)
         return value
 
-    def choose_some(self, label: str, options: Sequence[str], key: str, help: str) -> list[str]:
+    def choose_some(
+        self, label: str, options: Sequence[str], key: str, help: str, called: Callable[[str], str] = str
+    ) -> list[str]:
         """Any of a few options side by side, in their order; all of them to begin with. The options must not depend on
-        other choices: what is hidden now would be forgotten."""
+        other choices: what is hidden now would be forgotten. `called`: the name of an option on screen."""
         if (linked := self._linked(key)) is not None:
             good = self._judge(key, linked, options, label, several=True)
             st.session_state[key] = good if good or linked == [""] else list(options)
-        chosen = st.pills(label, options, selection_mode="multi", default=options, key=key, help=help)
+        chosen = st.pills(label, options, selection_mode="multi", default=options, key=key, help=help, format_func=called)
         value = [option for option in options if option in chosen]
         self.keep(key, value, list(options))
         return value
