@@ -253,6 +253,44 @@ def test_a_queued_job_can_be_stopped_resumed_and_deleted(machine):
     assert not app.exception
 
 
+def rows(app):
+    """Ids of the jobs in the order of their rows on the page."""
+    return [b.key.partition("_")[2] for b in app.button if b.key and b.key.startswith(("stop_", "resume_"))]
+
+
+def test_after_stop_no_job_changes_its_place_and_the_buttons_name_their_run(machine):
+    app = open_link(TRAIN)
+    app.multiselect(key="seeds").set_value(list("0123")).run()
+    trains(app).click().run()
+    before = rows(app)
+    assert len(before) == 4
+    for turn in (1, 0, 3, 2):
+        app.button(key=f"stop_{before[turn]}").click().run()
+        assert rows(app) == before
+    app.button(key=f"resume_{before[3]}").click().run()
+    assert rows(app) == before
+    for job in jobs.jobs(machine.out):
+        seed = f"seed {job.spec.train.seed}"
+        assert app.button(key=f"resume_{job.id}" if job.state == "stopped" else f"stop_{job.id}").help.count(seed) == 1
+        if job.state == "stopped":
+            assert seed in app.button(key=f"delete_{job.id}").label
+            assert any(f"{seed} and all it recorded?" in m.value for m in app.markdown)
+    app.button(key=f"delete_{before[1]}").click().run()
+    assert rows(app) == [before[0], *before[2:]]
+
+
+def test_a_stopped_job_far_down_keeps_its_row(machine):
+    """More jobs than rows are shown at first: none vanishes, and moves those below it, because it was stopped."""
+    machine.limits = Limits(running=2, per_person=8)
+    app = open_link(TRAIN)
+    app.multiselect(key="seeds").set_value(list("01234567")[:7]).run()
+    trains(app).click().run()
+    before = rows(app)
+    assert len(before) == 7
+    app.button(key=f"stop_{before[5]}").click().run()
+    assert rows(app) == before
+
+
 @pytest.mark.parametrize(("state", "words"), [("failed", "the loss is not finite"), ("lost", "Interrupted")])
 def test_how_a_job_ended_is_said(machine, state, words):
     spec = RunSpec.from_dict({"dataset": "digits"})

@@ -1,6 +1,6 @@
 """Run folders and the shipped pack: write atomically, read without torch.
 
-A folder holds spec.json, sample.json, records.jsonl while running, then epochs.parquet, network.safetensors,
+A folder holds spec.json, sample.json, records.jsonl (and part_errors.jsonl) while running, then epochs.parquet, network.safetensors,
 env.json and status.json. A sealed folder (status "done") is never edited; certificates.json lies beside the seal.
 """
 
@@ -82,10 +82,12 @@ class Run:
     @property
     def trained(self) -> bool:
         """False when the final train error is near chance: rho -> 0 gives such a network a small bound for nothing."""
-        if self.epochs.empty:
-            return False
+        return not self.epochs.empty and self.beats_chance(float(self.final["train_error"]))
+
+    def beats_chance(self, train_error: float) -> bool:
+        """Whether a train error is less than half of what guessing gives."""
         chance = 1 - 1 / self.spec.arch.classes
-        return bool(self.final["train_error"] < chance * (1 + self.spec.train.label_noise) / 2)
+        return train_error < chance * (1 + self.spec.train.label_noise) / 2
 
 
 class Found(NamedTuple):

@@ -14,6 +14,7 @@ import streamlit as st
 from boundlab.bounds import ALL
 from boundlab.charts.progress import alive, update_of
 from boundlab.charts.trend import Picture
+from boundlab.part_errors import PartErrors
 from boundlab.runs import Run
 from boundlab.specs import Settings
 from boundlab.tables import growing_table
@@ -111,8 +112,9 @@ def _csv(run: Run, settings: Settings) -> Callable[[], str]:
     return lambda: growing_table(run, run.records, settings).to_csv(index=False, float_format="%.10g")
 
 
-def live_view(controls: Controls, run: Run, shipped: Sequence[Run]) -> None:
-    """Controls, one picture, what to notice, CSV. `shipped`: shipped runs of the same data set, to compare with."""
+def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Sequence[PartErrors] = ()) -> None:
+    """Controls, one picture, what to notice, CSV. `shipped`: shipped runs of the same data set, to compare with; `parts`:
+    errors of a part of the images, between those of all that the records have."""
     with st.container(horizontal=True):
         view = controls.pick("Live view", VIEWS, "live")
         settings = controls.settings()
@@ -126,7 +128,7 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run]) -> None:
         _chart(view, watched, figure)
     st.caption(" ".join([live_words.about(run, settings) + ".", live_words.compared(run, other) if other else ""]))
     notice, *lines = words(watched)
-    st.markdown(" ".join(filter(None, [live_words.learning(run), notice])))
+    st.markdown(" ".join(filter(None, [live_words.measured(run, parts), notice])))
     for line in lines:
         st.caption(line)
     st.download_button(

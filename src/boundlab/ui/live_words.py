@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
 from boundlab.bounds import effective_n
+from boundlab.catalog import DATASETS, PRESETS
 from boundlab.charts.theme import lead, readable, times
+from boundlab.part_errors import PartErrors
 from boundlab.recipes import asked, described
 from boundlab.runs import Run
 from boundlab.specs import PLATEAU, RunSpec, Settings
@@ -68,12 +71,40 @@ def compared(run: Run, other: Run) -> str:
     return f"Dashed: the shipped run {name(other.spec)}, {how}."
 
 
-def learning(run: Run) -> str:
-    """A warning while the network could as well be guessing, by the rule of `Run.trained`."""
-    if run.epochs.empty or run.trained:
+def measured(run: Run, parts: Sequence[PartErrors]) -> str:
+    """The newest errors, of which epoch and of how many images they are, and a warning while the network could as well be
+    guessing; `parts`: what was measured of a part of the images between the records."""
+    if (newest := newest_errors(run, parts)) is None:
         return ""
-    error = readable(float(run.final["train_error"]), "train_error")
-    return f"**It has not learnt yet**: train error {error}, more than half of what guessing gives; a small bound means nothing yet."
+    words = (
+        f"At epoch {epochs(newest.epoch)}: train error {readable(newest.train_error, 'train_error')} of "
+        f"{newest.train_images:,} training images, test error {readable(newest.test_error, 'test_error')} of "
+        f"{newest.test_images:,} test images"
+    )
+    if newest in parts:
+        train = run.spec.train
+        every = PRESETS[train.preset].record_epochs or DATASETS[train.dataset].errors_every
+        words += f" (the same part at every epoch; all are measured every {every} epochs)"
+    if run.beats_chance(newest.train_error):
+        return f"{words}."
+    return (
+        f"{words}. **It has not learnt yet**: that train error is more than half of what guessing gives; a small bound means "
+        "nothing yet."
+    )
+
+
+def newest_errors(run: Run, parts: Sequence[PartErrors]) -> PartErrors | None:
+    """The last record's errors of all images, or of a part where that is newer; None before any was measured."""
+    if run.epochs.empty:
+        return parts[-1] if parts else None
+    train, last = run.spec.train, run.final
+    if parts and parts[-1].step > last["step"]:
+        return parts[-1]
+    test_images = DATASETS[train.dataset].test_images(train.labels)
+    errors = {"train_error": float(last["train_error"]), "test_error": float(last["test_error"])}
+    return PartErrors(
+        int(last["step"]), float(last["epoch"]), train_images=run.sample.n, test_images=test_images, **errors
+    )
 
 
 def bounds_notice(curves: pd.DataFrame, run: Run, settings: Settings) -> str:
@@ -123,11 +154,13 @@ def against(curves: pd.DataFrame, other: pd.DataFrame) -> str:
 
 def loss_notice(run: Run, drops: list[float]) -> str:
     """How the loss went, where the learning rate falls, and what the plateau number is."""
-    loss, train = run.records["loss"].dropna(), run.spec.train
+    known, train = run.records.dropna(subset=["loss"]), run.spec.train
+    loss, at = known["loss"], [epochs(epoch) for epoch in known["epoch"].iloc[[0, -1]]] if len(known) else []
     words = []
     if len(loss) > 1:
         words.append(
-            f"The mean loss of the minibatches went from {readable(loss.iloc[0])} to {readable(loss.iloc[-1])}."
+            f"The mean loss of the minibatches went from {readable(loss.iloc[0])} (epoch {at[0]}) to "
+            f"{readable(loss.iloc[-1])} (epoch {at[-1]})."
         )
     newest = float(run.records["epoch"].iloc[-1])
     left = [epochs(at) for at in drops if at > newest]
@@ -152,7 +185,8 @@ def layers_notice(table: pd.DataFrame) -> str:
     ratios = (last / first).drop(["epoch", "rho"])
     moved = str(ratios.map(lambda ratio: abs(math.log(max(ratio, 1e-300)))).idxmax())
     return (
-        f"ρ, the product of the layers' norms, went from {readable(first['rho'])} to {readable(last['rho'])} "
+        f"From epoch {epochs(first['epoch'])} to {epochs(last['epoch'])} ρ, the product of the layers' norms, went from "
+        f"{readable(first['rho'])} to {readable(last['rho'])} "
         f"({_factor(last['rho'] / first['rho'])}). The layer that moved most is {moved}: {readable(first[moved])} to "
         f"{readable(last[moved])}."
     )
