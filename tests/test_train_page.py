@@ -1,6 +1,7 @@
 """The Train page without a browser: form, price, validation, queue, notes; nothing is trained here."""
 
 import pytest
+from streamlit.runtime.context import ContextProxy
 
 from boundlab import jobs, jobstate, sources
 from boundlab.counterparts import locally_connected, mlp, tree
@@ -8,6 +9,7 @@ from boundlab.devices import Device
 from boundlab.jobs import Limits
 from boundlab.scheduler import Scheduler
 from boundlab.specs import RunSpec
+from boundlab.ui import visitor
 from boundlab.ui.page import PAGES
 from boundlab.ui.train import engine
 from boundlab.ui.train.starts import STARTS
@@ -26,6 +28,25 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "scheduler", lambda: idle)
     engine.measured.clear()
     return idle
+
+
+@pytest.mark.parametrize(
+    ("found", "same"), [("10.0.0.7", "10.0.0.7"), ("2001:db8::1", "2001:db8::abcd:2"), ("unknown", "unknown")]
+)
+def test_a_fresh_name_does_not_help_against_the_limit_of_an_address(machine, monkeypatch, found, same):
+    monkeypatch.setattr(visitor, "at_home", lambda: False)
+    monkeypatch.setattr(machine, "limits", Limits(running=2, per_person=4, per_address=1))
+    address = {"now": found}
+    monkeypatch.setattr(ContextProxy, "ip_address", property(lambda _: address["now"]))
+    said = {}
+    for place in (found, same, "10.9.9.9"):
+        address["now"] = place
+        app = open_link(TRAIN, seeds=str(len(said)))  # a session, and so a name, of its own
+        trains(app).click().run()
+        said[len(said)] = [e.value for e in app.error]
+    assert said[0] == said[2] == []
+    assert "1 jobs from your network address wait or run" in said[1][0]
+    assert found not in (machine.out / queued(machine)[0].id / "job.json").read_text()
 
 
 def button(app, label):
