@@ -66,7 +66,7 @@ class TrainSpec:
             for label in flat:
                 whole("labels", label, 0, DATASETS[self.dataset].classes - 1)
             if len(self.labels) < 2 or not all(self.labels) or len(set(flat)) != len(flat):
-                raise ValueError(f"labels must be two or more disjoint non-empty lists, got {self.labels!r}")
+                raise ValueError(f"labels must be two or more disjoint non-empty lists, got {shown(self.labels)}")
         number("label_noise", self.label_noise, 0.0, 1.0)
         number("weight_decay", self.weight_decay, 0.0, 10.0)
         whole("epochs", self.epochs, 1, 100_000)
