@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 
@@ -10,14 +11,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save
 
 from boundlab.arch import ArchSpec
 from boundlab.checkpoint_header import check_fit, check_values, read_header
-from boundlab.checkpoints import load
+from boundlab.checkpoints import load, read_tensors
 from boundlab.errors import CheckpointError
+from boundlab.files import write_atomic
 from tests.cases import DIGITS
 from tests.conftest import reference_weights, write_checkpoint
-from tests.hostile import HOSTILE, bfloat16, good
+from tests.hostile import HOSTILE, NAMES, bfloat16, good
 
 
 def checked(path):
@@ -120,6 +123,34 @@ def test_a_changed_file_is_refused_or_good_but_never_an_exception_of_another_kin
     except CheckpointError:
         return
     assert sum(last - first for _, first, last in header.places.values()) < len(content)
+
+
+def while_replaced(path, contents, read, times=300):
+    """Call `read` again and again while the file is replaced by one and the other of `contents`."""
+    done = threading.Event()
+
+    def replace():
+        while not done.is_set():
+            for content in contents:
+                write_atomic(path, content)
+
+    write_atomic(path, contents[0])
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        for _ in range(times):
+            read()
+    finally:
+        done.set()
+        writer.join()
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_one_or_the_other(tmp_path):
+    path = tmp_path / "net.safetensors"
+    small, large = good(), save({"x": np.arange(100_000, dtype=np.float32)})
+    seen = set()
+    while_replaced(path, (small, large), lambda: seen.add(tuple(sorted(read_tensors(path)))))
+    assert seen <= {tuple(sorted(NAMES)), ("x",)}
 
 
 def test_it_needs_no_torch():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load as tensors_in
 from safetensors.torch import save as serialised
 from torch import Tensor
 
@@ -30,6 +31,12 @@ class Checkpoint:
 def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write so that a reader never sees half a file; raises OSError when it cannot be written."""
     write_atomic(path, serialised(tensors, metadata))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a .safetensors file that may be replaced at any moment: it is opened once and read into memory, while the
+    library's own loader opens a path twice and may see two files. Raises OSError or SafetensorError."""
+    return tensors_in(path.read_bytes())
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
