@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 import time
 import tracemalloc
 
@@ -17,7 +16,6 @@ from boundlab.arch import ArchSpec
 from boundlab.checkpoint_header import check_fit, check_values, read_header
 from boundlab.checkpoints import load, read_tensors
 from boundlab.errors import CheckpointError
-from boundlab.files import write_atomic
 from tests.cases import DIGITS
 from tests.conftest import reference_weights, write_checkpoint
 from tests.hostile import HOSTILE, NAMES, bfloat16, good
@@ -125,29 +123,32 @@ def test_a_changed_file_is_refused_or_good_but_never_an_exception_of_another_kin
     assert sum(last - first for _, first, last in header.places.values()) < len(content)
 
 
-def while_replaced(path, contents, read, times=300):
-    """Call `read` again and again while the file is replaced by one and the other of `contents`."""
-    done = threading.Event()
+REPLACE = """
+import itertools, os, sys
+path, *others = sys.argv[1:]
+for other in itertools.cycle(others):
+    os.link(other, path + ".new")
+    os.replace(path + ".new", path)
+"""
 
-    def replace():
-        while not done.is_set():
-            for content in contents:
-                write_atomic(path, content)
 
-    write_atomic(path, contents[0])
-    writer = threading.Thread(target=replace)
-    writer.start()
-    try:
-        for _ in range(times):
-            read()
-    finally:
-        done.set()
-        writer.join()
+def while_replaced(path, contents, read, times=1000):
+    """Call `read` again and again while another process replaces the file by one and the other of `contents`."""
+    others = [path.with_name(f"{number}.bytes") for number in range(len(contents))]
+    for other, content in zip(others, contents, strict=True):
+        other.write_bytes(content)
+    path.write_bytes(contents[0])
+    with subprocess.Popen([sys.executable, "-c", REPLACE, path, *others]) as writer:
+        try:
+            for _ in range(times):
+                read()
+        finally:
+            writer.kill()
 
 
 def test_a_file_that_is_replaced_while_it_is_read_is_one_or_the_other(tmp_path):
     path = tmp_path / "net.safetensors"
-    small, large = good(), save({"x": np.arange(100_000, dtype=np.float32)})
+    small, large = good(), save({"x": np.arange(10_000, dtype=np.float32)})
     seen = set()
     while_replaced(path, (small, large), lambda: seen.add(tuple(sorted(read_tensors(path)))))
     assert seen <= {tuple(sorted(NAMES)), ("x",)}
