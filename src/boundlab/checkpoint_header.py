@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError, deserialize
 
 from boundlab.arch import ArchSpec
 from boundlab.catalog import DATASETS
 from boundlab.errors import CheckpointError
-from boundlab.shapes import LayerShape
+from boundlab.shapes import MAX_WEIGHTS, LayerShape
 
 LARGEST = 1e30
+MOST_BYTES = 16 * MAX_WEIGHTS  # of a file: float64, with the initial weights
 MOST_HEADER = 2**20  # bytes; a network of 64 layers needs 30 kB
 DTYPES = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
 _PART = 2**20  # numbers looked at together
 _QUOTE = 60  # letters of a name out of the file
 
 
+class Stored(NamedTuple):
+    """A tensor as the file has it; `dtype`: of `DTYPES`."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytearray
+
+
 @dataclass(frozen=True)
 class Header:
-    """A file whose names, dtypes and shapes are those of its spec; `places`: name -> (dtype, first byte, last + 1)."""
+    """A file whose names, dtypes and shapes are those of its spec, and what its tensors hold."""
 
     path: Path
     arch: ArchSpec
-    places: dict[str, tuple[str, int, int]]
+    tensors: dict[str, Stored]
 
 
 def tensor_names(shapes: tuple[LayerShape, ...]) -> list[str]:
@@ -39,26 +49,24 @@ def tensor_names(shapes: tuple[LayerShape, ...]) -> list[str]:
 def read_header(path: str | Path, dataset: str | None) -> Header:
     """Check a file's header; `dataset`: its constants are the network's `normalize` where the spec leaves that out.
 
-    Reads no tensor and no more than `MOST_HEADER` bytes. Raises CheckpointError in one sentence.
+    The file is opened once, since it may be replaced meanwhile, and read whole only when it has the size that its header
+    announces, which has at most `MOST_HEADER` bytes. Raises CheckpointError in one sentence.
     """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file")
     try:
-        entries, start = _entries(path)
-        with safe_open(path, "np") as handle:  # refuses what overlaps, leaves gaps, or ends elsewhere than the file
-            arch = _arch((handle.metadata() or {}).get("spec"), dataset)
-            _check_tensors(handle, _expected(arch))
-            names = list(handle.keys())
+        with path.open("rb") as file:
+            entries, content = _entries(file)
+        found = deserialize(content)  # refuses what overlaps, leaves gaps, or ends elsewhere than the file
+        arch = _arch(entries.get("__metadata__", {}).get("spec"), dataset)
+        tensors = {name: Stored(part["dtype"], tuple(part["shape"]), part["data"]) for name, part in found}
+        _check_tensors(tensors, _expected(arch))
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is not a complete .safetensors file ({str(error).splitlines()[0]})") from error
-    places = {}
-    for name in names:
-        first, last = entries[name]["data_offsets"]
-        places[name] = (entries[name]["dtype"], start + first, start + last)
-    return Header(path, arch, places)
+    return Header(path, arch, tensors)
 
 
 def check_fit(header: Header, dataset: str, classes: int | None = None) -> None:
@@ -74,16 +82,10 @@ def check_fit(header: Header, dataset: str, classes: int | None = None) -> None:
 
 def check_values(header: Header) -> None:
     """Look at every number, a few MB at a time; raises CheckpointError where one is not finite or absurdly large."""
-    with header.path.open("rb") as file:
-        for name, (dtype, first, last) in header.places.items():
-            file.seek(first)
-            left = (last - first) // np.dtype(DTYPES[dtype]).itemsize
-            while left:
-                part = np.fromfile(file, DTYPES[dtype], min(left, _PART))
-                if not part.size:
-                    raise CheckpointError(f"{header.path} was cut short while it was read; upload or write it again")
-                left -= part.size
-                _check_part(f"{header.path}: {name}", part, dtype)
+    for name, (dtype, _, data) in header.tensors.items():
+        numbers = np.frombuffer(data, DTYPES[dtype])
+        for first in range(0, len(numbers), _PART):
+            _check_part(f"{header.path}: {name}", numbers[first : first + _PART], dtype)
 
 
 def _check_part(what: str, part: np.ndarray, dtype: str) -> None:
@@ -96,28 +98,30 @@ def _check_part(what: str, part: np.ndarray, dtype: str) -> None:
         raise CheckpointError(f"{what} has weights above {LARGEST:g}, beyond what can be measured")
 
 
-def _entries(path: Path) -> tuple[dict[str, Any], int]:
-    """The header's JSON, and where the tensors begin. Nothing is allocated that the file only claims to have."""
+def _entries(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
+    """The header's JSON, and the whole file. Nothing is allocated that the file only claims to have."""
 
     def broken(why: str) -> CheckpointError:
         return CheckpointError(f"this is not a complete .safetensors file ({why}); save it with `safetensors`")
 
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 10 or length > size - 8:
-            announced = f"its first 8 bytes announce a header of {length:,} bytes, it has {size:,} in all"
-            raise broken(announced if size >= 8 else f"it has {size} bytes")
-        if length > MOST_HEADER:
-            raise CheckpointError(f"the header should have at most {MOST_HEADER:,} bytes, it has {length:,}")
-        content = file.read(length)
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(8)
+    length = int.from_bytes(start, "little")
+    if size < 10 or length > size - 8:
+        announced = f"its first 8 bytes announce a header of {length:,} bytes, it has {size:,} in all"
+        raise broken(announced if size >= 8 else f"it has {size} bytes")
+    if length > MOST_HEADER:
+        raise CheckpointError(f"the header should have at most {MOST_HEADER:,} bytes, it has {length:,}")
+    header = file.read(length)
     try:
-        entries = json.loads(content, object_pairs_hook=_once)
+        entries = json.loads(header, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise broken(f"its header is not JSON: {str(error)[:_QUOTE]}") from error
     if not isinstance(entries, dict):
         raise broken("its header is not a JSON object")
-    return entries, 8 + length
+    if size > MOST_BYTES:
+        raise CheckpointError(f"a checkpoint should have at most {MOST_BYTES:,} bytes, it has {size:,}")
+    return entries, start + header + file.read()
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -154,8 +158,8 @@ def _expected(arch: ArchSpec) -> dict[str, tuple[int, ...]]:
     return wanted
 
 
-def _check_tensors(handle: Any, expected: dict[str, tuple[int, ...]]) -> None:
-    keys = set(handle.keys())
+def _check_tensors(tensors: dict[str, Stored], expected: dict[str, tuple[int, ...]]) -> None:
+    keys = set(tensors)
     if missing := sorted(set(expected) - keys):
         raise CheckpointError(f"missing tensors {missing[:3]} (of {len(missing)}); the spec calls for {len(expected)}")
     known = expected | {f"init.{name}": shape for name, shape in expected.items()}
@@ -165,8 +169,8 @@ def _check_tensors(handle: Any, expected: dict[str, tuple[int, ...]]) -> None:
             f"unknown tensors {shown} (of {len(unknown)}); the spec calls for {sorted(expected)[:3]} ..."
         )
     for key in sorted(keys):
-        part = handle.get_slice(key)
-        if tuple(part.get_shape()) != known[key]:
-            raise CheckpointError(f"{key} should have shape {list(known[key])}, got {list(part.get_shape())[:8]}")
-        if part.get_dtype() not in DTYPES:
-            raise CheckpointError(f"{key} should be one of {', '.join(DTYPES)}, got {part.get_dtype()}")
+        dtype, shape, _ = tensors[key]
+        if shape != known[key]:
+            raise CheckpointError(f"{key} should have shape {list(known[key])}, got {list(shape)[:8]}")
+        if dtype not in DTYPES:
+            raise CheckpointError(f"{key} should be one of {', '.join(DTYPES)}, got {dtype}")

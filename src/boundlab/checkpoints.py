@@ -7,15 +7,16 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+import torch
 from safetensors.torch import load as tensors_in
 from safetensors.torch import save as serialised
 from torch import Tensor
 
 from boundlab.arch import ArchSpec
-from boundlab.checkpoint_header import check_fit, check_values, read_header, tensor_names
-from boundlab.errors import CheckpointError
+from boundlab.checkpoint_header import Header, Stored, check_fit, check_values, read_header, tensor_names
 from boundlab.files import write_atomic
+
+_TORCH = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64}
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,17 @@ def load(path: str | Path, dataset: str | None, classes: int | None = None) -> C
     if dataset:
         check_fit(header, dataset, classes)
     check_values(header)
-    try:
-        with safe_open(header.path, "pt") as handle:
-            tensors = {key: handle.get_tensor(key) for key in header.places}
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read ({str(error).splitlines()[0]})") from error
+    return loaded(header)
+
+
+def loaded(header: Header) -> Checkpoint:
+    """The checkpoint of a file that has been checked."""
+    tensors = {key: _tensor(stored) for key, stored in header.tensors.items()}
     return _assemble(header.arch, {k: v.float() if v.element_size() < 4 else v for k, v in tensors.items()})
+
+
+def _tensor(stored: Stored) -> Tensor:
+    return torch.frombuffer(stored.data, dtype=_TORCH[stored.dtype]).reshape(stored.shape)
 
 
 def _assemble(arch: ArchSpec, tensors: dict[str, Tensor]) -> Checkpoint:

@@ -70,7 +70,7 @@ def _measure(
         raise DataError(f"{DATASETS[dataset].title} is not on this machine; download it first")
     import torch
 
-    from boundlab.checkpoints import load
+    from boundlab.checkpoints import loaded
     from boundlab.datasets import task
     from boundlab.reports import measure_checkpoint
     from boundlab.specs import TrainSpec
@@ -78,8 +78,7 @@ def _measure(
     torch.set_num_threads(1)
     data = task(TrainSpec(dataset=dataset, labels=labels))
     tell("measuring norms, margins and errors")
-    checkpoint = load(path, dataset, header.arch.classes)
-    subject, _ = measure_checkpoint(checkpoint, data, dataset, asked["title"])
+    subject, _ = measure_checkpoint(loaded(header), data, dataset, asked["title"])
     return dataclasses.replace(subject, labels=labels).to_dict()
 
 
