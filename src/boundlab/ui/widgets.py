@@ -190,7 +190,9 @@ class Widgets:
         if (linked := self._linked(key)) is not None:
             good = self._judge(key, linked, options, label, several=True)
             st.session_state[key] = good if good or linked == [""] else list(options)
-        chosen = st.pills(label, options, selection_mode="multi", default=options, key=key, help=help, format_func=called)
+        chosen = st.pills(
+            label, options, selection_mode="multi", default=options, key=key, help=help, format_func=called
+        )
         value = [option for option in options if option in chosen]
         self.keep(key, value, list(options))
         return value
