@@ -174,8 +174,15 @@ def open_page(key: str) -> None:
         st.sidebar.caption(f"{words} Delete such a folder, or train it again.")
 
 
+# Streamlit's own links take the outline away
+_FOCUS = """<style>
+[data-testid="stPageLink"] a:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
+</style>"""
+
+
 def _menu() -> None:
     with st.sidebar:
+        st.html(_FOCUS)
         st.markdown("### Boundlab")
         for entry in PAGES:
             st.page_link(entry.path, label=entry.title, icon=entry.icon, help="", width="stretch")
