@@ -2,14 +2,15 @@
 
 import pytest
 
+from boundlab.tables import AXES
 from tests.e2e.serving import CHART, serving, settle
 
-PAGES = {
+TITLES = {
     "": "value (log₂ scale)",
-    "training": "epoch",
-    "lambda": "weight decay λ",
-    "width": "channels per layer H",
-    "depth": "number of convolutional layers L",
+    "training": AXES["epoch"].title,
+    "lambda": AXES["weight_decay"].title,
+    "width": AXES["channels"].title,
+    "depth": AXES["depth"].title,
 }
 BELOW = """title => Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot text')]
   .filter(text => text.textContent === title && !text.closest('.ytitle, .g-ytitle'))
@@ -22,7 +23,7 @@ def server():
         yield url
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", TITLES)
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)], ids=["projector", "phone"])
 def test_the_x_axis_is_on_the_first_screen(browser, server, path, width, height):
     context = browser.new_context(viewport={"width": width, "height": height})
@@ -30,15 +31,15 @@ def test_the_x_axis_is_on_the_first_screen(browser, server, path, width, height)
     page.goto(f"{server}/{path}")
     page.locator(CHART).first.wait_for(timeout=60_000)
     settle(page)
-    page.wait_for_function(f"title => ({BELOW})(title) > 0", arg=PAGES[path], timeout=20_000)
-    assert page.evaluate(BELOW, PAGES[path]) <= height
+    page.wait_for_function(f"title => ({BELOW})(title) > 0", arg=TITLES[path], timeout=20_000)
+    assert page.evaluate(BELOW, TITLES[path]) <= height
     if path:
         handle = page.get_by_test_id("stBidiComponentIsolated").get_by_role("slider").bounding_box()
         assert handle["y"] + handle["height"] <= height
     context.close()
 
 
-def test_an_embedded_page_has_no_menu_and_its_focus_elsewhere_is_seen(browser, server):
+def test_an_embedded_page_has_no_menu_and_elsewhere_the_menu_shows_its_focus(browser, server):
     page = browser.new_context().new_page()
     page.goto(f"{server}/lambda?embed=true&embed_options=light_theme")
     page.locator(CHART).first.wait_for(timeout=60_000)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from boundlab.ui.reports import report
+
 _KEY = "visitor"
 _HOME = ("127.0.0.1", "localhost", "::1")
 _component = st.components.v2.component("boundlab_visitor", js=(Path(__file__).parent / "visitor.js").read_text())
@@ -16,10 +18,10 @@ _component = st.components.v2.component("boundlab_visitor", js=(Path(__file__).p
 
 def visitor() -> str:
     """The owner's name of this browser's jobs, 16 hex digits. What the browser keeps is not told to anybody else."""
-    token = st.session_state.get(_KEY, {}).get("token")
+    token = report(_KEY, "token")
     _component(key=_KEY, data={"token": token}, on_token_change=lambda: None)
     own = st.session_state.setdefault("visitor_without_browser", secrets.token_hex(16))
-    return hashlib.sha256(str(token or own).encode()).hexdigest()[:16]
+    return hashlib.sha256((token or own).encode()).hexdigest()[:16]
 
 
 def at_home() -> bool:
