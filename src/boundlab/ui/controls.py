@@ -101,9 +101,15 @@ class Controls(Widgets):
 
     def settings(self) -> Settings:
         """Convention and delta; the same two on every page."""
-        convention = self.pick("Convention", CONVENTIONS, "convention", CONVENTION_HELP)
-        delta = self.choose("δ", DELTAS, "delta", "The probability that a bound fails.", "0.001")
-        return Settings(convention=convention, delta=float(delta))
+        return Settings(convention=self.convention(), delta=self.delta())
+
+    def convention(self) -> str:
+        """Which formulas."""
+        return self.pick("Convention", CONVENTIONS, "convention", CONVENTION_HELP)
+
+    def delta(self) -> float:
+        """The probability that a bound may fail with."""
+        return float(self.choose("δ", DELTAS, "delta", "The probability that a bound fails.", "0.001"))
 
     def series(self, convention: str) -> list[str]:
         """Which series are drawn, in display order, out of those the convention has; the link carries their names."""

@@ -179,8 +179,15 @@ def _say_left_out(left_out: dict[str, str], where: str, advice: str) -> None:
         st.sidebar.caption(f"{where}, {len(left_out)} not readable: {quoted(sorted(left_out), 60)}. {advice}")
 
 
+# Streamlit's own links take the outline away
+_FOCUS = """<style>
+[data-testid="stPageLink"] a:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
+</style>"""
+
+
 def _menu() -> None:
     with st.sidebar:
+        st.html(_FOCUS)
         st.markdown("### Boundlab")
         for entry in PAGES:
             st.page_link(entry.path, label=entry.title, icon=entry.icon, help="", width="stretch")

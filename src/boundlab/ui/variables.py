@@ -14,7 +14,7 @@ from boundlab.ui.combinations import nearest, possible, why
 from boundlab.ui.widgets import Widgets
 
 VARIABLES = {  # column -> (label, name in the link, preferred value)
-    "conv_layers": ("Convolutional layers L", "layers", "3"),
+    "conv_layers": ("Layers L", "layers", "3"),
     "channels": ("Channels H", "channels", "16"),
     "weight_decay": ("Weight decay λ", "wd", "0.004"),
 }
@@ -43,12 +43,12 @@ def narrow(
     """
     sliders = {column: _slider(widgets, column, whole, second) for column in columns}
     chosen = _settle(widgets, table, sliders, "second" if second else "first")
-    for column, slider in sliders.items():
+    for spot, (column, slider) in zip(st.columns(len(sliders), gap="small"), sliders.items(), strict=True):
         label = f"{chosen[column]:g}"
         if st.session_state[slider.key] != label:
             st.session_state[slider.key] = label
         there = {f"{value:g}" for value in possible(table, column, chosen)}
-        with st.container(gap="xxsmall"):
+        with spot.container(gap="xxsmall"):
             widgets.slide(slider.label, slider.options, slider.key, slider.default)
             if missing := [option for option in slider.options if option not in there]:
                 _marks(slider.options, missing)

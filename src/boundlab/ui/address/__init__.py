@@ -50,7 +50,8 @@ def arrive(page: str, known: Collection[str], shared: Collection[str]) -> None:
     before: Address | None = st.session_state.get(_KEY)
     ctx = get_script_run_ctx()
     history = ctx is not None and ctx.is_history_navigation
-    _steady(key="steady_address")
+    with st.container() if st.context.is_embedded else st.sidebar:
+        _steady(key="steady_address")
     if before and before.page == page and not history:
         return
     came = {name: st.query_params.get_all(name) for name in st.query_params}

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from boundlab.charts.trend import Picture
+from boundlab.ui.reports import report
 
 
 def _source(kind: str) -> str:
@@ -22,7 +23,7 @@ _player = st.components.v2.component("boundlab_player", html=_source("html"), cs
 
 def reported(key: str) -> str | None:
     """The position the reader's browser last reported, before the player is drawn."""
-    return st.session_state.get(key, {}).get("at")
+    return report(key, "at")
 
 
 def player(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from boundlab.ui.reports import report
+
 _KEY = "visitor"
 _HOME = ("127.0.0.1", "localhost", "::1")
 _component = st.components.v2.component("boundlab_visitor", js=(Path(__file__).parent / "visitor.js").read_text())
@@ -26,11 +28,11 @@ def visitor() -> str:
 def name() -> str:
     """The same for callbacks: without asking the browser."""
     own = st.session_state.setdefault("visitor_without_browser", secrets.token_hex(16))
-    return _hashed(str(_token() or own))
+    return _hashed(_token() or own)
 
 
 def _token() -> str | None:
-    return st.session_state.get(_KEY, {}).get("token")
+    return report(_KEY, "token")
 
 
 def _hashed(text: str) -> str:
