@@ -16,7 +16,7 @@ from boundlab.ui.train import engine
 from boundlab.ui.train.board import board, sorted_jobs
 from boundlab.ui.train.data import data_ready
 from boundlab.ui.train.form import form
-from boundlab.ui.train.price import plateau, price, refusal
+from boundlab.ui.train.price import plateau, price, refusal, waits_for_memory
 from boundlab.ui.train.view import view
 from boundlab.ui.visitor import visitor
 
@@ -61,7 +61,8 @@ def _order(me: str, machine: Scheduler, waiting: bool) -> None:
         specs, wrong, row = form(controls)
         with row:
             device = _device(controls, machine)
-            refused = next(filter(None, (refusal(spec, device, machine) for spec in specs)), None)
+            every = _jobs()
+            refused = next(filter(None, (refusal(spec, device, machine, every) for spec in specs)), None)
             ready = bool(specs) and not refused and not sources.missing(specs[0].train.dataset)
             st.button(
                 "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
@@ -76,6 +77,8 @@ def _order(me: str, machine: Scheduler, waiting: bool) -> None:
         if specs:
             data_ready(specs[0].train.dataset)
             price(specs, device, machine)
+            if not refused:
+                waits_for_memory(specs, device, machine, every)
             plateau(specs)
 
 
