@@ -78,3 +78,16 @@ def test_quotas_of_cgroups_count(tmp_path, monkeypatch, group, files):
     assert devices._cores(*places) == expected
     assert devices._memory(*places) == 1_000_000
     assert devices._cores(tmp_path / "none", tmp_path / "none") == 8
+
+
+def test_free_memory_is_the_machines_or_what_a_cgroup_leaves(tmp_path):
+    proc, root = cgroup(
+        tmp_path,
+        "0::/a/b\n",
+        {"a/memory.max": "9000000", "a/memory.current": "8000000", "a/memory.stat": "anon 1\ninactive_file 500000"},
+    )
+    assert devices.free_memory(proc, root) == 1_500_000  # what is cached is given back
+    (proc / "meminfo").write_text("MemTotal: 99 kB\nMemAvailable:   1000 kB\n")
+    assert devices.free_memory(proc, root) == 1_024_000
+    assert devices.free_memory(proc, tmp_path / "none") == 1_024_000
+    assert 0 < devices.free_memory() <= devices._memory()

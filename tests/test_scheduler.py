@@ -8,11 +8,14 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from boundlab import jobs, jobstate, scheduler
+from boundlab import jobs, jobstate, room, scheduler
+from boundlab.cost import memory
 from boundlab.devices import Device
 from boundlab.jobs import Limits
 from boundlab.runs import open_run, status
@@ -310,3 +313,58 @@ def test_each_gpu_gets_one_job_and_the_cpu_its_own(tmp_path, device, kind):
         every.append(jobs.submit(spec, "anna", device, tmp_path, Limits(running=1)))
     assert {machine.kind(job) for job in every} == {kind}
     assert len(machine._startable(every)) == (2 if kind == "cuda" else 1)
+
+
+def large(width, seed=0):
+    return RunSpec.from_dict({"dataset": "digits", "seed": seed, "arch": {"kind": "mlp", "hidden": [width, width]}})
+
+
+def test_a_run_starts_only_when_its_memory_fits_beside_what_runs(tmp_path):
+    """Of two that fill the machine one starts; the other says what it waits for, and nothing smaller passes it."""
+    one, other, small = large(10_000), large(10_000, 1), RunSpec.from_dict(TRAINED)
+    total = round(1.5 * memory(one))
+    machine = Scheduler(tmp_path, Limits(running=4), free=lambda: total)
+    machine.devices = [Device("cpu", "a processor", total)]
+    every = [jobs.submit(spec, "anna", "cpu", tmp_path, Limits(running=4)) for spec in (one, other, small)]
+    assert [job.id for job in machine._startable(every)] == [one.id]
+    assert machine.waits == {other.id: (memory(other), total - memory(one))}
+    runs = [replace(every[0], state="running", used="cpu"), *every[1:]]
+    assert machine._startable(runs) == []
+    assert [job.id for job in machine._startable(every[1:])] == [other.id, small.id]
+
+
+def test_other_programs_memory_counts_and_what_never_fits_holds_up_nobody(tmp_path):
+    big, small = large(10_000), RunSpec.from_dict(TRAINED)
+    machine = Scheduler(tmp_path, Limits(running=2), free=lambda: 2**30)
+    machine.devices = [Device("cpu", "a processor", 2**40)]
+    every = [jobs.submit(spec, "anna", "cpu", tmp_path, Limits(running=2)) for spec in (big, small)]
+    assert [job.id for job in machine._startable(every)] == [small.id]
+    assert machine.waits == {big.id: (memory(big), 2**30)}
+    unknown = Scheduler(tmp_path, Limits(running=2), free=lambda: None)  # a system that does not say
+    unknown.devices = [Device("cpu", "a processor", 2**40)]
+    assert len(unknown._startable(every)) == 2
+
+
+def test_what_a_run_will_yet_grow_to_is_not_free():
+    assert room.left(100, 90, []) == 90
+    assert room.left(100, 60, [room.Taken(40, 10)]) == 30  # 30 of the 60 will be taken
+    assert room.left(100, 60, [room.Taken(40, None)]) == 60
+    assert room.left(100, None, [room.Taken(40, 10)]) == 60
+    assert room.left(100, 10, [room.Taken(200, 10)]) == 0
+    assert room.most(100, 60, [room.Taken(40, 30)]) == 90
+    assert room.most(100, None, [room.Taken(40, 30)]) == 100
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc, and a limit on a process's data")
+def test_a_worker_has_a_memory_limit(tmp_path):
+    with running(tmp_path) as machine:
+        job = submit(tmp_path, LONG)
+        machine.wake()
+        wait(lambda: step(job) > 0)
+        (line,) = [
+            line
+            for line in Path(f"/proc/{status(job.folder)['pid']}/limits").read_text().splitlines()
+            if line.startswith("Max data size")
+        ]
+        assert int(line.split()[3]) == room.limit(memory(job.spec))
+        assert room.resident(status(job.folder)["pid"]) > 2**26

@@ -1,9 +1,12 @@
 """The Train page without a browser: form, price, validation, queue, notes; nothing is trained here."""
 
+from dataclasses import replace
+
 import pytest
 from streamlit.runtime.context import ContextProxy
 
 from boundlab import jobs, jobstate, sources
+from boundlab.cost import memory
 from boundlab.counterparts import locally_connected, mlp, tree
 from boundlab.devices import Device
 from boundlab.jobs import Limits
@@ -310,6 +313,30 @@ def test_a_stopped_job_far_down_keeps_its_row(machine):
     assert len(before) == 7
     app.button(key=f"stop_{before[5]}").click().run()
     assert rows(app) == before
+
+
+def test_memory_is_summed_over_what_runs_and_waits_and_is_free(machine):
+    """Two runs that each fit alone: the second is told that it waits; one that never fits is refused."""
+    one = {"kind": "mlp", "hidden": "10000, 10000"}
+    need = memory(RunSpec.from_dict({"dataset": "digits", "arch": {"kind": "mlp", "hidden": [10_000, 10_000]}}))
+    machine.devices = [replace(CPU, memory=round(1.5 * need))]
+    machine._free = lambda: round(1.4 * need)
+    first = open_link(TRAIN, **one)
+    assert not first.error
+    assert not any("wait in line until there is room" in c.value for c in first.caption)
+    trains(first).click().run()
+    second = open_link(TRAIN, **one, seeds="1")
+    (said,) = [c.value for c in second.caption if "wait in line until there is room" in c.value]
+    assert f"{need / 2**30:.1f} GiB are wanted by runs that wait" in said
+    assert not trains(second).disabled
+    machine.waits = {job.id: (need, 2**29) for job in jobs.jobs(machine.out)}
+    second.run()
+    first.run()
+    assert any("of memory are free; 0.5 are" in m.value for m in first.markdown)
+    machine._free = lambda: need // 2
+    third = open_link(TRAIN, **one, seeds="2")
+    assert "would be free for it once no other run is there" in third.error[0].value
+    assert trains(third).disabled
 
 
 @pytest.mark.parametrize(("state", "words"), [("failed", "the loss is not finite"), ("lost", "Interrupted")])

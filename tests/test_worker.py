@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -161,6 +162,24 @@ def test_bad_input_is_one_sentence_there_and_in_the_status(tmp_path, damage, wor
         assert status(folder)["state"] == "failed"
         assert words in status(folder)["error"]
         assert list_runs(folder.parent) == ([], {})  # nothing to open yet, and no error
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's data")
+def test_more_memory_than_there_is_for_a_run_is_a_failure_in_words(tmp_path):
+    """The system's limit stands for the run's own, which is above what it needs."""
+    given = {"dataset": "digits", "arch": {"kind": "mlp", "hidden": [8000, 8000]}}
+    folder = submit(tmp_path, given)
+    most = 2**30
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+    done = subprocess.run([*WORKER, str(folder)], env=ONE_THREAD, capture_output=True, text=True, preexec_fn=limited)
+    assert done.returncode in (1, 2)
+    assert status(folder)["state"] == "failed"
+    assert status(folder)["error"] == (
+        "the run needs more memory than the 1.0 GiB it may have; train a smaller network, or smaller batches"
+    )
 
 
 def test_a_descriptor_of_another_file_and_a_lock_that_is_taken_are_refused(tmp_path):

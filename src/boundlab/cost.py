@@ -14,6 +14,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +204,7 @@ def _correction(spec: RunSpec, kind: str, runs: Sequence[Measured]) -> tuple[flo
     return median, (min(MANY[0], low / median), max(MANY[1], high / median))
 
 
+@lru_cache(4096)
 def memory(spec: RunSpec) -> int:
     """Bytes of a training process: torch, pixels and as fed, network six times, activations of a batch."""
     data, shapes = DATASETS[spec.train.dataset], spec.arch.shapes()

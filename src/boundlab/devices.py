@@ -70,6 +70,38 @@ def _memory(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> 
     return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *(int(c) for c in limits if c.isdigit())])
 
 
+def _available(text: str) -> int | None:
+    """MemAvailable of /proc/meminfo."""
+    found = re.search(r"^MemAvailable:\s*(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def _free_on_macos() -> int | None:
+    """Of the memory, the percentage that the kernel calls free."""
+    try:
+        names = ["hw.memsize", "kern.memorystatus_level"]
+        done = subprocess.run(["sysctl", "-n", *names], capture_output=True, text=True, timeout=5)
+        size, level = map(int, done.stdout.split())
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return size * level // 100
+
+
+def free_memory(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Bytes that further processes may take: the machine's, or less where a cgroup limits it; None where nobody says."""
+    found = [_available(_read(proc / "meminfo")) if proc.is_dir() else _free_on_macos()]
+    for files, controller, cache in (
+        (("memory.max", "memory.current", "memory.stat"), "", "inactive_file"),
+        (("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat"), "memory", "total_inactive_file"),
+    ):
+        for most, used, stat in zip(*(_cgroup(file, controller, proc, root) for file in files), strict=False):
+            if most.isdigit() and used.isdigit():
+                given_back = re.search(rf"^{cache} (\d+)", stat, re.MULTILINE)
+                found.append(int(most) - int(used) + (int(given_back[1]) if given_back else 0))
+    known = [max(0, value) for value in found if value is not None]
+    return min(known) if known else None
+
+
 def cpu(note: str | None = None) -> Device:
     """This machine's CPU, asked without torch."""
     found = re.search(r"^model name\s*:\s*(.+)$", _read(Path("/proc/cpuinfo")), re.MULTILINE)

@@ -8,12 +8,13 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from boundlab import jobs, jobstate, processes
-from boundlab.devices import Device, probe
+from boundlab import jobs, jobstate, processes, room
+from boundlab.cost import memory
+from boundlab.devices import Device, cpu, free_memory, probe
 from boundlab.errors import BoundlabError
 from boundlab.jobs import Limits
 from boundlab.jobstate import Job
@@ -37,10 +38,17 @@ class _Running:
 class Scheduler:
     """Starts the queued jobs below `out`, fairly and within `limits`. Of several servers on one folder one does so."""
 
-    def __init__(self, out: Path, limits: Limits, find_devices: Callable[[], list[Device]] = probe) -> None:
-        self.out, self.limits, self._find = out, limits, find_devices
+    def __init__(
+        self,
+        out: Path,
+        limits: Limits,
+        find_devices: Callable[[], list[Device]] = probe,
+        free: Callable[[], int | None] = free_memory,
+    ) -> None:
+        self.out, self.limits, self._find, self._free = out, limits, find_devices, free
         self.devices: list[Device] | None = None  # None: not known yet
         self.trouble: str | None = None  # why something cannot be started
+        self.waits: dict[str, tuple[int, int]] = {}  # id of a job that waits for memory -> bytes it needs, bytes free
         self.running: list[_Running] = []
         self.spare = Spare()
         self._wanted = 0.0  # when somebody last looked at the Train page
@@ -79,6 +87,22 @@ class Scheduler:
     def kind(self, job: Job) -> str:
         """ "cuda" or "cpu": where the job will run."""
         return "cpu" if job.device == "cpu" or not self.gpus else "cuda"
+
+    def _taken(self, every: Iterable[Job]) -> list[room.Taken]:
+        """The memory of what trains on the CPU."""
+        ours = {entry.run: entry.worker.process.pid for entry in self.running}
+        live = [job for job in every if job.state in jobstate.LIVE and not (job.used or "").startswith("cuda")]
+        return [room.Taken(memory(job.spec), room.resident(ours[job.id]) if job.id in ours else None) for job in live]
+
+    def memory_left(self, every: Iterable[Job]) -> int:
+        """Bytes for a further training on the CPU beside what runs."""
+        total = (self.devices or [cpu()])[0].memory
+        return room.left(total, self._free(), self._taken(every))
+
+    def memory_most(self, every: Iterable[Job]) -> int:
+        """Bytes for a training on the CPU once none of these runs."""
+        total = (self.devices or [cpu()])[0].memory
+        return room.most(total, self._free(), self._taken(every))
 
     def _look_for_devices(self) -> None:
         self.devices = self._find()
@@ -129,13 +153,24 @@ class Scheduler:
         if self.devices is None:
             return []
         live = [job for job in every if job.state in jobstate.LIVE]
-        room = Counter({"cpu": self.limits.running, "cuda": len(self.gpus)})
-        room.subtract("cuda" if (job.used or "cpu").startswith("cuda") else "cpu" for job in live)
-        chosen = []
+        places = Counter({"cpu": self.limits.running, "cuda": len(self.gpus)})
+        places.subtract("cuda" if (job.used or "cpu").startswith("cuda") else "cpu" for job in live)
+        chosen: list[Job] = []
+        free, most, waits = self.memory_left(every), self.memory_most(every), {}
+        busy = any(not (job.used or "cpu").startswith("cuda") for job in live)
         for job in jobs.in_order(every):
-            if room[self.kind(job)] > 0:
-                room[self.kind(job)] -= 1
-                chosen.append(job)
+            kind, need = self.kind(job), memory(job.spec)
+            if places[kind] <= 0:
+                continue
+            if kind == "cpu" and need > free:
+                waits[job.id] = (need, free)
+                if (busy or chosen) and need <= most:  # it is next once they end: nothing smaller passes it for ever
+                    places["cpu"] = 0
+                continue
+            free -= need if kind == "cpu" else 0
+            places[kind] -= 1
+            chosen.append(job)
+        self.waits = waits
         return chosen
 
     def _launch(self, job: Job) -> None:

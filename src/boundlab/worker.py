@@ -9,6 +9,7 @@ import argparse
 import fcntl
 import json
 import os
+import resource
 import sys
 import time
 import traceback
@@ -18,8 +19,9 @@ from pathlib import Path
 
 import torch
 
-from boundlab import spare
+from boundlab import room, spare
 from boundlab.checks import one_of
+from boundlab.cost import memory
 from boundlab.datasets import seen
 from boundlab.errors import BoundlabError, RunError
 from boundlab.faults import explain, one_line
@@ -85,7 +87,10 @@ def job(folder: Path, lock: int | None = None) -> None:
             return
         beat.beat()
         torch.set_num_threads(1)
-        data, device = seen(spec), pick_device(name)
+        device = pick_device(name)
+        if device == "cpu":
+            room.limit_itself(memory(spec))
+        data = seen(spec)
         train(folder, spec, data, device, beat, Watch(folder), lambda *_: None, started)
 
 
@@ -98,10 +103,19 @@ def _reported(beat: Heartbeat) -> Iterator[None]:
         beat.end(end.state)
     except Exception as error:
         try:
-            beat.end("failed", explain(error, beat.folder, beat.saved))
+            beat.end("failed", _too_large(error) or explain(error, beat.folder, beat.saved))
         except OSError as another:
             print(f"boundlab: {beat.folder / 'status.json'} cannot be written ({another})", file=sys.stderr)
         raise
+
+
+def _too_large(error: Exception) -> str | None:
+    """The sentence about a run that wanted more memory than there is for it; None for any other error."""
+    if not room.exceeded(error) or isinstance(error, torch.OutOfMemoryError):
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = "the system gives it" if soft == resource.RLIM_INFINITY else f"the {soft / room.GIB:.1f} GiB it may have"
+    return f"the run needs more memory than {allowed}; train a smaller network, or smaller batches"
 
 
 @contextmanager

@@ -200,6 +200,9 @@ def _wait(job: Job, every: Sequence[Job], machine: Scheduler) -> str:
     if machine.devices is None:
         return "Looking for devices …"
     place = jobs.position(job, every)
+    if job.id in machine.waits:
+        need, free = (size / 2**30 for size in machine.waits[job.id])
+        return f"Number {place} in line: starts when its {need:,.1f} GiB of memory are free; {free:,.1f} are."
     return (
         f"Number {place} in line"
         + (": starts next." if place == 1 else ".")

@@ -17,7 +17,7 @@ from boundlab.ui.train import engine
 from boundlab.ui.train.board import board, sorted_jobs
 from boundlab.ui.train.data import data_ready
 from boundlab.ui.train.form import form
-from boundlab.ui.train.price import plateau, price, refusal
+from boundlab.ui.train.price import plateau, price, refusal, waits_for_memory
 from boundlab.ui.train.view import view
 from boundlab.ui.visitor import visitor
 
@@ -65,7 +65,8 @@ def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> No
         specs, wrong, row = form(controls)
         with row:
             device = _device(controls, machine)
-            refused = next(filter(None, (refusal(spec, device, machine) for spec in specs)), None)
+            every = _jobs()
+            refused = next(filter(None, (refusal(spec, device, machine, every) for spec in specs)), None)
             ready = bool(specs) and not refused and not sources.missing(specs[0].train.dataset)
             st.button(
                 "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
@@ -80,6 +81,8 @@ def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> No
         if specs:
             data_ready(specs[0].train.dataset)
             price(specs, device, machine)
+            if not refused:
+                waits_for_memory(specs, device, machine, every)
             plateau(specs)
     controls.keep(engine.FORM, str(bool(st.session_state[engine.FORM])).lower(), "true")
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from boundlab.cost import epochs_for_plateau, estimate, sample_size
+from boundlab.cost import epochs_for_plateau, estimate, memory, sample_size
 from boundlab.devices import Device
+from boundlab.jobstate import WAITING, Job
 from boundlab.scheduler import Scheduler
 from boundlab.specs import PLATEAU, RunSpec
 from boundlab.timing import in_words
@@ -19,8 +20,8 @@ def _where(device: str, machine: Scheduler) -> Device:
     return next(iter([*(machine.gpus if device != "cpu" else []), *(machine.devices or [])]))
 
 
-def refusal(spec: RunSpec, device: str, machine: Scheduler) -> str | None:
-    """Why this machine does not take the run, None where it does."""
+def refusal(spec: RunSpec, device: str, machine: Scheduler, every: Sequence[Job] = ()) -> str | None:
+    """Why this machine does not take the run, None where it does; `every`: all jobs of the server."""
     if machine.devices is None:
         return None
     where = _where(device, machine)
@@ -29,6 +30,11 @@ def refusal(spec: RunSpec, device: str, machine: Scheduler) -> str | None:
         return (
             f"this run needs about {need.memory / 2**30:,.1f} GiB of memory and {where.title} has {where.memory / 2**30:,.1f}; "
             "take a smaller network or batch"
+        )
+    if where.kind == "cpu" and need.memory > (free := machine.memory_most(every)):
+        return (
+            f"this run needs about {need.memory / 2**30:,.1f} GiB of memory and of {where.title} only {free / 2**30:,.1f} would be "
+            "free for it once no other run is there; take a smaller network or batch, or end other programs"
         )
     if engine.longest() and need.seconds > 60 * engine.longest():
         return (
@@ -58,6 +64,21 @@ def price(specs: Sequence[RunSpec], device: str, machine: Scheduler) -> None:
     )
     if where.note:
         st.caption(f":material/info: GPUs could not be looked for: {where.note}.")
+
+
+def waits_for_memory(specs: Sequence[RunSpec], device: str, machine: Scheduler, every: Sequence[Job]) -> None:
+    """Say that these runs will wait, where they do not fit beside what runs and waits already."""
+    if machine.devices is None or _where(device, machine).kind != "cpu":
+        return
+    need = max(memory(spec) for spec in specs)
+    ahead = sum(memory(job.spec) for job in every if job.state in WAITING and machine.kind(job) == "cpu")
+    free = machine.memory_left(every)
+    if need > free - ahead:
+        before = f" and {ahead / 2**30:,.1f} GiB are wanted by runs that wait" if ahead else ""
+        st.caption(
+            f":material/info: {'It needs' if len(specs) == 1 else 'The largest needs'} about {need / 2**30:,.1f} GiB of memory; "
+            f"{free / 2**30:,.1f} GiB are free beside what runs{before}: it will wait in line until there is room."
+        )
 
 
 def _at_once(where: Device, machine: Scheduler) -> int:
