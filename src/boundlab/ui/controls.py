@@ -13,6 +13,7 @@ from boundlab.bounds import ALL
 from boundlab.charts.theme import STYLES
 from boundlab.specs import CONVENTIONS, Settings
 from boundlab.tables import MEASURED, SERIES
+from boundlab.ui.privacy import without_paths
 
 DELTAS = ("0.1", "0.05", "0.01", "0.001", "0.0001")
 _NARROW = 150  # pixels
@@ -229,8 +230,8 @@ def by_seed(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def plain(text: str) -> str:
-    """Text that may hold what somebody typed, shown as it is: no links, pictures or colours."""
-    return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", text)
+    """Text that may hold what somebody typed, shown as it is: no links, pictures or colours; in a class no paths either."""
+    return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", without_paths(text))
 
 
 def quoted(values: Sequence[str], most: int = 40) -> str:

@@ -10,6 +10,8 @@ from boundlab.errors import BoundlabError
 from boundlab.ui.checkpoint.desk import judges
 from boundlab.ui.controls import quoted
 from boundlab.ui.library import shelf, shipped_runs
+from boundlab.ui.privacy import without_paths
+from boundlab.ui.visitor import at_home
 
 
 @dataclass(frozen=True)
@@ -158,10 +160,13 @@ def open_page(key: str) -> None:
     try:
         shipped_runs()
     except BoundlabError as error:
-        st.error(f"The shipped runs cannot be read: {error}. Restore `data/runs` from the repository.")
+        st.error(
+            f"The shipped runs cannot be read: {without_paths(str(error))}. Restore `data/runs` from the repository."
+        )
         st.stop()
     if broken := shelf().broken:
-        words = f"Left out, {len(broken)} not readable: {quoted(sorted(broken), 60)}."
+        names = f": {quoted(sorted(broken), 60)}" if at_home() else ""  # other people's runs
+        words = f"Left out, {len(broken)} not readable{names}."
         st.sidebar.caption(f"{words} Delete such a folder, or train it again.")
 
 
