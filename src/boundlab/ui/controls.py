@@ -11,6 +11,7 @@ import streamlit as st
 
 from boundlab.bounds import ALL
 from boundlab.charts.theme import STYLES
+from boundlab.faults import cut
 from boundlab.specs import CONVENTIONS, Settings
 from boundlab.tables import MEASURED, SERIES
 from boundlab.ui.privacy import without_paths
@@ -231,7 +232,7 @@ def by_seed(rows: pd.DataFrame) -> dict[str, str]:
 
 def plain(text: str) -> str:
     """Text that may hold what somebody typed, shown as it is: no links, pictures or colours; in a class no paths either."""
-    return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", without_paths(text))
+    return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", without_paths(cut(text)))
 
 
 def quoted(values: Sequence[str], most: int = 40) -> str:
