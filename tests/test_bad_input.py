@@ -149,3 +149,26 @@ def test_folders_that_cannot_be_used_are_sentences(tmp_path, capsys):
     (broken / "status.json").write_text("[]")
     assert main(["runs", "--out", str(tmp_path / "runs")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+LONG = "x" * 10_000
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["evaluate", f"{LONG}.safetensors", "--dataset", "digits"], "File name too long"),
+        (["train", "SPEC", "--out", "OUT"], "dataset must be one of"),
+        (["runs", "--out", LONG], "File name too long"),
+        (["data", "remove", LONG], "see `boundlab data list`"),
+    ],
+)
+def test_what_was_given_does_not_hide_what_is_said_about_it(tmp_path, capsys, command, words):
+    (tmp_path / "spec.json").write_text(json.dumps({"dataset": LONG}))
+    given = [{"SPEC": str(tmp_path / "spec.json"), "OUT": str(tmp_path / "out")}.get(part, part) for part in command]
+    assert main(given) == 2
+    said = capsys.readouterr().err
+    print(said)
+    assert words in said
+    assert "letters)…" in said
+    assert len(said) < 600

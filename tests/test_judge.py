@@ -95,8 +95,11 @@ def test_a_broken_file_is_said_without_waiting_for_torch(judges, name, monkeypat
 
 
 def test_a_large_file_is_refused_before_it_is_written(judges, folder):
-    with pytest.raises(CheckpointError, match="has 31 MB, an upload at most 30; measure a larger one with"):
-        judges.hold(bytes(31 * 2**20), "large")
+    for size in (30 * 2**20 + 1, 31 * 2**20):
+        said = rf"has {size:,} bytes, an upload at most 31,457,280 \(30 MB\); measure a larger one with"
+        with pytest.raises(CheckpointError, match=said):
+            judges.hold(bytes(size), "large")
+    judges.drop(judges.hold(bytes(30 * 2**20), "just fits"))
     assert list(judges._home.iterdir()) == []
 
 

@@ -21,7 +21,7 @@ from boundlab.catalog import SHIPPED
 from boundlab.datasets import load
 from boundlab.errors import DataError
 from boundlab.mirrors import Archive
-from boundlab.sources import FILES, FOLDERS, MD5, MIRRORS, download_size, fetch, find, missing
+from boundlab.sources import AS_SENT, FILES, FOLDERS, MIRRORS, download_size, fetch, find, missing
 
 NAMES = list(FILES["mnist"])
 NOWHERE = "http://127.0.0.1:9/"  # nothing listens there
@@ -161,14 +161,16 @@ def test_the_next_mirror_is_tried_and_ones_own_comes_first(tmp_path, monkeypatch
     assert find("mnist", "images", tmp_path / "other").read_bytes() == content
 
 
-def test_a_file_that_is_no_archive_is_fetched_and_checked_by_md5(tmp_path, monkeypatch, mirror):
+def test_a_file_that_is_no_archive_is_fetched_and_checked_by_its_sha256(tmp_path, monkeypatch, mirror):
     content = bytes(range(256)) * 1000
-    expected = Archive(hashlib.md5(content).hexdigest(), len(content), MD5)
+    expected = Archive(hashlib.sha256(content).hexdigest(), len(content), AS_SENT)
     monkeypatch.setitem(FILES, "svhn", {"train_32x32.mat": expected})
     monkeypatch.setitem(MIRRORS, "svhn", (mirror[1],))
     monkeypatch.delenv("BOUNDLAB_MIRROR", raising=False)
     (mirror[0].folder / "train_32x32.mat").write_bytes(content[:-1])
-    with pytest.raises(DataError, match=rf"sent another file \(255,999 bytes\): it should have MD5 {expected.digest}"):
+    with pytest.raises(
+        DataError, match=rf"sent another file \(255,999 bytes\): it should have sha256 {expected.digest}"
+    ):
         fetch("svhn", tmp_path, lambda *now: None)
     assert missing("svhn", tmp_path) == ["train_32x32.mat"]
     (mirror[0].folder / "train_32x32.mat").write_bytes(content)
@@ -179,11 +181,11 @@ def test_a_file_that_is_no_archive_is_fetched_and_checked_by_md5(tmp_path, monke
     assert missing("svhn", tmp_path) == []
 
 
-def test_archives_with_a_published_md5_are_kept_as_they_are(tmp_path, monkeypatch, mirror):
+def test_archives_with_a_published_sha256_are_kept_as_they_are(tmp_path, monkeypatch, mirror):
     """From one's own mirror, which has the folders of a data root, since three data sets use the same file names."""
     content = gzip.compress(b"images")
     file = "train-images-idx3-ubyte"
-    monkeypatch.setitem(FILES, "kmnist", {file: Archive(hashlib.md5(content).hexdigest(), 1, MD5)})
+    monkeypatch.setitem(FILES, "kmnist", {file: Archive(hashlib.sha256(content).hexdigest(), 1, AS_SENT)})
     monkeypatch.setitem(MIRRORS, "kmnist", (NOWHERE,))
     monkeypatch.setenv("BOUNDLAB_MIRROR", mirror[1])
     (mirror[0].folder / "KMNIST" / "raw").mkdir(parents=True)
@@ -275,6 +277,9 @@ def test_bad_names():
 
 def test_every_data_set_with_files_has_all_facts():
     assert set(FILES) == set(MIRRORS) == set(FOLDERS) == set(SHIPPED) - {"digits"}
-    lengths = {"sha256 of the contents": 64, MD5: 32}
     for archive in (archive for files in FILES.values() for archive in files.values()):
-        assert len(bytes.fromhex(archive.digest)) * 2 == lengths[archive.check]
+        assert archive.check in ("sha256 of the contents", AS_SENT)
+        assert len(bytes.fromhex(archive.digest)) == 32
+    assert all(
+        mirrors[0].startswith("https://") for mirrors in MIRRORS.values()
+    )  # others only where that does not answer

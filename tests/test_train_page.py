@@ -1,9 +1,15 @@
 """The Train page without a browser: form, price, validation, queue, notes; nothing is trained here."""
 
+import hashlib
+import json
+import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from streamlit.runtime.context import ContextProxy
+from streamlit.testing.v1 import AppTest
 
 from boundlab import jobs, jobstate, sources
 from boundlab.cost import memory
@@ -14,8 +20,10 @@ from boundlab.scheduler import Scheduler
 from boundlab.specs import RunSpec
 from boundlab.ui import visitor
 from boundlab.ui.page import PAGES
+from boundlab.ui.privacy import without_paths
 from boundlab.ui.train import engine
 from boundlab.ui.train.starts import STARTS
+from tests.conftest import ROOT
 from tests.test_pages import open_link
 
 TRAIN = next(page for page in PAGES if page.key == "train")
@@ -230,6 +238,111 @@ def test_nobody_touches_other_peoples_jobs_in_a_class(machine, monkeypatch):
     assert f"stop_{job.id}" in {b.key for b in mine.button}
     assert f"stop_{job.id}" not in {b.key for b in other.button}
     assert any("1 of them somebody else's" in c.value for c in other.caption)
+
+
+def open_as(name, **params):
+    """The page as the reader of that name sees it, who owns what `owner(name)` owns."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    app.session_state["visitor_without_browser"] = name
+    for key, value in params.items():
+        app.query_params[key] = value
+    return app.switch_page(TRAIN.path).run()
+
+
+def owner(name):
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def taken_away(app):
+    return {button.proto.label for button in app.get("download_button")}
+
+
+def test_in_a_class_a_run_is_seen_by_its_owner_and_by_others_once_it_is_shared(machine, monkeypatch, finished):
+    monkeypatch.setenv("BOUNDLAB_SHARED", "1")
+    folder = machine.out / finished.name
+    shutil.copytree(finished, folder)
+    (folder / "job.json").write_text(json.dumps({"owner": owner("anna"), "submitted": 1.0, "attempt": 1}))
+    anna = open_as("anna", run=folder.name)
+    assert {"Checkpoint", "History", "Spec"} <= taken_away(anna)
+    ben = open_as("ben", run=folder.name)
+    assert not taken_away(ben)
+    assert not ben.get("plotly_chart")
+    assert "possible: `(none yet)`" in ben.warning[0].value
+    no_link = open_as("ben")
+    assert folder.name not in page_text(no_link)
+    anna.toggle(key=f"share_{folder.name}").set_value(True).run()
+    ben = open_as("ben", run=folder.name)
+    assert {"Checkpoint", "History", "Spec"} <= taken_away(ben)
+    assert not ben.warning
+    assert f"share_{folder.name}" not in {toggle.key for toggle in ben.toggle}  # hers to switch
+    anna.toggle(key=f"share_{folder.name}").set_value(False).run()
+    assert not taken_away(open_as("ben", run=folder.name))
+    monkeypatch.delenv("BOUNDLAB_SHARED")
+    assert {"Checkpoint", "History", "Spec"} <= taken_away(open_as("ben", run=folder.name))  # at home
+
+
+def test_in_a_class_a_run_of_nobody_and_one_that_was_asked_for_are_seen(machine, monkeypatch, finished):
+    monkeypatch.setenv("BOUNDLAB_SHARED", "1")
+    shutil.copytree(finished, machine.out / finished.name)  # of the command line
+    assert {"Checkpoint", "History", "Spec"} <= taken_away(open_as("ben", run=finished.name))
+    trains(open_as("anna")).click().run()
+    (job,) = [job for job in jobs.jobs(machine.out) if job.owner]
+    ben = open_as("ben", run=job.id)
+    assert "the link asks for" in ben.warning[0].value
+    trains(ben).click().run()
+    assert any("somebody else's too: the same settings are one run. You can watch it" in i.value for i in ben.info)
+    assert any("Waiting for its turn" in i.value for i in ben.info)
+
+
+def page_text(app):
+    """Everything that was sent to the browser."""
+    return " ".join(
+        str(element.proto) for block in (app.main, app.sidebar) for element in block if hasattr(element, "proto")
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.key)
+def test_in_a_class_no_page_says_where_things_lie_on_the_server(machine, monkeypatch, tmp_path, page):
+    for name in ("bad-run", "worse-run"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "status.json").write_text('{"state": "done"}')
+    monkeypatch.setenv("BOUNDLAB_DATA", str(tmp_path / "data"))
+    (tmp_path / ".downloads").mkdir()
+    failed = {"state": "failed", "error": f"MNIST is not at {tmp_path}/data/MNIST/raw and could not be downloaded"}
+    (tmp_path / ".downloads" / "mnist.json").write_text(json.dumps(failed))
+    machine.trouble = f"bad-run: {tmp_path}/bad-run cannot be written"
+    link = {"dataset": "mnist"} if page.key in ("train", "checkpoint") else {}
+    home = page_text(open_link(page, **link))
+    monkeypatch.setenv("BOUNDLAB_SHARED", "1")
+    app = open_link(page, **link)
+    assert not app.exception
+    text = page_text(app)
+    assert "bad-run" in home
+    assert not re.search(r"bad-run|worse-run", text)
+    assert "Left out, 2 not readable." in text
+    for secret in (str(tmp_path), str(ROOT), str(Path.home())):
+        assert secret not in text.replace("/root/.cache", "")
+    if link:
+        assert str(tmp_path) in home
+        assert "MNIST is not on this machine: 4 files are missing." in text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("{runs} cannot be written (No space left); make room", "… cannot be written (No space left); make room"),
+        ("{runs}/x-1 is not a readable run folder", "…/x-1 is not a readable run folder"),
+        ("'/srv/a b/secret/net.bin' is a file", "'…/a b/secret/net.bin' is a file"),
+        ("see https://example.org/a/b, 1/2 and 3/4 of it", "see https://example.org/a/b, 1/2 and 3/4 of it"),
+        ("`/etc/boundlab/keys/x` (/var/lib/y)", "`…/x` (…/y)"),
+    ],
+)
+def test_paths_are_cut_in_a_class_only(monkeypatch, tmp_path, text, shown):
+    monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "my runs"))
+    text = text.format(runs=tmp_path / "my runs")
+    assert without_paths(text) == text
+    monkeypatch.setenv("BOUNDLAB_SHARED", "1")
+    assert without_paths(text) == shown
 
 
 def test_pressing_twice_makes_one_run_and_the_limit_is_said(machine):

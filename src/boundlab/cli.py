@@ -16,6 +16,7 @@ from boundlab.arguments import parser
 from boundlab.catalog import DATASETS, Dataset, at_root, own_folder
 from boundlab.checks import one_of
 from boundlab.errors import BoundlabError, RunError
+from boundlab.faults import one_line
 from boundlab.files import read_json
 from boundlab.pacbayes import PacBayes
 from boundlab.runs import Found, Run, list_runs, open_pack, sealed
@@ -103,7 +104,7 @@ def _certify(a: argparse.Namespace) -> int:
             certificate = _certify_one(a, run, network(run))
             check(run, certificate)  # what would not be read is not written
         except (ValueError, BoundlabError) as error:
-            print(f"{run.id}: {_short(str(error))}", file=sys.stderr)
+            print(f"{run.id}: {one_line(str(error))}", file=sys.stderr)
             failed += 1
             continue
         store(a.out if a.pack else a.runs / run.id, run.id, certificate, a.pack)
@@ -247,12 +248,6 @@ COMMANDS = {
 }
 
 
-def _short(text: str) -> str:
-    """One line of at most 600 characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= 600 else f"{line[:600]} ..."
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     a = parser(COMMANDS).parse_args(argv)
@@ -263,7 +258,7 @@ def main(argv: list[str] | None = None) -> int:
         ):  # what is infinite or not measured is said in the result
             return int(a.function(a))
     except (ValueError, TypeError, OSError, BoundlabError) as error:
-        print(f"boundlab: {_short(str(error))}", file=sys.stderr)
+        print(f"boundlab: {one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         again = "what it finished is kept" if a.function is _certify else "the same command goes on from here"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 
 from boundlab.errors import BoundlabError
@@ -11,9 +12,14 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
+def cut(text: str) -> str:
+    """The text with words of more than 200 letters cut: what somebody gave must not hide what is said about it."""
+    return re.sub(r"\S{201,}", lambda word: f"{word[0][:80]}…({len(word[0]):,} letters)…{word[0][-40:]}", text)
+
+
 def one_line(text: str) -> str:
     """At most 600 characters of it, on one line."""
-    line = " ".join(text.split())
+    line = " ".join(cut(text).split())
     return line if len(line) <= 600 else f"{line[:600]} ..."
 
 

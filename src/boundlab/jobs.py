@@ -90,7 +90,16 @@ def submit(spec: RunSpec, owner: str | None, device: str, out: Path, limits: Lim
         if old is None:
             _make(folder, spec)
         attempt, owner = (old.attempt + 1, old.owner or owner) if old else (1, owner)
-        _write(folder, owner=owner, address=address, submitted=time.time(), attempt=attempt, device=device, wish="run")
+        _write(
+            folder,
+            owner=owner,
+            address=address,
+            shared=bool(old and old.shared),
+            submitted=time.time(),
+            attempt=attempt,
+            device=device,
+            wish="run",
+        )
         return read(folder)
 
 
@@ -145,6 +154,13 @@ def ask(job: Job, wish: str) -> None:
             _write(now.folder, owner=None, submitted=0.0, attempt=0, device="auto", wish=wish)
 
 
+def share(job: Job, shared: bool) -> None:
+    """Let everybody look at a run that a page asked for, or its owner only."""
+    with _writing(job.folder.parent):
+        if (job.folder / "job.json").exists():
+            _write(job.folder, **read_object(job.folder / "job.json") | {"shared": shared})
+
+
 def resume(job: Job, owner: str | None, limits: Limits, address: str | None = None) -> None:
     """Queue a resting job again, where it was; a paused one keeps its place in line. Raises RunError at a limit."""
     with _writing(job.folder.parent):
@@ -157,6 +173,7 @@ def resume(job: Job, owner: str | None, limits: Limits, address: str | None = No
             now.folder,
             owner=now.owner or owner,
             address=address,
+            shared=now.shared,
             submitted=submitted,
             attempt=now.attempt + 1,
             device=now.device,

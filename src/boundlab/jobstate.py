@@ -46,6 +46,7 @@ class Job:
     error: str | None
     began: tuple[float, int] | None  # when this attempt began to train, and at which step
     address: str | None = None  # from where it was asked for, where that counts
+    shared: bool = False  # its owner lets everybody look at it
 
     @property
     def id(self) -> str:
@@ -84,16 +85,16 @@ def read_object(path: Path) -> dict[str, Any]:
     return content
 
 
-_done: dict[Path, tuple[tuple[int, int, int], Job]] = {}  # sealed folders are never edited: one look each
+_done: dict[Path, tuple[tuple[object, object], Job]] = {}  # what is sealed is not edited: one look until it is shared
 
 
 def read(folder: Path) -> Job:
     """The job of a run folder; raises RunError when the folder is damaged."""
-    signature = _signature(folder / "status.json")
-    if signature and folder in _done and _done[folder][0] == signature:
+    signature = _signature(folder / "status.json"), _signature(folder / "job.json")
+    if signature[0] and folder in _done and _done[folder][0] == signature:
         return _done[folder][1]
     job = _look(folder)
-    if signature and job.state == "done":
+    if signature[0] and job.state == "done":
         _done[folder] = (signature, job)
     return job
 
@@ -124,6 +125,7 @@ def _look(folder: Path) -> Job:
             error=_text(now, "error"),
             began=_began(now.get("began")),
             address=_text(job, "address"),
+            shared=job.get("shared") is True,
         )
     except (ValueError, TypeError, LookupError) as error:
         raise RunError(f"{folder} is not a readable job ({error}); delete that folder") from error

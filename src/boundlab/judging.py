@@ -72,7 +72,7 @@ class Judges:
         room."""
         if len(content) > MOST_MB * 2**20:
             raise CheckpointError(
-                f"the file has {len(content) / 2**20:,.0f} MB, an upload at most {MOST_MB}; "
+                f"the file has {len(content):,} bytes, an upload at most {MOST_MB * 2**20:,} ({MOST_MB} MB); "
                 "measure a larger one with `boundlab evaluate FILE`"
             )
         try:

@@ -123,14 +123,16 @@ def _check_contents(part: Path, expected: str) -> None:
 
 
 def _check_file(part: Path, expected: str) -> None:
-    """Raise DataError unless the file has this MD5, whether it is an archive or not."""
+    """Raise DataError unless the file has this sha256, whether it is an archive or not."""
     with part.open("rb") as file:
-        got = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        got = hashlib.file_digest(file, "sha256").hexdigest()
     if got != expected:
-        raise DataError(f"sent another file ({part.stat().st_size:,} bytes): it should have MD5 {expected}, got {got}")
+        raise DataError(
+            f"sent another file ({part.stat().st_size:,} bytes): it should have sha256 {expected}, got {got}"
+        )
 
 
 CHECKS: dict[str, Callable[[Path, str], None]] = {
     "sha256 of the contents": _check_contents,  # archives of one file differ by who packed it
-    "MD5 of the file": _check_file,  # all that some publishers give: against broken transfers, not against forgers
+    "sha256 of the file": _check_file,
 }

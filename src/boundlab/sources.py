@@ -23,12 +23,15 @@ from boundlab.errors import BoundlabError, DataError
 from boundlab.files import write_atomic
 from boundlab.mirrors import Archive, Bar, Progress, from_mirrors, part_size
 
-MD5 = "MD5 of the file"
-MIRRORS: dict[str, tuple[str, ...]] = {
+AS_SENT = "sha256 of the file"
+MIRRORS: dict[str, tuple[str, ...]] = {  # the publishers' own; without encryption only where that does not answer
     "mnist": ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"),
-    "fashion_mnist": ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
-    "kmnist": ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
-    "svhn": ("http://ufldl.stanford.edu/housenumbers/",),
+    "fashion_mnist": (
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/b2617bb6d3ffa2e429640350f613e3291e10b141/data/fashion/",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    ),
+    "kmnist": ("https://codh.rois.ac.jp/kmnist/dataset/kmnist/", "http://codh.rois.ac.jp/kmnist/dataset/kmnist/"),
+    "svhn": ("https://ufldl.stanford.edu/housenumbers/", "http://ufldl.stanford.edu/housenumbers/"),
 }
 FILES = {
     "mnist": {
@@ -42,20 +45,40 @@ FILES = {
         "t10k-labels-idx1-ubyte": Archive("ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 4_542),
     },
     "fashion_mnist": {
-        "train-images-idx3-ubyte": Archive("8d4fb7e6c68d591d4c3dfef9ec88bf0d", 26_421_880, MD5),
-        "train-labels-idx1-ubyte": Archive("25c81989df183df01b3e8a0aad5dffbe", 29_515, MD5),
-        "t10k-images-idx3-ubyte": Archive("bef4ecab320f06d8554ea6380940ec79", 4_422_102, MD5),
-        "t10k-labels-idx1-ubyte": Archive("bb300cfdad3c16e7a12a480ee83cd310", 5_148, MD5),
+        "train-images-idx3-ubyte": Archive(
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26_421_880, AS_SENT
+        ),
+        "train-labels-idx1-ubyte": Archive(
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29_515, AS_SENT
+        ),
+        "t10k-images-idx3-ubyte": Archive(
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4_422_102, AS_SENT
+        ),
+        "t10k-labels-idx1-ubyte": Archive(
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5_148, AS_SENT
+        ),
     },
     "kmnist": {
-        "train-images-idx3-ubyte": Archive("bdb82020997e1d708af4cf47b453dcf7", 18_165_135, MD5),
-        "train-labels-idx1-ubyte": Archive("e144d726b3acfaa3e44228e80efcd344", 29_497, MD5),
-        "t10k-images-idx3-ubyte": Archive("5c965bf0a639b31b8f53240b1b52f4d7", 3_041_136, MD5),
-        "t10k-labels-idx1-ubyte": Archive("7320c461ea6c1c855c0b718fb2a4b134", 5_120, MD5),
+        "train-images-idx3-ubyte": Archive(
+            "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4", 18_165_135, AS_SENT
+        ),
+        "train-labels-idx1-ubyte": Archive(
+            "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17", 29_497, AS_SENT
+        ),
+        "t10k-images-idx3-ubyte": Archive(
+            "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5", 3_041_136, AS_SENT
+        ),
+        "t10k-labels-idx1-ubyte": Archive(
+            "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c", 5_120, AS_SENT
+        ),
     },
     "svhn": {
-        "train_32x32.mat": Archive("e26dedcc434d2e4c54c9b2d4a06d8373", 182_040_794, MD5),
-        "test_32x32.mat": Archive("eb5a983be6a315427106f1b164d9cef3", 64_275_384, MD5),
+        "train_32x32.mat": Archive(
+            "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8", 182_040_794, AS_SENT
+        ),
+        "test_32x32.mat": Archive(
+            "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b", 64_275_384, AS_SENT
+        ),
     },
 }
 FOLDERS = {  # as torchvision lays them out

@@ -208,6 +208,14 @@ def test_a_server_that_is_told_to_end_leaves_no_uploads(tmp_path):
     assert list(tmp_path.glob("boundlab-upload-*")) == []
 
 
+@pytest.mark.parametrize(("address", "mode"), [("0.0.0.0", 0o700), ("127.0.0.1", 0o755)])
+def test_in_a_class_the_runs_are_for_this_account_only(tmp_path, address, mode):
+    runs = tmp_path / "runs"
+    runs.mkdir(mode=0o755)
+    with started(env=os.environ | {"BOUNDLAB_RUNS": str(runs)}, address=address):
+        assert runs.stat().st_mode & 0o777 == mode
+
+
 def _folders(folder):
     return list(folder.glob("boundlab-upload-*/*"))
 

@@ -12,8 +12,10 @@ import streamlit as st
 
 from boundlab.bounds import ALL
 from boundlab.charts.theme import STYLES, styles
+from boundlab.faults import cut
 from boundlab.specs import CONVENTIONS, Settings
 from boundlab.tables import MEASURED, SERIES
+from boundlab.ui.privacy import without_paths
 from boundlab.ui.variables import VARIABLES, narrow
 from boundlab.ui.widgets import Widgets
 
@@ -129,5 +131,5 @@ def by_seed(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def plain(text: str) -> str:
-    """Text that may hold what somebody typed, shown as it is: no links, pictures or colours."""
-    return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", text)
+    """Text that may hold what somebody typed, shown as it is: no links, pictures or colours; in a class no paths either."""
+    return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", without_paths(cut(text)))

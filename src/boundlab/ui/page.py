@@ -10,6 +10,8 @@ from boundlab.errors import BoundlabError
 from boundlab.ui.address import arrive
 from boundlab.ui.checkpoint.desk import judges
 from boundlab.ui.library import shelf, shipped_left_out, shipped_runs
+from boundlab.ui.privacy import without_paths
+from boundlab.ui.visitor import at_home
 from boundlab.ui.widgets import quoted
 
 _SETTINGS = ("convention", "delta")
@@ -167,16 +169,19 @@ def open_page(key: str) -> None:
     try:
         shipped_runs()
     except BoundlabError as error:
-        st.error(f"The shipped runs cannot be read: {error}. Restore `data/runs` from the repository.")
+        st.error(
+            f"The shipped runs cannot be read: {without_paths(str(error))}. Restore `data/runs` from the repository."
+        )
         st.stop()
     advice = "Delete such a folder, or train it again; a certificate can be made again."
-    _say_left_out(shelf().left_out, "Left out", advice)
+    _say_left_out(shelf().left_out, "Left out", advice, named=at_home())  # other people's runs
     _say_left_out(shipped_left_out(), "Left out of the shipped runs", "Restore `data/runs` from the repository.")
 
 
-def _say_left_out(left_out: dict[str, str], where: str, advice: str) -> None:
+def _say_left_out(left_out: dict[str, str], where: str, advice: str, named: bool = True) -> None:
     if left_out:
-        st.sidebar.caption(f"{where}, {len(left_out)} not readable: {quoted(sorted(left_out), 60)}. {advice}")
+        names = f": {quoted(sorted(left_out), 60)}" if named else ""
+        st.sidebar.caption(f"{where}, {len(left_out)} not readable{names}. {advice}")
 
 
 # Streamlit's own links take the outline away

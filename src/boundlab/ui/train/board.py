@@ -18,6 +18,7 @@ from boundlab.specs import RunSpec
 from boundlab.timing import in_words, remaining
 from boundlab.ui.controls import plain
 from boundlab.ui.train import engine
+from boundlab.ui.visitor import at_home
 
 ROWS = 4
 SILENT = 30.0  # seconds without a heartbeat after which a process may hang
@@ -95,7 +96,10 @@ def board(every: Sequence[Job], mine: Sequence[Job], watched: str | None, me: st
         st.markdown("#### Jobs")
         st.caption(_summary(every, others, machine))
     if machine.trouble:
-        st.error(f"A job cannot be started: {plain(machine.trouble)}.")
+        why = (
+            machine.trouble if at_home() else "the page of whoever runs this server says why"
+        )  # it names somebody's run
+        st.error(f"A job cannot be started: {plain(why)}.")
     if not here:
         st.caption("None yet: press Train. A job goes on when you close the page; you find it here when you come back.")
     rows = _shown(here, watched)

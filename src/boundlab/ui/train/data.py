@@ -6,7 +6,9 @@ import streamlit as st
 
 from boundlab import downloads, sources
 from boundlab.catalog import DATASETS
+from boundlab.ui.controls import plain
 from boundlab.ui.train import engine
+from boundlab.ui.visitor import at_home
 
 
 def data_ready(dataset: str) -> None:
@@ -28,10 +30,10 @@ def _fetching(dataset: str, was_running: bool) -> None:
         st.progress(done, f"Downloading {title}: {(now.get('bytes') or 0) / 1e6:.1f} of {total / 1e6:.1f} MB")
         return
     if now.get("state") == "failed":
-        st.error(f"{now.get('error')}.")
+        st.error(f"{plain(str(now.get('error')))}.")
+    where = f" in `{sources.data_root() / sources.FOLDERS[dataset]}`" if at_home() else ""
     st.info(
-        f"{title} is not on this machine: {len(sources.missing(dataset))} files are missing in "
-        f"`{sources.data_root() / sources.FOLDERS[dataset]}`.",
+        f"{title} is not on this machine: {len(sources.missing(dataset))} files are missing{where}.",
         icon=":material/database:",
     )
     st.button(

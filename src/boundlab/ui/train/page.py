@@ -45,7 +45,8 @@ def _jobs() -> list[Job]:
 def _alive(every: Sequence[Job], me: str) -> bool:
     """Whether something this reader looks at will change by itself."""
     watched = get(engine.WATCHED)
-    return any(job.state in (*LIVE, *WAITING) for job in every if job.id == watched or engine.may(job, me))
+    seen = (job for job in every if engine.may(job, me) or (job.id == watched and engine.may_see(job, me)))
+    return any(job.state in (*LIVE, *WAITING) for job in seen)
 
 
 @with_controls
@@ -106,13 +107,13 @@ def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool) -> 
     for kind, words in engine.notes():
         (st.error if kind == "error" else st.info)(words)
     mine = [job for job in every if engine.may(job, me)]
-    watched = _watched(controls, every, mine)
+    watched = _watched(controls, [job for job in every if engine.may_see(job, me)], mine)
     board(every, mine, watched.id if watched else None, me, machine)
     if watched:
-        view(controls, watched)
+        view(controls, watched, me)
 
 
 def _watched(controls: Controls, every: Sequence[Job], mine: Sequence[Job]) -> Job | None:
-    """The run that the link names, else the reader's first."""
+    """The run of `every` that the link names, else the reader's first."""
     named = controls.hold(engine.WATCHED, [job.id for job in every] or ["(none yet)"], "Run")
     return next((job for job in every if job.id == named), next(iter(sorted_jobs(mine)), None))

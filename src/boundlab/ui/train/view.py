@@ -16,7 +16,9 @@ from boundlab.runs import Run, open_run
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.library import drawn, run_name, shipped_runs
 from boundlab.ui.live import live_view
+from boundlab.ui.train import engine
 from boundlab.ui.train.board import job_title
+from boundlab.ui.visitor import at_home
 
 _EMPTY = ("Nothing recorded yet.", "Loading torch and the images: a few seconds, longer on a busy machine.")
 
@@ -33,9 +35,11 @@ def _signature(job: Job) -> tuple[str, int, int]:
     return job.state, now.st_size, now.st_mtime_ns
 
 
-def view(controls: Controls, job: Job) -> None:
+def view(controls: Controls, job: Job, me: str) -> None:
     """Everything there is to see of one run."""
     st.markdown(f"#### {job_title(job.spec)}")
+    if not at_home() and job.owner == me:
+        _share(job)
     if not job.recorded:
         st.info(
             "Waiting for its turn." if job.state in WAITING else _EMPTY[job.state in LIVE],
@@ -54,6 +58,18 @@ def view(controls: Controls, job: Job) -> None:
     _take_away(job)
     if job.state == "done":
         _elsewhere(run)
+
+
+def _share(job: Job) -> None:
+    key = f"share_{job.id}"
+    st.toggle(
+        "Share",
+        job.shared,
+        key=key,
+        help="Shared: whoever has the link of this page may watch the run and download its checkpoint, history and spec.",
+        on_change=engine.share,
+        args=(job, key),
+    )
 
 
 def _take_away(job: Job) -> None:

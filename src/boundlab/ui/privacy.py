@@ -1,0 +1,29 @@
+"""What the screen does not show to a class: where things lie on the server."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+from boundlab.catalog import data_root
+from boundlab.runs import PACK, runs_folder
+from boundlab.ui.visitor import at_home
+
+_PATH = re.compile(r"(?<![\w:/.~…-])(?:/[^\s/'\"`,;:()<>\[\]]+)+/?")
+
+
+def without_paths(text: str) -> str:
+    """A sentence for the screen: in a class without paths of the server, of which only the last name stays."""
+    if at_home():
+        return text
+    for root in _roots():
+        text = re.sub(rf"(?<![\w./]){re.escape(root)}(?=[/\s,;:.)'\"`]|$)", "…", text)
+    return _PATH.sub(lambda found: f"…/{Path(found[0]).name}", text)
+
+
+def _roots() -> list[str]:
+    """Folders whose names may be relative, or hold what a path in a sentence usually does not; the longest first."""
+    folders = (runs_folder(), data_root(), PACK.parents[1], Path(tempfile.gettempdir()), Path.home())
+    names = {str(path) for folder in folders for path in (folder, folder.absolute())}
+    return sorted(names - {".", "/"}, key=len, reverse=True)
