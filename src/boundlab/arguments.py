@@ -83,7 +83,11 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     sub.add_argument("--convention", choices=CONVENTIONS, default="published")
     sub.add_argument("--delta", type=float, default=0.001, help="failure probability")
     sub.add_argument("--n", type=int, help="replaces the sample size, never the sums over the sample")
-    sub.add_argument("--margin", type=float, help="fixed margin (default 1; in strict the best of 64 from 0.01 to 10)")
+    sub.add_argument(
+        "--margin",
+        type=float,
+        help="fixed margin (default 1; in strict the best of 64, up to 4 times the largest one of a training image)",
+    )
     sub.add_argument("--no-errors", action="store_true", help="skip every pass of the network over the data")
     sub.add_argument("--json", action="store_true")
 

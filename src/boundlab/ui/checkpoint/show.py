@@ -17,7 +17,6 @@ from boundlab.charts.promises import promise_chart
 from boundlab.charts.theme import STYLES
 from boundlab.limits import clopper_pearson
 from boundlab.margins import trade_off
-from boundlab.norms import MARGIN_GRID
 from boundlab.promises import THEOREMS, Promise, promises_about, refused
 from boundlab.specs import Settings
 from boundlab.subjects import Subject
@@ -30,7 +29,6 @@ from boundlab.ui.start import sentence
 _MEASURED = ("holdout", "test_error")
 _QUIET = {"displaylogo": False}
 _NORMS = ("frobenius", "spectral_map", "spectral_kernel", "norm_21", "bias_norm", "patch_norm")
-_MARGINS = tuple(f"{margin:.3g}" for margin in MARGIN_GRID)
 
 
 def show(controls: Controls, subject: Subject) -> None:
@@ -162,9 +160,10 @@ def _margins(controls: Controls, subject: Subject, delta: float) -> None:
         st.caption(f"Theorems S2 and S at other margins: no numbers, {reasons['S']}.")
         return
     table = trade_off(subject.norms, subject.sample, delta, theorem)
-    chosen = controls.slide("Margin γ", (BEST, *_MARGINS), "margin", BEST)
+    margins = [f"{margin:.3g}" for margin in table["margin"]]
+    chosen = controls.slide("Margin γ", (BEST, *margins), "margin", BEST)
     best = table.loc[table["total"].idxmin()]
-    here = best if chosen == BEST else table.loc[_MARGINS.index(chosen)]
+    here = best if chosen == BEST else table.loc[margins.index(chosen)]
     words = (
         f"Theorem {theorem} at margin γ = {here['margin']:.3g}: ramp error {here['ramp']:.3f}, complexity {here['complexity']:.3g}, confidence "
         f"{here['confidence']:.3f}; together {here['total']:.3g}. Smallest at γ = {best['margin']:.3g}: {best['total']:.3g}."
