@@ -13,6 +13,7 @@ from boundlab.checkpoints import load
 from boundlab.datasets import load as load_data
 from boundlab.errors import RunError
 from boundlab.reports import evaluate_file, measure_checkpoint
+from boundlab.scheduler import Scheduler
 from boundlab.specs import Settings
 from boundlab.ui.checkpoint import desk, kept
 from boundlab.ui.page import PAGES
@@ -181,3 +182,22 @@ def test_a_damaged_one_is_left_out(tmp_path, subject):
 def subject(tmp_path_factory):
     path = checkpoint(tmp_path_factory.mktemp("subject"))
     return measure_checkpoint(load(path, "digits"), load_data("digits"), "digits", "net")[0]
+
+
+def test_a_pickle_is_named_for_what_it_is():
+    app = uploaded(open_link(PAGE, dataset="digits"), HOSTILE["zip of torch.save"][0](), "net.pt")
+    assert "but a pickle, as torch.save writes it" in app.error[0].value
+    assert "boundlab export" in app.error[0].value
+
+
+def test_a_download_that_cannot_start_is_said_and_starts_nothing_else(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BOUNDLAB_DATA", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "file" / "runs"))
+    started = []
+    monkeypatch.setattr(Scheduler, "start", lambda self: started.append(self) or self)
+    app = open_link(PAGE, dataset="mnist")
+    button(app, "Download MNIST").click().run()
+    assert not app.exception
+    assert any("is a file where a folder of runs should be" in e.value and "Try again" in e.value for e in app.error)
+    assert not started
