@@ -8,16 +8,18 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from boundlab import nets
+from boundlab import maps, nets
 from boundlab.arch import ArchSpec
 from boundlab.certify import certify_learnt, certify_weights, count_errors, noisy_outputs, prior_spec
-from boundlab.checkpoints import Checkpoint
+from boundlab.checkpoints import Checkpoint, load, save
 from boundlab.cli import main
 from boundlab.datasets import Split, task
 from boundlab.errors import CheckpointError
+from boundlab.pacbayes import gaussian_kl
 from boundlab.packing import pack as build_pack
-from boundlab.runs import CERTIFICATES, PACK, open_run, read_pack
+from boundlab.runs import PACK, open_run, read_pack
 from boundlab.specs import RunSpec
+from boundlab.stored_certificates import CERTIFICATES
 
 CONV = ArchSpec(in_shape=(2, 7, 6), channels=3, conv_layers=2, kernel_size=3, stride=2, padding=1, classes=4)
 SMALL = RunSpec.from_dict({"dataset": "digits", "epochs": 4, "arch": {"channels": 2, "conv_layers": 1}})
@@ -167,6 +169,52 @@ def test_the_command_certifies_run_folders_and_packs(tmp_path, capsys):
     assert learnt.wrong / 500 <= learnt.value(0.05) <= 1
     assert build_pack(out, runs, ["*"]) == 2  # the prior's run is a run too; the learnt certificate stays
     assert {r.id: [c.prior for c in r.certificates] for r in read_pack(out)}[SMALL.id] == ["fixed", "learnt"]
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_without_weight_sharing_the_whole_tensor_is_charged_and_read_back(tmp_path, capsys, padding):
+    """The record's `frobenius` is that of one position; and weights on the padding, which do nothing, cost nothing."""
+    arch = {"kind": "lc", "channels": 2, "conv_layers": 2, "kernel_size": 3, "stride": 2, "padding": padding}
+    spec = RunSpec.from_dict({"dataset": "digits", "epochs": 2, "arch": arch})
+    (tmp_path / "spec.json").write_text(json.dumps(spec.to_dict()))
+    assert main(["train", str(tmp_path / "spec.json"), "--out", str(tmp_path / "runs"), "--quiet"]) == 0
+    assert main(["certify", "*", "--runs", str(tmp_path / "runs"), "--draws", "200"]) == 0
+    run = open_run(tmp_path / "runs" / spec.id)
+    assert run.trouble is None
+    (found,) = run.certificates
+    network = load(tmp_path / "runs" / spec.id / "network.safetensors", "digits")
+    expected = 0.0
+    for weight, shape, noise, prior in zip(
+        network.weights, spec.arch.shapes(), found.noise, found.prior_noise, strict=True
+    ):
+        real = torch.ones_like(weight) if shape.kind == "dense" else met_by_an_input(weight, shape)
+        expected += float(gaussian_kl(float((weight * real).norm()), float(real.sum()), noise, prior))
+    assert found.kl == pytest.approx(expected, rel=1e-5)
+    assert build_pack(tmp_path / "pack", tmp_path / "runs", ["*"]) == 1
+    assert main(["certify", "*", "--pack", "--out", str(tmp_path / "pack"), "--draws", "200"]) == 0
+    assert [r.certificates for r in read_pack(tmp_path / "pack")] == [(found,)]
+    capsys.readouterr()
+
+
+def met_by_an_input(weight, shape):
+    """1 where a weight of a locally connected layer sees a pixel, by what an image of ones makes of it; else 0."""
+    real = torch.ones_like(weight, requires_grad=True)
+    ones = torch.ones(1, shape.in_channels, *shape.in_size)
+    (gradient,) = torch.autograd.grad(maps.apply(ones, real, None, shape).sum(), real)
+    return (gradient != 0).float()
+
+
+def test_a_certificate_of_another_network_is_not_written(tmp_path, capsys):
+    """A network put in place of the run's own: reading would refuse its certificate, so it is refused before."""
+    (tmp_path / "spec.json").write_text(json.dumps(SMALL.to_dict()))
+    assert main(["train", str(tmp_path / "spec.json"), "--out", str(tmp_path), "--quiet"]) == 0
+    file = tmp_path / SMALL.id / "network.safetensors"
+    network = load(file, "digits")
+    save(file, dataclasses.replace(network, weights=[1.5 * w for w in network.weights]))
+    capsys.readouterr()
+    assert main(["certify", "*", "--runs", str(tmp_path), "--draws", "50"]) == 2
+    assert "is not about it" in capsys.readouterr().err.strip().splitlines()[-1]
+    assert not (tmp_path / SMALL.id / CERTIFICATES).exists()
 
 
 def test_bad_requests_are_one_sentence(tmp_path, capsys):

@@ -89,7 +89,7 @@ def test_the_stamp_tells_frames_apart_and_the_canvas_does_not_follow_the_data(pa
 def test_several_seeds_have_a_band_and_one_seed_has_none(pack):
     rows = curves(pack, "weight_decay")
     single = trend(rows.assign(seeds=1), AXES["weight_decay"], ["sparse"], CANVAS).figure
-    assert [t.name for t in single.data] == [STYLES["sparse"].name, "names"]
+    assert [t.name for t in single.data] == [STYLES["sparse"].name, "leaders", "names"]
     three = trend(
         rows.assign(seeds=3, low=rows["mean"] / 2, high=2 * rows["mean"]), AXES["weight_decay"], ["sparse"], CANVAS
     )

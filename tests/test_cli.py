@@ -149,6 +149,35 @@ def test_pack_leaves_other_files_alone_and_checks_first(tmp_path, capsys):
     assert network.is_file()
 
 
+def test_one_bad_folder_costs_its_run_alone(tmp_path, capsys):
+    """Listed, packed and certified are the others; the words go to standard error, so that `--json` stays JSON."""
+    base = {"dataset": "digits", "epochs": 1, "arch": {"conv_layers": 1, "channels": 2}}
+    (tmp_path / "grid.json").write_text(json.dumps([{"base": base, "axes": {"seed": [0, 1, 2]}}]))
+    runs, out = tmp_path / "runs", tmp_path / "pack"
+    assert main(["sweep", str(tmp_path / "grid.json"), "--out", str(runs), "--device", "cpu"]) == 0
+    bad, *good = sorted(p.parent for p in runs.glob("*/spec.json"))
+    (bad / "sample.json").write_text("[1]")
+    capsys.readouterr()
+    assert main(["runs", "--out", str(runs), "--json"]) == 0
+    said = capsys.readouterr()
+    assert [run["id"] for run in json.loads(said.out)] == [folder.name for folder in good]
+    assert bad.name in said.err
+    assert "1 left out, 2 runs are there" in said.err
+    assert main(["certify", "*", "--runs", str(runs), "--draws", "20"]) == 0
+    assert main(["pack", "--runs", str(runs), "--out", str(out)]) == 0
+    said = capsys.readouterr()
+    assert "2 runs" in said.out
+    assert said.err.count("1 left out, 2 runs are there") == 2
+    assert [run.id for run in read_pack(out)] == [folder.name for folder in good]
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    index = json.loads((out / "pack.json").read_text())
+    (out / "pack.json").write_text(json.dumps(index | {"runs": [index["runs"][0], "nonsense"]}))
+    before[out / "pack.json"] = (out / "pack.json").read_bytes()
+    assert main(["pack", "--runs", str(runs), "--out", str(out)]) == 2  # it would be gone for good
+    assert "is damaged" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
 def test_sweep_and_pack(tmp_path, capsys):
     base = {"dataset": "digits", "epochs": 2, "arch": {"conv_layers": 1, "channels": 2}}
     grid = [{"base": base, "axes": {"arch.channels": [2, 3], "weight_decay": [1e-3, 2e-3]}}]

@@ -204,7 +204,7 @@ def test_what_to_notice_is_true_of_the_numbers(mixed):
     sparse = table[table["series"] == "sparse"]["value"]
     from boundlab.charts.theme import times
 
-    assert f"by a factor {times(sparse.max() / sparse.min())}" in words
+    assert f"by a factor of {times(sparse.max() / sparse.min())}" in words
     assert "path energy √P not at all" in words
     assert said.unlike(mixed) == []
 

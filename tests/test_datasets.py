@@ -143,7 +143,7 @@ def test_svhns_floating_labels_are_read(tmp_path):
 def test_svhn_needs_little_more_memory_than_its_floats(tmp_path):
     mat(tmp_path / "a.mat", 2000)
     tracemalloc.start()
-    split = datasets._split(*read_mat(tmp_path / "a.mat", 2000))
+    split = datasets.as_split(*read_mat(tmp_path / "a.mat", 2000))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 4 * split.images.numel() < peak < 2 * 4 * split.images.numel()

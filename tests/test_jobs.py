@@ -123,6 +123,25 @@ def test_limits_name_themselves(tmp_path):
         jobs.resume(resting, "ben", FEW)
 
 
+def test_fresh_names_from_one_address_fill_a_part_of_the_queue_only(tmp_path):
+    limits = Limits(running=2, waiting=10, per_person=3, per_address=4)
+
+    def ask(seed, address):
+        return jobs.submit(spec(seed), f"name {seed}", "cpu", tmp_path, limits, address)
+
+    for seed in range(4):
+        ask(seed, "here")
+    with pytest.raises(RunError, match="4 jobs from your network address wait or run, and 4 is the most for one"):
+        ask(4, "here")
+    assert ask(5, "there").address == "there"
+    assert ask(6, None).state == "queued"
+    resting = say(jobs.jobs(tmp_path)[-1], "stopped")
+    with pytest.raises(RunError, match="4 jobs from your network address"):
+        jobs.resume(resting, "another name", limits, "here")
+    jobs.resume(resting, "name 6", limits, "there")
+    assert jobstate.read(resting.folder).address == "there"
+
+
 @pytest.mark.parametrize(
     ("name", "text"), [("BOUNDLAB_JOBS", "0"), ("BOUNDLAB_QUEUE", "many"), ("BOUNDLAB_PER_PERSON", "-1")]
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from boundlab import judging
 from boundlab.arch import ArchSpec
 from boundlab.errors import CheckpointError, RunError
 from boundlab.judge import NETWORK, REQUEST, STATUS, memory_limit
@@ -154,7 +155,7 @@ def test_a_judge_that_dies_is_said(judges):
 
 
 def test_two_at_once_and_the_others_wait(judges):
-    uploads = [judges.hold(good(), f"net {i}") for i in range(MOST + 2)]
+    uploads = [judges.hold(good(), f"net {i}", f"person {i}") for i in range(MOST + 2)]
     for upload in uploads:
         judges.measure(upload, "digits", None)
     states = [judges.look(upload) for upload in uploads]
@@ -166,6 +167,55 @@ def test_two_at_once_and_the_others_wait(judges):
     judges.drop(uploads[MOST + 1])
     judges.drop(uploads[1])
     assert outcome(judges, uploads[MOST])[0]["state"] == "done"
+
+
+def started(judges, uploads):
+    """In which order they start, each ended as soon as it runs."""
+    order, left = [], list(uploads)
+    deadline = time.monotonic() + 90
+    while left:
+        assert time.monotonic() < deadline
+        for upload in [u for u in left if judges.look(u)["state"] == "running"]:
+            order.append(upload.title)
+            left.remove(upload)
+            judges.drop(upload)
+    return order
+
+
+def waiting(judges, title, person, address=None):
+    upload = judges.hold(good(), title, person, address)
+    judges.measure(upload, "digits", None)
+    return upload
+
+
+def test_one_of_a_person_runs_at_a_time_and_everybody_has_a_turn_before_anybodys_second(judges, monkeypatch):
+    monkeypatch.setattr(judging, "MOST", 1)
+    uploads = [waiting(judges, f"anna {i}", "anna") for i in range(4)]
+    uploads += [waiting(judges, f"{name} {i}", name) for i in range(2) for name in ("ben", "eva")]
+    assert [judges.look(upload).get("ahead") for upload in uploads] == [None, 2, 5, 6, 0, 1, 3, 4]
+    expected = ["anna 0", "ben 0", "eva 0", "anna 1", "ben 1", "eva 1", "anna 2", "anna 3"]
+    assert started(judges, uploads) == expected
+    monkeypatch.setattr(judging, "MOST", 2)
+    alone = [waiting(judges, f"anna {i}", "anna") for i in range(2)]
+    assert [judges.look(upload)["state"] for upload in alone] == ["running", "queued"]
+
+
+def test_a_person_and_an_address_fill_a_part_of_the_queue_only(judges, monkeypatch, folder):
+    monkeypatch.setattr(judging, "PER_ADDRESS", 5)
+    for i in range(4):
+        waiting(judges, f"anna {i}", "anna", "here")
+    with pytest.raises(RunError, match="you have 3 uploads waiting, and 3 is the most for one person"):
+        waiting(judges, "anna 4", "anna", "here")
+    waiting(judges, "runs beside hers", "fresh 0", "here")
+    for i in range(1, 3):
+        waiting(judges, f"fresh {i}", f"fresh {i}", "here")
+    with pytest.raises(RunError, match="uploads wait, too many; try again"):
+        waiting(judges, "fresh 3", "fresh 3", "here")  # a fresh name each time does not help
+    waiting(judges, "ben", "ben", "there")
+    waiting(judges, "of an unknown address", "eva")
+    monkeypatch.setattr(judging, "WAITING", 7)
+    with pytest.raises(RunError, match="7 uploads wait, too many"):
+        waiting(judges, "one more", "nobody", "elsewhere")
 
 
 def test_folders_are_private_and_go(judges, folder):

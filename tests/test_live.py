@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,13 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from boundlab import part_errors
 from boundlab.charts.layers import depth_colours, layers_chart
 from boundlab.charts.progress import alive, bounds_chart, loss_chart, update_of, whole_steps, x_range
 from boundlab.charts.traces import Canvas
 from boundlab.curves import by_axis, by_slot, last_known, of_one_run
 from boundlab.norms import norm_columns_of
+from boundlab.part_errors import PartErrors
 from boundlab.runs import open_run
 from boundlab.specs import Settings
 from boundlab.tables import AXES, SERIES, epochs, growing_table, history_table, layers_table
@@ -125,7 +128,7 @@ def test_the_update_makes_the_first_figure_the_newest_one(run, pack, view):
             made = layers_chart(
                 layers_table(run, run.records), 200, (-1, 10), [], layers_table(other, other.records), False
             )
-        return alive(made, "same")
+        return alive(made, "same", "one")
 
     old, new = figure(first(run, 20)), figure(run)
     assert len(old.data) == len(new.data)
@@ -203,7 +206,7 @@ def test_a_run_trained_differently_is_said_to_be(run, pack):
         run, spec=dataclasses.replace(run.spec, train=dataclasses.replace(run.spec.train, epochs=60))
     )
     assert "200 epochs (here 60 epochs)" in live_words.compared(short, run)
-    assert "by the same recipe" in live_words.compared(run, run)
+    assert "trained in the same way" in live_words.compared(run, run)
 
 
 def folder_of(run, path, count, bare=False):
@@ -231,6 +234,7 @@ def folder_of(run, path, count, bare=False):
 def page(folder):
     import streamlit as st
 
+    from boundlab import part_errors
     from boundlab.runs import open_run
     from boundlab.ui.controls import Controls
     from boundlab.ui.live import live_view
@@ -239,7 +243,8 @@ def page(folder):
     @st.fragment
     def view():
         run = open_run(folder)
-        live_view(Controls(), run, [r for r in shipped_runs() if r.spec.train.dataset == run.spec.train.dataset])
+        alike = [r for r in shipped_runs() if r.spec.train.dataset == run.spec.train.dataset]
+        live_view(Controls(), run, alike, part_errors.read(folder))
 
     view()
 
@@ -285,7 +290,7 @@ def test_the_words_follow_the_run(run, tmp_path):
     assert "One point so far" in early
     assert "It has not learnt yet" in early
     late = words(opened(folder_of(run, tmp_path / "late", len(run.records))))
-    assert "From epoch 0 to 200 the sparse bound falls by a factor" in late
+    assert "From epoch 0 to 200 the sparse bound falls by a factor of" in late
     assert "levelled off" in late
     assert "not learnt" not in late
 
@@ -320,3 +325,48 @@ def test_a_refresh_is_small(run, pack):
     figure = bounds_chart(curves, shown, Canvas(x_range(200), (-10, 30)), curves)
     assert isinstance(figure, go.Figure)
     assert len(json.dumps(update_of(figure))) < 100_000
+
+
+def test_a_changed_setting_is_a_new_picture_also_of_the_run_behind(run, tmp_path):
+    """The dashed lines of the compared run are not in the news: they too must be those of a fresh link."""
+    folder = folder_of(run, tmp_path / "run", 40)
+    app = opened(folder)
+    app.selectbox(key="delta").set_value("0.1").run()
+    assert not app.exception
+    wanted = opened(folder, delta="0.1")
+    drawn, fresh = (json.loads(one.get("plotly_chart")[0].proto.spec) for one in (app, wanted))
+    assert [trace["name"] for trace in drawn["data"]] == [trace["name"] for trace in fresh["data"]]
+    assert [trace["y"] for trace in drawn["data"]] == [trace["y"] for trace in fresh["data"]]
+
+
+def test_the_words_are_about_the_newest_errors_and_say_of_which_epoch_and_images(run, tmp_path):
+    folder = folder_of(run, tmp_path / "run", 17)  # up to epoch 8.89; the records' errors are those of epoch 0
+    assert open_run(folder).final["epoch"] == 0
+    before = words(opened(folder))
+    assert "At epoch 0: train error 89.56 % of 1,437 training images" in before
+    assert "It has not learnt yet" in before
+    parts = [PartErrors(45 * epoch, epoch, 0.9 / epoch, 287, 1.0 / epoch, 200) for epoch in range(1, 9)]
+    (folder / part_errors.FILE).write_text("".join(part.line() for part in parts))
+    for view in live.VIEWS:
+        now = words(opened(folder, live=view))
+        assert (
+            "At epoch 8: train error 11.25 % of 287 training images, test error 12.50 % of 200 test images (the same part "
+            "at every epoch; all are measured every 10 epochs)."
+        ) in now
+        assert "not learnt" not in now
+    late = folder_of(run, tmp_path / "late", 40)  # a newer record of all images counts
+    (late / part_errors.FILE).write_text("".join(part.line() for part in parts))
+    assert re.search(
+        r"At epoch 20: train error \S+ % of 1,437 training images, test error \S+ % of 360 test", words(opened(late))
+    )
+
+
+@pytest.mark.parametrize(
+    "junk", ["[]", "null", "{", '{"step": 1}', "7", '{"step": "1"}', "[" * 99_999, "\x00", '{"step": 45, "epoch": 1, '
+    '"train_error": NaN, "train_images": 1, "test_error": 0.1, "test_images": 1}', '{"step": 45, "epoch": 1, '
+    '"train_error": "a", "train_images": 1, "test_error": 0.1, "test_images": 1}'],
+)  # fmt: skip
+def test_junk_among_the_errors_of_parts_is_left_out(tmp_path, junk):
+    good = PartErrors(90, 2.0, 0.5, 287, 0.25, 200)
+    (tmp_path / part_errors.FILE).write_text(f"{junk}\n{good.line()}{junk}")
+    assert part_errors.read(tmp_path) == [good]

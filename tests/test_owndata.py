@@ -378,11 +378,14 @@ def _many(classes):
         (arrays() | {"x_train": np.array([Evil()])}, "x_train should hold numbers, got Python objects"),
         (arrays() | {"y_train": np.array([Evil()] * 20)}, "y_train should hold numbers, got Python objects"),
         (
-            arrays() | {"x_train": arrays()["x_train"].astype(np.int64)},
-            "x_train should be uint8, or floats in .* got dtype int64",
+            arrays() | {"x_train": arrays()["x_train"].astype(np.int64) + 1},
+            r"x_train should be whole numbers from 0 to 255, or floats in \[0, 1\], got int64 from 1 to 256; rescale them",
         ),
         (arrays() | {"x_train": arrays()["x_train"] + 0j}, "got dtype complex128"),
-        (arrays() | {"x_train": arrays()["x_train"].astype(np.float32)}, r"floats in \[0, 1\], got 0 to 255; rescale"),
+        (
+            arrays() | {"x_train": arrays()["x_train"].astype(np.float32)},
+            r"floats in \[0, 1\], got 0 to 255; divide by 255",
+        ),
         (arrays() | {"x_train": arrays(dtype=np.float32)["x_train"] - 0.5}, r"floats in \[0, 1\], got -0\.5 to 0\.5"),
         (arrays() | {"x_train": np.full((20, 6, 4), np.nan)}, r"got NaN among them"),
         (arrays() | {"x_train": np.full((20, 6, 4), 1e300)}, r"got inf to inf"),

@@ -14,11 +14,11 @@ from scipy.stats import binomtest
 from torch.distributions import Normal, kl_divergence
 
 from boundlab import pacbayes
-from boundlab.errors import RunError
 from boundlab.limits import kl_inverse
 from boundlab.pacbayes import GRID, PacBayes, best_prior_noise, gaussian_kl
-from boundlab.runs import CERTIFICATES, open_run, read_pack, store_certificate, write_pack
+from boundlab.runs import open_pack, open_run, read_pack, write_pack
 from boundlab.specs import RunSpec
+from boundlab.stored_certificates import CERTIFICATES, store
 
 FIXED = PacBayes("fixed", 1437, 0, 321.5, (0.1, 0.2), (0.15, 0.2), 64, 1000, 123, 7)
 SPEC = RunSpec.from_dict({"dataset": "digits", "n_train": 700})
@@ -147,34 +147,52 @@ def test_certificates_travel_with_a_pack(pack, tmp_path):
     write_pack(runs, tmp_path)
     assert [run.certificates for run in read_pack(tmp_path)] == [(fixed, LEARNT), ()]
     newer = dataclasses.replace(LEARNT, wrong=5)
-    store_certificate(tmp_path, pack[1].id, newer, packed=True)
+    store(tmp_path, pack[1].id, newer, packed=True)
     assert [run.certificates for run in read_pack(tmp_path)] == [(fixed, LEARNT), (newer,)]
-    for damaged in ("[]", "{", json.dumps({pack[0].id: [fixed.to_dict() | {"n": 0}]})):
+    for damaged in ("[]", "{"):
         (tmp_path / CERTIFICATES).write_text(damaged)
-        with pytest.raises(RunError, match=r"certificates\.json"):
-            read_pack(tmp_path)
+        found = open_pack(tmp_path)
+        assert list(found.left_out) == [CERTIFICATES]
+        assert [(run.id, run.certificates) for run in found.runs] == [(run.id, ()) for run in runs]
     write_pack([dataclasses.replace(run, certificates=()) for run in runs], tmp_path)
     assert not (tmp_path / CERTIFICATES).exists()
 
 
-@pytest.mark.parametrize("change", [{"kl": 0.0}, {"grid": 1}, {"n": 10**9}, {"noise": [0.1], "prior_noise": [0.1]}])
-def test_a_certificate_that_is_not_about_its_run_is_refused(pack, tmp_path, change):
-    write_pack([pack[0]], tmp_path)
-    store_certificate(tmp_path, pack[0].id, certificate_of(pack[0]), packed=True)
-    read_pack(tmp_path)
-    edited = {pack[0].id: [certificate_of(pack[0]).to_dict() | change]}
-    (tmp_path / CERTIFICATES).write_text(json.dumps(edited))
-    with pytest.raises(RunError, match="that is not about it"):
-        read_pack(tmp_path)
-    (tmp_path / CERTIFICATES).write_text(json.dumps({"somebody-else": [certificate_of(pack[0]).to_dict()]}))
-    with pytest.raises(RunError, match="somebody-else, which is not in the pack"):
-        read_pack(tmp_path)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kl": 0.0},
+        {"grid": 1},
+        {"n": 10**9},
+        {"noise": [0.1], "prior_noise": [0.1]},
+        {"n": 0},
+        {"noise": None},
+        {"kl": "1"},
+    ],
+)
+def test_a_certificate_that_is_not_about_its_run_is_left_out_alone(pack, tmp_path, change):
+    write_pack(pack[:2], tmp_path)
+    good = [dataclasses.replace(certificate_of(run), wrong=5) for run in pack[:2]]
+    for run, certificate in zip(pack, good, strict=False):
+        store(tmp_path, run.id, certificate, packed=True)
+    assert open_pack(tmp_path).left_out == {}
+    stored = json.loads((tmp_path / CERTIFICATES).read_text())
+    edited = {pack[0].id: [good[0].to_dict() | change, LEARNT.to_dict()], "somebody-else": []}
+    (tmp_path / CERTIFICATES).write_text(json.dumps(stored | edited))
+    found = open_pack(tmp_path)
+    assert [run.certificates for run in found.runs] == [(LEARNT,), (good[1],)]
+    assert set(found.left_out) == {f"certificate of {pack[0].id}", "certificate of somebody-else"}
+    assert pack[0].id in found.left_out[f"certificate of {pack[0].id}"]
+    store(tmp_path, pack[1].id, LEARNT, packed=True)  # what is damaged stays as it is
+    assert json.loads((tmp_path / CERTIFICATES).read_text())[pack[0].id] == edited[pack[0].id]
+    store(tmp_path, pack[0].id, good[0], packed=True)  # certified again: the bad one is replaced
+    assert [run.certificates for run in open_pack(tmp_path).runs] == [(good[0], LEARNT), (good[1], LEARNT)]
 
 
 def test_processes_that_certify_at_once_lose_nothing(pack, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from boundlab.pacbayes import PacBayes; from boundlab.runs import store_certificate\n"
-        "for i in range(20): store_certificate(Path(sys.argv[1]), f'{sys.argv[2]}-{i}', "
+        "import sys; from pathlib import Path; from boundlab.pacbayes import PacBayes; from boundlab.stored_certificates import store\n"
+        "for i in range(20): store(Path(sys.argv[1]), f'{sys.argv[2]}-{i}', "
         "PacBayes('fixed', 1437, 0, 1.0, (0.1,), (0.1,), 64, 1000, 123, 7), True)"
     )
     processes = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(who)]) for who in range(3)]
@@ -186,12 +204,14 @@ def test_certificates_lie_beside_the_seal(finished):
     before = {p: p.stat().st_mtime_ns for p in finished.iterdir()}
     fixed = certificate_of(open_run(finished))
     try:
-        store_certificate(finished, finished.name, fixed)
+        store(finished, finished.name, fixed)
         assert open_run(finished).certificates == (fixed,)
         assert {p: p.stat().st_mtime_ns for p in before} == before
-        (finished / CERTIFICATES).write_text('{"n": 1}')
-        with pytest.raises(RunError, match="is damaged"):
-            open_run(finished)
+        for damaged in ('{"n": 1}', '[{"n": 1}]', "[", "3"):
+            (finished / CERTIFICATES).write_text(damaged)
+            opened = open_run(finished)
+            assert opened.certificates == ()
+            assert CERTIFICATES in opened.trouble
     finally:
         (finished / CERTIFICATES).unlink(missing_ok=True)
     assert open_run(finished).certificates == ()

@@ -10,11 +10,13 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from boundlab.charts.theme import STYLES
+from boundlab.runs import Found
 from boundlab.specs import RunSpec, Settings
 from boundlab.ui import library
 from boundlab.ui.page import PAGES
@@ -117,7 +119,7 @@ def test_a_position_the_handle_does_not_have_is_named(page):
 
 def test_a_choice_that_no_longer_exists_is_dropped_without_blaming_a_link():
     app = open_link(FIGURES[0], dataset="digits", channels="32")
-    next(g for g in app.get("button_group") if "dataset" in g.proto.id).set_value(["mnist"]).run()
+    next(g for g in app.get("button_group") if "dataset" in g.proto.id).set_value("mnist").run()
     assert not app.exception
     assert not app.warning
     assert "MNIST" in app.caption[0].value
@@ -134,7 +136,7 @@ def test_hiding_every_line_is_no_mistake_of_the_link():
 
 def frames(app):
     """What the player got: per position, the moving traces."""
-    (sent,) = app.get("bidi_component")
+    (sent,) = [c for c in app.get("bidi_component") if "frames" in c.proto.json]
     return json.loads(sent.proto.json)
 
 
@@ -174,7 +176,7 @@ def test_hiding_a_series_and_overlaying_the_paper():
     assert not app.exception
     names = [t["name"] for t in chart(app)["data"]]
     assert names[0] == "Sparse (Galanti 2023), CONV-3-200"
-    assert {n for n in names[1:] if "seeds" not in n} == {"Sparse (Galanti 2023)", "names"}
+    assert {n for n in names[1:] if "seeds" not in n} == {"Sparse (Galanti 2023)", "leaders", "names"}
     assert "; ours is " in chart(app)["data"][0]["customdata"][0]  # the difference per point
     note = next(c.value for c in app.caption if c.value.startswith("Faint dashed lines"))
     assert "Every other point is a run of ours" in note
@@ -205,7 +207,7 @@ def dead_runs(pack, monkeypatch):
 
     dead = [run for run in pack if run.id.startswith("mnist-conv-3-16-wd0.004-")]
     changed = [untrained(run) if run in dead else run for run in pack]
-    monkeypatch.setattr(library, "read_pack", lambda folder: changed)
+    monkeypatch.setattr(library, "open_pack", lambda folder: Found(changed, {}))
     for cache in (st.cache_data, st.cache_resource):
         cache.clear()
     yield dead
@@ -241,7 +243,7 @@ def a_paper_run(pack, monkeypatch):
         dataclasses.replace(source, spec=RunSpec(arch, dataclasses.replace(train, weight_decay=decay)))
         for decay in (1e-3, 3e-3)
     ]
-    monkeypatch.setattr(library, "read_pack", lambda folder: [*pack, *runs])
+    monkeypatch.setattr(library, "open_pack", lambda folder: Found([*pack, *runs], {}))
     for cache in (st.cache_data, st.cache_resource):
         cache.clear()
     yield
@@ -300,7 +302,9 @@ def test_the_sentence_under_the_chart_agrees_with_the_table():
     sparse = app.dataframe[0].value.groupby("weight decay λ")["Sparse (Galanti 2023)"].mean()
     first, last = sparse.iloc[[0, -1]]
     sentence = next(m.value for m in app.markdown if m.value.startswith("From λ"))
-    assert f"at epoch 5, the sparse bound falls by a factor {first / last:.1f} ({first:.3g} → {last:.3g})" in sentence
+    assert (
+        f"at epoch 5, the sparse bound falls by a factor of {first / last:.1f} ({first:.3g} → {last:.3g})" in sentence
+    )
 
 
 def test_between_epoch_ends_the_words_say_when_the_errors_were_measured():
@@ -344,3 +348,22 @@ print([m for m in ("torch", "sklearn", "pooch") if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def shown_numbers(app):
+    """What the tables of a page print, as the browser gets it, numbers only."""
+    printed = []
+    for table in app.dataframe:
+        assert "%." not in table.proto.columns  # no printf format: those write 1.174e+04
+        reader = pa.ipc.open_stream(table.proto.arrow_data.styler.display_values)
+        printed += [str(cell) for column in reader.read_all().to_pydict().values() for cell in column]
+    return printed
+
+
+@pytest.mark.parametrize("page", CHARTS, ids=lambda p: p.key)
+@pytest.mark.parametrize("convention", ["published", "theorem"])
+def test_tables_print_numbers_as_people_write_them(page, convention):
+    printed = shown_numbers(open_link(page, convention=convention))
+    assert not [cell for cell in printed if re.search(r"\de[+-]?\d", cell)]
+    assert [cell for cell in printed if re.fullmatch(r"\d{1,3},\d{3}", cell)]  # 11,740
+    assert [cell for cell in printed if re.fullmatch(r"\d\.\d×10[⁰¹²³⁴⁵⁶⁷⁸⁹]+", cell)]

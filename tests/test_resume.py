@@ -15,12 +15,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from boundlab.datasets import seen
+from boundlab import part_errors
+from boundlab.datasets import seen, task
 from boundlab.errors import RunError
 from boundlab.heartbeat import Heartbeat, Interrupted
+from boundlab.measure import outcome
 from boundlab.runs import open_run, status
 from boundlab.session import train
 from boundlab.specs import RunSpec
+from boundlab.train import Training
 from boundlab.worker import run
 from tests.cases import CERTIFIED, TRAINED
 
@@ -141,16 +144,18 @@ def test_a_certificates_training_resumes_where_its_schedule_stood(tmp_path):
 
 
 STEP_0 = 29 + 8  # batches in the passes over 1437 and 360 images
+A_PART = 6 + 4  # looks within the pass over 287 training and 200 test images, which ends most epochs
 PAUSES = {  # how often each attempt may look at its wish before it is interrupted
     "in the first pass over the data": [10],
     "in the first pass over the test data": [STEP_0 - 3],
     "before the first step": [STEP_0 + 1],
     "within an epoch": [STEP_0 + 13],
     "right after a record": [STEP_0 + 26],
-    "right after a record at an epoch's end": [2 * STEP_0 + 451],
-    "at an epoch's end without a record": [STEP_0 + 46],
-    "in the pass of an epoch's end, twice": [STEP_0 + 450 + 7, 20],
-    "in the last pass": [4 * STEP_0 + 1080 - 2],
+    "right after a record at an epoch's end": [2 * STEP_0 + 9 * A_PART + 451],
+    "in the pass over a part": [STEP_0 + 46],
+    "at an epoch's end without a record": [STEP_0 + A_PART + 46],
+    "in the pass of an epoch's end, twice": [STEP_0 + 9 * A_PART + 450 + 7, 20],
+    "in the last pass": [4 * STEP_0 + 21 * A_PART + 1080 - 2],
     "at every turn": [5, 50, 1, 1, 37, 100, 333, 26, 25, 24, 2, 90],
 }
 
@@ -189,7 +194,7 @@ def test_what_a_pause_leaves_is_this_very_step_and_no_time_is_lost(tmp_path):
     spec = RunSpec.from_dict(TRAINED)
     folder = tmp_path / spec.id
     folder.mkdir()
-    attempts = paused_often(folder, spec, [STEP_0 + 60, 1])
+    attempts = paused_often(folder, spec, [STEP_0 + A_PART + 60, 1])
     seconds = []
     for _ in range(2):
         next(attempts)
@@ -202,6 +207,46 @@ def test_what_a_pause_leaves_is_this_very_step_and_no_time_is_lost(tmp_path):
     assert environment["seconds"] >= round(seconds[1], 1)
     assert 0 < environment["seconds_evaluating"] < environment["seconds"]
     assert environment["seconds_setup"] > 0
+
+
+def test_every_epoch_has_errors_of_a_part_until_the_run_is_sealed(finished, tmp_path):
+    """They are those of a fixed part by the network of that moment, the same after a pause, and in no record."""
+    spec = RunSpec.from_dict(TRAINED)
+    folder, seen_so_far = tmp_path / spec.id, []
+    folder.mkdir()
+    for _ in paused_often(folder, spec, [STEP_0 + 100, 140, 300]):
+        if status(folder)["state"] != "done":
+            seen_so_far.append(part_errors.read(folder))
+            trained = int(load_file(folder / "state.safetensors")["finished"])
+            steps = [part.step for part in seen_so_far[-1]]
+            assert steps == [45 * epoch for epoch in range(1, 25) if epoch % 10 and 45 * epoch <= trained][: len(steps)]
+            assert {(part.train_images, part.test_images) for part in seen_so_far[-1]} == {(287, 200)}
+            assert not [name for name in open_run(folder).records if "part" in name or "images" in name]
+    assert len(seen_so_far) >= 2
+    assert len(seen_so_far[-1]) > len(seen_so_far[0]) > 0
+    assert seen_so_far[-1][: len(seen_so_far[0])] == seen_so_far[0]
+    assert not (folder / part_errors.FILE).exists()
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(finished / "epochs.parquet")
+    )
+
+
+def test_the_errors_of_a_part_are_near_those_of_all():
+    """Of the network before training and after an epoch; the part is the same each time and for every seed."""
+    torch.set_num_threads(1)
+    runs = [
+        Training(spec, task(spec.train)) for seed in (0, 1) if (spec := RunSpec.from_dict(TRAINED | {"seed": seed}))
+    ]
+    first, other = ([split.labels.tolist() for split in one.parts] for one in runs)
+    assert first == other
+    training = runs[0]
+    records = [record for _ in range(10) for record in training.epoch()]
+    whole = outcome(training.net, training.train.images, training.train.labels)
+    part = training.part_errors()
+    assert part.epoch == 10
+    assert part.train_error == pytest.approx(whole.error, abs=4 * (whole.error * (1 - whole.error) / 287) ** 0.5 + 0.01)
+    assert len(set(first[0])) == 10  # every class
+    assert "train_error" in records[0]
 
 
 def test_the_first_record_is_there_before_its_errors_are(tmp_path):

@@ -1,10 +1,12 @@
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from boundlab.errors import RunError
 from boundlab.files import read_lines
-from boundlab.runs import PACK, read_pack, write_pack
+from boundlab.runs import PACK, open_pack, read_pack, write_pack
 
 
 def test_pack_round_trip(pack, tmp_path):
@@ -31,6 +33,56 @@ def test_unreadable_packs_are_named(tmp_path):
     (tmp_path / "epochs.parquet").write_bytes(b"PAR1")
     with pytest.raises(RunError, match=r"epochs\.parquet cannot be read"):
         read_pack(tmp_path)
+
+
+def first(records, run, **values):
+    """The records with other values in a run's first row."""
+    row = records.index[records["run"] == run][0]
+    for name, value in values.items():
+        records.at[row, name.replace("__", ".")] = value
+    return records
+
+
+PACKED = {  # what is changed of the middle one of three packed runs: its entry, its sample's, or its rows
+    "an entry of text": lambda entry, sample, rows, run: ("nonsense", sample, rows),
+    "no spec": lambda entry, sample, rows, run: (entry | {"spec": None}, sample, rows),
+    "another name": lambda entry, sample, rows, run: (entry | {"id": "nonsense"}, sample, rows),
+    "another run's spec": lambda entry, sample, rows, run: (entry | {"spec": entry["spec"] | {"seed": 9}}, sample, rows),
+    "no such sample": lambda entry, sample, rows, run: (entry | {"sample": 99}, sample, rows),
+    "a sample of text": lambda entry, sample, rows, run: (entry, "nonsense", rows),
+    "a sample of another size": lambda entry, sample, rows, run: (entry, sample | {"n": 7}, rows),
+    "a sample of one pixel": lambda entry, sample, rows, run: (
+        entry, sample | {"raw": sample["raw"] | {"pixel_energy": [[1.0]]}}, rows,
+    ),
+    "no rows": lambda entry, sample, rows, run: (entry, sample, rows[rows["run"] != run]),
+    "a negative norm": lambda entry, sample, rows, run: (entry, sample, first(rows, run, layers__0__frobenius=-1.0)),
+    "an infinite norm": lambda entry, sample, rows, run: (entry, sample, first(rows, run, layers__1__max_row=np.inf)),
+    "no norm": lambda entry, sample, rows, run: (entry, sample, first(rows, run, layers__1__spectral_map=np.nan)),
+    "an error above 1": lambda entry, sample, rows, run: (entry, sample, first(rows, run, test_error=1.5)),
+    "a short list": lambda entry, sample, rows, run: (entry, sample, first(rows, run, ramp=[0.1])),
+    "a step too late": lambda entry, sample, rows, run: (entry, sample, first(rows, run, step=10**9)),
+    "an epoch that is none": lambda entry, sample, rows, run: (entry, sample, first(rows, run, epoch=np.nan)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", PACKED.values(), ids=PACKED)
+def test_one_bad_entry_of_a_pack_is_left_out_with_a_word(pack, tmp_path, change):
+    """Each of the three has a sample of its own, so that one bad sample is one run's."""
+    write_pack([run for run in pack if run.id.startswith("digits-conv-3-16-wd0.002")], tmp_path)
+    index = json.loads((tmp_path / "pack.json").read_text())
+    index |= {"samples": [index["samples"][0]] * 3, "runs": [e | {"sample": i} for i, e in enumerate(index["runs"])]}
+    ids = [entry["id"] for entry in index["runs"]]
+    assert len(ids) == 3
+    rows = pd.read_parquet(tmp_path / "epochs.parquet")
+    index["runs"][1], index["samples"][1], rows = change(index["runs"][1], index["samples"][1], rows, ids[1])
+    (tmp_path / "pack.json").write_text(json.dumps(index))
+    rows.to_parquet(tmp_path / "epochs.parquet")
+    found = open_pack(tmp_path)
+    assert [run.id for run in found.runs] == [ids[0], ids[2]]
+    assert found.left_out
+    assert not set(found.left_out) & {ids[0], ids[2]}
+    for run in found.runs:
+        assert run.records["step"].tolist() == next(r for r in pack if r.id == run.id).records["step"].tolist()
 
 
 def test_what_is_shipped_is_small_and_complete(pack):

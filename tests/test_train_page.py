@@ -1,6 +1,7 @@
 """The Train page without a browser: form, price, validation, queue, notes; nothing is trained here."""
 
 import pytest
+from streamlit.runtime.context import ContextProxy
 
 from boundlab import jobs, jobstate, sources
 from boundlab.counterparts import locally_connected, mlp, tree
@@ -8,6 +9,7 @@ from boundlab.devices import Device
 from boundlab.jobs import Limits
 from boundlab.scheduler import Scheduler
 from boundlab.specs import RunSpec
+from boundlab.ui import visitor
 from boundlab.ui.page import PAGES
 from boundlab.ui.train import engine
 from boundlab.ui.train.starts import STARTS
@@ -26,6 +28,25 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "scheduler", lambda: idle)
     engine.measured.clear()
     return idle
+
+
+@pytest.mark.parametrize(
+    ("found", "same"), [("10.0.0.7", "10.0.0.7"), ("2001:db8::1", "2001:db8::abcd:2"), ("unknown", "unknown")]
+)
+def test_a_fresh_name_does_not_help_against_the_limit_of_an_address(machine, monkeypatch, found, same):
+    monkeypatch.setattr(visitor, "at_home", lambda: False)
+    monkeypatch.setattr(machine, "limits", Limits(running=2, per_person=4, per_address=1))
+    address = {"now": found}
+    monkeypatch.setattr(ContextProxy, "ip_address", property(lambda _: address["now"]))
+    said = {}
+    for place in (found, same, "10.9.9.9"):
+        address["now"] = place
+        app = open_link(TRAIN, seeds=str(len(said)))  # a session, and so a name, of its own
+        trains(app).click().run()
+        said[len(said)] = [e.value for e in app.error]
+    assert said[0] == said[2] == []
+    assert "1 jobs from your network address wait or run" in said[1][0]
+    assert found not in (machine.out / queued(machine)[0].id / "job.json").read_text()
 
 
 def button(app, label):
@@ -251,6 +272,44 @@ def test_a_queued_job_can_be_stopped_resumed_and_deleted(machine):
     app.button(key=f"delete_{job.id}").click().run()
     assert not job.folder.exists()
     assert not app.exception
+
+
+def rows(app):
+    """Ids of the jobs in the order of their rows on the page."""
+    return [b.key.partition("_")[2] for b in app.button if b.key and b.key.startswith(("stop_", "resume_"))]
+
+
+def test_after_stop_no_job_changes_its_place_and_the_buttons_name_their_run(machine):
+    app = open_link(TRAIN)
+    app.multiselect(key="seeds").set_value(list("0123")).run()
+    trains(app).click().run()
+    before = rows(app)
+    assert len(before) == 4
+    for turn in (1, 0, 3, 2):
+        app.button(key=f"stop_{before[turn]}").click().run()
+        assert rows(app) == before
+    app.button(key=f"resume_{before[3]}").click().run()
+    assert rows(app) == before
+    for job in jobs.jobs(machine.out):
+        seed = f"seed {job.spec.train.seed}"
+        assert app.button(key=f"resume_{job.id}" if job.state == "stopped" else f"stop_{job.id}").help.count(seed) == 1
+        if job.state == "stopped":
+            assert seed in app.button(key=f"delete_{job.id}").label
+            assert any(f"{seed} and all it recorded?" in m.value for m in app.markdown)
+    app.button(key=f"delete_{before[1]}").click().run()
+    assert rows(app) == [before[0], *before[2:]]
+
+
+def test_a_stopped_job_far_down_keeps_its_row(machine):
+    """More jobs than rows are shown at first: none vanishes, and moves those below it, because it was stopped."""
+    machine.limits = Limits(running=2, per_person=8)
+    app = open_link(TRAIN)
+    app.multiselect(key="seeds").set_value(list("01234567")[:7]).run()
+    trains(app).click().run()
+    before = rows(app)
+    assert len(before) == 7
+    app.button(key=f"stop_{before[5]}").click().run()
+    assert rows(app) == before
 
 
 @pytest.mark.parametrize(("state", "words"), [("failed", "the loss is not finite"), ("lost", "Interrupted")])

@@ -160,7 +160,7 @@ def test_bad_input_is_one_sentence_there_and_in_the_status(tmp_path, damage, wor
     if folder.exists():
         assert status(folder)["state"] == "failed"
         assert words in status(folder)["error"]
-        assert list_runs(folder.parent) == []  # nothing to open yet, and no error
+        assert list_runs(folder.parent) == ([], {})  # nothing to open yet, and no error
 
 
 def test_a_descriptor_of_another_file_and_a_lock_that_is_taken_are_refused(tmp_path):

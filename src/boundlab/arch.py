@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from boundlab.checks import known_fields, number, one_of, whole
+from boundlab.checks import known_fields, number, one_of, shown, whole
 from boundlab.shapes import LayerShape, layer_shapes, parse_pool
 
 KINDS = ("conv", "lc", "mlp")
@@ -57,16 +57,16 @@ class ArchSpec:
         one_of("kind", self.kind, KINDS)
         one_of("head", self.head, HEADS)
         if not isinstance(self.in_shape, tuple) or len(self.in_shape) != 3:
-            raise ValueError(f"in_shape must be [channels, height, width], got {self.in_shape!r}")
+            raise ValueError(f"in_shape must be [channels, height, width], got {shown(self.in_shape)}")
         for size in self.in_shape:
             whole("in_shape", size, 1, 4096)
         whole("classes", self.classes, 2, 100_000)
         for flag in ("bias", "weight_norm"):
             if not isinstance(getattr(self, flag), bool):
-                raise ValueError(f"{flag} must be true or false, got {getattr(self, flag)!r}")
+                raise ValueError(f"{flag} must be true or false, got {shown(getattr(self, flag))}")
         if self.normalize is not None:
             if not isinstance(self.normalize, tuple) or len(self.normalize) != 2:
-                raise ValueError(f"normalize must be [mean, deviation] or null, got {self.normalize!r}")
+                raise ValueError(f"normalize must be [mean, deviation] or null, got {shown(self.normalize)}")
             number("normalize mean", self.normalize[0], -1e6, 1e6)
             number("normalize deviation", self.normalize[1], 1e-6, 1e6)
         self._check_hidden()
@@ -81,7 +81,7 @@ class ArchSpec:
         if self.kind != "mlp" and not self.hidden:
             object.__setattr__(self, "hidden", None)
         elif not isinstance(self.hidden, tuple) or len(self.hidden) > 64:
-            raise ValueError(f"hidden must be a list of 0 to 64 layer widths, got {self.hidden!r}")
+            raise ValueError(f"hidden must be a list of 0 to 64 layer widths, got {shown(self.hidden)}")
         for width in self.hidden or ():
             whole("hidden", width, 1, 1_000_000)
 

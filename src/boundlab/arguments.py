@@ -4,57 +4,84 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from boundlab.arrays import WANTED
 from boundlab.catalog import SHIPPED
+from boundlab.checks import shown
 from boundlab.pacbayes import PRIORS
 from boundlab.runs import PACK, runs_folder
-from boundlab.specs import CONVENTIONS
+from boundlab.specs import CONVENTIONS, label_groups
 
 Command = Callable[[argparse.Namespace], int]
 
 
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_LABEL = re.compile(r"0|[1-9][0-9]{0,8}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+
+
+def _whole(text: str) -> int:
+    if not _WHOLE.fullmatch(text):  # `int` takes 1_000 and the digits of other scripts, too
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {shown(text)}")
     return int(text)
 
 
+def _positive(text: str) -> int:
+    if not _WHOLE.fullmatch(text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {shown(text)}")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if not _NUMBER.fullmatch(text) or math.isinf(float(text)):
+        raise argparse.ArgumentTypeError(f"must be a number such as 0.05 or 1e-3, got {shown(text)}")
+    return float(text)
+
+
 def _height_and_width(text: str) -> tuple[int, int]:
-    height, cross, width = text.lower().partition("x")
-    if not (cross and height.isdigit() and width.isdigit()):
-        raise argparse.ArgumentTypeError(f"must be HxW such as 32x32, got {text!r}")
-    return int(height), int(width)
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(map(_WHOLE.fullmatch, sides)):
+        raise argparse.ArgumentTypeError(f"must be HxW such as 32x32, got {shown(text)}")
+    return int(sides[0]), int(sides[1])
 
 
-def _numbers(kind: type) -> Callable[[str], tuple[float, ...]]:
-    def parse(text: str) -> tuple[float, ...]:
-        try:
-            return tuple(kind(part) for part in text.split(","))
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"must be numbers with commas between them, got {text!r}") from error
-
-    return parse
+def _listed(kind: Callable[[str], float]) -> Callable[[str], tuple[float, ...]]:
+    """Numbers with commas between them."""
+    return lambda text: tuple(kind(part) for part in text.split(","))
 
 
 def labels(text: str) -> tuple[tuple[int, ...], ...]:
     """ "0,2,4/1,3,5" or "[[0, 2, 4], [1, 3, 5]]" -> one tuple of labels per class."""
     try:
-        groups = json.loads(text) if text.startswith("[") else [part.split(",") for part in text.split("/")]
-        return tuple(tuple(int(label) for label in group) for group in groups)
-    except (ValueError, TypeError, RecursionError) as error:
+        groups = label_groups(json.loads(text)) if text.startswith("[") else _groups(text)
+    except (ValueError, RecursionError):
+        groups = ()
+    if not groups or not all(type(label) is int for group in groups for label in group):
         raise argparse.ArgumentTypeError(
-            f"must be the labels of every class, such as 0/1 or 0,2,4/1,3,5, got {text!r}"
-        ) from error
+            f"must be the whole-number labels of every class, such as 0/1 or 0,2,4/1,3,5, got {shown(text)}"
+        )
+    return groups
+
+
+def _groups(text: str) -> tuple[tuple[int, ...], ...]:
+    """Raises ValueError for what is no label."""
+    groups = [[part.strip() for part in group.split(",")] for group in text.split("/")]
+    if not all(_LABEL.fullmatch(part) for group in groups for part in group):
+        raise ValueError(text)
+    return tuple(tuple(map(int, group)) for group in groups)
 
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+        line = " ".join(message.split())
+        self.exit(2, f"{self.prog}: {line if len(line) <= 600 else line[:600] + ' ...'} (see --help)\n")
 
 
 def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
@@ -81,11 +108,11 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     sub.add_argument("--dataset", required=True, metavar="NAME", help=f"{', '.join(SHIPPED)}, or one of your own")
     sub.add_argument("--labels", type=labels, help="a sub-task: the labels of every class, such as 0/1 or 0,2,4/1,3,5")
     sub.add_argument("--convention", choices=CONVENTIONS, default="published")
-    sub.add_argument("--delta", type=float, default=0.001, help="failure probability")
-    sub.add_argument("--n", type=int, help="replaces the sample size, never the sums over the sample")
+    sub.add_argument("--delta", type=_number, default=0.001, help="failure probability")
+    sub.add_argument("--n", type=_whole, help="replaces the sample size, never the sums over the sample")
     sub.add_argument(
         "--margin",
-        type=float,
+        type=_number,
         help="fixed margin (default 1; in strict the best of 64, up to 4 times the largest one of a training image)",
     )
     sub.add_argument("--no-errors", action="store_true", help="skip every pass of the network over the data")
@@ -96,8 +123,8 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
         "model", metavar="MODULE:NAME", help="a Sequential, or a function that returns one; runs your code"
     )
     sub.add_argument("file", type=Path, metavar="OUT.safetensors")
-    sub.add_argument("--in-shape", type=_numbers(int), default=(1, 28, 28), help="channels,height,width (1,28,28)")
-    sub.add_argument("--normalize", type=_numbers(float), help="mean,deviation; left out: it is fed pixels in [0, 1]")
+    sub.add_argument("--in-shape", type=_listed(_whole), default=(1, 28, 28), help="channels,height,width (1,28,28)")
+    sub.add_argument("--normalize", type=_listed(_number), help="mean,deviation; left out: it is fed pixels in [0, 1]")
     sub.add_argument("--init", metavar="MODULE:NAME", help="the same model before training")
 
     sub = command("train", "train one run spec (resumes, skips when sealed)", data, device)
@@ -135,7 +162,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, default=PACK, help="where the pack is")
     sub.add_argument("--prior", choices=PRIORS, default="fixed")
     sub.add_argument("--draws", type=_positive, default=100_000, help="draws of (noise, example)")
-    sub.add_argument("--seed", type=int, default=0, help="of the draws; choose it before you see a result")
+    sub.add_argument("--seed", type=_whole, default=0, help="of the draws; choose it before you see a result")
 
     _own_data(command("data", "your own data sets: add, list, remove"), data)
 
@@ -151,10 +178,12 @@ def _own_data(sub: argparse.ArgumentParser, root: _Parser) -> None:
     text = "check a data set and store it below the data root"
     add = actions.add_parser("add", help=text, description=text, parents=[root])
     folders = "SOURCE/class/x.png (or .jpg, .bmp), or SOURCE/train/class/... and SOURCE/test/class/..."
-    arrays = "an .npz file with x_train, y_train and perhaps x_test, y_test"
+    arrays = f"an .npz file with {WANTED}"
     add.add_argument("source", type=Path, metavar="SOURCE", help=f"{folders}, or {arrays}")
     add.add_argument("--name", help="default: the source's")
-    add.add_argument("--test", type=float, metavar="FRACTION", help="of each class, where there is no test part (0.2)")
+    add.add_argument(
+        "--test", type=_number, metavar="FRACTION", help="of each class, where there is no test part (0.2)"
+    )
     add.add_argument("--size", type=_height_and_width, metavar="HxW", help="scale every image to this")
     add.add_argument("--grey", action="store_true", help="one channel, weighed by ITU-R 601")
     text = "all data sets, and whether they are on this machine"

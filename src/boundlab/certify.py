@@ -107,7 +107,7 @@ def choose_noise(data: Split, weights: Sequence[Tensor], shapes: Sequence[LayerS
 
     First one scale relative to ||W_l|| for all, then layer by layer in finer steps. Any choice is covered.
     """
-    norms, sizes = _norms(weights), np.array([s.weights for s in shapes])
+    norms, sizes = _norms(weights, shapes), np.array([s.used_weights for s in shapes])
 
     def estimate(steps: tuple[float, ...]) -> float:
         noise = norms * 2.0 ** np.array(steps)
@@ -128,13 +128,22 @@ def choose_noise(data: Split, weights: Sequence[Tensor], shapes: Sequence[LayerS
     return norms * 2.0 ** np.array(min(seen, key=lambda s: seen[s]))
 
 
-def _norms(weights: Sequence[Tensor]) -> np.ndarray:
-    norms = np.array([float(w.double().norm()) for w in weights])
+def _norms(weights: Sequence[Tensor], shapes: Sequence[LayerShape]) -> np.ndarray:
+    """l2 norm of what counts of each layer's tensor; the noise on weights that no output depends on is left out too."""
+    norms = np.array([float(_used(w, shape).double().norm()) for w, shape in zip(weights, shapes, strict=True)])
     if not np.all(norms > 0):
         raise CheckpointError(
             "a layer has no weight but 0: the network answers the same for every image; train it again"
         )
     return norms
+
+
+def _used(weight: Tensor, shape: LayerShape) -> Tensor:
+    """The weights of a layer but, without sharing, for those on the padding."""
+    if shape.kind != "local":
+        return weight
+    taps = weight.reshape(shape.positions, shape.out_channels, -1, shape.area)  # (positions, out, in, taps)
+    return taps * torch.from_numpy(shape.real_taps())[:, None, None]
 
 
 def _prepared(checkpoint: Checkpoint, data: Split) -> tuple[Split, list[Tensor]]:
@@ -158,7 +167,8 @@ def certify_weights(
     Search and certification draw from streams of their own. Raises CheckpointError for an all-zero layer.
     """
     noise = choose_noise(sample, weights, shapes, 2 * seed)
-    prior_noise, kl = best_prior_noise(_norms(weights), np.array([s.weights for s in shapes]), noise)
+    sizes = np.array([s.used_weights for s in shapes])
+    prior_noise, kl = best_prior_noise(_norms(weights, shapes), sizes, noise)
     rng = torch.Generator().manual_seed(2 * seed + 1)
     wrong = count_errors(sample, weights, noise.tolist(), shapes, draws, rng, progress)
     scales = (tuple(map(float, noise)), tuple(map(float, prior_noise)))

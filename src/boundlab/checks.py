@@ -6,28 +6,50 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 
+def plain(value: Any) -> Any:
+    """Python numbers and lists of them from a NumPy scalar, an array or a tensor; anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def shown(value: Any) -> str:
+    """`repr` of what came, cut to what fits into a sentence."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python writes out neither very long numbers nor very deep lists
+        return f"a {type(value).__name__} too long to write out"
+    return text if len(text) <= 100 else f"{text[:100]} ..."
+
+
 def one_of(name: str, value: Any, choices: Iterable[str]) -> None:
     """Raise ValueError naming the choices unless `value` is one of them."""
     if value not in list(choices):
-        raise ValueError(f"{name} must be one of {sorted(choices)}, got {value!r}")
+        raise ValueError(f"{name} must be one of {sorted(choices)}, got {shown(value)}")
 
 
 def whole(name: str, value: Any, low: int, high: int) -> None:
     """Raise ValueError unless `value` is an int (not a bool) in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, got {shown(value)}")
 
 
 def number(name: str, value: Any, low: float, high: float) -> None:
     """Raise ValueError unless `value` is a finite number in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
+        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {shown(value)}")
 
 
 def known_fields(given: Any, what: str, names: Sequence[str]) -> dict[str, Any]:
     """`given`; raises ValueError unless it is a JSON object whose keys are all among `names`."""
     if not isinstance(given, dict):
         raise ValueError(f"{what} must be a JSON object, got {type(given).__name__}")
-    if unknown := sorted(set(given) - set(names)):
-        raise ValueError(f"{what} has unknown fields {unknown}; known are {sorted(names)}")
+    if unknown := sorted(set(given) - set(names), key=str):
+        raise ValueError(f"{what} has unknown fields {shown(unknown)}; known are {sorted(names)}")
     return given
+
+
+def numbers(name: str, given: Any, fields: Sequence[str]) -> tuple[Any, ...]:
+    """As many Python values as `fields` names, from a list, tuple, array or tensor; raises ValueError for anything else."""
+    given = plain(given)
+    if not isinstance(given, list | tuple) or len(given) != len(fields):
+        raise ValueError(f"{name} must be [{', '.join(fields)}], got {shown(given)}")
+    return tuple(map(plain, given))

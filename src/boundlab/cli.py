@@ -18,8 +18,11 @@ from boundlab.checks import one_of
 from boundlab.errors import BoundlabError, RunError
 from boundlab.files import read_json
 from boundlab.pacbayes import PacBayes
-from boundlab.runs import Run, list_runs, read_pack, sealed, store_certificate
+from boundlab.runs import Found, Run, list_runs, open_pack, sealed
 from boundlab.specs import RunSpec, Settings
+from boundlab.stored_certificates import check, store
+
+MOST_WORDS = 5  # things left out that are named one by one
 
 
 def _train(a: argparse.Namespace) -> int:
@@ -77,7 +80,8 @@ def _pack(a: argparse.Namespace) -> int:
     from boundlab.sweeps import load_grid
 
     grid = load_grid(a.grid) if a.grid else None
-    runs = pack(a.out, a.runs, a.checkpoints, grid, lambda missing: _sweep_grid(a, missing, a.runs) == 0)
+    train = lambda missing: _sweep_grid(a, missing, a.runs) == 0  # noqa: E731
+    runs = pack(a.out, a.runs, a.checkpoints, grid, train, _say_left_out)
     if not runs:
         print(f"boundlab: not every run of the grid could be trained; {a.out} was not changed", file=sys.stderr)
         return 1
@@ -90,17 +94,20 @@ def _certify(a: argparse.Namespace) -> int:
         name = Path("checkpoints", f"{run.id}.safetensors") if a.pack else Path(run.id, "network.safetensors")
         return (a.out if a.pack else a.runs) / name
 
-    finished = [run for run in (read_pack(a.out) if a.pack else list_runs(a.runs)) if run.state == "done"]
+    found = open_pack(a.out) if a.pack else list_runs(a.runs)
+    _say_left_out(found)
+    finished = [run for run in found.runs if run.state == "done"]
     failed = 0
     for run in _matching([run for run in finished if network(run).is_file()], a.run):
         try:
-            found = _certify_one(a, run, network(run))
+            certificate = _certify_one(a, run, network(run))
+            check(run, certificate)  # what would not be read is not written
         except (ValueError, BoundlabError) as error:
             print(f"{run.id}: {_short(str(error))}", file=sys.stderr)
             failed += 1
             continue
-        store_certificate(a.out if a.pack else a.runs / run.id, run.id, found, a.pack)
-        print(f"{run.id}: {_certificate_line(found, 0.001)}; {found.value(0.05):.4f} at delta 0.05")
+        store(a.out if a.pack else a.runs / run.id, run.id, certificate, a.pack)
+        print(f"{run.id}: {_certificate_line(certificate, 0.001)}; {certificate.value(0.05):.4f} at delta 0.05")
     return 2 if failed else 0
 
 
@@ -134,7 +141,9 @@ def _certificate_line(found: PacBayes, delta: float) -> str:
 def _runs(a: argparse.Namespace) -> int:
     from boundlab.tables import run_summaries
 
-    rows = run_summaries(list_runs(a.out) if a.out else read_pack())
+    found = list_runs(a.out) if a.out else open_pack()
+    _say_left_out(found)
+    rows = run_summaries(found.runs)
     if a.json:
         print(json.dumps(rows))
         return 0
@@ -146,6 +155,17 @@ def _runs(a: argparse.Namespace) -> int:
         shown = "no errors yet" if test is None else f"test error {test:.4f}  sparse {sparse:.4g}"
         print(f"{row['id']:55} {shown}{flags}")
     return 0
+
+
+def _say_left_out(found: Found) -> None:
+    """On standard error what of a store cannot be used, and why: the rest is not held up by it."""
+    for name, why in [*found.left_out.items()][:MOST_WORDS]:
+        print(f"boundlab: left out {name}: {_short(why)}", file=sys.stderr)
+    if found.left_out:
+        more = len(found.left_out) - MOST_WORDS
+        rest = f" ({more} more than are named here)" if more > 0 else ""
+        words = f"{len(found.left_out)} left out{rest}, {len(found.runs)} runs are there"
+        print(f"boundlab: {words}", file=sys.stderr)
 
 
 def _evaluate(a: argparse.Namespace) -> int:

@@ -65,7 +65,7 @@ def _idx(name: str, root: str | Path | None) -> tuple[Split, Split]:
                 f"{DATASETS[name].classes}, got {images.shape} and {labels.shape} up to {labels.max(initial=0)}"
             )
         _check_counts(name, part, labels)
-        return _split(images[:, None], labels)
+        return as_split(images[:, None], labels)
 
     return split("train", DATASETS[name].train_size), split("t10k", DATASETS[name].test_size)
 
@@ -80,9 +80,9 @@ def _check_counts(name: str, part: str, labels: np.ndarray) -> None:
         )
 
 
-def _split(images: np.ndarray, labels: np.ndarray) -> Split:
-    """From bytes, or from floats in [0, 1]."""
-    pixels = images.astype(np.float32, order="C", copy=False)
+def as_split(images: np.ndarray, labels: np.ndarray) -> Split:
+    """Tensors of bytes, or of floats in [0, 1]."""
+    pixels = np.require(images.astype(np.float32, order="C", copy=False), requirements="W")
     if images.dtype == np.uint8:
         pixels /= 255.0  # in place: a second array of this size costs more than the division
     return Split(torch.from_numpy(pixels), torch.from_numpy(labels.astype(np.int64)))
@@ -121,7 +121,7 @@ def _svhn(root: str | Path | None) -> tuple[Split, Split]:
     def split(part: str, size: int) -> Split:
         images, labels = read_mat(find("svhn", f"{part}_32x32.mat", root), size)
         _check_counts("svhn", part, labels)
-        return _split(images, labels)
+        return as_split(images, labels)
 
     return split("train", DATASETS["svhn"].train_size), split("test", DATASETS["svhn"].test_size)
 
@@ -129,7 +129,7 @@ def _svhn(root: str | Path | None) -> tuple[Split, Split]:
 def _own(key: str, root: str | Path | None) -> tuple[Split, Split]:
     pictures = owndata.read(key, root)
     assert pictures.test is not None
-    return _split(pictures.train.pixels, pictures.train.labels), _split(pictures.test.pixels, pictures.test.labels)
+    return as_split(pictures.train.pixels, pictures.train.labels), as_split(pictures.test.pixels, pictures.test.labels)
 
 
 def _digits() -> tuple[Split, Split]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from boundlab.arch import ArchSpec
 from boundlab.checkpoint_header import LARGEST
 from boundlab.checkpoints import Checkpoint, save
+from boundlab.checks import numbers
 from boundlab.maps import apply, pooled
 from boundlab.sequential import PERMANENT, Layer, Reader, geometry
 
@@ -70,7 +71,8 @@ def _read(
     with torch.no_grad():
         exact = _double(model)
         read = Reader(exact)
-        arch = _arch(read, tuple(in_shape), None if normalize is None else tuple(normalize))
+        fed = None if normalize is None else numbers("normalize", normalize, ("mean", "deviation"))
+        arch = _arch(read, numbers("in_shape", in_shape, ("channels", "height", "width")), fed)
         found = Checkpoint(arch, [s.weight for s in read.layers], [_bias(s, arch) for s in read.layers], None)
         _compare(exact, found, flat=not any(isinstance(m, nn.Flatten) for m in model.modules()))
     one = dtypes[0] if len(set(dtypes)) == 1 and dtypes[0] in WRITTEN else torch.float64

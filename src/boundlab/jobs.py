@@ -26,16 +26,19 @@ DEVICES = ("auto", "cpu", "cuda")
 @dataclass(frozen=True)
 class Limits:
     """`running`: CPU jobs at a time (on GPUs one each); `waiting`: queued jobs of everybody; `per_person`: queued and
-    running jobs of one person."""
+    running jobs of one person; `per_address`: of one network address, as names cost nothing (a school may be one address)."""
 
     running: int
     waiting: int = 100
     per_person: int = 12
+    per_address: int = 36
 
     @classmethod
     def from_environment(cls) -> Limits:
-        """BOUNDLAB_JOBS (default: one per core), BOUNDLAB_QUEUE, BOUNDLAB_PER_PERSON; raises ValueError naming them."""
-        names = {"running": "BOUNDLAB_JOBS", "waiting": "BOUNDLAB_QUEUE", "per_person": "BOUNDLAB_PER_PERSON"}
+        """BOUNDLAB_JOBS (default: one per core), BOUNDLAB_QUEUE, BOUNDLAB_PER_PERSON, BOUNDLAB_PER_ADDRESS; raises ValueError naming
+        them."""
+        names = {"running": "BOUNDLAB_JOBS", "waiting": "BOUNDLAB_QUEUE"}
+        names |= {"per_person": "BOUNDLAB_PER_PERSON", "per_address": "BOUNDLAB_PER_ADDRESS"}
         default = cls(running=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
         given = {}
         for field, name in names.items():
@@ -69,7 +72,7 @@ def in_order(every: Iterable[Job]) -> list[Job]:
     return [entry[-1] for entry in sorted(ranked, key=lambda entry: entry[:-1])]
 
 
-def submit(spec: RunSpec, owner: str | None, device: str, out: Path, limits: Limits) -> Job:
+def submit(spec: RunSpec, owner: str | None, device: str, out: Path, limits: Limits, address: str | None = None) -> Job:
     """Queue a run, or return what is there already under the same id (a resting one goes on, and stays whose it was).
     Raises RunError when a limit is reached, when somebody else has halted that run, or when the folder cannot be written;
     ValueError for a wrong device."""
@@ -83,11 +86,11 @@ def submit(spec: RunSpec, owner: str | None, device: str, out: Path, limits: Lim
             raise RunError(
                 f"somebody else has {old.state} the run with these settings; choose another seed, or ask them"
             )
-        _room(jobs(out), owner, limits)
+        _room(jobs(out), owner, address, limits)
         if old is None:
             _make(folder, spec)
         attempt, owner = (old.attempt + 1, old.owner or owner) if old else (1, owner)
-        _write(folder, owner=owner, submitted=time.time(), attempt=attempt, device=device, wish="run")
+        _write(folder, owner=owner, address=address, submitted=time.time(), attempt=attempt, device=device, wish="run")
         return read(folder)
 
 
@@ -114,12 +117,18 @@ def _make(folder: Path, spec: RunSpec) -> None:
         raise
 
 
-def _room(every: list[Job], owner: str | None, limits: Limits) -> None:
+def _room(every: list[Job], owner: str | None, address: str | None, limits: Limits) -> None:
     waiting = sum(job.state in WAITING for job in every)
-    mine = sum(job.owner == owner and job.state in (*WAITING, *LIVE) for job in every)
+    busy = [job for job in every if job.state in (*WAITING, *LIVE)]
+    mine = sum(job.owner == owner for job in busy)
+    near = sum(job.address == address is not None for job in busy)
     if mine >= limits.per_person:
         raise RunError(
             f"you have {mine} jobs waiting or running, and {limits.per_person} is the most for one person; wait for one, or stop one"
+        )
+    if near >= limits.per_address:
+        raise RunError(
+            f"{near} jobs from your network address wait or run, and {limits.per_address} is the most for one; wait for some of them"
         )
     if waiting >= limits.waiting:
         raise RunError(f"the queue is full ({waiting} jobs wait); try again when some are done")
@@ -136,17 +145,18 @@ def ask(job: Job, wish: str) -> None:
             _write(now.folder, owner=None, submitted=0.0, attempt=0, device="auto", wish=wish)
 
 
-def resume(job: Job, owner: str | None, limits: Limits) -> None:
+def resume(job: Job, owner: str | None, limits: Limits, address: str | None = None) -> None:
     """Queue a resting job again, where it was; a paused one keeps its place in line. Raises RunError at a limit."""
     with _writing(job.folder.parent):
         now = read(job.folder)
         if now.state not in RESTING:
             return
-        _room(jobs(job.folder.parent), owner, limits)
+        _room(jobs(job.folder.parent), owner, address, limits)
         submitted = now.submitted if now.state == "paused" and now.submitted else time.time()
         _write(
             now.folder,
             owner=now.owner or owner,
+            address=address,
             submitted=submitted,
             attempt=now.attempt + 1,
             device=now.device,

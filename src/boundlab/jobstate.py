@@ -45,6 +45,7 @@ class Job:
     note: str | None
     error: str | None
     began: tuple[float, int] | None  # when this attempt began to train, and at which step
+    address: str | None = None  # from where it was asked for, where that counts
 
     @property
     def id(self) -> str:
@@ -122,6 +123,7 @@ def _look(folder: Path) -> Job:
             note=_text(now, "note"),
             error=_text(now, "error"),
             began=_began(now.get("began")),
+            address=_text(job, "address"),
         )
     except (ValueError, TypeError, LookupError) as error:
         raise RunError(f"{folder} is not a readable job ({error}); delete that folder") from error

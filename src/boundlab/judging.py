@@ -1,4 +1,5 @@
-"""The server's side of uploads: private folders, at most `MOST` judges at once, a queue, a time limit. No torch.
+"""The server's side of uploads: private folders, at most `MOST` judges at once and one of a person, a fair queue with
+limits, a time limit. No torch.
 
 Nothing of an upload is parsed in this process.
 """
@@ -13,6 +14,7 @@ import shutil
 import signal
 import tempfile
 import threading
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,8 @@ from boundlab.processes import Worker
 from boundlab.subjects import Subject
 
 MOST = 2  # judges at once
+PER_PERSON = 3  # uploads of one person that may wait, beside the one that is measured
+PER_ADDRESS, WAITING = 30, 60  # of one network address, where it is known; of everybody
 MOST_MB = 30  # of a file
 SECONDS = 300  # of one measurement
 _PREFIX = "boundlab-upload-"
@@ -38,6 +42,8 @@ class Upload:
 
     folder: Path
     title: str
+    person: str = ""  # whose it is
+    address: str | None = None  # where that person is, if known: names cost nothing
     asked: tuple[str, Labels] | None = None  # data set, sub-task
     worker: Worker | None = None
     timer: threading.Timer | None = None
@@ -55,12 +61,13 @@ class Judges:
         self.seconds = seconds
         self._queue: list[Upload] = []
         self._running: list[Upload] = []
+        self._served: list[str] = []  # whose uploads were started, the latest last
         self._lock = threading.Lock()
         _clear_leftovers()
         self._home, self._hold = _home()
         atexit.register(self.close)
 
-    def hold(self, content: bytes, title: str) -> Upload:
+    def hold(self, content: bytes, title: str, person: str = "", address: str | None = None) -> Upload:
         """Put an upload into a folder of its own; raises CheckpointError when it is too large, RunError when there is no
         room."""
         if len(content) > MOST_MB * 2**20:
@@ -70,14 +77,14 @@ class Judges:
             )
         try:
             folder = Path(tempfile.mkdtemp(dir=self._home))
-            upload = Upload(folder, title)
+            upload = Upload(folder, title, person, address)
             upload.network.write_bytes(content)
         except OSError as error:
             raise RunError(f"{self._home} cannot be written ({error.strerror}); make room there") from error
         return upload
 
     def measure(self, upload: Upload, dataset: str, labels: Labels) -> None:
-        """Queue the upload for a judge; raises RunError when its folder cannot be written."""
+        """Queue the upload for a judge; raises RunError at a limit, or when its folder cannot be written."""
         self._end(upload)
         upload.asked, upload.late = (dataset, labels), False
         request = {"dataset": dataset, "labels": labels, "title": upload.title, "seconds": self.seconds}
@@ -88,6 +95,7 @@ class Judges:
         except OSError as error:
             raise RunError(f"{upload.folder} cannot be written ({error.strerror}); upload the file again") from error
         with self._lock:
+            self._room(upload)
             self._queue.append(upload)
             self._mind()
 
@@ -97,7 +105,7 @@ class Judges:
         with self._lock:
             self._mind()
             if upload in self._queue:
-                return {"state": "queued", "ahead": self._queue.index(upload)}
+                return {"state": "queued", "ahead": self._in_order().index(upload)}
         if upload.worker is None:
             return {"state": "idle"}
         code = upload.worker.code  # before the file is read: a judge writes its last word, then ends
@@ -132,16 +140,44 @@ class Judges:
 
     def _mind(self) -> None:
         """Bury those that ended, start those whose turn it is. The lock is held."""
-        for upload in [upload for upload in self._running if upload.worker and upload.worker.code is not None]:
-            self._running.remove(upload)
-            _let_go(upload)
-        while self._queue and len(self._running) < MOST:
-            upload = self._queue.pop(0)
+        for ended in [upload for upload in self._running if upload.worker and upload.worker.code is not None]:
+            self._running.remove(ended)
+            _let_go(ended)
+        while (upload := self._next()) and len(self._running) < MOST:
+            self._queue.remove(upload)
             upload.worker = processes.judge(upload.folder)
             upload.timer = threading.Timer(self.seconds, self._too_late, [upload])
             upload.timer.daemon = True
             upload.timer.start()
             self._running.append(upload)
+            self._served = [person for person in self._served if person != upload.person] + [upload.person]
+            del self._served[:-1000]
+
+    def _in_order(self) -> list[Upload]:
+        """Those that wait, as they will start: everybody's next before anybody's second, first whoever waited longest for
+        a turn. The lock is held."""
+        turns: Counter[str] = Counter()
+        last = {person: place for place, person in enumerate(self._served)}
+        ranked = []
+        for place, upload in enumerate(self._queue):
+            ranked.append((turns[upload.person], last.get(upload.person, -1), place, upload))
+            turns[upload.person] += 1
+        return [entry[-1] for entry in sorted(ranked, key=lambda entry: entry[:-1])]
+
+    def _next(self) -> Upload | None:
+        busy = {upload.person for upload in self._running}
+        return next((upload for upload in self._in_order() if upload.person not in busy), None)
+
+    def _room(self, upload: Upload) -> None:
+        """Raise RunError where one more may not wait. The lock is held."""
+        of_person = sum(other.person == upload.person for other in self._queue)
+        of_address = sum(other.address == upload.address is not None for other in self._queue)
+        if of_person >= PER_PERSON:
+            raise RunError(
+                f"you have {of_person} uploads waiting, and {PER_PERSON} is the most for one person; wait until one is measured"
+            )
+        if of_address >= PER_ADDRESS or len(self._queue) >= WAITING:
+            raise RunError(f"{len(self._queue)} uploads wait, too many; try again when some are measured")
 
     def _too_late(self, upload: Upload) -> None:
         if upload.worker and upload.worker.code is None:

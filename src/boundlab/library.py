@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import html
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from boundlab.arrays import NAMES, read_arrays
 from boundlab.catalog import DATASETS
 from boundlab.checkpoints import Checkpoint, load
-from boundlab.datasets import Split, task
+from boundlab.checks import numbers
+from boundlab.datasets import Split, as_split, task
 from boundlab.errors import DataError
 from boundlab.exports import checkpoint_of
+from boundlab.images import Part
+from boundlab.nets import LocallyConnected2d
+from boundlab.npz import read_npz
 from boundlab.reports import report_on
-from boundlab.specs import Settings, TrainSpec
+from boundlab.specs import Settings, TrainSpec, label_groups
 
 OWN = "your data"  # the name of arrays that belong to no data set
-WHOLE = (torch.int16, torch.int32, torch.int64)  # uint8 aside
-NAMES = ("x_train", "y_train", "x_test", "y_test")
 Data = tuple[Split, Split | None]
 
 
@@ -66,98 +68,90 @@ def evaluate(
     """Norms, every bound and errors of a network, as `boundlab evaluate` has them.
 
     `model`: a Sequential that `boundlab.export` takes, or the path of a checkpoint. `data`: the name of a data set, arrays
-    or tensors `(x_train, y_train)` or `(x_train, y_train, x_test, y_test)`, or a `.npz` with these names; images are
-    (n, height, width), (n, channels, height, width) or (n, features), whole numbers are divided by 255. `in_shape` smaller
-    than the images: their middle. `normalize`: (mean, deviation) that a Sequential's inputs had. `labels`: a sub-task.
-    The model is not changed. Raises ValueError, CheckpointError or DataError.
+    or tensors `(x_train, y_train)` or `(x_train, y_train, x_test, y_test)`, or a dictionary or `.npz` with these names or
+    others that `boundlab.arrays` knows; images are (n, height, width), (n, channels, height, width), channels last, or
+    (n, features); whole numbers are divided by 255. `in_shape` smaller than the images: their middle. `normalize`: (mean,
+    deviation) that a Sequential's inputs had. `labels`: a sub-task. The model is not changed. Raises ValueError,
+    CheckpointError or DataError.
     """
     settings = Settings(convention, delta, n, margin)
-    groups = None if labels is None else tuple(tuple(group) for group in labels)
+    groups = None if labels is None else label_groups(labels)
+    shape = None if in_shape is None else numbers("in_shape", in_shape, ("channels", "height", "width"))
+    if data_root is not None and not isinstance(data_root, str | Path):
+        raise ValueError(f"data_root must be the path of a folder, got {type(data_root).__name__}")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # so that the sums are the command line's
     try:
         # what is infinite or not measured is said in the result; building a network draws weights
         with np.errstate(all="ignore"), torch.random.fork_rng(devices=()):
-            name, splits = _data(data, groups, data_root)
-            checkpoint = _checkpoint(model, name, splits[0], in_shape, normalize, groups)
-            if name == OWN:
-                _fits(checkpoint, splits)
+            name = data if isinstance(data, str) and data in DATASETS else OWN
+            read = _from_file(model, name, groups, shape, normalize) if isinstance(model, str | Path) else None
+            splits = _data(name, data, groups, _channels(model, read, shape), data_root)
+            checkpoint = read or checkpoint_of(model, shape or tuple(splits[0].images.shape[1:]), normalize)  # type: ignore[arg-type]
+            _fits(checkpoint, splits)
             return Report(report_on(checkpoint, splits, name, settings, errors))
     finally:
         torch.set_num_threads(threads)
 
 
-def _checkpoint(
-    model: nn.Sequential | str | Path,
-    name: str,
-    train: Split,
-    in_shape: Sequence[int] | None,
-    normalize: Sequence[float] | None,
-    labels: tuple[tuple[int, ...], ...] | None,
+def _from_file(
+    path: str | Path, name: str, labels: tuple[tuple[int, ...], ...] | None, in_shape: Any, normalize: Any
 ) -> Checkpoint:
-    if isinstance(model, str | Path):
-        if in_shape is not None or normalize is not None:
-            raise ValueError("in_shape and normalize of a checkpoint are in its file; leave them out")
-        return load(model, None if name == OWN else name, None if labels is None else len(labels))
-    return checkpoint_of(model, tuple(train.images.shape[1:]) if in_shape is None else in_shape, normalize)
+    if in_shape is not None or normalize is not None:
+        raise ValueError("in_shape and normalize of a checkpoint are in its file; leave them out")
+    return load(path, None if name == OWN else name, None if labels is None else len(labels))
 
 
-def _data(given: Any, labels: tuple[tuple[int, ...], ...] | None, root: str | Path | None) -> tuple[str, Data]:
-    if isinstance(given, str) and given in DATASETS:
-        return given, task(TrainSpec(given, labels=labels), root)
+def _channels(model: Any, read: Checkpoint | None, in_shape: tuple[Any, ...] | None) -> tuple[int, ...]:
+    """How many the network takes, () where any will do."""
+    if read is not None or in_shape is not None:
+        return ((read.arch.in_shape if read else in_shape or ())[0],)
+    for module in model.modules() if isinstance(model, nn.Module) else ():
+        if isinstance(module, nn.Conv2d | LocallyConnected2d):
+            return (module.in_channels if isinstance(module, nn.Conv2d) else module.shape.in_channels,)
+    return ()
+
+
+def _data(
+    name: str,
+    given: Any,
+    labels: tuple[tuple[int, ...], ...] | None,
+    channels: tuple[int, ...],
+    root: str | Path | None,
+) -> Data:
+    if name != OWN:
+        return task(TrainSpec(name, labels=labels), root)
     if labels is not None:
         raise ValueError("labels choose a sub-task of a data set; leave them out for data of your own")
     if isinstance(given, str | Path):
-        given = _npz(Path(given))
-    if not isinstance(given, tuple | list) or len(given) not in (2, 4):
+        if Path(given).suffix != ".npz" or not Path(given).is_file():
+            raise DataError(f"data must be one of {sorted(DATASETS)} or a .npz file that exists, got {str(given)!r}")
+        pictures = read_npz(Path(given), channels, store=False)
+    elif isinstance(given, Mapping):
+        pictures = read_arrays(given, channels, False, _for_numpy)
+    elif isinstance(given, tuple | list) and len(given) in (2, 4):
+        pictures = read_arrays(dict(zip(NAMES, given, strict=False)), channels, False, _for_numpy)
+    else:
         raise ValueError(
             f"data must be one of {sorted(DATASETS)}, a .npz file, or (x_train, y_train) or (x_train, y_train, x_test, "
             f"y_test), got {type(given).__name__}"
         )
-    parts = [_split(given[i], given[i + 1], NAMES[i : i + 2]) for i in range(0, len(given), 2)]
-    return OWN, (parts[0], parts[1] if len(parts) > 1 else None)
+    return _split(pictures.train), None if pictures.test is None else _split(pictures.test)
 
 
-def _npz(path: Path) -> list[np.ndarray]:
-    if path.suffix != ".npz" or not path.is_file():
-        raise DataError(f"data must be one of {sorted(DATASETS)} or a .npz file that exists, got {str(path)!r}")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            names = NAMES if "x_test" in file else NAMES[:2]
-            if missing := [name for name in names if name not in file]:
-                raise DataError(f"{path} must hold arrays {', '.join(names)}, {', '.join(missing)} missing")
-            return [file[name] for name in names]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is not a readable .npz of plain arrays ({error})") from error
+def _for_numpy(given: Any) -> Any:
+    """What NumPy can read of a tensor; anything else as it is."""
+    if not isinstance(given, Tensor):
+        return given
+    if given.is_meta or given.layout != torch.strided or given.is_quantized:
+        kind = "on device meta" if given.is_meta else "quantized" if given.is_quantized else f"of layout {given.layout}"
+        raise TypeError(f"a tensor {kind}; make it dense, with values (to_dense() if it is sparse)")
+    dense = given.detach().cpu().resolve_conj().resolve_neg()
+    return (dense.float() if dense.dtype == torch.bfloat16 else dense).numpy()
 
 
-def _split(x: Any, y: Any, names: Sequence[str]) -> Split:
-    images, labels = (torch.as_tensor(np.array(v) if not isinstance(v, Tensor) else v).detach().cpu() for v in (x, y))
-    if images.ndim not in (2, 3, 4) or not len(images) or labels.shape != (len(images),):
-        raise ValueError(
-            f"{names[0]} must be (n, height, width), (n, channels, height, width) or (n, features) and {names[1]} (n,), got "
-            f"{tuple(images.shape)} and {tuple(labels.shape)}"
-        )
-    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool or labels.min() < 0:
-        raise ValueError(
-            f"{names[1]} must be whole numbers from 0 on, one class each, got {labels.dtype} from {labels.min()}"
-        )
-    if (
-        not images.is_floating_point()
-        and images.dtype != torch.uint8
-        and not (images.dtype in WHOLE and images.max() <= 255)
-    ):
-        raise ValueError(f"{names[0]} must be pixels in [0, 1] or whole numbers from 0 to 255, got {images.dtype}")
-    pixels = images.float() if images.is_floating_point() else images.float() / 255
-    if not torch.isfinite(pixels).all():
-        raise ValueError(f"{names[0]} has NaN or infinite values; every pixel must be finite")
-    if pixels.min() < 0 or pixels.max() > 1:
-        raise ValueError(
-            f"{names[0]} must be pixels in [0, 1], got {pixels.min():.9g} to {pixels.max():.9g}; give what was subtracted and "
-            "divided as normalize=(mean, deviation)"
-        )
-    pixels = pixels[:, None, None] if pixels.ndim == 2 else pixels[:, None] if pixels.ndim == 3 else pixels
-    return Split(pixels.contiguous(), labels.long())
+def _split(part: Part) -> Split:
+    return as_split(part.pixels, part.labels)
 
 
 def _fits(checkpoint: Checkpoint, data: Data) -> None:
@@ -167,6 +161,6 @@ def _fits(checkpoint: Checkpoint, data: Data) -> None:
         cut = [a - b for a, b in zip(have[1:], arch.in_shape[1:], strict=True)]
         if have[0] != arch.in_shape[0] or any(c < 0 or c % 2 for c in cut) or largest >= arch.classes:
             raise ValueError(
-                f"the network takes {list(arch.in_shape)} inputs and has {arch.classes} classes, the data is {list(have)} "
-                f"with labels up to {largest}"
+                f"the network takes {list(arch.in_shape)} inputs and has {arch.classes} classes, but got data of {list(have)} "
+                f"with labels up to {largest}; choose the data it was trained on, and number labels as its outputs"
             )

@@ -57,6 +57,11 @@ class LayerNorms:
         """Frobenius norm of the layer as a matrix: each tap counted where it meets a real input."""
         return np.sqrt((self.shape.tap_counts().ravel() * self.tap_frobenius**2).sum(axis=-1))
 
+    @property
+    def tensor_norm(self) -> Array:
+        """l2 norm of the layer's `used_weights`, each counted once."""
+        return self.map_frobenius if self.shape.kind == "local" else self.frobenius
+
 
 NORM_FIELDS = tuple(f.name for f in dataclasses.fields(LayerNorms) if f.name != "shape")
 

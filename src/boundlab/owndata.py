@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from boundlab.catalog import OWN_KEY, Dataset, own_dataset, own_datasets, own_folder
-from boundlab.checks import number, whole
+from boundlab.checks import number, shown, whole
 from boundlab.errors import DataError, RunError
 from boundlab.files import read_json, write_atomic
 from boundlab.images import LONGEST, Array, Part, Pictures, check_size, greyed, read_folder, scaled
@@ -36,7 +36,7 @@ def _named(name: str | None, source: Path | None) -> str:
     if not name or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
         raise ValueError(
             f"a data set's name must be 1 to {_LONGEST_NAME} lower-case letters a to z, digits and single hyphens, "
-            f"got {name if given is None else given!r}; give another one (--name)"
+            f"got {shown(name if given is None else given)}; give another one (--name)"
         )
     return name
 
@@ -162,7 +162,9 @@ def read(key: str, root: str | Path | None = None) -> Pictures:
     """A stored data set, with its test part; raises ValueError for an unknown key, DataError when it was damaged."""
     known = own_datasets(root)
     if key not in known:
-        raise ValueError(f"dataset must be one of {sorted(known)} in {own_folder(root)}, got {key!r}; add it first")
+        raise ValueError(
+            f"dataset must be one of {sorted(known)} in {own_folder(root)}, got {shown(key)}; add it first"
+        )
     path = own_folder(root) / f"{key.removeprefix('own-')}.npz"
     again = f"`boundlab data remove {key}`, then add it again"
     try:
@@ -194,7 +196,7 @@ def remove(name: str, root: str | Path | None = None) -> str:
     found = [key for key in keys if name in (key, key.removeprefix("own-"), key[len("own-") : -len("-12345678")])]
     if len(found) != 1:
         choices = f"one of {found or keys}" if keys else "one that was added, and there is none"
-        raise DataError(f"the data set to remove must be {choices}, got {name!r}; see `boundlab data list`")
+        raise DataError(f"the data set to remove must be {choices}, got {shown(name)}; see `boundlab data list`")
     for ending in (".json", ".npz"):  # facts first: without them it is no longer offered
         try:
             (own_folder(root) / f"{found[0].removeprefix('own-')}{ending}").unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from boundlab.errors import RunError
 from boundlab.pacbayes import replaced
-from boundlab.runs import Run, list_runs, read_pack, write_pack
+from boundlab.runs import Found, Run, list_runs, open_pack, write_pack
 from boundlab.specs import RunSpec
 
 
@@ -21,11 +21,13 @@ def pack(
     checkpoints: Sequence[str],
     grid: Sequence[RunSpec] | None = None,
     train: Callable[[list[RunSpec]], bool] = lambda missing: True,
+    say: Callable[[Found], None] = lambda found: None,
 ) -> int:
     """Add the finished runs below `folders` to the pack in `out`; returns how many it holds then.
 
     `checkpoints`: patterns of ids whose networks are kept. With `grid` the pack will hold the grid's runs alone, and what
-    is neither packed nor finished goes to `train` first (False: it failed, and the pack stays as it was). Raises RunError.
+    is neither packed nor finished goes to `train` first (False: it failed, and the pack stays as it was). `say` gets what lies
+    below `folders`, with what was left out of it. Raises RunError, and then the pack stays as it was too.
     """
     packed = {run.id: run for run in _packed(out)}
     if grid is not None:
@@ -35,7 +37,9 @@ def pack(
         if missing and not train(missing):
             return 0
     looked = folders.is_dir() or grid is None  # with a grid, everything may be packed already
-    fresh = {run.id: run for run in (list_runs(folders) if looked else []) if run.state == "done"}
+    found = list_runs(folders) if looked else Found([], {})
+    say(found)
+    fresh = {run.id: run for run in found.runs if run.state == "done"}
     if grid is not None:
         fresh = {name: run for name, run in fresh.items() if name in wanted}
     if not fresh and (grid is None or not packed):
@@ -48,9 +52,13 @@ def pack(
 
 
 def _packed(out: Path) -> list[Run]:
-    """The runs in `out`; none where there is no pack yet."""
+    """The runs in `out`; none where there is no pack yet. Raises RunError for a damaged one: what cannot be read would be
+    gone from the new one."""
     if (out / "pack.json").is_file():
-        return read_pack(out)
+        found = open_pack(out)
+        for name, why in found.left_out.items():
+            raise RunError(f"{out} is damaged ({name}: {why}); restore it, or give another --out")
+        return found.runs
     if (out / "epochs.parquet").exists() or any((out / "checkpoints").glob("*.safetensors")):
         raise RunError(f"{out} has parts of a pack but no pack.json; restore it, or give an --out without them")
     return []

@@ -1,6 +1,6 @@
 """Run folders and the shipped pack: write atomically, read without torch.
 
-A folder holds spec.json, sample.json, records.jsonl while running, then epochs.parquet, network.safetensors,
+A folder holds spec.json, sample.json, records.jsonl (and part_errors.jsonl) while running, then epochs.parquet, network.safetensors,
 env.json and status.json. A sealed folder (status "done") is never edited; certificates.json lies beside the seal.
 """
 
@@ -9,23 +9,27 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from boundlab import pacbayes
+from boundlab import pacbayes, stored_certificates
 from boundlab.errors import RunError
-from boundlab.files import locked, read_json, read_lines, write_atomic, write_parquet
-from boundlab.norms import NetworkNorms, SampleStats, from_columns, norm_columns_of
+from boundlab.files import read_json, read_lines, write_atomic, write_parquet
+from boundlab.norms import NetworkNorms, SampleStats, from_columns
+from boundlab.records import Origin, check_sample, faults
 from boundlab.specs import PLATEAU, RunSpec
+from boundlab.stored_certificates import CERTIFICATES
 
-CERTIFICATES = "certificates.json"
+_DAMAGES = (  # what reading contents that nobody wrote may raise
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, pa.ArrowException),
+)
 PACK = Path(__file__).resolve().parents[2] / "data" / "runs"
 
 
@@ -43,6 +47,7 @@ class Run:
     sample: SampleStats
     state: str  # as in status.json, "paused", "stopped"
     certificates: tuple[pacbayes.PacBayes, ...] = ()  # at most one per prior
+    trouble: str | None = None  # why a stored certificate was left out
 
     @property
     def id(self) -> str:
@@ -77,26 +82,19 @@ class Run:
     @property
     def trained(self) -> bool:
         """False when the final train error is near chance: rho -> 0 gives such a network a small bound for nothing."""
-        if self.epochs.empty:
-            return False
+        return not self.epochs.empty and self.beats_chance(float(self.final["train_error"]))
+
+    def beats_chance(self, train_error: float) -> bool:
+        """Whether a train error is less than half of what guessing gives."""
         chance = 1 - 1 / self.spec.arch.classes
-        return bool(self.final["train_error"] < chance * (1 + self.spec.train.label_noise) / 2)
+        return train_error < chance * (1 + self.spec.train.label_noise) / 2
 
 
-def read_certificates(path: Path, packed: bool = False) -> dict[str, tuple[pacbayes.PacBayes, ...]]:
-    """Run id -> certificates; of a run's own file, which has no id in it, under "". Nothing where there is no file.
+class Found(NamedTuple):
+    """What a store holds: the runs that can be used, and of everything else its name and why it was left out."""
 
-    Raises RunError.
-    """
-    if not path.exists():
-        return {}
-    given = read_json(path)
-    try:
-        if packed and not isinstance(given, dict):
-            raise ValueError(f"it must be an object of run ids, got a {type(given).__name__}")
-        return {name: pacbayes.from_list(c) for name, c in (given if packed else {"": given}).items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise RunError(f"{path} is damaged ({error}); restore it, or delete it and run `boundlab certify`") from error
+    runs: list[Run]
+    left_out: dict[str, str]
 
 
 def open_run(folder: Path) -> Run:
@@ -104,51 +102,46 @@ def open_run(folder: Path) -> Run:
     try:
         spec = RunSpec.from_dict(read_json(folder / "spec.json"))
         sample = SampleStats.from_dict(read_json(folder / "sample.json"), spec.arch.normalize)
-        records = _records(folder)
-        if missing := sorted(norm_columns_of(spec.arch.shapes()) - set(records)):
-            raise ValueError(f"its records lack {missing[0]} and {len(missing) - 1} more columns")
-        run = Run(spec, records, sample, status(folder)["state"])
-        return _with_certificates(run, read_certificates(folder / CERTIFICATES).get("", ()), folder)
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        check_sample(sample, spec)
+        state = status(folder)["state"]
+        table = _records(folder)
+        if wrong := faults(table, np.zeros(len(table), int), [Origin(spec, sample, state == "done")]):
+            raise ValueError(wrong[0])
+        run = Run(spec, table.to_pandas(), sample, state)
+    except _DAMAGES as error:
         raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
+    try:
+        return _with_certificates(run, stored_certificates.read(folder / CERTIFICATES).get("", []), folder)
+    except RunError as error:
+        return dataclasses.replace(run, trouble=str(error))
 
 
-def _records(folder: Path) -> pd.DataFrame:
+def _table(path: Path) -> pa.Table:
+    """A parquet file, read once: it may be replaced meanwhile."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(pa.BufferReader(path.read_bytes()))
+
+
+def _records(folder: Path) -> pa.Table:
     lines = read_lines(folder / "records.jsonl")  # first: sealing removes them once the parquet is there
     sealed_records = folder / "epochs.parquet"
-    return pd.read_parquet(sealed_records) if sealed_records.exists() else pd.DataFrame(lines)
+    if sealed_records.exists():
+        return _table(sealed_records)
+    return pa.Table.from_pandas(pd.DataFrame(lines), preserve_index=False)
 
 
-def _with_certificates(run: Run, certificates: tuple[pacbayes.PacBayes, ...], folder: Path) -> Run:
-    """The run with its certificates; raises RunError when one is not about it: n, grid and KL follow from the run."""
-    for found in certificates:
-        n, kl = found.n + found.n_prior, _divergence(run, found)
-        grid = len(pacbayes.GRID) if found.prior == "fixed" else 1
-        if n != run.sample.n or found.grid != grid or not abs(found.kl - kl) <= 1e-4 * (1 + kl):
-            raise RunError(
-                f"{folder / CERTIFICATES} has a certificate of {run.id} that is not about it (n {n}, grid {found.grid}, KL "
-                f"{found.kl:.6g}; the run has {run.sample.n}, {grid}, {kl:.6g}); restore it, or certify again"
-            )
-    return dataclasses.replace(run, certificates=certificates)
-
-
-def _divergence(run: Run, found: pacbayes.PacBayes) -> float:
-    """The certificate's KL, from the run's own final norms."""
-    if found.prior == "learnt":
-        return 0.0  # the prior's own network
-    last = run.norms(run.records.iloc[-1:]).layers
-    if len(last) != found.layers:
-        return float("nan")
-    size = np.array([float(layer.frobenius[0]) for layer in last])
-    weights = np.array([layer.shape.weights for layer in last])
-    return float(pacbayes.gaussian_kl(size, weights, np.array(found.noise), np.array(found.prior_noise)).sum())
+def _with_certificates(run: Run, given: Any, folder: Path) -> Run:
+    """The run with those of its stored certificates that are about it."""
+    found, trouble = stored_certificates.usable(run, given, folder / CERTIFICATES)
+    return dataclasses.replace(run, certificates=found, trouble=trouble)
 
 
 def status(folder: Path) -> dict[str, Any]:
     """The run's status.json, or {"state": "new"}."""
     path = folder / "status.json"
     now = read_json(path) if path.exists() else {"state": "new"}
-    if not isinstance(now, dict) or "state" not in now:
+    if not isinstance(now, dict) or not isinstance(now.get("state"), str):
         raise RunError(
             f"{path} should be an object with a state, got {str(now)[:40]}; delete it to train the run again"
         )
@@ -161,12 +154,22 @@ def sealed(folder: Path) -> bool:
     return status(folder)["state"] == "done" and all((folder / name).is_file() for name in results)
 
 
-def list_runs(out: Path) -> list[Run]:
+def list_runs(out: Path) -> Found:
     """Every run folder below `out` that has a record, ordered by id; raises RunError when `out` is no folder."""
     if not out.is_dir():
         raise RunError(f"{out} is not a folder; give the --out of a training or sweep")
-    started = (path.parent for path in sorted(out.glob("*/status.json")))
-    return [open_run(folder) for folder in started if has_records(folder) or status(folder)["state"] == "done"]
+    runs, left_out = [], {}
+    for folder in (path.parent for path in sorted(out.glob("*/status.json"))):
+        try:
+            if has_records(folder) or status(folder)["state"] == "done":
+                runs.append(open_run(folder))
+        except RunError as error:
+            left_out[folder.name] = str(error)
+    return Found(runs, left_out | _troubles(runs))
+
+
+def _troubles(runs: Iterable[Run]) -> dict[str, str]:
+    return {f"certificate of {run.id}": run.trouble for run in runs if run.trouble}
 
 
 def has_records(folder: Path) -> bool:
@@ -186,55 +189,78 @@ def write_pack(runs: Iterable[Run], folder: Path) -> None:
         entries.append({"id": run.id, "spec": run.spec.to_dict(), "sample": samples.index(sample)})
     frame = pd.concat([run.records.assign(run=run.id) for run in runs], ignore_index=True)
     write_parquet(frame, folder / "epochs.parquet")
-    _write_certificates({run.id: run.certificates for run in runs}, folder)
+    stored_certificates.write({run.id: [c.to_dict() for c in run.certificates] for run in runs}, folder)
     write_atomic(folder / "pack.json", json.dumps({"runs": entries, "samples": samples}) + "\n")
 
 
-def _write_certificates(certificates: Mapping[str, Sequence[pacbayes.PacBayes]], folder: Path) -> None:
-    """A pack's certificates.json: run id -> its certificates; no file where there are none."""
-    found = {name: [c.to_dict() for c in given] for name, given in sorted(certificates.items()) if given}
-    if found:
-        write_atomic(folder / CERTIFICATES, json.dumps(found, indent=1) + "\n")
-    else:
-        (folder / CERTIFICATES).unlink(missing_ok=True)
-
-
-def store_certificate(folder: Path, run: str, new: pacbayes.PacBayes, packed: bool = False) -> None:
-    """Put `new` in place of the run's certificate of the same prior, in its run folder or in a pack; raises RunError."""
-    with locked(folder):
-        _store(folder, run, new, packed)
-
-
-def _store(folder: Path, run: str, new: pacbayes.PacBayes, packed: bool) -> None:
-    path = folder / CERTIFICATES
-    stored = read_certificates(path, packed)
-    now = pacbayes.replaced(stored.get(run if packed else "", ()), new)
-    if packed:
-        _write_certificates(stored | {run: now}, folder)
-    else:
-        write_atomic(path, json.dumps([c.to_dict() for c in now], indent=1) + "\n")
-
-
 def read_pack(folder: Path = PACK) -> list[Run]:
-    """The runs of a pack, ordered by id; raises RunError."""
+    """The runs of a pack that can be used, ordered by id; raises RunError."""
+    return open_pack(folder).runs
+
+
+def open_pack(folder: Path = PACK) -> Found:
+    """A pack; what is wrong with one of its runs or certificates costs that one alone. Raises RunError."""
     index = read_json(folder / "pack.json")
     try:
-        frame = pd.read_parquet(folder / "epochs.parquet")
-    except (OSError, pa.ArrowException) as error:
-        raise RunError(f"{folder / 'epochs.parquet'} cannot be read ({error})") from error
-    certificates = read_certificates(folder / CERTIFICATES, packed=True)
+        entries, samples = list(index["runs"]), list(index["samples"])
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{folder / 'pack.json'} is damaged or not of a pack ({error!r}); restore it") from error
+    heads, left_out = _heads(entries, samples)
+    runs, more = _packed(folder / "epochs.parquet", heads, set(left_out))
+    given, left_out = {}, left_out | more
     try:
-        sample = cache(lambda at, normalize: SampleStats.from_dict(index["samples"][at], normalize))  # shared by runs
-        groups = dict(iter(frame.groupby("run", sort=False)))
-        specs = [RunSpec.from_dict(e["spec"]) for e in index["runs"]]
-        runs = [
-            Run(spec, groups[e["id"]], sample(e["sample"], spec.arch.normalize), "done")
-            for spec, e in zip(specs, index["runs"], strict=True)
-        ]
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise RunError(f"{folder / 'pack.json'} is damaged or not of this pack ({error!r}); restore it") from error
-    if strangers := sorted(set(certificates) - {run.id for run in runs}):
-        raise RunError(
-            f"{folder / CERTIFICATES} has certificates of {strangers[0]}, which is not in the pack; restore it"
+        given = stored_certificates.read(folder / CERTIFICATES, packed=True)
+    except RunError as error:
+        left_out[CERTIFICATES] = str(error)
+    for name in set(given) - {head.spec.id for head in heads}:
+        left_out.setdefault(
+            f"certificate of {name[:80]}", f"{folder / CERTIFICATES} has it, but the run is not in the pack"
         )
-    return [_with_certificates(run, certificates.get(run.id, ()), folder) for run in runs]
+    runs = [_with_certificates(run, given.get(run.id, []), folder) for run in runs]
+    return Found(runs, left_out | _troubles(runs))
+
+
+def _packed(path: Path, heads: list[Origin], known: set[str]) -> tuple[list[Run], dict[str, str]]:
+    """The runs of a pack's records, and of those that cannot be used why; `known`: what was left out before."""
+    try:
+        table = _table(path)
+        codes, names = pd.factorize(table["run"].to_pandas())
+    except (OSError, KeyError, TypeError, pa.ArrowException) as error:
+        raise RunError(f"{path} cannot be read ({error}); restore it") from error
+    places = {head.spec.id: at for at, head in enumerate(heads)}
+    left_out = {str(name)[:80]: f"{path} has records of it, but pack.json has not" for name in names}
+    left_out = {name: why for name, why in left_out.items() if name not in places and name not in known}
+    whose = np.array([*(places.get(name, -1) for name in names), -1])[codes]
+    wrong, frame, runs = faults(table, whose, heads), table.to_pandas(), []
+    for at, head in enumerate(heads):
+        if at in wrong:
+            left_out[head.spec.id] = f"{wrong[at]}; restore {path}"
+        else:
+            runs.append(Run(head.spec, _rows(frame, whose == at), head.sample, "done"))
+    return runs, left_out
+
+
+def _rows(frame: pd.DataFrame, mine: np.ndarray) -> pd.DataFrame:
+    """The rows of a mask; without a copy where they lie together, as they do."""
+    places = np.flatnonzero(mine)
+    first, last = places[0], places[-1] + 1
+    return frame.iloc[first:last] if last - first == len(places) else frame.iloc[places]
+
+
+def _heads(entries: list[Any], samples: list[Any]) -> tuple[list[Origin], dict[str, str]]:
+    """What pack.json says of each run, and of the entries that say nothing usable their ids and why."""
+    shared = cache(lambda at, normalize: SampleStats.from_dict(samples[at], normalize))
+    heads: dict[str, Origin] = {}
+    left_out = {}
+    for number, entry in enumerate(entries, start=1):
+        try:
+            spec = RunSpec.from_dict(entry["spec"])
+            if entry["id"] != spec.id or spec.id in heads:
+                raise ValueError(f"its spec is of {spec.id}" if spec.id not in heads else "it comes twice")
+            sample = shared(entry["sample"], spec.arch.normalize)
+            check_sample(sample, spec)
+            heads[spec.id] = Origin(spec, sample, True)
+        except _DAMAGES as error:
+            name = entry.get("id") if isinstance(entry, dict) else None
+            left_out[str(name or f"entry {number}")[:80]] = f"its entry in pack.json is damaged ({error})"
+    return list(heads.values()), left_out

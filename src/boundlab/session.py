@@ -17,18 +17,19 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from boundlab import __version__, nets
+from boundlab import __version__, nets, part_errors
 from boundlab.checkpoints import Checkpoint, save, write_tensors
 from boundlab.datasets import Split
 from boundlab.files import read_lines, write_atomic, write_parquet
 from boundlab.heartbeat import RESERVE, RESERVED, Heartbeat, Interrupted
-from boundlab.runs import CERTIFICATES
 from boundlab.specs import RunSpec
+from boundlab.stored_certificates import CERTIFICATES
 from boundlab.train import Record, Training
 
 SAVE_EVERY = 20.0  # seconds; besides at epoch ends
 PARTS = (8, 1)  # images at a time, tried in turn where a whole minibatch does not fit into the GPU's memory
-OWN = ("status.json", "sample.json", "records.jsonl", "state.safetensors", "network.safetensors", "epochs.parquet")
+RUNNING = ("state.safetensors", "records.jsonl", part_errors.FILE)  # of a run that is not sealed
+OWN = ("status.json", "sample.json", "network.safetensors", "epochs.parquet", *RUNNING)
 Progress = Callable[[int, int, Record | None], None]  # (step, steps in all, latest record)
 
 
@@ -99,6 +100,7 @@ class Session:
             while not self.training.complete:
                 for record in self.training.epoch():
                     self._record(record)
+                self._measure_part()
                 self._save()
         except Interrupted:
             self._save()
@@ -118,6 +120,8 @@ class Session:
         if self.records:
             write_atomic(self.folder / "records.jsonl", "".join(json.dumps(record) + "\n" for record in self.records))
             (self.folder / "epochs.parquet").unlink(missing_ok=True)
+        kept = [part.line() for part in part_errors.read(self.folder) if part.step <= self.training.finished]
+        write_atomic(self.folder / part_errors.FILE, "".join(kept))
         self._beat()
 
     def _resume(self) -> float | None:
@@ -154,6 +158,12 @@ class Session:
         if time.monotonic() - self.saved > SAVE_EVERY:
             self._save()
 
+    def _measure_part(self) -> None:
+        """At the end of an epoch that has no errors in its record: those of a part of the images, for who watches."""
+        if not self.training.errors_due(self.training.finished):
+            with (self.folder / part_errors.FILE).open("a") as log:
+                log.write(self.training.part_errors().line())
+
     def _beat(self) -> None:
         self.beat.step, self.beat.steps = self.training.finished, self.training.steps
         self.beat.beat()
@@ -186,7 +196,7 @@ class Session:
         write_atomic(self.folder / "env.json", json.dumps(environment, indent=1) + "\n")
         self.beat.step = training.finished
         self.beat.end("done")
-        for leftover in ("state.safetensors", "records.jsonl"):
+        for leftover in RUNNING:
             with suppress(OSError):  # sealed: what is left does no harm
                 (self.folder / leftover).unlink(missing_ok=True)
 

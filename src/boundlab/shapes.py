@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from boundlab.checks import shown
+
 if TYPE_CHECKING:
     from boundlab.arch import ArchSpec
 
@@ -100,6 +102,13 @@ class LayerShape:
         return math.prod(self.weight_shape)
 
     @property
+    def used_weights(self) -> int:
+        """Those that an output may depend on: without sharing, not those on the padding."""
+        if self.kind != "local":
+            return self.weights
+        return self.out_channels * (self.in_channels // self.groups) * int(self.tap_counts().sum())
+
+    @property
     def parameters(self) -> int:
         """Number of trainable numbers, biases and the weight-norm scalar included."""
         return self.weights + self.bias * math.prod(self.bias_shape) + self.weight_norm
@@ -135,7 +144,9 @@ def parse_pool(text: str) -> Pool | None:
         return None
     found = re.fullmatch(r"(max|avg)([1-9]\d?)", text) if isinstance(text, str) else None
     if found is None or not 2 <= int(found[2]) <= MAX_POOL:
-        raise ValueError(f'pool must be "" (none), or "max" or "avg" and a size from 2 to {MAX_POOL}, got {text!r}')
+        raise ValueError(
+            f'pool must be "" (none), or "max" or "avg" and a size from 2 to {MAX_POOL}, got {shown(text)}'
+        )
     return Pool(found[1], (int(found[2]), int(found[2])))
 
 

@@ -11,14 +11,30 @@ from typing import Any
 
 from boundlab.arch import ArchSpec
 from boundlab.catalog import DATASETS, PRESETS
-from boundlab.checks import known_fields, number, one_of, whole
+from boundlab.checks import known_fields, number, one_of, plain, shown, whole
 
 SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
 PLATEAU = 4.0  # empirical: below this number rho has not come down yet
 CONVENTIONS = ("published", "theorem", "strict")
+LARGEST_MARGIN = 1e300  # a product with it must not overflow
 LOSSES = ("mse", "certificate")
 _NUMBERS = ("label_noise", "weight_decay", "lr", "momentum", "certificate_weight")
 _NOT_CERTIFICATE = 'certificate_weight belongs to loss "certificate"; leave it out for loss "{}"'
+
+
+def label_groups(given: Any) -> tuple[tuple[Any, ...], ...]:
+    """A sub-task's labels, one tuple per class, from lists, tuples or arrays; raises ValueError for another shape.
+
+    Whether they are labels of the data set is TrainSpec's to say.
+    """
+    groups = plain(given)
+    groups = [plain(group) for group in groups] if isinstance(groups, list | tuple) else None
+    nested = groups is not None and {isinstance(group, list | tuple) for group in groups}
+    if nested == {False}:  # [0, 1]: a label for each class
+        return tuple((label,) for label in groups or ())
+    if nested != {True}:
+        raise ValueError(f"labels must be null or a list of one list per class, got {shown(given)}")
+    return tuple(tuple(map(plain, group)) for group in groups or ())
 
 
 @dataclass(frozen=True)
@@ -50,7 +66,7 @@ class TrainSpec:
             for label in flat:
                 whole("labels", label, 0, DATASETS[self.dataset].classes - 1)
             if len(self.labels) < 2 or not all(self.labels) or len(set(flat)) != len(flat):
-                raise ValueError(f"labels must be two or more disjoint non-empty lists, got {self.labels!r}")
+                raise ValueError(f"labels must be two or more disjoint non-empty lists, got {shown(self.labels)}")
         number("label_noise", self.label_noise, 0.0, 1.0)
         number("weight_decay", self.weight_decay, 0.0, 10.0)
         whole("epochs", self.epochs, 1, 100_000)
@@ -108,10 +124,8 @@ class RunSpec:
         one_of("dataset", train.get("dataset"), DATASETS)
         one_of("preset", train.setdefault("preset", "short"), PRESETS)
         data, preset = DATASETS[train["dataset"]], PRESETS[train["preset"]]
-        if isinstance(train.get("labels"), list):
-            train["labels"] = tuple(tuple(g) if isinstance(g, list) else (g,) for g in train["labels"])
-        elif train.get("labels") is not None:
-            raise ValueError(f"labels must be null or a list of one list per class, got {train['labels']!r}")
+        if train.get("labels") is not None:
+            train["labels"] = label_groups(train["labels"])
         if "certificate_weight" in train and train.get("loss", preset.loss) != "certificate":
             raise ValueError(_NOT_CERTIFICATE.format(train.get("loss", preset.loss)))
         defaults = {name: getattr(preset, name) for name in ("lr", "momentum", "loss", "weight_decay", "batch_size")}
@@ -163,11 +177,17 @@ class Settings:
     output_fan_in: bool = True  # sparse, `theorem`: count the output layer's fan-in
 
     def __post_init__(self) -> None:
+        for name in ("delta", "n", "margin"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
         one_of("convention", self.convention, CONVENTIONS)
         one_of("reference", self.reference, ("zero", "init"))
-        if not isinstance(self.delta, int | float) or not 0 < self.delta < 1:
-            raise ValueError(f"delta must lie strictly between 0 and 1, got {self.delta!r}")
+        if not _between(self.delta, 0, 1):
+            raise ValueError(f"delta must lie strictly between 0 and 1, got {shown(self.delta)}")
         if self.n is not None:
             whole("n", self.n, 2, 10**15)
-        if self.margin is not None and not 0 < self.margin < float("inf"):
-            raise ValueError(f"margin must be a positive number, got {self.margin!r}")
+        if self.margin is not None and not _between(self.margin, 0, LARGEST_MARGIN):
+            raise ValueError(f"margin must be a positive number below {LARGEST_MARGIN:g}, got {shown(self.margin)}")
+
+
+def _between(value: Any, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low < value < high

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from boundlab.checks import shown
 from boundlab.files import make_folder, write_atomic
 from boundlab.runs import sealed, status
 from boundlab.specs import RunSpec
@@ -45,7 +46,7 @@ def product(base: dict[str, Any], axes: dict[str, list[Any]]) -> list[RunSpec]:
     """Specs of every combination of the axes' values on top of `base`; raises ValueError naming what is wrong."""
     for name, values in axes.items():
         if not isinstance(values, list) or not values:
-            raise ValueError(f"axis {name} must be a non-empty list, got {values!r}")
+            raise ValueError(f"axis {name} must be a non-empty list, got {shown(values)}")
     return [
         RunSpec.from_dict(_with(base, dict(zip(axes, point, strict=True))))
         for point in itertools.product(*axes.values())

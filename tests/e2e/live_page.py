@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from boundlab import part_errors
 from boundlab.runs import open_run
 from boundlab.ui.controls import Controls
 from boundlab.ui.live import live_view
@@ -15,8 +16,10 @@ st.set_page_config("Live view", layout="wide")
 
 @st.fragment(run_every=1)
 def view() -> None:
-    run = open_run(Path(os.environ["LIVE_RUN"]))
-    live_view(Controls(), run, [r for r in shipped_runs() if r.spec.train.dataset == run.spec.train.dataset])
+    folder = Path(os.environ["LIVE_RUN"])
+    run = open_run(folder)
+    alike = [r for r in shipped_runs() if r.spec.train.dataset == run.spec.train.dataset]
+    live_view(Controls(), run, alike, part_errors.read(folder))
 
 
 view()

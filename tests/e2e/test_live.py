@@ -1,11 +1,16 @@
 """The live view in a real browser: a refresh adds to the chart that is there, without a flash and without losing the zoom."""
 
+import json
+import random
+import re
 import time
+from urllib.parse import urlencode
 
 import pytest
 
 from boundlab.tables import epochs
-from tests.e2e.serving import serving, visit
+from boundlab.ui.live_views import VIEWS
+from tests.e2e.serving import serving, settle, visit
 from tests.test_live import folder_of
 
 WATCH = """() => {
@@ -68,3 +73,83 @@ def test_a_refresh_neither_flashes_nor_forgets_the_zoom(browser, pack, tmp_path,
         page.set_viewport_size({"width": 1000, "height": 900})  # Streamlit lays its own, older figure out again
         time.sleep(1.5)
         assert page.evaluate(state)["points"] == last["points"]
+
+
+DRAWN = """() => [...document.querySelectorAll('.js-plotly-plot')]
+  .filter(chart => chart.offsetParent && chart._fullData?.length && chart.calcdata)
+  .map(chart => chart._fullData.map(trace => [trace.name ?? '', [...trace.x ?? []], [...trace.y ?? []]]))"""
+FILM = f"""() => {{
+  window.film = [];
+  const look = () => {{
+    for (const picture of ({DRAWN})()) {{
+      const shot = JSON.stringify(picture);
+      if (!film.includes(shot)) film.push(shot);
+    }}
+    requestAnimationFrame(look);
+  }};
+  look();
+}}"""
+NEWS = "() => document.querySelector('.js-plotly-plot')._fullLayout.meta.news"
+
+
+def alike(picture, other):
+    """Whether two pictures have the same traces: names, x, y to a thousandth (what is new is sent with four digits)."""
+    numbers = [
+        [part for _, *parts in traces for values in parts for part in (len(values), *values)]
+        for traces in (picture, other)
+    ]
+    same = [name for name, *_ in picture] == [name for name, *_ in other] and len(numbers[0]) == len(numbers[1])
+    return same and all(
+        a == b or (a is not None and b is not None and abs(a - b) < 1e-3) for a, b in zip(*numbers, strict=True)
+    )
+
+
+def fresh(browser, url, link):
+    """The picture that a new reader of `link` sees once it stands still."""
+    page = visit(browser, f"{url}?{urlencode(link)}")
+    seen: list[str] = []
+    while len(seen) < 3 or seen[-1] != seen[-3]:
+        page.wait_for_timeout(500)
+        seen.append(page.evaluate(DRAWN)[0])
+    page.context.close()
+    return seen[-1]
+
+
+def choose(page, view):
+    """Press a view's button once the last answer is there; not by the mouse, which waits for a page that stands still."""
+    settle(page)
+    page.locator("button").filter(has_text=re.compile(f"^{view}$")).first.evaluate("button => button.click()")
+
+
+def show(page, wanted):
+    """Wait until the page shows that picture and nothing else; returns what it shows."""
+    deadline = time.monotonic() + 60
+    while True:
+        drawn = page.evaluate(DRAWN)
+        if (len(drawn) == 1 and alike(drawn[0], wanted)) or time.monotonic() > deadline:
+            return drawn
+        page.wait_for_timeout(200)
+
+
+def test_no_view_is_drawn_into_another_s_picture(browser, pack, tmp_path, monkeypatch):
+    """Whatever the order in which a reader looks at the views, no frame shows anything but the picture of a fresh link."""
+    run = next(r for r in pack if r.id.startswith("digits-conv-3-16-wd0.003-s0"))
+    monkeypatch.setenv("LIVE_RUN", str(folder_of(run, tmp_path / "run", 60)))
+    settings = {"compare": "none"}, {}, {"compare": "none", "delta": "0.1"}
+    walk = random.Random(1).choices(VIEWS, k=6)
+    with serving("tests/e2e/live_page.py") as url:
+        for more in settings:
+            pictures = {view: fresh(browser, url, {"live": view} | more) for view in VIEWS}
+            page = visit(browser, f"{url}?{urlencode(more)}")
+            page.evaluate(FILM)
+            for view in ("loss", "margins", "norms per layer", "bounds and errors", *walk):
+                choose(page, view)
+                (drawn,) = show(page, pictures[view])
+                assert alike(drawn, pictures[view]), f"{view} {more}"
+            before = page.evaluate(NEWS)
+            page.wait_for_timeout(2_500)  # two refreshes: nothing is new, so nothing is drawn
+            assert page.evaluate(NEWS) == before
+            for shot in map(json.loads, page.evaluate("() => film")):
+                names = [name for name, *_ in shot]
+                assert any(alike(shot, picture) for picture in pictures.values()), f"a picture of no view: {names}"
+            page.context.close()

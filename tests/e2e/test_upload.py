@@ -5,17 +5,22 @@ import json
 import os
 import threading
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("websockets", reason="no websockets: it comes with streamlit 1.67 or later")
 
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from websockets.exceptions import ConnectionClosed
+
 from boundlab.charts.theme import readable
 from boundlab.reports import evaluate_file
 from boundlab.specs import Settings
 from tests.cases import checkpoint
-from tests.e2e.protocol import Place, reading
+from tests.e2e.protocol import Place, reading, visiting
 from tests.e2e.serving import started
 from tests.e2e.uploading import uploading
 from tests.hostile import HOSTILE, good
@@ -173,5 +178,71 @@ def test_a_good_upload_has_the_numbers_of_the_command_line_and_goes_with_its_ses
         time.sleep(0.2)
 
 
+async def _talk(socket, message):
+    """Send, then listen for as long as the server talks."""
+    await socket.send(message)
+    while True:
+        await asyncio.wait_for(socket.recv(decode=False), 60)
+
+
+def test_a_message_that_would_fill_the_memory_ends_its_session(server):
+    url, pid, _ = server
+
+    async def send(size):
+        async with visiting(url, READER) as (socket, _):
+            state = ClientState(page_name="lambda")
+            state.widget_states.widgets.add(id="nobody's").string_value = "x" * size
+            with pytest.raises(ConnectionClosed) as closed:
+                await _talk(socket, BackMsg(rerun_script=state).SerializeToString())
+            return closed.value.rcvd.code
+
+    with Memory(pid) as memory:
+        assert asyncio.run(send(100 * MB)) == 1009  # message too big
+    assert memory.more < 60
+
+
+def test_a_server_that_is_told_to_end_leaves_no_uploads(tmp_path):
+    with started(env=os.environ | {"TMPDIR": str(tmp_path)}) as (url, _):
+        asyncio.run(_uploaded(url, good()))
+        assert list(tmp_path.glob("boundlab-upload-*"))
+    assert list(tmp_path.glob("boundlab-upload-*")) == []
+
+
 def _folders(folder):
     return list(folder.glob("boundlab-upload-*/*"))
+
+
+def test_what_one_session_sends_without_a_widget_is_not_kept_and_others_still_upload(server):
+    """Streamlit's endpoint takes a file of every session on any page; what it keeps, it keeps for as long as the session."""
+    url, pid, _ = server
+
+    async def flood():
+        async with uploading(url) as uploader:
+            statuses = [status for _ in range(20) for status in await uploader.send_unasked(30 * MB - 200)]
+            statuses += await uploader.send_unasked(30 * MB - 200, together=20)
+            return statuses, await _uploaded(url, good()), await uploader.upload(good())
+
+    with Memory(pid) as memory:
+        statuses, other, own = asyncio.run(flood())
+    print(f"40 files of 30 MB: {memory.more:+.1f} MB; {sorted(statuses)}")
+    assert other.errors == own.errors == []
+    assert statuses[:20] == [204] * 20
+    assert set(statuses[20:]) == {204, 429}
+    assert memory.more < 200  # 1,200 MB were sent
+
+
+def test_many_sessions_together_do_not_fill_the_memory(server):
+    url, pid, _ = server
+
+    async def flood(sessions=30):
+        async with AsyncExitStack() as stack:
+            readers = [await stack.enter_async_context(uploading(url)) for _ in range(sessions)]
+            statuses = await asyncio.gather(*(reader.send_unasked(30 * MB - 200) for reader in readers))
+            return statuses, await readers[0].upload(good())
+
+    with Memory(pid) as memory:
+        statuses, shown = asyncio.run(flood())
+    print(f"30 sessions of 30 MB: {memory.more:+.1f} MB; {statuses}")
+    assert statuses == [[204]] * 30
+    assert shown.errors == []
+    assert memory.more < 550  # 900 MB were sent: 240 are kept, four files are on their way

@@ -33,11 +33,14 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, theorem: str
             | {"line": {"color": colour, "dash": dash, "width": width}, "marker": {"size": 11, "symbol": symbol}}
             | {"hovertemplate": f"weight %{{customdata:g}}: {words} %{{y:.4f}}<extra></extra>"}
         )
+    last = [float(table[name].iloc[-1]) for name in lines]
+    looks = list(lines.values())
+    named, colours = [look[0] for look in looks], [look[2] if dark else look[1] for look in looks]
     pad = 0.06 * max(1.0, float(x.max() - x.min()))
     here = {"type": "line", "x0": np.log10(weight), "x1": np.log10(weight), "yref": "paper", "y0": 0, "y1": 1}
     layout = {
         "height": HEIGHT,
-        "margin": {"l": 66, "r": 110, "t": 34, "b": 62},
+        "margin": {"l": 66, "r": 124, "t": 34, "b": 62},
         "showlegend": False,
         "font": {"size": FONT - 1, "color": INK[dark]},
         "hoverlabel": {"font": {"size": FONT - 2}},
@@ -50,7 +53,7 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, theorem: str
             here | {"line": {"color": INK[dark], "width": 2, "dash": "dash"}},
         ],
         "annotations": [
-            *names_at_end(table.iloc[-1], lines, top, dark),
+            *names_at_end(last, named, colours, (0.0, top), HEIGHT - 96, dark),
             vacuous_note(dark, x=1, xref="paper", y=1.0, yanchor="bottom", xanchor="right"),
         ],
     }

@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import FONT, INK, STYLES, axis_look, log2_axis, readable, times, vacuous_note, vacuous_zone
+from boundlab.charts.theme import FONT, INK, axis_look, log2_axis, readable, styles, times, vacuous_note, vacuous_zone
 
 ROW = 46  # pixels per bound
 
 
 def dumbbell(table: pd.DataFrame, x_range: tuple[float, float], dark: bool = False) -> go.Figure:
     """`table`: rows with series, before, after (values; NaN where there is none), top to bottom; `x_range` in log2."""
+    looks = styles("strict" if "doubled" in set(table["series"]) else "")
     places = np.arange(len(table))[::-1].astype(float)
-    names = [STYLES[s].short for s in table["series"]]
-    colours = [STYLES[s].colour(dark) for s in table["series"]]
+    names = [looks[s].short for s in table["series"]]
+    colours = [looks[s].colour(dark) for s in table["series"]]
     before, after = (np.log2(table[c].to_numpy(float)) for c in ("before", "after"))
     hollow: dict[str, Any] = {"size": 15, "color": "rgba(0,0,0,0)", "line": {"width": 3, "color": colours}}
     words = [_words(b, a) for b, a in zip(table["before"], table["after"], strict=True)]

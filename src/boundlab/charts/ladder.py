@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import FONT, STYLES, axis_look, log2_axis, readable, vacuous_note, vacuous_zone
+from boundlab.charts.theme import FONT, LEADS, Style, axis_look, log2_axis, readable, styles, vacuous_note, vacuous_zone
 
 ROW = 54  # pixels per series
 
 
-def _traces(values: pd.Series, rows: dict[str, int], dark: bool) -> list[dict[str, Any]]:
+def _traces(values: pd.Series, rows: dict[str, int], looks: Mapping[str, Style], dark: bool) -> list[dict[str, Any]]:
     """Dots at the values, and the numbers beside them, on the side away from the line at 1."""
     exponents = [float(np.log2(values[name])) for name in rows]
-    colours = [STYLES[name].colour(dark) for name in rows]
+    colours = [looks[name].colour(dark) for name in rows]
     numbers = [readable(values[name], name) for name in rows]
     hover = [
-        f"<b>{STYLES[name].name}</b><br>{number} = 2<sup>{x:.2f}</sup>"
+        f"<b>{looks[name].name}</b><br>{number} = 2<sup>{x:.2f}</sup>"
         for name, number, x in zip(rows, numbers, exponents, strict=True)
     ]
-    sizes = [20 if name == "sparse" else 15 for name in rows]
+    sizes = [20 if name in LEADS else 15 for name in rows]
     dots = {
         "mode": "markers",
         "x": exponents,
@@ -42,7 +42,7 @@ def _traces(values: pd.Series, rows: dict[str, int], dark: bool) -> list[dict[st
     return [{"type": "scatter", "y": list(rows.values()), **trace} for trace in (dots, labels)]
 
 
-def _stems(values: pd.Series, rows: dict[str, int], dark: bool) -> list[dict[str, Any]]:
+def _stems(values: pd.Series, rows: dict[str, int], looks: Mapping[str, Style], dark: bool) -> list[dict[str, Any]]:
     """Bars from the line at 1 to each value."""
     return [
         {
@@ -51,7 +51,7 @@ def _stems(values: pd.Series, rows: dict[str, int], dark: bool) -> list[dict[str
             "x1": float(np.log2(values[name])),
             "y0": place,
             "y1": place,
-            "line": {"color": STYLES[name].colour(dark), "width": 9 if name == "sparse" else 5},
+            "line": {"color": looks[name].colour(dark), "width": 9 if name in LEADS else 5},
         }
         for name, place in rows.items()
     ]
@@ -59,12 +59,13 @@ def _stems(values: pd.Series, rows: dict[str, int], dark: bool) -> list[dict[str
 
 def ladder(values: pd.Series, shown: Sequence[str], x_range: tuple[float, float], dark: bool = False) -> go.Figure:
     """`values`: series -> value; `shown`: top to bottom; `x_range` in log2, fixed by the caller so that nothing jumps."""
+    looks = styles("strict" if "doubled" in shown else "")
     places = {name: len(shown) - 1 - i for i, name in enumerate(shown)}
     rows = {name: place for name, place in places.items() if name in values and values[name] > 0}
     y_axis = axis_look("", dark, grid=False) | {
         "range": [-0.6, len(shown) - 0.4],
         "tickvals": list(places.values()),
-        "ticktext": [STYLES[name].short for name in places],
+        "ticktext": [looks[name].short for name in places],
     }
     layout = {
         "height": ROW * len(shown) + 96,
@@ -75,7 +76,7 @@ def ladder(values: pd.Series, shown: Sequence[str], x_range: tuple[float, float]
         "hoverlabel": {"font": {"size": FONT - 2}},
         "xaxis": log2_axis(*x_range, dark),
         "yaxis": y_axis,
-        "shapes": [*vacuous_zone("x", x_range[1], dark), *_stems(values, rows, dark)],
+        "shapes": [*vacuous_zone("x", x_range[1], dark), *_stems(values, rows, looks, dark)],
         "annotations": [vacuous_note(dark, x=0, y=1, yref="paper", yanchor="bottom", xanchor="left")],
     }
-    return go.Figure({"data": _traces(values, rows, dark), "layout": layout})
+    return go.Figure({"data": _traces(values, rows, looks, dark), "layout": layout})

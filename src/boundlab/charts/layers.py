@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from boundlab.charts.progress import RIGHT, behind_line, drop_line, last_point, leaders, over_epochs_layout, x_range
-from boundlab.charts.theme import FONT, HEIGHT, INK, log2_axis, readable, spread
+from boundlab.charts.progress import RIGHT, behind_line, drop_line, last_point, over_epochs_layout, x_range
+from boundlab.charts.theme import HEIGHT, INK, LEADER, log2_axis, names_at_end, readable
 from boundlab.charts.traces import Part
 
 _MOST_NAMES = 12  # at line ends, rho included; of more layers only some are named
@@ -75,7 +75,7 @@ def layers_chart(
     looks = _looks(table, dark)
     if other is None:
         ends = _log2(table[list(looks)].iloc[-1])
-        data = [leaders(np.full(len(ends), table["epoch"].iloc[-1]), ends, x_range(span)[1], dark)]
+        data = [_leaders(np.full(len(ends), table["epoch"].iloc[-1]), ends, x_range(span)[1], dark)]
     else:
         data = [
             behind_line(other["epoch"].to_numpy(float), _log2(other[name]), look[0], name, look[1] / 2)
@@ -86,20 +86,23 @@ def layers_chart(
     layout = over_epochs_layout(span, dark, RIGHT) | {
         "yaxis": log2_axis(*y, dark, "Frobenius norm (log₂ scale)"),
         "shapes": [drop_line(at, dark) for at in drops],
-        "annotations": _names(table, looks, y),
+        "annotations": _names(table, looks, y, dark),
     }
     return go.Figure({"data": data, "layout": layout})
 
 
-def _names(table: pd.DataFrame, looks: dict[str, tuple[str, float]], y: tuple[float, float]) -> list[dict[str, object]]:
+def _names(table: pd.DataFrame, looks: dict[str, tuple[str, float]], y: tuple[float, float], dark: bool) -> list[Part]:
     """At the right, as high as the lines end, moved apart where they meet."""
     names = _named(list(looks))
     ends = [float(np.nan_to_num(_log2(table[name])[-1], nan=y[0])) for name in names]
-    heights = spread([min(max(end, y[0]), y[1]) for end in ends], 22 * (y[1] - y[0]) / (HEIGHT - 96), *y)
-    place = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 8, "showarrow": False}
-    return [
-        place
-        | {"text": f"<b>{_words(name)}</b>" if name == _RHO else name, "y": height}
-        | {"font": {"size": FONT, "color": looks[name][0]}}
-        for name, height in zip(names, heights, strict=True)
-    ]
+    words = [f"<b>{_words(name)}</b>" if name == _RHO else name for name in names]
+    return names_at_end(ends, words, [looks[name][0] for name in names], y, HEIGHT - 96, dark)
+
+
+def _leaders(x: np.ndarray, y: np.ndarray, end: float, dark: bool) -> Part:
+    """Faint level lines from the points to the right edge of the picture."""
+    apart = np.full(len(x), np.nan)
+    across, level = np.stack([x, np.full(len(x), end), apart], 1).ravel(), np.stack([y, y, apart], 1).ravel()
+    line = {"color": LEADER[dark], "width": 1.5}
+    look = {"type": "scatter", "mode": "lines", "name": "leaders", "line": line, "hoverinfo": "skip"}
+    return look | {"x": across.tolist(), "y": level.tolist()}

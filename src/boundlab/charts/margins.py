@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -100,14 +101,24 @@ def trade_off_chart(table: pd.DataFrame, margin: float, top: float, theorem: str
     )
     best_note = _note(f"★ smallest: {best['total']:.3g} at γ = {best['margin']:.3g}", 0.02, None, colour, "left")
     layout = _layout(dark) | {
-        "margin": {"l": 66, "r": 138, "t": 34, "b": 62},
+        "margin": {"l": 66, "r": 150, "t": 34, "b": 62},
         "xaxis": axis_look("margin γ (log scale)", dark, grid=False)
         | {"range": [-2, 1], "tickvals": np.log10(_TICKS), "ticktext": [f"{t:g}" for t in _TICKS], "tickangle": 0},
         "yaxis": axis_look("error or bound", dark) | {"range": [0, top]},
         "shapes": [*vacuous_zone("y", top, dark, 1.0), _line("x", float(np.log10(margin)), INK[dark], "dash")],
-        "annotations": [*names_at_end(table.iloc[-1], lines, top, dark), best_note],
+        "annotations": [*_names(table.iloc[-1], lines, top, dark), best_note],
     }
     return go.Figure({"data": data, "layout": layout})
+
+
+def _names(last: pd.Series, lines: Mapping[str, tuple[Any, ...]], top: float, dark: bool) -> list[dict[str, Any]]:
+    looks = lines.values()
+    ends, words, colours = (
+        [float(last[name]) for name in lines],
+        [w for w, *_ in looks],
+        [look[1 + dark] for look in looks],
+    )
+    return names_at_end(ends, words, colours, (0.0, top), HEIGHT - 96, dark)
 
 
 def _layout(dark: bool) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 
 from boundlab.charts import traces
 from boundlab.charts.frame import remote
-from boundlab.charts.theme import ALERT, FONT, GRID, HEIGHT, INK, STYLES, axis_look, faded, readable
+from boundlab.charts.theme import ALERT, FONT, GRID, HEIGHT, INK, LEADS, STYLES, axis_look, faded, readable
 from boundlab.charts.traces import Canvas, Part
 from boundlab.charts.trend import trend
 from boundlab.tables import AXES
@@ -36,24 +36,25 @@ def whole_steps(low: float, high: float, step: float, known: tuple[float, float]
 
 
 def x_range(span: float) -> tuple[float, float]:
-    """All epochs of the training, with room for the marker of the last."""
-    return -0.02 * span, 1.01 * span
+    """All epochs of the training, with room for the leaders from the last to the names."""
+    return -0.02 * span, 1.06 * span
 
 
 def bounds_chart(curves: pd.DataFrame, shown: Sequence[str], canvas: Canvas, other: pd.DataFrame | None) -> go.Figure:
     """`curves`, `other`: `curves.of_one_run` rows, over epochs, the second drawn thin and dashed behind;
     `canvas`: x from `x_range`."""
-    behind = [_leaders(curves, shown, canvas)] if other is None else _other_bounds(other, shown, canvas)
+    behind = [] if other is None else _other_bounds(other, shown, canvas)
     figure = trend(curves, AXES["epoch"], shown, canvas, behind=behind).figure
     for trace in figure.data[len(behind) : len(behind) + len(shown)]:
-        size = 9 if trace.name == STYLES["sparse"].name else 7
+        size = 9 if trace.line.width > 3 else 7
         trace.marker.size = _sizes(np.asarray(trace.x, float), canvas.x[1], size)
     return figure
 
 
-def alive(figure: go.Figure, canvas: str) -> go.Figure:
-    """The figure with what `ui/player` needs to move it; `canvas`: changes where the reader's zoom should not be kept."""
-    figure.layout.update(updatemenus=[remote()], meta={"stamp": "", "base": 0, "canvas": canvas})
+def alive(figure: go.Figure, canvas: str, stamp: str) -> go.Figure:
+    """The figure with what `ui/player` needs to move it; `canvas`: changes where the reader's zoom should not be kept;
+    `stamp`: which picture it is, news of another is not for it."""
+    figure.layout.update(updatemenus=[remote()], meta={"stamp": stamp, "base": 0, "canvas": canvas})
     return figure
 
 
@@ -91,29 +92,12 @@ def _sizes(x: np.ndarray, end: float, size: int) -> list[int]:
     return np.where(first, size, 0).tolist()
 
 
-def _leaders(curves: pd.DataFrame, shown: Sequence[str], canvas: Canvas) -> Part:
-    """From the ends of the lines to their names at the right."""
-    last = curves[curves["series"].isin(shown)].groupby("series", sort=False).last()
-    return leaders(
-        last["epoch"].to_numpy(float), traces.heights(last["mean"].to_numpy(float), canvas), canvas.x[1], canvas.dark
-    )
-
-
-def leaders(x: np.ndarray, y: np.ndarray, end: float, dark: bool) -> Part:
-    """Faint level lines from the points to the right edge of the picture."""
-    apart = np.full(len(x), np.nan)
-    across, level = np.stack([x, np.full(len(x), end), apart], 1).ravel(), np.stack([y, y, apart], 1).ravel()
-    line = {"color": GRID[dark], "width": 2, "dash": "dot"}
-    look = {"type": "scatter", "mode": "lines", "name": "leaders", "line": line, "hoverinfo": "skip"}
-    return look | {"x": across.tolist(), "y": level.tolist()}
-
-
 def _other_bounds(other: pd.DataFrame, shown: Sequence[str], canvas: Canvas) -> list[Part]:
     series = other["series"].to_numpy()
     x, y = other["epoch"].to_numpy(float), traces.heights(other["mean"].to_numpy(float), canvas)
-    looks = [(name, STYLES[name], series == name) for name in shown]
+    looks = [(name, canvas.styles[name], series == name) for name in shown]
     return [
-        behind_line(x[here], y[here], style.colour(canvas.dark), style.name, 2.5 if name == "sparse" else 1.2)
+        behind_line(x[here], y[here], style.colour(canvas.dark), style.name, 2.5 if name in LEADS else 1.2)
         for name, style, here in looks
     ]
 

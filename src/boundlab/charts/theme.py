@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from plotly.colors import hex_to_rgb
 
 FONT = 17  # readable from the last row
 HEIGHT = 520
+NAME = 22  # pixels from one name at a line's end to the next
 VACUOUS = "above 1: vacuous, says nothing"
 
 
@@ -40,17 +41,35 @@ STYLES = {
     "gonon": Style("Gonon 2024", "Gonon", "#0F4819", "#AAFF99", "cross"),
     "graf_params": Style("Graf 2022 (by parameters)", "Graf, params", "#6A51A3", "#B3A2E8", "pentagon"),
     "long_sedghi": Style("Long–Sedghi 2020", "Long–Sedghi", "#767676", "#A9ADB5", "x"),
-    "doubled": Style("Sparse, doubled sample (S2)", "Theorem S2", "#7D6B00", "#D7D34A", "hexagon", width=4),
+    "doubled": Style("Theorem S2", "Theorem S2", "#7D6B00", "#D7D34A", "hexagon", width=5),
     "sparse": Style("Sparse (Galanti 2023)", "Sparse", "#C65A00", "#FF9A3C", "circle", width=5),
     "holdout": Style("Hold-out limit", "Hold-out limit", *INK, "triangle-down-open", "dot", 1.5),
     "test_error": Style("Test error", "Test error", *INK, "circle-open", "dash"),
     "train_error": Style("Train error", "Train error", "#0B7A8C", "#4FC3D6", "square-open", "dashdot", 2),
     "gap": Style("Generalization gap", "Gap", "#1B7F3B", "#5CC97E", "diamond-open"),
 }
+_STRICT = STYLES | {"sparse": replace(STYLES["sparse"], name="Theorem S", short="Theorem S", width=3)}
+LEADS = (
+    "doubled",
+    "sparse",
+)  # what a picture and its words are about: Theorem S2 where there is one, it is the one to quote
 ALERT = ("#A8321F", "#FF8E7A")
 SHADE = ("rgba(200, 60, 30, 0.06)", "rgba(255, 120, 90, 0.08)")
 VEIL = ("rgba(255, 255, 255, 0.75)", "rgba(17, 19, 24, 0.75)")  # behind words on a picture
+LEADER = ("#8A8F98", "#7C828C")  # thin lines from words to what they name
 GRID = ("rgba(0,0,0,0.10)", "rgba(255,255,255,0.14)")
+
+
+def styles(convention: str) -> Mapping[str, Style]:
+    """The looks of all series in one convention: in `strict` the sparse bound is Theorem S, and called so."""
+    return _STRICT if convention == "strict" else STYLES
+
+
+def lead(series: Iterable[str]) -> str | None:
+    """The one of these that a picture and its words are about; None where none of them is of this kind."""
+    here = set(series)
+    return next((name for name in LEADS if name in here), None)
+
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -61,12 +80,12 @@ def power(exponent: int) -> str:
 
 
 def readable(value: float, series: str = "") -> str:
-    """A value for people: per cent for errors below 1, three digits, powers of ten above a million."""
+    """A value for people: per cent for errors, three digits, powers of ten from a million on and below 1e-4."""
     if not math.isfinite(value):
         return "infinite"
     if series in ("test_error", "train_error", "gap", "holdout"):
         return f"{100 * value:.2f} %"
-    if abs(value) >= 1e6:
+    if abs(value) >= 1e6 or 0 < abs(value) < 1e-4:
         exponent = math.floor(math.log10(abs(value)))
         return f"{value / 10**exponent:.1f}×10{str(exponent).translate(_SUPERSCRIPT)}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
@@ -144,15 +163,32 @@ def vacuous_note(dark: bool, **place: Any) -> dict[str, Any]:
 
 
 def names_at_end(
-    last: Mapping[str, float], lines: Mapping[str, Sequence[Any]], top: float, dark: bool
+    ends: Sequence[float],
+    words: Sequence[str],
+    colours: Sequence[str],
+    reach: tuple[float, float],
+    pixels: float,
+    dark: bool,
 ) -> list[dict[str, Any]]:
-    """Annotations that name lines at their right end; `last`: their last values; `lines`: (words, light, dark, ...) each;
-    `top`: upper end of an axis that begins at 0."""
-    heights = spread([min(float(last[name]), top) for name in lines], 0.075 * top, 0.0, top)
-    place = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 6, "showarrow": False}
+    """Annotations that name lines at their right ends, with leaders; `ends`: their last heights; `reach`: the range of the
+    axis, `pixels` high."""
+    low, high = reach
+    unit = pixels / (high - low)
+    inside = [min(max(end, low), high) for end in ends]
+    heights = spread(inside, NAME / unit, low, high)
+    look = {
+        "x": 1,
+        "xref": "paper",
+        "xanchor": "left",
+        "yanchor": "middle",
+        "borderpad": 2,
+        "arrowhead": 0,
+        "arrowwidth": 1.5,
+    }
+    look |= {"ax": 22, "arrowcolor": LEADER[dark], "standoff": 3}
     return [
-        place | {"text": look[0], "y": height, "font": {"size": FONT - 1, "color": look[1 + dark]}}
-        for look, height in zip(lines.values(), heights, strict=True)
+        look | {"text": text, "y": end, "ay": (end - height) * unit, "font": {"size": FONT - 1, "color": colour}}
+        for text, colour, end, height in zip(words, colours, inside, heights, strict=True)
     ]
 
 

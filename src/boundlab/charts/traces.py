@@ -6,17 +6,18 @@ A moving part is all that differs between two frames: a picture is fixed | movin
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from boundlab.charts.theme import ALERT, FONT, HEIGHT, STYLES, faded, readable, spread
+from boundlab.charts.theme import ALERT, FONT, HEIGHT, LEADER, LEADS, NAME, Style, faded, readable, spread, styles
 from boundlab.tables import Axis, epochs
 
 TOP, BOTTOM, RIGHT = 34, 62, 132
+GUTTER = 0.065  # of the x axis: the room for slanting leaders
 Part = dict[str, Any]
 Cells = dict[tuple[str, float], np.ndarray]  # (series, frame) -> the numbers of FIELDS; each over x
 FIELDS = ["mean", "low", "high", "seeds", "flagged", "as_of"]
@@ -31,7 +32,19 @@ class Canvas:
     ticks: Sequence[float] = field(default_factory=tuple)
     dark: bool = False
     scale: str = "log2"  # one of `curves.SCALES`
+    convention: str = "published"  # how bounds are called
+    x_log: bool = False
     panels: dict[float, str] = field(default_factory=lambda: {0.0: ""})  # value of the column `panel` -> title
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        return styles(self.convention)
+
+    @property
+    def gutter(self) -> float:
+        """Where, right of the last points, leaders turn towards the names."""
+        low, high = self.x
+        return high ** (1 - GUTTER) * low**GUTTER if self.x_log else high - GUTTER * (high - low)
 
     @property
     def logarithmic(self) -> bool:
@@ -82,7 +95,7 @@ def _point(point: list[float], name: str, scale: str) -> str:
 
 def line_fixed(panel: Panel, name: str, canvas: Canvas) -> Part:
     """Errors are measured at epoch ends and joined over the records between; a gap that has no place leaves a hole."""
-    style, colour = STYLES[name], STYLES[name].colour(canvas.dark)
+    style, colour = canvas.styles[name], canvas.styles[name].colour(canvas.dark)
     return {
         "type": "scatter",
         "x": panel.x.tolist(),
@@ -91,7 +104,7 @@ def line_fixed(panel: Panel, name: str, canvas: Canvas) -> Part:
         "line": {"color": colour, "width": style.width, "dash": style.dash},
         "marker": {
             "symbol": style.symbol,
-            "size": (6 if len(panel.x) > 12 else 9) + (3 if name == "sparse" else 0),
+            "size": _marker(panel, name),
             "color": colour,
         },
         "connectgaps": name != "gap" or not canvas.logarithmic,
@@ -99,20 +112,26 @@ def line_fixed(panel: Panel, name: str, canvas: Canvas) -> Part:
     }
 
 
+def _marker(panel: Panel, name: str) -> int:
+    """Larger where it leads, and where a lone point is all there is of a line."""
+    points = 6 if len(panel.x) > 12 else 9 if len(panel.x) > 1 else 13
+    return points + (3 if name in LEADS else 0)
+
+
 def line_moving(cell: np.ndarray, name: str, canvas: Canvas) -> Part:
     return {"y": _numbers(heights(cell[0], canvas)), "customdata": _told(cell, name, canvas)}
 
 
-def band_fixed(panel: Panel, name: str, dark: bool) -> Part:
+def band_fixed(panel: Panel, name: str, canvas: Canvas) -> Part:
     """From the smallest to the largest seed."""
     return {
         "type": "scatter",
         "x": [*panel.x.tolist(), *panel.x[::-1].tolist()],
-        "name": f"{STYLES[name].name}, seeds",
+        "name": f"{canvas.styles[name].name}, seeds",
         "mode": "lines",
         "line": {"width": 0},
         "fill": "toself",
-        "fillcolor": faded(STYLES[name].colour(dark), 0.3),
+        "fillcolor": faded(canvas.styles[name].colour(canvas.dark), 0.3),
         "hoverinfo": "skip",
     }
 
@@ -138,7 +157,7 @@ def rings_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canva
     return {"x": tuple(np.concatenate([[], *x]).tolist()), "y": _numbers(np.concatenate([[], *y]))}
 
 
-def labels_fixed(shown: Sequence[str], dark: bool) -> Part:
+def labels_fixed(shown: Sequence[str], canvas: Canvas) -> Part:
     """Names at the right ends of the lines, on an axis of their own in the right margin."""
     return {
         "type": "scatter",
@@ -146,43 +165,67 @@ def labels_fixed(shown: Sequence[str], dark: bool) -> Part:
         "name": "names",
         "x": [1.0] * len(shown),
         "textposition": "middle right",
-        "textfont": {"size": FONT, "color": [STYLES[name].colour(dark) for name in shown]},
+        "textfont": {"size": FONT, "color": [canvas.styles[name].colour(canvas.dark) for name in shown]},
         "cliponaxis": False,
         "hoverinfo": "skip",
     }
 
 
-def labels_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canvas) -> Part:
-    """Moved apart where lines meet; a line whose end is off the picture is named at its edge, with an arrow; a star marks
-    what was measured at an earlier epoch."""
-    ends: dict[str, float] = {}
+def leaders_fixed(dark: bool) -> Part:
+    """From the ends of the lines to their names: level through the picture, aslant beside its right edge."""
+    line = {"color": LEADER[dark], "width": 1.5}
+    return {"type": "scatter", "mode": "lines", "name": "leaders", "line": line, "hoverinfo": "skip"}
+
+
+def names_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canvas) -> tuple[Part, Part]:
+    """Leaders and names. Names are moved apart where lines meet; a line whose end is off the picture is named at its edge,
+    with an arrow; a star marks what was measured at an earlier epoch."""
+    ends: dict[str, tuple[float, float]] = {}
     old: set[str] = set()  # values that stand still between epoch ends
     for name in shown:
-        line = heights(panel.cells[name, frame][0], canvas) if (name, frame) in panel.cells else np.array([])
-        if np.isfinite(line).any():
-            ends[name] = float(line[np.isfinite(line)][-1])
-            old |= {name} if np.isfinite(panel.cells[name, frame][5][np.isfinite(line)][-1]) else set()
+        if (name, frame) in panel.cells:
+            line = heights(panel.cells[name, frame][0], canvas)
+            if len(there := np.flatnonzero(np.isfinite(line))):
+                ends[name] = (float(panel.x[there[-1]]), float(line[there[-1]]))
+                old |= {name} if np.isfinite(panel.cells[name, frame][5][there[-1]]) else set()
     low, high = canvas.y
-    gap = 22 * (high - low) / (HEIGHT - TOP - BOTTOM)
-    inside = [min(max(end, low + gap / 2), high - gap / 2) for end in ends.values()]
+    gap = NAME * (high - low) / (HEIGHT - TOP - BOTTOM)
+    inside = [min(max(end, low + gap / 2), high - gap / 2) for _, end in ends.values()]
     places = dict(zip(ends, spread(inside, gap, low, high), strict=True))
-    names = {
-        name: f" {STYLES[name].short}{'*' if name in old else ''}" + (" ↑" if end > high else " ↓" if end < low else "")
-        for name, end in ends.items()
-    }
-    return {
+    words = {name: _name(name, name in old, end, canvas) for name, (_, end) in ends.items()}
+    nowhere = (float(panel.x[-1]), math.nan, math.nan)
+    drawn = [
+        (*ends[name], places[name]) if name in ends and low <= ends[name][1] <= high else nowhere for name in shown
+    ]
+    return leaders(drawn, canvas), {
         "y": _numbers(np.array([places.get(name, np.nan) for name in shown])),
-        "text": tuple(_bold(names[n]) if n == "sparse" and n in names else names.get(n, "") for n in shown),
+        "text": tuple(words.get(name, "") for name in shown),
     }
 
 
-def _bold(text: str) -> str:
-    return f"<b>{text}</b>"
+def _name(name: str, old: bool, end: float, canvas: Canvas) -> str:
+    arrow = " ↑" if end > canvas.y[1] else " ↓" if end < canvas.y[0] else ""
+    text = f" {canvas.styles[name].short}{'*' if old else ''}{arrow}"
+    return f"<b>{text}</b>" if name in LEADS else text
+
+
+def leaders(drawn: Sequence[tuple[float, float, float]], canvas: Canvas) -> Part:
+    """`drawn`: x and height of a line's end, height of its name; NaN for none. Of a line that ends early the first part is
+    level."""
+    x: list[float | None] = []
+    y: list[float] = []
+    digits = max(0, 3 - math.floor(math.log10(canvas.y[1] - canvas.y[0])))  # a fraction of a pixel
+    edge, gutter = float(f"{canvas.x[1]:.4g}"), float(f"{canvas.gutter:.4g}")
+    for start, end, place in drawn:
+        turn = [start] if start >= gutter else [start, gutter]
+        x += [*turn, edge, None]
+        y += [*(end for _ in turn), place, math.nan]
+    return {"x": tuple(x), "y": tuple(None if math.isnan(v) else round(v, digits) for v in y)}
 
 
 def paper_line(curve: pd.DataFrame, name: str, title: str, canvas: Canvas) -> Part:
     """One of the paper's curves, faint; `told`: the paper's own x, where x was rescaled. It does not move."""
-    style, colour = STYLES[name], STYLES[name].colour(canvas.dark)
+    style, colour = canvas.styles[name], canvas.styles[name].colour(canvas.dark)
     exponents = curve["log2_value"].to_numpy(float)
     hover = [
         f"2<sup>{v:.2f}</sup> ± {e:g} in log₂, at {x:g}" + ("" if pd.isna(d) else f"; ours is {d:+.2f} in log₂")

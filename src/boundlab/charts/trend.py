@@ -42,10 +42,15 @@ class _Parts:
         for number, panel in enumerate(self.panels, 1):
             here = {"xaxis": axis_name(number)}
             if self.several:
-                out += [here | traces.band_fixed(panel, name, self.canvas.dark) for name in self.shown]
+                out += [here | traces.band_fixed(panel, name, self.canvas) for name in self.shown]
             out += [here | traces.line_fixed(panel, name, self.canvas) for name in self.shown]
             out += [here | traces.rings_fixed(self.canvas.dark)] if self.flagged else []
-        return [*out, {"xaxis": axis_name(NAMES_AXIS)} | traces.labels_fixed(self.shown, self.canvas.dark)]
+        if not self.shown:
+            return [*out, self._names()]
+        return [*out, {"xaxis": axis_name(len(self.panels))} | traces.leaders_fixed(self.canvas.dark), self._names()]
+
+    def _names(self) -> Part:
+        return {"xaxis": axis_name(NAMES_AXIS)} | traces.labels_fixed(self.shown, self.canvas)
 
     def moving(self, frame: float) -> tuple[Part, ...]:
         out = []
@@ -56,7 +61,8 @@ class _Parts:
                 out += [traces.band_moving(cells[name], self.canvas) for name in self.shown]
             out += [traces.line_moving(cells[name], name, self.canvas) for name in self.shown]
             out += [traces.rings_moving(panel, self.shown, frame, self.canvas)] if self.flagged else []
-        return (*out, traces.labels_moving(self.panels[-1], self.shown, frame, self.canvas))
+        names = traces.names_moving(self.panels[-1], self.shown, frame, self.canvas)
+        return (*out, *(names if self.shown else names[1:]))
 
 
 def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> list[Part]:
@@ -96,6 +102,17 @@ def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
+def _same_x(fixed: list[Part], frames: tuple[tuple[Part, ...], ...]) -> tuple[list[Part], tuple[tuple[Part, ...], ...]]:
+    """An x that is the same in all frames is no part of any."""
+    still = [{"x": part["x"]} if "x" in part else {} for part in frames[0]]
+    still = [x if all(frame[i].get("x") == x.get("x") for frame in frames) else {} for i, x in enumerate(still)]
+    moving = tuple(
+        tuple({k: v for k, v in part.items() if k not in x} for part, x in zip(frame, still, strict=True))
+        for frame in frames
+    )
+    return [{**part, **x} for part, x in zip(fixed, still, strict=True)], moving
+
+
 def film(
     curves: pd.DataFrame,
     axis: Axis,
@@ -108,10 +125,10 @@ def film(
     (the paper's x) and `difference` (ours minus the paper's, log2); `behind`: traces that do not move, below all others."""
     panels = [traces.panel_of(curves[curves["panel"] == key], axis) for key in canvas.panels]
     parts, still = _Parts(panels, shown, canvas), [*behind, *_paper(paper, shown, canvas)]
-    frames = tuple(parts.moving(step) for step in sorted(curves["frame"].unique()))
-    place = [axis.key, canvas.x, canvas.y, list(canvas.panels), canvas.scale]
+    fixed, frames = _same_x(parts.fixed(), tuple(parts.moving(step) for step in sorted(curves["frame"].unique())))
+    place = [axis.key, canvas.x, canvas.y, list(canvas.panels), canvas.scale, canvas.convention]
     stamp = _digest([frames, canvas.scale])
-    return Film(still, parts.fixed(), frames, layout(axis, canvas), stamp, _digest(place))
+    return Film(still, fixed, frames, layout(axis, canvas), stamp, _digest(place))
 
 
 def trend(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,12 @@ from boundlab.charts.theme import (
     FONT,
     GRID,
     STYLES,
+    Style,
     axis_look,
     faded,
     log2_axis,
     readable,
+    styles,
     vacuous_note,
     vacuous_zone,
 )
@@ -30,34 +32,34 @@ def versus(
     table: pd.DataFrame, names: Sequence[str], order: Sequence[str], x_range: tuple[float, float], dark: bool = False
 ) -> go.Figure:
     """`table`: `comparison.bounds_table`; `order`: bounds from top to bottom; `x_range` in log2."""
-    count = len(names)
+    count, looks = len(names), styles("strict" if "doubled" in order else "")
     tops = {series: i * (count + _BETWEEN) for i, series in enumerate(order)}
     whole = len(order) * (count + _BETWEEN)
     rows = table[table["series"].isin(order) & (table["value"] > 0) & np.isfinite(table["value"])]
     rows = rows.assign(y=[tops[s] + n for s, n in zip(rows["series"], rows["network"], strict=True)])
     middles = [top + (count - 1) / 2 for top in tops.values()]
     y_axis = axis_look("", dark, grid=False) | {"range": [whole - _BETWEEN - 0.3, -0.7], "tickvals": middles}
-    y_axis |= {"ticktext": [STYLES[name].short for name in order]}
+    y_axis |= {"ticktext": [looks[name].short for name in order]}
     look = layout(int(LANE * whole) + 128, dark, {"l": 132, "r": 12, "t": 62, "b": 62}) | {
         "xaxis": log2_axis(*x_range, dark),
         "yaxis": y_axis,
         "shapes": [*vacuous_zone("x", x_range[1], dark), *_stems(rows, dark), *_rules(tops, dark)],
         "annotations": [vacuous_note(dark, x=1, xref="paper", y=0, yref="paper", yanchor="bottom", xanchor="right")],
     }
-    return go.Figure({"data": [*_points(rows, dark), *legend(names, dark)], "layout": look})
+    return go.Figure({"data": [*_points(rows, looks, dark), *legend(names, dark)], "layout": look})
 
 
-def _points(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
+def _points(rows: pd.DataFrame, looks: Mapping[str, Style], dark: bool) -> list[dict[str, Any]]:
     logs = np.log2(rows["value"].to_numpy(float))
     ends = np.where(logs >= 0, np.log2(rows["high"]), np.log2(rows["low"]))  # beyond the range over seeds
-    colours = [STYLES[s].colour(dark) for s in rows["series"]]
+    colours = [looks[s].colour(dark) for s in rows["series"]]
     told = [readable(value) for value in rows["value"]]
     span = [
         f"{readable(low)} to {readable(high)} over seeds" for low, high in zip(rows["low"], rows["high"], strict=True)
     ]
     common = {"type": "scatter", "x": logs, "y": rows["y"], "showlegend": False}
     symbols = [NETWORKS[n].symbol for n in rows["network"]]
-    hover = [f"<b>{STYLES[s].name}</b><br>{t}<br>{w}" for s, t, w in zip(rows["series"], told, span, strict=True)]
+    hover = [f"<b>{looks[s].name}</b><br>{t}<br>{w}" for s, t, w in zip(rows["series"], told, span, strict=True)]
     dots = {"mode": "markers", "marker": {"size": 15, "symbol": symbols, "color": colours, "opacity": 1}}
     text = {
         "mode": "text",

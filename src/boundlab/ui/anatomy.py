@@ -11,14 +11,15 @@ import streamlit as st
 from boundlab.anatomy import anatomy, compare, published_to_strict
 from boundlab.bounds import ALL, BY_KEY, Bound, only
 from boundlab.charts.dumbbell import dumbbell
-from boundlab.charts.theme import STYLES, readable, times
+from boundlab.charts.theme import STYLES, readable, styles, times
 from boundlab.charts.waterfall import factor_text, waterfall
 from boundlab.runs import Run
 from boundlab.specs import Settings
 from boundlab.ui.chosen import FIGURES, kind_of, named_run, second_run
-from boundlab.ui.controls import Controls
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.explain import explain
 from boundlab.ui.library import datasets, find_run, listing
+from boundlab.ui.numbers import told
 from boundlab.ui.page import is_dark
 from boundlab.ui.sides import MODES, MODES_HELP, Side, changed, epoch_of, second_side, side
 
@@ -38,9 +39,9 @@ HELD = (
 
 
 @st.fragment
-def take_apart() -> None:
+@with_controls
+def take_apart(controls: Controls) -> None:
     """Controls, waterfall, what it says, the numbers."""
-    controls = Controls()
     mode = controls.pick("View", MODES, "view", MODES_HELP)
     with st.container(horizontal=True):
         kind = kind_of(controls)
@@ -73,7 +74,7 @@ def take_apart() -> None:
             return
     if mode == "two epochs" and second is not None:
         first, second = second, first  # in order of time
-    _draw(bounds, first, second)
+    _draw(controls, bounds, first, second)
     if mode == "what if" and second is not None:
         _everything(first, second)
     explain(settings.convention, list(dict.fromkeys(bound.key for bound in bounds)), banner=mode != "what if")
@@ -96,18 +97,20 @@ def _formula(controls: Controls, mode: str) -> tuple[Settings, tuple[Bound, Boun
     return settings, (bound, bound)
 
 
-def _draw(bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> None:
+def _draw(controls: Controls, bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> None:
     """`bounds`: of the first and of the second side."""
     values = []
     for bound, each in zip(bounds, (first, second), strict=True):
         if each is not None:
             values.append(each.value(bound))
             if values[-1].value is None:
-                st.info(f"{STYLES[bound.key].name} has no number for **{each.name}**: {values[-1].reason}.")
+                st.info(
+                    f"{styles(each.settings.convention)[bound.key].name} has no number for **{each.name}**: {values[-1].reason}."
+                )
                 return
     words = _largest(anatomy(values[0], per_layer=False))
     layers = len(first.world.norms.layers)
-    per_layer = not st.toggle("Multiply the layers together", key="merge", bind="query-params") if layers > 1 else True
+    per_layer = not controls.switch("Multiply the layers together", "merge") if layers > 1 else True
     rows = [anatomy(value, per_layer) for value in values]
     table = compare(rows[0], rows[-1])
     _names(bounds, first, second)
@@ -128,7 +131,7 @@ def _names(bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> Non
             f"{first.name} · {first.settings.convention} · δ = {first.settings.delta:g} · **solid**: Theorem S · **hatched**: Theorem S2"
         )
         return
-    words = f"{STYLES[bounds[0].key].name} · {first.settings.convention} · δ = {first.settings.delta:g}"
+    words = f"{styles(first.settings.convention)[bounds[0].key].name} · {first.settings.convention} · δ = {first.settings.delta:g}"
     st.caption(
         f"{words} · {first.name}"
         if second is None
@@ -165,7 +168,11 @@ def _moved(table: pd.DataFrame) -> str:
     if abs(value["difference"]) < _MOVED:
         words = f"The value stays at **{readable(second)}**"
     else:
-        way = f"{times(second / first)} times as large" if second > first else f"{times(first / second)} times smaller"
+        way = (
+            f"up by a factor of {times(second / first)}"
+            if second > first
+            else f"down by a factor of {times(first / second)}"
+        )
         words = f"The value goes from **{readable(first)}** to **{readable(second)}**, {way}"
     listed = ", ".join(f"{r.label} ({factor_text(r.difference)})" for r in moved.head(5).itertuples())
     rest = f" and {len(moved) - 5} more" if len(moved) > 5 else ""
@@ -193,7 +200,9 @@ def _numbers(table: pd.DataFrame, name: str) -> None:
         on_click="ignore",
     )
     with st.expander("Every factor, with what it is"):
-        st.dataframe(table.drop(columns=["row", "group"]), hide_index=True, alt="Factors in log2 and their meaning")
+        st.dataframe(
+            told(table.drop(columns=["row", "group"])), hide_index=True, alt="Factors in log2 and their meaning"
+        )
 
 
 def _bridge(first: Side) -> None:
@@ -250,4 +259,4 @@ def _everything(first: Side, second: Side) -> None:
         alt="Every bound as trained and under the change; the table below has the numbers",
     )
     for why, part in table.dropna(subset=["reason"]).groupby("reason"):
-        st.caption(f"{', '.join(STYLES[s].name for s in part['series'])}: {why}.")
+        st.caption(f"{', '.join(styles(first.settings.convention)[s].name for s in part['series'])}: {why}.")

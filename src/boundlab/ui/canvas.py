@@ -20,19 +20,23 @@ def canvas(
     panels: dict[float, str],
     paper: pd.DataFrame | None,
     dark: bool,
+    convention: str,
 ) -> Canvas:
     """`curves`: what is drawn, all frames; `finals`: final values of every network as deep as those drawn."""
     x = sorted({*curves[axis.column], *([] if paper is None else paper["x"])})
     y = {"log2": _log, "linear": _linear, "relative": _relative}[scale](curves, finals, axis, shown, paper)
     ticks = () if axis.key == "epoch" else tuple(x)
-    return Canvas(_padded(float(x[0]), float(x[-1]), axis.log), y, ticks, dark, scale, panels)
+    area = _padded(float(x[0]), float(x[-1]), axis.log)
+    return Canvas(area, y, ticks, dark, scale, panels=panels, convention=convention, x_log=axis.log)
 
 
 def _padded(low: float, high: float, log: bool) -> tuple[float, float]:
+    """More room at the right, where leaders begin."""
     if low == high:
         return (low / 1.5, high * 1.5) if log else (low - 0.5, high + 0.5)
-    pad = (high / low) ** 0.04 if log else 0.03 * (high - low)
-    return (low / pad, high * pad) if log else (low - pad, high + pad)
+    if log:
+        return low / (high / low) ** 0.04, high * (high / low) ** 0.07
+    return low - 0.03 * (high - low), high + 0.07 * (high - low)
 
 
 def _log(

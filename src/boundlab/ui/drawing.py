@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from boundlab.charts.theme import LEADS
 from boundlab.charts.trend import Film, Picture, film
 from boundlab.curves import by_axis, relative
 from boundlab.specs import Settings
@@ -99,7 +100,9 @@ def _drawing(_view: View, key: str, dark: bool) -> Drawing:
     finals = table(_view.dataset, _view.settings)
     finals = finals[finals["run"].isin(_view.peers)]
     finals = finals[finals["conv_layers"].isin(_view.selection.runs["conv_layers"].unique())]
-    area = canvas(drawn, finals, axis, _view.scale, shown, _view.selection.panels, over.curves, dark)
+    area = canvas(
+        drawn, finals, axis, _view.scale, shown, _view.selection.panels, over.curves, dark, _view.settings.convention
+    )
     return Drawing(values, over, film(drawn, axis, shown, area, over.curves))
 
 
@@ -139,11 +142,19 @@ def _reading(_view: View, key: str, at: int) -> Reading:
     drawn = now[now["series"].isin(shown)]
     return Reading(
         prose.subject(now, _view.settings),
-        prose.notices(here, axis, _view.settings, _view.selection.panels, where),
+        _notices(_view, here, now, where),
         prose.not_drawn(now[now["series"].isin(shown) | now["reason"].notna()], _view.scale),
         wide_table(drawn.dropna(subset=["value"]), axis, shown, panel),
         about(now, axis, _view.scale, _view.settings),
     )
+
+
+def _notices(view: View, here: pd.DataFrame, runs: pd.DataFrame, where: str) -> list[tuple[str, str]]:
+    """About what is drawn; the leading bound and the test error are told hidden too. `runs`: single runs' rows."""
+    told = here[here["series"].isin([*view.shown, *LEADS, "test_error"])]
+    said = prose.notices(told, view.axis, view.settings, view.selection.panels, where)
+    lone = prose.lone(runs, view.axis) if len(said) == 1 else ""
+    return [*said, *([("", lone)] if lone else [])]
 
 
 def reading(view: View, at: int) -> Reading:

@@ -11,7 +11,7 @@ import boundlab.bounds
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import SYMBOLS
 from boundlab.promises import THEOREMS
-from boundlab.ui.prose import CONVENTIONS
+from boundlab.ui.prose import CONVENTIONS, NOT_DRAWN
 
 PROOFS = {name: Path(boundlab.bounds.__file__).with_name(f"theorem_{name.lower()}.md") for name in THEOREMS}
 
@@ -31,6 +31,21 @@ def explain(convention: str, shown: Sequence[str], banner: bool = True) -> None:
         st.caption(SYMBOLS)
         if convention == "strict":
             st.caption("Statements and proofs of Theorems S and S2: under Theory.")
+
+
+def not_drawn(lines: Sequence[str]) -> None:
+    """What a picture leaves out or marks: one line, which opens on the reasons. `lines`: `prose.not_drawn`."""
+    if not lines:
+        return
+    notes = [line for line in lines if not line.startswith(NOT_DRAWN)]
+    names = [line.removeprefix(NOT_DRAWN).partition(": ")[0] for line in lines if line.startswith(NOT_DRAWN)]
+    words = f"Not drawn, and why: {', '.join(names)}" if names else "Notes on what is drawn"
+    with st.expander(
+        words + (f", and {'a note' if len(notes) == 1 else 'notes'}" if names and notes else ""),
+        icon=":material/visibility_off:",
+    ):
+        for line in lines:
+            st.caption(line)
 
 
 def formula(key: str, convention: str, assumptions: bool = True) -> None:

@@ -9,9 +9,9 @@ import streamlit as st
 from boundlab.charts.trend import Picture
 from boundlab.curves import SCALES
 from boundlab.tables import AXES, Axis
-from boundlab.ui.controls import Controls
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.drawing import Reading, View, drawing, picture, points, reading
-from boundlab.ui.explain import explain
+from boundlab.ui.explain import explain, not_drawn
 from boundlab.ui.library import datasets, listing
 from boundlab.ui.numbers import numbers
 from boundlab.ui.page import is_dark
@@ -27,9 +27,9 @@ _PANELS_HELP = "Small multiples side by side, on the same axes, like the paper's
 
 
 @st.fragment
-def explore(axis: Axis) -> None:
+@with_controls
+def explore(controls: Controls, axis: Axis) -> None:
     """Controls above, chart, then words and numbers; a moved control reruns only this."""
-    controls = Controls()
     first, second = st.container(horizontal=True), st.container(horizontal=True)
     with first:
         dataset = controls.pick("Data", datasets(), "dataset", "MNIST: 60,000 images. digits: 1,437 images of 8×8.")
@@ -71,7 +71,7 @@ def _show(view: View, controls: Controls, stage: st.delta_generator.DeltaGenerat
         st.caption(words)  # below, so that its length does not move the chart
     _words(view, now, drawn.over.note)
     csv = functools.partial(points, view, drawn.over, now.about, at)
-    numbers(now.table, csv, axis, view.shown, file + (names[at] if handle else ""))
+    numbers(now.table, csv, axis, file + (names[at] if handle else ""))
 
 
 def _chart(axis: Axis, picture: Picture) -> None:
@@ -90,8 +90,7 @@ def _words(view: View, now: Reading, paper_note: str) -> None:
     if paper_note:
         st.caption(paper_note)
     explain(view.settings.convention, view.shown)
-    for line in now.not_drawn:
-        st.caption(line)
+    not_drawn(now.not_drawn)
 
 
 def explore_axis(key: str) -> None:

@@ -18,7 +18,7 @@ from boundlab.catalog import DATASETS
 from boundlab.curves import last_known
 from boundlab.errors import BoundlabError, RunError
 from boundlab.recipes import described, figured
-from boundlab.runs import PACK, Run, open_run, read_pack, runs_folder, sealed, status
+from boundlab.runs import PACK, Run, open_pack, open_run, runs_folder, sealed, status
 from boundlab.specs import Settings
 from boundlab.tables import final_table, history_table, runs_table
 
@@ -28,12 +28,24 @@ Stamp = tuple[int, int]  # mtime in ns
 
 
 @st.cache_resource(show_spinner=False)
-def shipped_ids() -> dict[str, Run]:
-    """The shipped pack by id, read once per server; what it allocated is then left alone by garbage collection."""
-    runs = {run.id: run for run in read_pack(PACK)}
+def _shipped() -> tuple[dict[str, Run], dict[str, str]]:
+    """The shipped pack by id and what was left out of it, read once per server; what it allocated is then left alone by
+    garbage collection."""
+    found = open_pack(PACK)
+    runs = {run.id: run for run in found.runs}
     gc.collect()
     gc.freeze()
-    return runs
+    return runs, found.left_out
+
+
+def shipped_ids() -> dict[str, Run]:
+    """The shipped pack by id."""
+    return _shipped()[0]
+
+
+def shipped_left_out() -> dict[str, str]:
+    """What of the shipped pack cannot be used, and why."""
+    return _shipped()[1]
 
 
 def shipped_runs() -> list[Run]:
@@ -64,6 +76,11 @@ class Shelf:
                     self._update(stamps)
                 self._looked = time.monotonic()
         return self
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """What lies there and cannot be used, and why: whole folders, and certificates of runs that can."""
+        return self.broken | {f"certificate of {name}": run.trouble for name, run in self.runs.items() if run.trouble}
 
     def find(self, name: str) -> Run | None:
         """A run by id."""

@@ -14,6 +14,7 @@ import streamlit as st
 from boundlab.bounds import ALL
 from boundlab.charts.progress import alive, update_of
 from boundlab.charts.trend import Picture
+from boundlab.part_errors import PartErrors
 from boundlab.runs import Run
 from boundlab.specs import Settings
 from boundlab.tables import growing_table
@@ -80,21 +81,27 @@ def _compare(controls: Controls, run: Run, shipped: Sequence[Run]) -> Run | None
     return None if chosen == NONE else shipped[found[chosen]]
 
 
+def _digest(*content: object) -> str:
+    return hashlib.sha256(repr(content).encode()).hexdigest()
+
+
 def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
-    """The chart as it was when this picture was first drawn, and through the player what is new since."""
-    other = watched.other.id if watched.other else NONE
-    picture = (view, watched.revision, other, is_dark(), len(figure.data))
-    if st.session_state.get("live_first", (None,))[0] != picture:
-        st.session_state["live_first"] = (picture, alive(figure, f"{view}/{watched.revision}"))
+    """The chart as it was when this picture was first drawn, and through the player what is new since.
+
+    Another view, run, comparison or setting is another picture, and so another chart: no part of the last may stay.
+    """
+    canvas, other = f"{view}/{watched.revision}", watched.other.id if watched.other else NONE
+    traces = [trace.name for trace in figure.data]
+    stamp = _digest(view, watched.run.id, other, watched.settings, is_dark(), traces)
+    if st.session_state.get("live_first", (None,))[0] != stamp:
+        st.session_state["live_first"] = (stamp, alive(figure, canvas, stamp))
     first: go.Figure = st.session_state["live_first"][1]
     file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live_words.about(watched.run, watched.settings)
-    mark = hashlib.sha256(
-        repr(picture).encode()
-    ).hexdigest()  # another picture is another chart: none of the last stays
-    player(f"live_player_{mark}", Picture(first, (), [], ""), "", [], 0, file, words, update_of(figure))
+    picture = Picture(first, (), [], stamp)
+    player(f"live_player_{_digest(canvas)}", picture, "", [], 0, file, words, update_of(figure))
     st.plotly_chart(
         first,
-        key=f"live_chart_{mark}",
+        key=f"live_chart_{stamp}",
         config={"displaylogo": False},
         alt=f"{view} of the run over its epochs; the words below the chart say what it shows",
     )
@@ -105,8 +112,9 @@ def _csv(run: Run, settings: Settings) -> Callable[[], str]:
     return lambda: growing_table(run, run.records, settings).to_csv(index=False, float_format="%.10g")
 
 
-def live_view(controls: Controls, run: Run, shipped: Sequence[Run]) -> None:
-    """Controls, one picture, what to notice, CSV. `shipped`: shipped runs of the same data set, to compare with."""
+def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Sequence[PartErrors] = ()) -> None:
+    """Controls, one picture, what to notice, CSV. `shipped`: shipped runs of the same data set, to compare with; `parts`:
+    errors of a part of the images, between those of all that the records have."""
     with st.container(horizontal=True):
         view = controls.pick("Live view", VIEWS, "live")
         settings = controls.settings()
@@ -120,7 +128,7 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run]) -> None:
         _chart(view, watched, figure)
     st.caption(" ".join([live_words.about(run, settings) + ".", live_words.compared(run, other) if other else ""]))
     notice, *lines = words(watched)
-    st.markdown(" ".join(filter(None, [live_words.learning(run), notice])))
+    st.markdown(" ".join(filter(None, [live_words.measured(run, parts), notice])))
     for line in lines:
         st.caption(line)
     st.download_button(

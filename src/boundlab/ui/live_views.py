@@ -96,7 +96,7 @@ def _bounds(watched: Watched) -> go.Figure | None:
     tables = [table for table in (curves, other) if table is not None]
     logs = [np.log2(t["mean"][(t["series"] != "gap") & (t["mean"] > 0)].to_numpy(float)) for t in tables]
     y = watched.axis(VIEWS[0], logs, _OCTAVES)
-    canvas = Canvas(x_range(watched.span), (y[0] - 0.3, y[1] + 0.3), dark=is_dark())
+    canvas = Canvas(x_range(watched.span), (y[0] - 0.3, y[1] + 0.3), dark=is_dark(), convention=convention)
     return bounds_chart(curves, shown, canvas, other)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
 from boundlab.bounds import effective_n
-from boundlab.charts.theme import readable, times
+from boundlab.catalog import DATASETS, PRESETS
+from boundlab.charts.theme import lead, readable, times
+from boundlab.part_errors import PartErrors
 from boundlab.recipes import asked, described
 from boundlab.runs import Run
 from boundlab.specs import PLATEAU, RunSpec, Settings
@@ -64,43 +67,72 @@ def compared(run: Run, other: Run) -> str:
         differences.append(f"{other.sample.n:,} images (here {run.sample.n:,})")
     if other.spec.arch != run.spec.arch:
         differences.insert(0, f"another network, {other.spec.arch.title} (here {run.spec.arch.title})")
-    how = f"made differently: {', '.join(differences)}" if differences else "trained by the same recipe"
+    how = f"trained differently: {', '.join(differences)}" if differences else "trained in the same way"
     return f"Dashed: the shipped run {name(other.spec)}, {how}."
 
 
-def learning(run: Run) -> str:
-    """A warning while the network could as well be guessing, by the rule of `Run.trained`."""
-    if run.epochs.empty or run.trained:
+def measured(run: Run, parts: Sequence[PartErrors]) -> str:
+    """The newest errors, of which epoch and of how many images they are, and a warning while the network could as well be
+    guessing; `parts`: what was measured of a part of the images between the records."""
+    if (newest := newest_errors(run, parts)) is None:
         return ""
-    error = readable(float(run.final["train_error"]), "train_error")
-    return f"**It has not learnt yet**: train error {error}, more than half of what guessing gives; a small bound means nothing yet."
+    words = (
+        f"At epoch {epochs(newest.epoch)}: train error {readable(newest.train_error, 'train_error')} of "
+        f"{newest.train_images:,} training images, test error {readable(newest.test_error, 'test_error')} of "
+        f"{newest.test_images:,} test images"
+    )
+    if newest in parts:
+        train = run.spec.train
+        every = PRESETS[train.preset].record_epochs or DATASETS[train.dataset].errors_every
+        words += f" (the same part at every epoch; all are measured every {every} epochs)"
+    if run.beats_chance(newest.train_error):
+        return f"{words}."
+    return (
+        f"{words}. **It has not learnt yet**: that train error is more than half of what guessing gives; a small bound means "
+        "nothing yet."
+    )
+
+
+def newest_errors(run: Run, parts: Sequence[PartErrors]) -> PartErrors | None:
+    """The last record's errors of all images, or of a part where that is newer; None before any was measured."""
+    if run.epochs.empty:
+        return parts[-1] if parts else None
+    train, last = run.spec.train, run.final
+    if parts and parts[-1].step > last["step"]:
+        return parts[-1]
+    test_images = DATASETS[train.dataset].test_images(train.labels)
+    errors = {"train_error": float(last["train_error"]), "test_error": float(last["test_error"])}
+    return PartErrors(
+        int(last["step"]), float(last["epoch"]), train_images=run.sample.n, test_images=test_images, **errors
+    )
 
 
 def bounds_notice(curves: pd.DataFrame, run: Run, settings: Settings) -> str:
     """How far the sparse bound has come, and whether it has levelled off; `curves`: `curves.by_axis` rows of the run."""
-    sparse = curves[curves["series"] == "sparse"]
+    first = lead(curves["series"])
+    sparse, who = curves[curves["series"] == first], prose.called(curves["series"], settings.convention)
     if sparse.empty:
         return "There is no sparse bound to show yet."
     if len(sparse) == 1:
-        return f"One point so far: the sparse bound is {readable(sparse['mean'].iloc[0])}. The lines grow from here."
+        return f"One point so far: {who} is {readable(sparse['mean'].iloc[0])}. The lines grow from here."
     newest = curves["epoch"].max()
     now = curves.assign(as_of=curves["as_of"].where(curves["epoch"] == newest))  # when what is shown last was measured
     if (now["series"] == "test_error").any():
-        return f"{prose.notice(now, AXES['epoch'], settings)} {levelling(sparse, run)}"
-    return f"The sparse bound went from {readable(sparse['mean'].iloc[0])} to {readable(sparse['mean'].iloc[-1])}."
+        return f"{prose.notice(now, AXES['epoch'], settings)} {levelling(sparse, run, who)}"
+    return f"{who[:1].upper()}{who[1:]} went from {readable(sparse['mean'].iloc[0])} to {readable(sparse['mean'].iloc[-1])}."
 
 
-def levelling(sparse: pd.DataFrame, run: Run) -> str:
+def levelling(sparse: pd.DataFrame, run: Run, who: str = "the sparse bound") -> str:
     """Whether the sparse bound stood still over the last fifth of the epochs so far."""
     newest = float(sparse["epoch"].iloc[-1])
     start = (1 - _WINDOW) * newest
     recent = sparse[sparse["epoch"] >= start - 1e-9]["mean"]
     if len(recent) < _FEW:
-        return "It is too early to say whether it has levelled off."
-    moved = float(recent.max() / recent.min() - 1)
+        return f"It is too early to say whether {who} has levelled off."
+    moved, who = float(recent.max() / recent.min() - 1), who[:1].upper() + who[1:]
     if not math.isfinite(moved) or moved >= _STILL:
-        return f"It has **not levelled off** yet: since epoch {epochs(start)} it moved by {100 * moved:.0f} %."
-    words = f"It has **levelled off**: since epoch {epochs(start)} it moved by {100 * moved:.1f} %."
+        return f"{who} has **not levelled off** yet: since epoch {epochs(start)} it moved by {100 * moved:.0f} %."
+    words = f"{who} has **levelled off**: since epoch {epochs(start)} it moved by {100 * moved:.1f} %."
     if not run.at_plateau:
         words += (
             f" But the plateau number is {run.plateau_number:.1f}, below {PLATEAU:g}: it stands still because the learning "
@@ -111,7 +143,7 @@ def levelling(sparse: pd.DataFrame, run: Run) -> str:
 
 def against(curves: pd.DataFrame, other: pd.DataFrame) -> str:
     """The compared run's sparse bound at the epoch reached."""
-    mine, theirs = (table[table["series"] == "sparse"] for table in (curves, other))
+    mine, theirs = (table[table["series"] == lead(table["series"])] for table in (curves, other))
     if mine.empty or theirs.empty:
         return ""
     epoch, there = mine["epoch"].iloc[-1], theirs[theirs["epoch"] <= mine["epoch"].iloc[-1]]
@@ -122,11 +154,13 @@ def against(curves: pd.DataFrame, other: pd.DataFrame) -> str:
 
 def loss_notice(run: Run, drops: list[float]) -> str:
     """How the loss went, where the learning rate falls, and what the plateau number is."""
-    loss, train = run.records["loss"].dropna(), run.spec.train
+    known, train = run.records.dropna(subset=["loss"]), run.spec.train
+    loss, at = known["loss"], [epochs(epoch) for epoch in known["epoch"].iloc[[0, -1]]] if len(known) else []
     words = []
     if len(loss) > 1:
         words.append(
-            f"The mean loss of the minibatches went from {readable(loss.iloc[0])} to {readable(loss.iloc[-1])}."
+            f"The mean loss of the minibatches went from {readable(loss.iloc[0])} (epoch {at[0]}) to "
+            f"{readable(loss.iloc[-1])} (epoch {at[-1]})."
         )
     newest = float(run.records["epoch"].iloc[-1])
     left = [epochs(at) for at in drops if at > newest]
@@ -151,7 +185,8 @@ def layers_notice(table: pd.DataFrame) -> str:
     ratios = (last / first).drop(["epoch", "rho"])
     moved = str(ratios.map(lambda ratio: abs(math.log(max(ratio, 1e-300)))).idxmax())
     return (
-        f"ρ, the product of the layers' norms, went from {readable(first['rho'])} to {readable(last['rho'])} "
+        f"From epoch {epochs(first['epoch'])} to {epochs(last['epoch'])} ρ, the product of the layers' norms, went from "
+        f"{readable(first['rho'])} to {readable(last['rho'])} "
         f"({_factor(last['rho'] / first['rho'])}). The layer that moved most is {moved}: {readable(first[moved])} to "
         f"{readable(last[moved])}."
     )
@@ -160,7 +195,7 @@ def layers_notice(table: pd.DataFrame) -> str:
 def _factor(ratio: float) -> str:
     if not (math.isfinite(ratio) and ratio > 0):
         return "no factor"
-    return f"down by a factor {times(1 / ratio)}" if ratio < 1 else f"up by a factor {times(ratio)}"
+    return f"down by a factor of {times(1 / ratio)}" if ratio < 1 else f"up by a factor of {times(ratio)}"
 
 
 def margins_notice(table: pd.DataFrame, run: Run) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
-from boundlab.charts.theme import STYLES
+from boundlab.charts.theme import readable, styles
 from boundlab.curves import drawn
-from boundlab.specs import Settings
-from boundlab.tables import MEASURED, Axis
+from boundlab.specs import CONVENTIONS, Settings
+from boundlab.tables import Axis
 from boundlab.ui.paper import Overlay
 
 _NETWORK = ("dataset", "conv_layers", "channels", "weight_decay", "epoch")
@@ -34,7 +36,7 @@ def csv(curves: pd.DataFrame, over: Overlay, axis: Axis, about: dict[str, object
     return drawn(curves, over.curves, axis, about, paper).to_csv(index=False, float_format="%.10g")
 
 
-def numbers(table: pd.DataFrame, points: Callable[[], str], axis: Axis, shown: list[str], file: str) -> None:
+def numbers(table: pd.DataFrame, points: Callable[[], str], axis: Axis, file: str) -> None:
     """`table`: `wide_table` at the handle's position; `points`: `csv` of what is drawn there, made when asked for."""
     st.download_button(
         "CSV of what is drawn",
@@ -44,23 +46,29 @@ def numbers(table: pd.DataFrame, points: Callable[[], str], axis: Axis, shown: l
         icon=":material/download:",
         on_click="ignore",
     )
+    looks = {style.name: name for convention in CONVENTIONS for name, style in styles(convention).items()}
     st.dataframe(
-        table,
+        told(table, {column: looks[column] for column in table if column in looks}),
         hide_index=True,
         alt=f"Values of every run against {axis.title}",
-        column_config={STYLES[name].name: st.column_config.NumberColumn(format=_digits(name)) for name in shown}
-        | {PLATEAU_COLUMN: st.column_config.NumberColumn(format="%.1f", help=PLATEAU_HELP)},
+        column_config={PLATEAU_COLUMN: st.column_config.Column(help=PLATEAU_HELP)},
     )
 
 
-def _digits(series: str) -> str:
-    return "%.4f" if series in MEASURED else "%.3e"
+def told(table: pd.DataFrame, series: Mapping[str, str] | None = None) -> Styler:
+    """A table whose numbers are written as everywhere else (11,740, 0.668, 3.2×10¹²), and still sort as numbers; `series`:
+    column -> the series it holds, where that has a unit."""
+    columns = [name for name in table if pd.api.types.is_float_dtype(table[name])]
+    formats = {name: partial(readable, series=(series or {}).get(name, "")) for name in columns}
+    whole = {name: "{:,}".format for name in table if pd.api.types.is_integer_dtype(table[name])}
+    return table.style.format(formats | whole, na_rep="–")
 
 
 def wide_table(rows: pd.DataFrame, axis: Axis, shown: list[str], panel: str | None = None) -> pd.DataFrame:
     """One row per run and point, one column per line, and each run's plateau number."""
+    looks = styles("strict" if "strict" in set(rows["convention"]) else "")
     index = [*([panel] if panel else []), axis.column, "seed"]
     wide = rows.pivot_table(index=index, columns="series", values="value")
-    wide = wide[[name for name in shown if name in wide]].rename(columns={name: STYLES[name].name for name in shown})
+    wide = wide[[name for name in shown if name in wide]].rename(columns={name: looks[name].name for name in shown})
     plateau = rows.groupby(index)["plateau_number"].first().rename(PLATEAU_COLUMN)
     return wide.join(plateau).reset_index().rename(columns={axis.column: axis.title})

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
+
 import pandas as pd
 
 from boundlab.bounds import BY_KEY
 from boundlab.catalog import DATASETS, Dataset
-from boundlab.charts.theme import STYLES, readable, times
+from boundlab.charts.theme import lead, readable, styles, times
 from boundlab.specs import Settings
 from boundlab.tables import Axis, epochs, reasons
 
 _STILL = 0.03  # a change of less than this fraction is none
+_TINY = 1e-300
+NOT_DRAWN = "Not drawn: "
 CONVENTIONS = {
     "published": "**Published curves, not guarantees.** This is what the paper's figures plot. The sparse formula leaves "
     "out the output layer's fan-in and the empirical margin error, so it is not a valid bound for these networks by "
     "itself; choose **strict** for one that is.",
     "theorem": "**The cited theorems**, with constants, class factors and the empirical error at margin 1 as far as known. "
     "Statements marked “written from memory” under the formulas have not been re-checked against the papers.",
-    "strict": "**Strict: Theorem S** (drawn as “Sparse”), the sparse bound with every constant and every fan-in counted, **and Theorem "
-    "S2**, the same promise with sharper steps in its proof (the one to quote), each at the margin (0.01 to 10) that makes it smallest. Each holds with probability 1 − δ for the network on screen, if examples are independent "
-    "and architecture, n and input scaling were fixed in advance: choosing among N architectures after looking at their "
-    "values costs δ / N.",
+    "strict": "**Strict: Theorem S2**, the one to quote, **and Theorem S**, which promises the same with a coarser proof: the "
+    "sparse bound with every constant and every fan-in counted, each at the margin that makes it smallest. Each holds with "
+    "probability 1 − δ for the network on screen, if examples are independent and architecture, n and input scaling were "
+    "fixed in advance: choosing among N architectures after looking at their values costs δ / N.",
 }
 
 
@@ -82,18 +87,36 @@ def notices(
     """(panel's title, what to notice in it) at one position of the handle, `where`; `curves`: `curves.by_axis` rows."""
     if len(panels) == 1:
         return [("", notice(curves, axis, settings, where))]
-    return [(title, _journey(_lines(curves[curves["panel"] == key]), axis, where)) for key, title in panels.items()]
+    return [
+        (title, _journey(_lines(curves[curves["panel"] == key]), axis, settings, where))
+        for key, title in panels.items()
+    ]
 
 
 def notice(curves: pd.DataFrame, axis: Axis, settings: Settings, where: str = "") -> str:
     """What to notice between the first and the last point of one panel."""
     lines = _lines(curves)
-    if "sparse" not in lines or "test_error" not in lines:
+    if (first := lead(lines)) is None or "test_error" not in lines:
         return "The sparse bound does not apply to these runs; the reasons are under the chart."
-    end = lines["sparse"].iloc[-1]
-    others = {name: rows.iloc[-1]["mean"] for name, rows in lines.items() if name in BY_KEY and name != "sparse"}
-    at = axis.at(end[axis.column])
-    return " ".join([_journey(lines, axis, where), _rivals(lines, axis), _last_point(at, end, others, settings)])
+    end = lines[first].iloc[-1]
+    others = {name: rows for name, rows in lines.items() if name in BY_KEY and name != first}
+    there = {name: rows.iloc[-1]["mean"] for name, rows in others.items() if _same(rows.iloc[-1], end, axis)}
+    words = [_journey(lines, axis, settings, where), _rivals(lines[first], others, axis, settings)]
+    words += [_last_point(axis.at(end[axis.column]), end, settings), standing(end["mean"], there, settings.convention)]
+    return " ".join(filter(None, words))
+
+
+def called(series: Iterable[str], convention: str) -> str:
+    """What sentences call the bound that they are about."""
+    return styles(convention)[lead(series) or "sparse"].name if convention == "strict" else "the sparse bound"
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _same(one: pd.Series, other: pd.Series, axis: Axis) -> bool:
+    return bool(one[axis.column] == other[axis.column])
 
 
 def _lines(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -101,20 +124,31 @@ def _lines(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): rows for name, rows in curves.groupby("series")}
 
 
-def _journey(lines: dict[str, pd.DataFrame], axis: Axis, where: str) -> str:
-    """How the sparse bound and the test error go from the first point to the last."""
-    if "sparse" not in lines or "test_error" not in lines:
+def _journey(lines: dict[str, pd.DataFrame], axis: Axis, settings: Settings, where: str) -> str:
+    """How the leading bound and the test error go from the first point to the last."""
+    if (first := lead(lines)) is None or "test_error" not in lines:
         return "the sparse bound does not apply here."
-    sparse, test = lines["sparse"], lines["test_error"]
-    start, end = sparse.iloc[0], sparse.iloc[-1]
-    if len(sparse) == 1:
+    bound, test = lines[first], lines["test_error"]
+    start, end = bound.iloc[0], bound.iloc[-1]
+    if len(bound) == 1:
         return f"Only {axis.at(end[axis.column])} has a run for this network."
     at = f", at {where}," if where else ""
     return (
-        f"From {axis.at(start[axis.column])} to {end[axis.column]:.3g}{at} the sparse bound "
-        f"{_move(start['mean'], end['mean'], 'sparse')}, while the test error{_when(test)} goes from "
+        f"From {axis.at(start[axis.column])} to {end[axis.column]:.3g}{at} {called(lines, settings.convention)} "
+        f"{_move(start['mean'], end['mean'], first)}{_between(bound, axis)}, while the test error{_when(test)} goes from "
         f"{readable(test.iloc[0]['mean'], 'test_error')} to {readable(test.iloc[-1]['mean'], 'test_error')}."
     )
+
+
+def _between(bound: pd.DataFrame, axis: Axis) -> str:
+    """Where a line is not between its ends on the way: farthest above them, or farthest below."""
+    ends = bound["mean"].iloc[[0, -1]]
+    high, low = bound.loc[bound["mean"].idxmax()], bound.loc[bound["mean"].idxmin()]
+    over, under = high["mean"] / max(ends.max(), _TINY), min(ends) / max(low["mean"], _TINY)
+    if max(over, under) < 1 + _STILL:
+        return ""
+    word, row = ("largest", high) if over >= under else ("smallest", low)
+    return f" ({word} at {axis.at(row[axis.column])}: {readable(row['mean'])})"
 
 
 def _when(measured: pd.DataFrame) -> str:
@@ -123,67 +157,111 @@ def _when(measured: pd.DataFrame) -> str:
     return "" if pd.isna(as_of) else f" (last measured at epoch {epochs(as_of)})"
 
 
-def _rivals(lines: dict[str, pd.DataFrame], axis: Axis) -> str:
+def _ratio(rows: pd.DataFrame) -> float:
+    """Last value over first; NaN where there is no such ratio."""
+    first, last = rows["mean"].iloc[0], rows["mean"].iloc[-1]
+    return last / first if len(rows) > 1 and first > 0 else math.nan
+
+
+def _rivals(first: pd.DataFrame, others: dict[str, pd.DataFrame], axis: Axis, settings: Settings) -> str:
     """How the other bounds move over the same stretch: the one that grows most, the one that grows least."""
-    ratios = {
-        name: rows["mean"].iloc[-1] / rows["mean"].iloc[0]
-        for name, rows in lines.items()
-        if name in BY_KEY and name != "sparse" and len(rows) > 1 and rows["mean"].iloc[0] > 0
-    }
+    span = first[axis.column].iloc[[0, -1]].tolist()
+    known = {name: rows for name, rows in others.items() if rows[axis.column].iloc[[0, -1]].tolist() == span}
+    ratios = {name: ratio for name, rows in known.items() if math.isfinite(ratio := _ratio(rows))}
     if len(ratios) < 2:
         return ""
+    looks, own = styles(settings.convention), _ratio(first)
     if all(abs(ratio - 1) < _STILL for ratio in ratios.values()):
-        return "The other bounds stay put too."
+        return "The other bounds stay put" + (" too." if abs(own - 1) < _STILL else ".")
     most, least = max(ratios, key=ratios.__getitem__), min(ratios, key=ratios.__getitem__)
-    words = [f"{STYLES[name].name} ({_change(ratios[name])})" for name in (least, most)]
+    words = [f"{looks[name].name} ({_change(ratios[name])})" for name in (least, most)]
     sentence = f"The other bounds range from {words[0]} to {words[1]}"
-    steps = lines["sparse"][axis.column].iloc[-1] - lines["sparse"][axis.column].iloc[0]
-    if axis.key == "depth":
-        own = lines["sparse"]["mean"].iloc[-1] / lines["sparse"]["mean"].iloc[0]
-        per = [
-            f"{times(r ** (1 / steps))} ({name})" for r, name in ((own, "sparse"), (ratios[most], STYLES[most].short))
-        ]
-        sentence += f"; per layer that is a factor {per[0]} against {per[1]}"
+    steps = first[axis.column].iloc[-1] - first[axis.column].iloc[0]
+    if axis.key == "depth" and math.isfinite(own):
+        mine = called([*others, str(first["series"].iloc[0])], settings.convention).removeprefix("the ")
+        per = [f"{times(r ** (1 / steps))} ({name})" for r, name in ((own, mine), (ratios[most], looks[most].name))]
+        sentence += f"; per layer that is a factor of {per[0]} against {per[1]}"
     return sentence + "."
 
 
 def _change(ratio: float) -> str:
     if abs(ratio - 1) < _STILL:
         return "stays put"
-    return f"falls by a factor {times(1 / ratio)}" if ratio < 1 else f"grows by a factor {times(ratio)}"
+    return f"falls by a factor of {times(1 / ratio)}" if ratio < 1 else f"grows by a factor of {times(ratio)}"
 
 
-def _last_point(where: str, end: pd.Series, others: dict[str, float], settings: Settings) -> str:
+def _last_point(where: str, end: pd.Series, settings: Settings) -> str:
     value = end["mean"]
-    words = f"At {where} the sparse bound is {readable(value)}"
+    words = f"At {where} {called([end['series']], settings.convention)} is {readable(value)}"
     if settings.convention == "strict":
         words += f" at margin {end['margin']:.3g}, ramp error {readable(end['empirical'])} included"
         if value >= 1:
             return words + ": vacuous at every margin that was tried."
     if value >= 1:
-        words += ": vacuous, as is anything of 1 or more."
-    elif settings.convention == "published":
-        words += ": below 1, but the published formula is not a valid bound by itself."
-    else:
-        words += ": below 1, so it says something about the test error."
-    if others:
-        near, far = min(others, key=others.__getitem__), max(others, key=others.__getitem__)
-        if near == far:
-            return words + f" {STYLES[near].short} there is {readable(others[near])}."
-        words += (
-            f" The other bounds there lie between {readable(others[near])} ({STYLES[near].name}) "
-            f"and {readable(others[far])} ({STYLES[far].name})."
-        )
-    return words
+        return words + ": vacuous, as is anything of 1 or more."
+    if settings.convention == "published":
+        return words + ": below 1, but the published formula is not a valid bound by itself."
+    return words + ": below 1, so it says something about the test error."
+
+
+def standing(value: float, others: Mapping[str, float], convention: str) -> str:
+    """Where a value stands among the `others` beside it (series -> value): below all of them, or which are smaller."""
+    others = {name: float(other) for name, other in others.items() if not math.isnan(other)}
+    if not others:
+        return ""
+    said = {name: f"{styles(convention)[name].name} ({_told(name, other)})" for name, other in others.items()}
+    order = sorted(others, key=others.__getitem__)
+    smaller = [name for name in order if others[name] < value]
+    larger = [name for name in order if name not in smaller]
+    if not smaller:
+        span = said[order[0]] if len(order) == 1 else f"{said[order[0]]} to {said[order[-1]]}"
+        return f"It is the smallest here; {'the other is' if len(order) == 1 else 'the others go from'} {span}."
+    words = f"Smaller here: {', '.join(said[name] for name in smaller)}"
+    return words + (f"; the largest: {said[larger[-1]]}." if larger else "; no other is larger.")
+
+
+def _told(name: str, value: float) -> str:
+    return readable(value) + (", its unknown constant set to 1" if name == "long_sedghi" else "")
+
+
+def sentence(values: pd.Series, seeds: int, convention: str = "") -> str:
+    """The comparison of one network's bounds and errors; `values`: series -> value."""
+    convention = convention or ("strict" if "doubled" in values else "")
+    test, limit = (readable(values[name], name) for name in ("test_error", "holdout"))
+    who = "The network errs" if seeds == 1 else f"On average over {seeds} seeds, the network errs"
+    words = f"{who} on **{test}** of the test images (hold-out limit {limit})."
+    bounds = {str(name): float(value) for name, value in values.items() if name in BY_KEY}
+    if (first := lead(bounds)) is None:
+        named = [f"{styles(convention)[name].name} {_told(name, value)}" for name, value in bounds.items()]
+        return words + (f" The sparse bound does not apply. The others say: {', '.join(named)}." if named else "")
+    value = bounds.pop(first)
+    words += f" {_capital(called([first], convention))} says **{readable(value)}**"
+    words += "; a value of 1 or more says nothing." if value >= 1 else "."
+    return " ".join(filter(None, [words, standing(value, bounds, convention)]))
+
+
+def lone(rows: pd.DataFrame, axis: Axis) -> str:
+    """What to know of a picture whose lines are single points, since no other run was trained in the same way; `rows`: single
+    runs at one position of the handle. Empty where there are lines."""
+    if axis.key == "epoch" or rows[axis.column].nunique() != 1:
+        return ""
+    one, usual = rows.iloc[0], rows["recipe"].iloc[0] == "short"
+    whose = "trained here" if rows["trained_here"].all() else "shipped"
+    how = "" if usual else f" by the recipe “{one['recipe']}”; runs of other recipes are not on its line"
+    return (
+        f"**Points, not lines**: {one['architecture']} at λ = {one['weight_decay']:g}, {whose}{how}. Train it in the same way at "
+        f"another {axis.symbol}, and there is a line; *During training* shows this run over its epochs."
+    )
 
 
 def not_drawn(table: pd.DataFrame, scale: str = "log2") -> list[str]:
     """Lines on what a chart of these rows leaves out, and why."""
     missing = reasons(table)
+    looks = styles("strict" if "strict" in set(table["convention"]) else "")
     lines = []
     for why in dict.fromkeys(missing.values()):
-        names = ", ".join(STYLES[name].name for name, reason in missing.items() if reason == why)
-        lines.append(f"Not drawn: {names}: {why}.")
+        names = ", ".join(looks[name].name for name, reason in missing.items() if reason == why)
+        lines.append(f"{NOT_DRAWN}{names}: {why}.")
     gaps = table[(table["series"] == "gap") & table["value"].notna()]
     if scale != "linear" and (low := int((gaps["value"] <= 0).sum())):
         lines.append(

@@ -8,20 +8,23 @@ import streamlit as st
 
 from boundlab.bounds import ALL
 from boundlab.charts.ladder import ladder
-from boundlab.charts.theme import STYLES, readable
+from boundlab.charts.theme import styles
 from boundlab.ui import prose
-from boundlab.ui.controls import VARIABLES, Controls
-from boundlab.ui.explain import explain
+from boundlab.ui.controls import Controls, with_controls
+from boundlab.ui.explain import explain, not_drawn
 from boundlab.ui.library import datasets, table
+from boundlab.ui.numbers import told
 from boundlab.ui.page import is_dark
+from boundlab.ui.prose import sentence
+from boundlab.ui.variables import VARIABLES
 
 _MEASURED = ("holdout", "test_error")
 
 
 @st.fragment
-def headline() -> None:
+@with_controls
+def headline(controls: Controls) -> None:
     """Pick a network, see what each bound says about its test error."""
-    controls = Controls()
     first = st.container(horizontal=True)
     with first:
         dataset = controls.pick("Data", datasets(), "dataset")
@@ -49,39 +52,23 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> 
         ladder(values, [*order, *_MEASURED], reach, is_dark()),
         key="chart_ladder",
         config={"displaylogo": False},
-        alt=sentence(values, rows["seed"].nunique()),
+        alt=sentence(values, rows["seed"].nunique(), settings.convention),
     )
-    st.markdown(sentence(values, rows["seed"].nunique()))
+    st.markdown(sentence(values, rows["seed"].nunique(), settings.convention))
     explain(settings.convention, order)
-    for line in prose.not_drawn(rows[rows["series"] != "gap"]):
-        st.caption(line)
+    not_drawn(prose.not_drawn(rows[rows["series"] != "gap"]))
     with st.expander("Table and CSV"):
         drawn = rows[rows["series"].isin([*order, *_MEASURED])].drop(columns="reason")
+        looks = styles(settings.convention)
         st.dataframe(
-            drawn[["series", "value", "complexity", "confidence", "empirical", "margin", "n", "delta", "convention"]],
+            told(
+                drawn.assign(series=[looks[name].name for name in drawn["series"]])[
+                    ["series", "value", "complexity", "confidence", "empirical", "margin", "n", "delta", "convention"]
+                ]
+            ),
             hide_index=True,
             alt="Values of every bar in the chart",
         )
         st.download_button(
             "Download CSV of this run", drawn.to_csv(index=False), "boundlab-start.csv", "text/csv", on_click="ignore"
         )
-
-
-def sentence(values: pd.Series, seeds: int) -> str:
-    """The comparison on screen in words."""
-    test, limit = (readable(values[name], name) for name in ("test_error", "holdout"))
-    who = "The network errs" if seeds == 1 else f"On average over {seeds} seeds, the network errs"
-    words = f"{who} on **{test}** of the test images (hold-out limit {limit})."
-    others = {b.key: values[b.key] for b in ALL if b.key in values and b.key != "sparse"}
-    if "sparse" in values:
-        words += f" The sparse bound says **{readable(values['sparse'])}**; a value of 1 or more says nothing."
-    if others:
-        near, far = min(others, key=others.__getitem__), max(others, key=others.__getitem__)
-        if near == far:
-            return words + f" {STYLES[near].short} says {readable(others[near])}."
-        words += (
-            f" The others lie between {readable(others[near])} ({STYLES[near].name}"
-            + (", whose unknown constant is set to 1" if near == "long_sedghi" else "")
-            + f") and {readable(others[far])} ({STYLES[far].name})."
-        )
-    return words

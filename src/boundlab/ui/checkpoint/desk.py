@@ -13,6 +13,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from boundlab.errors import BoundlabError
 from boundlab.judging import Judges, Labels, Upload
 from boundlab.ui.checkpoint.kept import UNSAVED
+from boundlab.ui.visitor import address, name
 
 
 @st.cache_resource(show_spinner=False)
@@ -33,7 +34,7 @@ class Desk:
         """Take a file in and have it measured."""
         self.clear()
         try:
-            self.upload = self.judges.hold(file.getvalue(), _title(file.name))
+            self.upload = self.judges.hold(file.getvalue(), _title(file.name), name(), address())
             self.judges.measure(self.upload, dataset, labels)
         except BoundlabError as error:
             self.clear()

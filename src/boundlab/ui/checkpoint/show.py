@@ -14,7 +14,7 @@ from boundlab.catalog import DATASETS
 from boundlab.charts.ladder import ladder
 from boundlab.charts.margins import trade_off_chart
 from boundlab.charts.promises import promise_chart
-from boundlab.charts.theme import STYLES
+from boundlab.charts.theme import styles
 from boundlab.limits import clopper_pearson
 from boundlab.margins import trade_off
 from boundlab.promises import THEOREMS, Promise, promises_about, refused
@@ -23,8 +23,9 @@ from boundlab.subjects import Subject
 from boundlab.ui.certificates import BEST, CHOICE, spelled_out, verdict
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.explain import explain
+from boundlab.ui.numbers import told
 from boundlab.ui.page import is_dark
-from boundlab.ui.start import sentence
+from boundlab.ui.prose import sentence
 
 _MEASURED = ("holdout", "test_error")
 _QUIET = {"displaylogo": False}
@@ -45,7 +46,7 @@ def show(controls: Controls, subject: Subject) -> None:
         )
     table = bounds_table(subject, settings)
     _ladder(table, subject, settings)
-    _table(table, subject)
+    _table(table, subject, settings)
     made = promises_about(subject, settings.delta)
     share = settings.delta / sum(p.limit is not None for p in made)
     _certificate(subject, made, settings.delta, share)
@@ -101,24 +102,21 @@ def _ladder(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
     logs = np.log2(values[values > 0])
     low, high = float(np.floor(logs.min())), float(np.ceil(max(logs.max(), 1.0)))
     reach = (low - 0.25 * (high - low), high + 0.3 * (high - low))  # room for the numbers, on a narrow screen too
-    words = sentence(values, 1)
+    words = sentence(values, 1, settings.convention)
     chart = ladder(values, [*order, *_MEASURED], reach, is_dark())
     st.plotly_chart(chart, key="chart_checkpoint", config=_QUIET, alt=words)
     st.markdown(words)
     explain(settings.convention, order)
 
 
-def _table(table: pd.DataFrame, subject: Subject) -> None:
+def _table(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
     st.markdown("##### Every bound")
-    named = table.assign(series=[STYLES[key].name for key in table["series"]]).rename(
+    named = table.assign(series=[styles(settings.convention)[key].name for key in table["series"]]).rename(
         columns={"series": "bound", "reason": "why there is no number"}
     )
-    digits = {name: st.column_config.NumberColumn(format="%.4g") for name in named.columns[1:-1]}
     st.dataframe(
-        named,
+        told(named),
         hide_index=True,
-        column_config=digits,
-        placeholder="–",
         alt="Value and parts of every bound, or why it has none",
     )
     train, test = (100 * (error or 0.0) for error in (subject.train_error, subject.test_error))
@@ -186,8 +184,8 @@ def _norms(subject: Subject) -> None:
         | {name: only(getattr(layer, name)) for name in _NORMS}
         for layer in subject.norms.layers
     ]
-    digits = {name: st.column_config.NumberColumn(name.replace("_", " "), format="%.4g") for name in _NORMS}
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=digits, alt="Norms of every layer's weights")
+    table = pd.DataFrame(rows).rename(columns={name: name.replace("_", " ") for name in _NORMS})
+    st.dataframe(told(table), hide_index=True, alt="Norms of every layer's weights")
     st.caption(f"ρ, the product of the Frobenius norms: {only(subject.norms.rho):.4g}. Without weight sharing, `frobenius` is "
                "the largest over output positions.")  # fmt: skip
     with st.expander("Spec"):

@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from boundlab.recipes import described
 from boundlab.runs import Run
 from boundlab.subjects import Subject
+from boundlab.ui.address import get, put
 from boundlab.ui.checkpoint.kept import kept_subjects
 from boundlab.ui.controls import Controls, by_seed
 from boundlab.ui.library import all_runs, find_run, shelf
@@ -125,7 +126,7 @@ def chosen(controls: Controls) -> list[list[Subject]]:
         st.stop()
     first = _opening(offered, names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        _count_from_the_link()
+        _count_from_the_link(controls)
         count = int(controls.pick("Networks", COUNTS, "count", default=str(len(first))))
         for preset in offered:
             st.button(preset.title, help=preset.help, on_click=_set, args=(preset, known), key=f"preset_{preset.title}")
@@ -152,11 +153,11 @@ def columns(count: int, key: str) -> list[DeltaGenerator]:
         return st.columns(count)
 
 
-def _count_from_the_link() -> None:
+def _count_from_the_link(controls: Controls) -> None:
     """A link that names networks but not how many means those."""
-    named = [k for k in range(1, MOST + 1) if st.query_params.get(f"n{k}")]
-    if "count" not in st.session_state and "count" not in st.query_params and named:
-        st.session_state["count"] = str(max(FEWEST, *named))
+    named = [k for k in range(1, MOST + 1) if get(f"n{k}")]
+    if named and get("count") is None and controls.arriving("count"):
+        put("count", [str(max(FEWEST, *named))])
 
 
 def _set(preset: Preset, known: Mapping[str, Entry]) -> None:
@@ -174,14 +175,12 @@ def _column(
     known: Mapping[str, Entry],
     loaded: Mapping[str, Subject],
 ) -> list[Subject]:
-    controls.check(f"n{number}", names, f"Network {number}", few=False)
-    label = controls.choose(f"Network {number}", names, f"n{number}", NETWORK_HELP, default, width="stretch")
+    label = controls.choose(f"Network {number}", names, f"n{number}", NETWORK_HELP, default, width="stretch", few=False)
     if label in loaded:
         return [loaded[label]]
     seeds, key = known[label].seeds, f"s{number}"
     seed = typical = known[label].typical
     if len(seeds) > 1:
-        controls.check(key, list(seeds), f"Seed {number}")
         seed = (
             controls.pick(f"Seed {number}", list(seeds), key, default=typical)
             if len(seeds) < MOST

@@ -14,7 +14,7 @@ from boundlab.charts.connectivity import connectivity
 from boundlab.charts.factor_bars import factor_bars
 from boundlab.charts.networks import named
 from boundlab.charts.norms_by_layer import norms_by_layer
-from boundlab.charts.theme import STYLES, readable
+from boundlab.charts.theme import STYLES, readable, styles
 from boundlab.charts.versus import versus
 from boundlab.comparison import (
     NORMS,
@@ -146,10 +146,10 @@ def bounds(groups: Sequence[Sequence[Subject]], names: Sequence[str], settings: 
 
 def _values(table: pd.DataFrame, names: Sequence[str], order: Sequence[str]) -> None:
     """Bounds down, networks across."""
-    rows = {}
+    rows, looks = {}, styles("strict" if "doubled" in order else "")
     for series in order:
         part = table[table["series"] == series].sort_values("network")
-        rows[STYLES[series].name] = [_value(row.value, row.low, row.high) for row in part.itertuples()]
+        rows[looks[series].name] = [_value(row.value, row.low, row.high) for row in part.itertuples()]
     side_by_side(names, rows, "values")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from boundlab.charts.networks import named
-from boundlab.charts.theme import STYLES, readable, times
+from boundlab.charts.theme import STYLES, lead, readable, styles, times
 from boundlab.charts.waterfall import factor_text
 from boundlab.comparison import Facts
 from boundlab.subjects import Subject
@@ -21,21 +21,23 @@ def notice(names: Sequence[str], subjects: Sequence[Subject], facts: Sequence[Fa
     """By how much the bounds differ, beside what else differs."""
     spans = _spans(bounds)
     words = []
-    if "sparse" in spans:
-        low, high = _ends(bounds, "sparse")
+    first = lead(spans)
+    looks = styles("strict" if "doubled" in set(bounds.dropna(subset=["value"])["series"]) else "")
+    if first is not None:
+        low, high = _ends(bounds, first)
         words.append(
-            f"The sparse bound {_by(spans['sparse'])}"
+            f"{looks[first].name if first == 'doubled' or looks is not STYLES else 'The sparse bound'} {_by(spans[first])}"
             + (
                 f": smallest for {named(names[low], low)}, largest for {named(names[high], high)}."
                 if low != high
                 else "."
             )
         )
-    others = {name: ratio for name, ratio in spans.items() if name != "sparse"}
+    others = {name: ratio for name, ratio in spans.items() if name != first}
     if len(others) > 1:
         least, most = min(others, key=others.__getitem__), max(others, key=others.__getitem__)
         words.append(
-            f"Of the other bounds {STYLES[most].name} differs most ({_factor(others[most])}) and {STYLES[least].name} least "
+            f"Of the other bounds {looks[most].name} differs most ({_factor(others[most])}) and {looks[least].name} least "
             f"({_factor(others[least])})."
         )
     words.append(_sizes(facts))
@@ -57,7 +59,7 @@ def _ends(bounds: pd.DataFrame, series: str) -> tuple[int, int]:
 
 
 def _factor(ratio: float) -> str:
-    return "not at all" if ratio == 1 else "by less than 1 %" if ratio < 1.01 else f"by a factor {times(ratio)}"
+    return "not at all" if ratio == 1 else "by less than 1 %" if ratio < 1.01 else f"by a factor of {times(ratio)}"
 
 
 def _by(ratio: float) -> str:
@@ -111,7 +113,7 @@ def unlike(subjects: Sequence[Subject]) -> list[str]:
     errors = [s.train_error for s in subjects if s.train_error]
     if errors and max(errors) > FITS * min(errors):
         words.append(
-            f"Their training errors differ by a factor {times(max(errors) / min(errors))}: a network that fits less well has "
+            f"Their training errors differ by a factor of {times(max(errors) / min(errors))}: a network that fits less well has "
             "smaller norms, and a smaller bound for that reason alone."
         )
     return words
@@ -154,9 +156,9 @@ def moved(names: Sequence[str], table: pd.DataFrame) -> list[str]:
         factors = factors.reindex(factors["difference"].abs().sort_values(ascending=False).index)
         told = ", ".join(f"{r.label} ({factor_text(r.difference)})" for r in factors.head(4).itertuples())
         size = (
-            f"{times(2.0 ** min(value, 1000.0))} times that of"
+            f"larger by a factor of {times(2.0 ** min(value, 1000.0))} than"
             if value > 0
-            else f"{times(2.0 ** min(-value, 1000.0))} times smaller than"
+            else f"smaller by a factor of {times(2.0 ** min(-value, 1000.0))} than"
         )
         size = "as large as" if abs(value) < MOVED else size
         lines.append(

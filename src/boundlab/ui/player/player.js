@@ -20,9 +20,13 @@ function wrapped(text, letters) {
   return lines;
 }
 
-/** The chart in `root`, and what may be done with it. */
-function chartIn(root) {
-  const plot = () => root.querySelector(".js-plotly-plot");
+/** The chart in `root`, and what may be done with it; `stamp` tells which picture it should show: while Streamlit replaces a
+ * chart, the old one is there too. */
+function chartIn(root, stamp) {
+  const plot = () => {
+    const all = [...root.querySelectorAll(".js-plotly-plot")];
+    return all.find((one) => one._fullLayout?.meta?.stamp === stamp()) ?? all[0];
+  };
   const button = () => plot()?.querySelector(".updatemenu-button");
   const axes = () => Object.entries(plot()._fullLayout).filter(([name]) => /^[xy]axis\d*$/.test(name));
   return {
@@ -50,12 +54,13 @@ function chartIn(root) {
 function makePlayer(parent) {
   const get = (name) => parent.querySelector(name);
   const input = get("input"), play = get("#play");
-  const chart = chartIn((parent.host ?? parent).closest('[class*="st-key-stage"]'));
+  const chart = chartIn((parent.host ?? parent).closest('[class*="st-key-stage"]'), () => data?.stamp);
   let data, setStateValue; // as the server last sent them
   let plot = null, meta = {}, zoom = {}; // the chart on screen, which figure it is, and the ranges the reader zoomed to
   let shown, rest, timer, queued;
   let count = 0; // of news; the chart carries it, and loses it when Streamlit lays its own figure out again
   let heard, homes; // the news that the chart shows, and the y ranges it had unless the reader zoomed
+  let forget = []; // takes this player's listeners off the chart
   let waiting = null; // the format of a picture that is saved once the server's words are about this position
 
   const at = () => +input.value;
@@ -68,10 +73,10 @@ function makePlayer(parent) {
     shown = at();
   };
 
-  // A run that trains: the figure stays the one it was, and what is new comes here. The y axis grows with the run, but not
-  // while the reader has zoomed.
+  // A run that trains: the figure stays the one it was, and what is new comes here, for the picture that it is about alone.
+  // The y axis grows with the run, but not while the reader has zoomed.
   const hear = () => {
-    if (!plot || !data.news || (heard === data.news && chart.meta().news === count)) return;
+    if (!plot || !data.news || chart.plot() !== plot || chart.meta().stamp !== data.stamp || (heard === data.news && chart.meta().news === count)) return;
     const { traces, data: changed, y } = data.news;
     const layout = { ...data.news.layout, "meta.news": ++count };
     const here = String(chart.ranges()["yaxis.range"]), there = String(y["yaxis.range"]);
@@ -80,9 +85,20 @@ function makePlayer(parent) {
     heard = data.news;
   };
 
+  const listen = (event, answer) => {
+    const met = plot;
+    met.on(event, answer);
+    forget.push(() => met.removeListener(event, answer));
+  };
+  const leave = () => {
+    for (const off of forget.splice(0)) off();
+    plot = null;
+  };
+
   // A changed figure is a new chart, drawn at the position the server knew: give it the zoom and the position of the old.
   const meet = () => {
     if (chart.plot() === plot || !chart.ready()) return;
+    leave();
     if (meta.canvas !== chart.meta().canvas) zoom = {};
     [plot, meta, shown, heard] = [chart.plot(), chart.meta(), chart.meta().base];
     homes = new Set([String(chart.ranges()["yaxis.range"])]);
@@ -93,9 +109,9 @@ function makePlayer(parent) {
         return;
       chart.call("relayout", { ...zoom });
     };
-    plot.on("plotly_afterplot", zoomAgain); // Streamlit lays a new chart out anew once it knows its size
-    plot.on("plotly_afterplot", () => setTimeout(hear));
-    plot.on("plotly_relayout", () => {
+    listen("plotly_afterplot", zoomAgain); // Streamlit lays a new chart out anew once it knows its size
+    listen("plotly_afterplot", () => setTimeout(hear));
+    listen("plotly_relayout", () => {
       if (performance.now() - since > SETTLED_AFTER)
         zoom = Object.fromEntries(Object.entries(chart.ranges()).filter(([name, range]) => !same(range, home[name])));
     });
@@ -169,6 +185,7 @@ function makePlayer(parent) {
     },
     end() {
       watcher.disconnect();
+      leave();
       clearInterval(timer);
       clearTimeout(rest);
     },

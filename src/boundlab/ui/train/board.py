@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
@@ -47,38 +47,63 @@ def job_title(spec: RunSpec) -> str:
     return " · ".join((f"**{name}**", *rest))
 
 
+def job_name(spec: RunSpec) -> str:
+    """The same in plain text, for buttons."""
+    return ", ".join(described(spec))
+
+
 def _rank(state: str) -> int:
     """Running and stopping are one: a click must not move what the next click is meant for."""
     return max(1, _ORDER.index(state))
 
 
 def sorted_jobs(every: Sequence[Job]) -> list[Job]:
-    """As the board shows them: what runs, what waits in its order, then the rest, newest first."""
+    """As the board shows them at first: what runs, what waits in its order, then the rest, newest first."""
     waiting = {job.id: place for place, job in enumerate(jobs.in_order(every))}
     return sorted(every, key=lambda job: (_rank(job.state), waiting.get(job.id, 0), -job.submitted, job.id))
+
+
+def _in_place(every: Sequence[Job]) -> list[Job]:
+    """In the order of this visit: a row keeps its place whatever becomes of its job, so that no click hits another's; new
+    jobs come on top."""
+    found = {job.id: job for job in sorted_jobs(every)}
+    known = [name for name in st.session_state.get("job_order", []) if name in found]
+    st.session_state["job_order"] = order = [*(name for name in found if name not in known), *known]
+    return [found[name] for name in order]
+
+
+def _shown(every: Sequence[Job], watched: str | None) -> list[Job]:
+    """The first rows, what runs or waits, what is watched; and what was shown before in this visit stays."""
+    before = st.session_state.get("job_rows", set())
+    all_of_them = st.session_state.get("all_jobs", False)
+    rows = [
+        job
+        for place, job in enumerate(every)
+        if all_of_them or place < ROWS or job.id in (watched, *before) or job.state in (*WAITING, *LIVE)
+    ]
+    if not all_of_them:
+        st.session_state["job_rows"] = {job.id for job in rows}
+    return rows
 
 
 def board(every: Sequence[Job], mine: Sequence[Job], watched: str | None, me: str, machine: Scheduler) -> None:
     """`every`: all jobs of the server; `mine`: those this reader may act on."""
     own = {job.id for job in mine}
     others = [job for job in every if job.id not in own]
-    shown = sorted_jobs(mine)
+    here = _in_place(mine)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("#### Jobs")
         st.caption(_summary(every, others, machine))
     if machine.trouble:
         st.error(f"A job cannot be started: {plain(machine.trouble)}.")
-    if not shown:
+    if not here:
         st.caption("None yet: press Train. A job goes on when you close the page; you find it here when you come back.")
-    busy = sum(job.state in (*WAITING, *LIVE) for job in shown)
-    most = max(ROWS, busy)
-    whole = len(shown) > most and st.session_state.get("all_jobs", False)
-    for place, job in enumerate(shown):
-        if whole or place < most or job.id == watched:
-            _row(job, every, watched, me, machine)
-    if len(shown) > most:
-        st.toggle(f"Show all {len(shown)} jobs", key="all_jobs")
-    _several(shown, me)
+    rows = _shown(here, watched)
+    for job in rows:
+        _row(job, every, watched, me, machine)
+    if len(rows) < len(here) or st.session_state.get("all_jobs", False):
+        st.toggle(f"Show all {len(here)} jobs", key="all_jobs")
+    _several(here, me)
 
 
 def _several(shown: Sequence[Job], me: str) -> None:
@@ -87,16 +112,27 @@ def _several(shown: Sequence[Job], me: str) -> None:
     def of(*states: str) -> list[Job]:
         return [job for job in shown if job.state in states]
 
-    offers = (
-        ("resume", "Resume all {} interrupted jobs", "restart_alt", partial(engine.resume, me), of("lost")),
-        ("stop", "Stop all {} jobs", "stop", engine.stop, of("running", *WAITING)),
-        ("delete", "Delete all {} stopped jobs", "delete", engine.delete, of("stopped")),
-    )
+    interrupted, busy, stopped = of("lost"), of("running", *WAITING), of("stopped")
     with st.container(horizontal=True):
-        for name, words, icon, what, chosen in offers:
-            if len(chosen) > 2 or (name == "resume" and len(chosen) > 1):
-                picture = f":material/{icon}:"
-                st.button(words.format(len(chosen)), icon=picture, key=f"all_{name}", on_click=what, args=chosen)
+        if len(interrupted) > 1:
+            resume = partial(engine.resume, me)
+            _all("Resume all {} interrupted jobs", "restart_alt", "all_resume", resume, interrupted)
+        if len(busy) > 2:
+            _all("Stop all {} jobs", "stop", "all_stop", engine.stop, busy)
+        if len(stopped) > 2:
+            with st.popover(f"Delete all {len(stopped)} stopped jobs", icon=":material/delete:"):
+                st.markdown("Delete these runs and all they recorded?\n" + "".join(f"\n- {_title(j)}" for j in stopped))
+                _all("Delete these {} runs", "delete", "all_delete", engine.delete, stopped)
+
+
+def _title(job: Job) -> str:
+    return job_title(job.spec)
+
+
+def _all(words: str, icon: str, key: str, what: Callable[..., None], chosen: Sequence[Job]) -> None:
+    names = "; ".join(job_name(job.spec) for job in chosen)
+    label = words.format(len(chosen))
+    st.button(label, icon=f":material/{icon}:", help=names, key=key, on_click=what, args=list(chosen))
 
 
 def _summary(every: Sequence[Job], others: Sequence[Job], machine: Scheduler) -> str:
@@ -175,16 +211,18 @@ def _buttons(job: Job, watched: str | None, me: str) -> None:
     def button(name: str, icon: str, help: str, what, *args) -> None:
         st.button("", icon=f":material/{icon}:", help=help, key=f"{name}_{job.id}", on_click=what, args=args)
 
+    name = job_name(job.spec)
     if job.state == "running":
-        button("pause", "pause", "Pause: keeps everything and frees its place", engine.pause, job)
+        button("pause", "pause", f"Pause {name}: keeps everything and frees its place", engine.pause, job)
     if job.state in (*WAITING, "running"):
-        button("stop", "stop", "Stop: keeps what is recorded; it can go on later", engine.stop, job)
+        button("stop", "stop", f"Stop {name}: keeps what is recorded; it can go on later", engine.stop, job)
     if job.state in RESTING:
         word = "Retry" if job.state == "failed" else "Resume"
-        button("resume", "play_arrow", f"{word}: goes on from its last checkpoint", engine.resume, me, job)
+        button("resume", "play_arrow", f"{word} {name}: goes on from its last checkpoint", engine.resume, me, job)
     if job.state in (*RESTING, "done"):
-        with st.popover("", icon=":material/delete:", help="Delete"):
-            st.markdown("Delete this run and all it recorded?")
-            st.button("Delete", type="primary", key=f"delete_{job.id}", on_click=engine.delete, args=(job,))
+        with st.popover("", icon=":material/delete:", help=f"Delete {name}", key=f"ask_{job.id}"):
+            st.markdown(f"Delete {job_title(job.spec)} and all it recorded?")
+            delete = f"Delete {name}"
+            st.button(delete, type="primary", key=f"delete_{job.id}", on_click=engine.delete, args=(job,))
     if job.id != watched and job.recorded:
-        button("watch", "monitoring", "Show its curves below", engine.watch, job.id)
+        button("watch", "monitoring", f"Show the curves of {name} below", engine.watch, job.id)

@@ -17,8 +17,9 @@ from boundlab.jobstate import Job
 from boundlab.runs import runs_folder
 from boundlab.scheduler import Scheduler
 from boundlab.specs import RunSpec
+from boundlab.ui.address import put
 from boundlab.ui.controls import plain
-from boundlab.ui.visitor import at_home
+from boundlab.ui.visitor import address, at_home
 
 _NOTES = "train_notes"
 WATCHED, FORM = "run", "form"  # in the link: the run that is shown; whether the form is open
@@ -61,7 +62,7 @@ def submit(specs: Sequence[RunSpec], device: str, me: str) -> None:
     for spec in specs:
         try:
             before = (runs_folder() / spec.id / "spec.json").exists()
-            job = jobs.submit(spec, me, device, runs_folder(), scheduler().limits)
+            job = jobs.submit(spec, me, device, runs_folder(), scheduler().limits, address())
         except (BoundlabError, ValueError) as error:
             said.append(("error", f"Not started: {plain(str(error))}."))
             break
@@ -81,7 +82,7 @@ def submit(specs: Sequence[RunSpec], device: str, me: str) -> None:
 
 def watch(run: str) -> None:
     """Show this run below."""
-    st.query_params[WATCHED] = run
+    put(WATCHED, [run])
     st.session_state["moved"] = True
 
 
@@ -105,7 +106,7 @@ def stop(*given: Job) -> None:
 
 
 def resume(me: str, *given: Job) -> None:
-    act(*(partial(jobs.resume, job, me, scheduler().limits) for job in given))
+    act(*(partial(jobs.resume, job, me, scheduler().limits, address()) for job in given))
 
 
 def delete(*given: Job) -> None:

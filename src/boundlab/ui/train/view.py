@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from boundlab import part_errors
 from boundlab.errors import BoundlabError
 from boundlab.jobstate import LIVE, WAITING, Job
 from boundlab.recipes import recipe
@@ -49,7 +50,7 @@ def view(controls: Controls, job: Job) -> None:
         st.error(f"{plain(str(error))}.")
         return
     shipped = [other for other in shipped_runs() if other.spec.train.dataset == run.spec.train.dataset]
-    live_view(controls, run, shipped)
+    live_view(controls, run, shipped, part_errors.read(job.folder))
     _take_away(job)
     if job.state == "done":
         _elsewhere(run)

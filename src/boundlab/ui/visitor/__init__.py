@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from contextlib import suppress
+from ipaddress import ip_network
 from pathlib import Path
 
 import streamlit as st
@@ -16,10 +18,35 @@ _component = st.components.v2.component("boundlab_visitor", js=(Path(__file__).p
 
 def visitor() -> str:
     """The owner's name of this browser's jobs, 16 hex digits. What the browser keeps is not told to anybody else."""
-    token = st.session_state.get(_KEY, {}).get("token")
-    _component(key=_KEY, data={"token": token}, on_token_change=lambda: None)
+    mine = name()
+    _component(key=_KEY, data={"token": _token()}, on_token_change=lambda: None)
+    return mine
+
+
+def name() -> str:
+    """The same for callbacks: without asking the browser."""
     own = st.session_state.setdefault("visitor_without_browser", secrets.token_hex(16))
-    return hashlib.sha256(str(token or own).encode()).hexdigest()[:16]
+    return _hashed(str(_token() or own))
+
+
+def _token() -> str | None:
+    return st.session_state.get(_KEY, {}).get("token")
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def address() -> str | None:
+    """Where a reader of a class is, 16 hex digits: their network address (of IPv6 the network of 64 bits), which limits count
+    beside the name that the browser chooses. None at home, and where no address is known: behind a proxy on this computer
+    that does not send X-Forwarded-For."""
+    found = None if at_home() else st.context.ip_address
+    if not isinstance(found, str):
+        return None
+    with suppress(ValueError):  # what a proxy sends instead of an address counts as it is
+        found = str(ip_network(f"{found}/{64 if ':' in found else 32}", strict=False))
+    return _hashed(found)
 
 
 def at_home() -> bool:
