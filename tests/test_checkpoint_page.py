@@ -4,6 +4,7 @@ import dataclasses
 import json
 import time
 
+import numpy as np
 import pytest
 import streamlit as st
 
@@ -201,3 +202,19 @@ def test_a_download_that_cannot_start_is_said_and_starts_nothing_else(tmp_path, 
     assert not app.exception
     assert any("is a file where a folder of runs should be" in e.value and "Try again" in e.value for e in app.error)
     assert not started
+
+
+@pytest.mark.parametrize(("asked", "opened"), [({}, "theorem"), ({"convention": "published"}, "published")])
+def test_it_opens_with_most_numbers_and_an_empty_row_says_why(tmp_path, asked, opened):
+    arch = dataclasses.replace(DIGITS, pool=("max2", ""), bias=True)
+    path = write_checkpoint(tmp_path / "net.safetensors", arch, reference_weights(arch, 0))
+    app = uploaded(open_link(PAGE, dataset="digits", **asked), path.read_bytes())
+    assert next(c for c in app.segmented_control if c.label == "Convention").value == opened
+    bounds = table(app)
+    chart = json.loads(app.get("plotly_chart")[0].proto.spec)
+    notes = " ".join(note["text"].replace("<br>", " ") for note in chart["layout"]["annotations"])
+    for name, row in bounds.iterrows():
+        key = next(key for key in (b.key for b in ALL) if name == STYLES[key].name)
+        if opened in next(b for b in ALL if b.key == key).formulas and not np.isfinite(row["value"]):
+            assert row["why there is no number"][:60] in notes
+    assert (bounds["value"].notna().sum() > 0) == (opened == "theorem")

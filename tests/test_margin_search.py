@@ -91,14 +91,15 @@ def test_a_thousand_times_the_weights_of_a_shipped_network(mnist_root):
 
 def test_old_records_are_searched_where_they_were_measured():
     """A record with a scale beside one without: each has the number it has alone."""
-    rng, rows = np.random.default_rng(0), []
+    rng = np.random.default_rng(0)
     run = next(r for r in read_pack() if r.spec.arch.title == "LINEAR")
     old = run.final.to_dict()
     assert "margin_scale" not in old
     scale = 37.0
     ramp, indicator = margin_errors(rng.normal(20.0, 10.0, 500), scale * SCALED_GRID)
     new = old | {"margin_scale": scale, "scaled_ramp": ramp.tolist(), "scaled_indicator": indicator.tolist()}
-    rows = [pd.DataFrame([old, new]), pd.DataFrame([old]), pd.DataFrame([new])]
+    both = pd.DataFrame([old, new])
+    rows = [both, both.iloc[:1], pd.DataFrame([new])]
     nets = [from_columns(frame, run.spec.arch.shapes()) for frame in rows]
     for key in ("sparse", "doubled"):
         both, *alone = (evaluate(BY_KEY[key], net, run.sample, STRICT) for net in nets)

@@ -152,10 +152,10 @@ def from_columns(columns: Mapping[str, Any], shapes: Sequence[LayerShape]) -> Ne
     if "ramp" not in columns:
         return NetworkNorms(layers, array("path_l1"))
     margins = MarginErrors(MARGIN_GRID, array("ramp"), array("indicator"))
-    if "margin_scale" not in columns:
-        return NetworkNorms(layers, array("path_l1"), margins, margins)
-    scale = array("margin_scale")[..., None]
+    scale = array("margin_scale")[..., None] if "margin_scale" in columns else np.array([np.nan])
     old = np.isnan(scale)  # records from before there was one
+    if old.all():
+        return NetworkNorms(layers, array("path_l1"), margins, margins)
     searched = MarginErrors(
         np.where(old, MARGIN_GRID, scale * SCALED_GRID),
         np.where(old, margins.ramp, array("scaled_ramp")),

@@ -99,9 +99,9 @@ class Controls(Widgets):
         seeds = by_seed(rows)
         return seeds[self.choose(label, list(seeds), key)]
 
-    def settings(self) -> Settings:
-        """Convention and delta; the same two on every page."""
-        convention = self.pick("Convention", CONVENTIONS, "convention", CONVENTION_HELP)
+    def settings(self, default: str | None = None) -> Settings:
+        """Convention (`default` where the link does not say) and delta; the same two on every page."""
+        convention = self.pick("Convention", CONVENTIONS, "convention", CONVENTION_HELP, default)
         delta = self.choose("δ", DELTAS, "delta", "The probability that a bound fails.", "0.001")
         return Settings(convention=convention, delta=float(delta))
 

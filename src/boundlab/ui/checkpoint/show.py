@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from boundlab.bounds import ALL, effective_n, evaluate, only
@@ -14,11 +16,11 @@ from boundlab.catalog import DATASETS
 from boundlab.charts.ladder import ladder
 from boundlab.charts.margins import trade_off_chart
 from boundlab.charts.promises import promise_chart
-from boundlab.charts.theme import styles
+from boundlab.charts.theme import FONT, INK, styles
 from boundlab.limits import clopper_pearson
 from boundlab.margins import trade_off
 from boundlab.promises import THEOREMS, Promise, promises_about, refused
-from boundlab.specs import Settings
+from boundlab.specs import CONVENTIONS, Settings
 from boundlab.subjects import Subject
 from boundlab.ui.certificates import BEST, CHOICE, spelled_out, verdict
 from boundlab.ui.controls import Controls, plain
@@ -35,7 +37,7 @@ _NORMS = ("frobenius", "spectral_map", "spectral_kernel", "norm_21", "bias_norm"
 def show(controls: Controls, subject: Subject) -> None:
     """Everything, with the reader's settings."""
     with st.container(horizontal=True):
-        settings = controls.settings()
+        settings = controls.settings(_most_numbers(subject))
     st.markdown(f"#### {plain(subject.title)}")
     st.caption(_about(subject, settings))
     data, (_, height, width) = DATASETS[subject.dataset], subject.arch.in_shape
@@ -63,6 +65,12 @@ def bounds_table(subject: Subject, settings: Settings) -> pd.DataFrame:
         numbers = {name: np.nan if part is None else only(part) for name, part in parts.items()}
         rows.append({"series": bound.key, **numbers, "reason": made.reason or ""})
     return pd.DataFrame(rows)
+
+
+def _most_numbers(subject: Subject) -> str:
+    """The convention that has a number for most bounds."""
+    tables = {name: bounds_table(subject, Settings(name)) for name in CONVENTIONS}
+    return max(CONVENTIONS, key=lambda name: int(np.isfinite(tables[name]["value"]).sum()))
 
 
 def _about(subject: Subject, settings: Settings) -> str:
@@ -104,9 +112,20 @@ def _ladder(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
     reach = (low - 0.25 * (high - low), high + 0.3 * (high - low))  # room for the numbers, on a narrow screen too
     words = sentence(values, 1, settings.convention)
     chart = ladder(values, [*order, *_MEASURED], reach, is_dark())
+    _say_why(chart, table.set_index("series")["reason"], [*order, *_MEASURED])
     st.plotly_chart(chart, key="chart_checkpoint", config=_QUIET, alt=words)
     st.markdown(words)
     explain(settings.convention, order)
+
+
+def _say_why(chart: go.Figure, reasons: pd.Series, shown: list[str]) -> None:
+    """In every row without a number the reason; `shown`: top to bottom."""
+    chart.update_traces(cliponaxis=False, selector={"mode": "text"})
+    look = {"showarrow": False, "xref": "paper", "x": 0, "xanchor": "left", "align": "left"}
+    for place, name in enumerate(reversed(shown)):
+        if reason := reasons.get(name):
+            text = "<br>".join(textwrap.wrap(reason, 44, max_lines=3, placeholder=" …"))
+            chart.add_annotation(text=text, y=place, font={"size": FONT - 4, "color": INK[is_dark()]}, **look)
 
 
 def _table(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
