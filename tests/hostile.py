@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
@@ -79,9 +80,20 @@ def twice():
     return raw(text[:-1] + b"," + text[text.index(b'"output.weight"') :], content[8 + _length(content) :])
 
 
+def torch_saved(as_zip):
+    import torch
+
+    file = io.BytesIO()
+    torch.save({"output.weight": torch.ones(10, 64)}, file, _use_new_zipfile_serialization=as_zip)
+    return file.getvalue()
+
+
 NOT_ONE = "not a complete .safetensors file"
 HOSTILE = {
     "pickle renamed": (lambda: pickle.dumps([Runs()] * 50), NOT_ONE),
+    "pickle": (lambda: pickle.dumps([Runs()] * 50), "but a pickle, as torch.save writes it"),
+    "zip of torch.save": (lambda: torch_saved(True), "but a pickle, as torch.save writes it"),
+    "legacy torch.save": (lambda: torch_saved(False), "with `boundlab export`, or with the code under"),
     "empty": (lambda: b"", NOT_ONE),
     "truncated": (lambda: good()[:-100], NOT_ONE),
     "half a header": (lambda: good()[:50], NOT_ONE),
@@ -114,6 +126,11 @@ HOSTILE = {
     "name with ../": (lambda: good(**{"../../x": np.zeros(1, np.float32)}), "unknown tensors ['../../x'] (of 1)"),
     "no spec": (lambda: rewritten(lambda h: h.pop("__metadata__")), "no metadata entry 'spec'"),
     "spec of brackets": (lambda: good(spec="[" * 100_000), "'spec' is not JSON"),
+    "one output": (lambda: good(spec=SPEC | {"classes": 1}), "write it with two, weights -w/2 and w/2"),
+    "no spec, what to do": (lambda: rewritten(lambda h: h.pop("__metadata__")), "with `boundlab export`, or with the code under"),
+    "a long field": (lambda: good(spec=SPEC | {"x" * 10_000: 1}), "unknown fields"),
+    "a long value": (lambda: good(spec=SPEC | {"kind": "x" * 10_000}), "kind must be one of"),
+    "a prefix that only some have": (lambda: good(**{"module.output.weight": np.zeros(1, np.float32)}), "unknown tensors"),
     "a billion channels": (lambda: good(spec=SPEC | {"channels": 10**9}), "channels must be a whole number"),
     "two billion weights": (lambda: good(spec=SPEC | {"channels": 10**6}), "more than the 2,000,000,000 allowed"),
     "a billion layers": (lambda: good(spec=SPEC | {"conv_layers": 10**9}), "conv_layers must be a whole number"),

@@ -1,5 +1,6 @@
 """The check of a checkpoint before torch sees it: every broken file is one sentence, nothing large is read or allocated."""
 
+import json
 import subprocess
 import sys
 import time
@@ -69,6 +70,18 @@ def test_what_is_good_passes_in_every_dtype_and_is_read_as_it_was(tmp_path, dtyp
     assert header.arch == arch
     for got, put in zip(load(path, "digits").weights, weights, strict=True):
         assert torch.equal(got, put.to(torch.promote_types(dtype, torch.float32)))
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+def test_prefixes_that_every_name_has_are_dropped(tmp_path, prefix):
+    weights = reference_weights(DIGITS, 0)
+    tensors = {f"{lead}{prefix}{name}": w for name, w in zip(NAMES, weights, strict=True) for lead in ("", "init.")}
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(save(tensors, {"spec": json.dumps(DIGITS.to_dict())}))
+    found = load(path, "digits")
+    for got, start, put in zip(found.weights, found.init, weights, strict=True):
+        assert torch.equal(got, torch.as_tensor(put))
+        assert torch.equal(start, torch.as_tensor(put))
 
 
 def test_values_are_looked_at_to_the_last_one_of_several_parts(tmp_path, monkeypatch):

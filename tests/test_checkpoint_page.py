@@ -4,6 +4,7 @@ import dataclasses
 import json
 import time
 
+import numpy as np
 import pytest
 import streamlit as st
 
@@ -13,6 +14,7 @@ from boundlab.checkpoints import load
 from boundlab.datasets import load as load_data
 from boundlab.errors import RunError
 from boundlab.reports import evaluate_file, measure_checkpoint
+from boundlab.scheduler import Scheduler
 from boundlab.specs import Settings
 from boundlab.ui.checkpoint import desk, kept
 from boundlab.ui.page import PAGES
@@ -181,3 +183,38 @@ def test_a_damaged_one_is_left_out(tmp_path, subject):
 def subject(tmp_path_factory):
     path = checkpoint(tmp_path_factory.mktemp("subject"))
     return measure_checkpoint(load(path, "digits"), load_data("digits"), "digits", "net")[0]
+
+
+def test_a_pickle_is_named_for_what_it_is():
+    app = uploaded(open_link(PAGE, dataset="digits"), HOSTILE["zip of torch.save"][0](), "net.pt")
+    assert "but a pickle, as torch.save writes it" in app.error[0].value
+    assert "boundlab export" in app.error[0].value
+
+
+def test_a_download_that_cannot_start_is_said_and_starts_nothing_else(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BOUNDLAB_DATA", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "file" / "runs"))
+    started = []
+    monkeypatch.setattr(Scheduler, "start", lambda self: started.append(self) or self)
+    app = open_link(PAGE, dataset="mnist")
+    button(app, "Download MNIST").click().run()
+    assert not app.exception
+    assert any("is a file where a folder of runs should be" in e.value and "Try again" in e.value for e in app.error)
+    assert not started
+
+
+@pytest.mark.parametrize(("asked", "opened"), [({}, "theorem"), ({"convention": "published"}, "published")])
+def test_it_opens_with_most_numbers_and_an_empty_row_says_why(tmp_path, asked, opened):
+    arch = dataclasses.replace(DIGITS, pool=("max2", ""), bias=True)
+    path = write_checkpoint(tmp_path / "net.safetensors", arch, reference_weights(arch, 0))
+    app = uploaded(open_link(PAGE, dataset="digits", **asked), path.read_bytes())
+    assert next(c for c in app.segmented_control if c.label == "Convention").value == opened
+    bounds = table(app)
+    chart = json.loads(app.get("plotly_chart")[0].proto.spec)
+    notes = " ".join(note["text"].replace("<br>", " ") for note in chart["layout"]["annotations"])
+    for name, row in bounds.iterrows():
+        key = next(key for key in (b.key for b in ALL) if name == STYLES[key].name)
+        if opened in next(b for b in ALL if b.key == key).formulas and not np.isfinite(row["value"]):
+            assert row["why there is no number"][:60] in notes
+    assert (bounds["value"].notna().sum() > 0) == (opened == "theorem")

@@ -218,11 +218,33 @@ REFUSED = {
     "softmax": ([conv(1, 4, 2), nn.ReLU(), *END, nn.Softmax(1)], "does not change which class has the largest"),
     "relu last": ([nn.Flatten(), nn.Linear(64, 10), nn.ReLU()], "no ReLU after the last layer, module 1"),
     "empty": ([nn.Flatten()], "no layer with weights"),
-    "one output": ([nn.Flatten(), nn.Linear(64, 1)], "classes must be a whole number from 2"),
+    "one output": ([nn.Flatten(), nn.Linear(64, 1)], "has one output, the bounds are about one output per class"),
     "other size": ([nn.Flatten(), nn.Linear(65, 10)], "does not take inputs of in_shape 1x8x8"),
     "own forward": ([Odd(1, 4, 2), nn.ReLU(), *END], "a forward of its own"),
     "pruned": ([nn.Flatten(), pruned()], "prune.remove"),
     "nan": ([nn.Flatten(), unfinished()], "every weight must be finite"),
+}
+
+
+def sparse() -> nn.Linear:
+    layer = nn.Linear(64, 10)
+    layer.weight = nn.Parameter(layer.weight.detach().to_sparse())
+    return layer
+
+
+def spoilt(value: float) -> nn.BatchNorm1d:
+    norm = nn.BatchNorm1d(10)
+    norm.running_var[3] = value
+    return norm
+
+
+REFUSED |= {
+    "meta": ([nn.Flatten(), nn.Linear(64, 10, device="meta")], "1.weight is on the meta device and has no values"),
+    "sparse": ([nn.Flatten(), sparse()], "1.weight is a sparse tensor; make it dense"),
+    "complex": ([nn.Flatten(), nn.Linear(64, 10, dtype=torch.complex64)], "1.weight is torch.complex64"),
+    "NaN in a norm": ([nn.Flatten(), nn.Linear(64, 10), spoilt(torch.nan)], "running statistics are NaN"),
+    "infinite norm": ([nn.Flatten(), nn.Linear(64, 10), spoilt(torch.inf)], "running statistics are NaN, infinite"),
+    "negative variance": ([nn.Flatten(), nn.Linear(64, 10), spoilt(-1.0)], "running statistics are NaN, infinite or"),
 }
 
 
@@ -333,6 +355,8 @@ def test_old_style_weight_norm_is_refused(run_before):
 def test_only_a_sequential_and_a_safetensors_file(tmp_path):
     with pytest.raises(ValueError, match=r"must be a torch\.nn\.Sequential, got Linear"):
         boundlab.export(nn.Linear(2, 3), tmp_path / "net.safetensors", SHAPE)
+    with pytest.raises(ValueError, match=r"got DataParallel; give what it wraps"):
+        boundlab.export(nn.DataParallel(nn.Sequential(nn.Linear(2, 3))), tmp_path / "net.safetensors", SHAPE)
     with pytest.raises(ValueError, match=r"must end in \.safetensors"):
         boundlab.export(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), tmp_path / "net.pt", SHAPE)
 

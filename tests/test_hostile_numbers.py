@@ -239,3 +239,15 @@ def test_average_pooling_divides_the_scale_by_its_area():
     sizes, images = [1e-9, 1e-9, 1.0, 2.0], torch.ones(2, 1, 64, 64)
     assert chosen(arch, sizes, images) == torch.float64  # 1e-18 / 16^3
     assert chosen(dataclasses.replace(arch, pool=""), sizes, images) == torch.float32
+
+
+@pytest.mark.parametrize("part", ["bias", "init", "weight"])
+def test_a_number_whose_square_vanishes_is_refused_wherever_it_stands(tmp_path, part):
+    arch = ArchSpec("mlp", (1, 8, 8), hidden=(), bias=True)
+    weight, bias = torch.ones(10, 64, dtype=torch.float64), torch.ones(10, dtype=torch.float64)
+    given = {"weight": weight.clone(), "bias": bias.clone(), "init": weight.clone()}
+    given[part].view(-1)[3] = 1e-200
+    path = tmp_path / "net.safetensors"
+    save(path, Checkpoint(arch, [given["weight"]], [given["bias"]], [given["init"]]))
+    with pytest.raises(CheckpointError, match="weights below 1e-100 that are not 0, or such biases"):
+        boundlab.evaluate(path, "digits")

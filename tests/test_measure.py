@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from boundlab import maps, nets
 from boundlab.arch import ArchSpec
@@ -17,6 +18,7 @@ from boundlab.measure import (
 from boundlab.norms import from_columns, norm_column
 from boundlab.samples import feed, sample_stats
 from tests import oracles
+from tests.conftest import reference_weights
 
 GEOMETRIES = [(2, 1, 0, 3), (3, 1, 1, 2), (3, 2, 2, 2), (2, 2, 0, 4)]  # kernel, stride, padding, channels
 
@@ -201,3 +203,31 @@ def test_data_scalars_of_mnist(mnist_root):
         pytest.approx(5268601.31, rel=1e-6),
         pytest.approx(17.17905, rel=1e-6),
     )
+
+
+@pytest.mark.parametrize("exponent", [-660, -500, -130, -100, 0, 100, 130, 490])
+@pytest.mark.parametrize("kind", ["conv", "mlp"])
+def test_patch_norms_of_tiny_and_huge_activations(kind, exponent):
+    """Layer 1 times 2^k and layer 2 divided by it: the same network, and layer 2's patches are exactly 2^k times as long."""
+    fields = {"channels": 3, "conv_layers": 2} if kind == "conv" else {"hidden": (5, 4)}
+    arch = ArchSpec(kind, (1, 8, 8), **fields)
+    dtype = torch.float64 if abs(exponent) > 100 else torch.float32
+    weights = [torch.as_tensor(w).to(dtype).abs() for w in reference_weights(arch, 0)]
+    inputs = torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    found = []
+    for scale in (1.0, 2.0**exponent):
+        net = nets.from_weights(arch, weights, [None] * 3).to(dtype)
+        for layer, weight, times in zip(nets.layers(net), weights, (scale, 1 / scale, 1.0), strict=True):
+            layer.weight.data.copy_(weight * times)
+        found.append(outcome(net, inputs, torch.zeros(20, dtype=torch.long), patches=True).patch_norms)
+    one, other = found
+    assert other == [one[0], one[1] * 2.0**exponent, one[2]]
+    assert all(norm > 0 for norm in other)
+
+
+def test_patch_norms_of_nothing_and_of_what_is_not_finite():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
+    for pixel, expected in ((0.0, 0.0), (np.inf, np.inf)):
+        inputs = torch.full((1, 1, 2, 2), pixel)
+        (norm,) = outcome(net, inputs, torch.zeros(1, dtype=torch.long), patches=True).patch_norms
+        assert norm == expected

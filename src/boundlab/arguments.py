@@ -111,7 +111,9 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     sub.add_argument("--delta", type=_number, default=0.001, help="failure probability")
     sub.add_argument("--n", type=_whole, help="replaces the sample size, never the sums over the sample")
     sub.add_argument(
-        "--margin", type=_number, help="fixed margin (default 1; in strict the best of 64 from 0.01 to 10)"
+        "--margin",
+        type=_number,
+        help="fixed margin (default 1; in strict the best of 64, up to 4 times the largest one of a training image)",
     )
     sub.add_argument("--no-errors", action="store_true", help="skip every pass of the network over the data")
     sub.add_argument("--json", action="store_true")

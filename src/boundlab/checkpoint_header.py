@@ -22,6 +22,12 @@ MOST_HEADER = 2**20  # bytes; a network of 64 layers needs 30 kB
 DTYPES = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
 _PART = 2**20  # numbers looked at together
 _QUOTE = 60  # letters of a name out of the file
+_ECHO = 300  # letters of a sentence about its spec
+_PREFIXES = ("module.", "_orig_mod.")  # of torch's DataParallel and compile
+_PICKLES = (b"PK\x03\x04", *(bytes([0x80, protocol]) for protocol in range(1, 6)))
+REMEDY = (
+    "write it again with `boundlab export`, or with the code under *How to write such a file* (src/boundlab/snippet.py)"
+)
 
 
 class Stored(NamedTuple):
@@ -58,7 +64,7 @@ def read_header(path: str | Path, dataset: str | None) -> Header:
     try:
         with path.open("rb") as file:
             entries, content = _entries(file)
-        found = deserialize(content)  # refuses what overlaps, leaves gaps, or ends elsewhere than the file
+        found = _bare(deserialize(content))  # refuses what overlaps, leaves gaps, or ends elsewhere than the file
         arch = _arch(entries.get("__metadata__", {}).get("spec"), dataset)
         tensors = {name: Stored(part["dtype"], tuple(part["shape"]), part["data"]) for name, part in found}
         _check_tensors(tensors, _expected(arch))
@@ -108,6 +114,11 @@ def _entries(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
     start = file.read(8)
     length = int.from_bytes(start, "little")
     if size < 10 or length > size - 8:
+        if start.startswith(_PICKLES):
+            raise CheckpointError(
+                "this is not a complete .safetensors file but a pickle, as torch.save writes it, which may run code when it is "
+                f"opened: load it yourself, and {REMEDY}"
+            )
         announced = f"its first 8 bytes announce a header of {length:,} bytes, it has {size:,} in all"
         raise broken(announced if size >= 8 else f"it has {size} bytes")
     if length > MOST_HEADER:
@@ -133,18 +144,26 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _arch(text: str | None, dataset: str | None) -> ArchSpec:
     if text is None:
-        raise CheckpointError("the header has no metadata entry 'spec' (JSON with kind, in_shape, classes, ...)")
+        raise CheckpointError(
+            f"the header has no metadata entry 'spec' (JSON with kind, in_shape, classes, ...), so nothing says what network it is: "
+            f"{REMEDY}"
+        )
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"the metadata entry 'spec' is not JSON ({error})") from error
+        raise CheckpointError(f"the metadata entry 'spec' is not JSON ({_cut(str(error))})") from error
+    if isinstance(given, dict) and given.get("classes") == 1:
+        raise CheckpointError(
+            "the network has one output, the bounds are about one output per class: write it with two, weights -w/2 and w/2 (and "
+            "biases -b/2 and b/2), which decide as the sign of the one does"
+        )
     normalize = DATASETS[dataset].normalize if dataset else None
     if isinstance(given, dict):
         given = {"normalize": list(normalize) if normalize else None} | given
     try:
         return ArchSpec.from_dict(given)
     except (ValueError, TypeError) as error:
-        raise CheckpointError(f"spec: {error}") from error
+        raise CheckpointError(f"spec: {_cut(str(error))}") from error
 
 
 def _expected(arch: ArchSpec) -> dict[str, tuple[int, ...]]:
@@ -156,6 +175,21 @@ def _expected(arch: ArchSpec) -> dict[str, tuple[int, ...]]:
         if shape.bias:
             wanted[f"{name}.bias"] = shape.bias_shape
     return wanted
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _ECHO else f"{text[:_ECHO]} ..."
+
+
+def _bare(found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """The tensors without the prefixes that all of their names have."""
+    for prefix in _PREFIXES * 2:  # in either order
+        names = [name.removeprefix("init.") for name, _ in found]
+        if names and all(name.startswith(prefix) for name in names):
+            leads = ["init." if name.startswith("init.") else "" for name, _ in found]
+            pairs = zip(leads, names, found, strict=True)
+            found = [(lead + name.removeprefix(prefix), part) for lead, name, (_, part) in pairs]
+    return found
 
 
 def _check_tensors(tensors: dict[str, Stored], expected: dict[str, tuple[int, ...]]) -> None:

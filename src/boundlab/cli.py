@@ -161,7 +161,7 @@ def _runs(a: argparse.Namespace) -> int:
 def _say_left_out(found: Found) -> None:
     """On standard error what of a store cannot be used, and why: the rest is not held up by it."""
     for name, why in [*found.left_out.items()][:MOST_WORDS]:
-        print(f"boundlab: left out {name}: {_short(why)}", file=sys.stderr)
+        print(f"boundlab: left out {name}: {one_line(why)}", file=sys.stderr)
     if found.left_out:
         more = len(found.left_out) - MOST_WORDS
         rest = f" ({more} more than are named here)" if more > 0 else ""

@@ -64,7 +64,9 @@ def _read(
     model: nn.Sequential, in_shape: Sequence[int], normalize: Sequence[float] | None
 ) -> tuple[ArchSpec, list[Tensor], list[Tensor | None]]:
     if not isinstance(model, nn.Sequential):
-        raise ValueError(f"the model must be a torch.nn.Sequential, got {type(model).__name__}; write it as one")
+        wrapped = "give what it wraps (.module or ._orig_mod)" if _wraps(model) else "write it as one"
+        raise ValueError(f"the model must be a torch.nn.Sequential, got {type(model).__name__}; {wrapped}")
+    _check_plain(model)
     dtypes = [p.dtype for p in model.parameters()]
     with torch.no_grad():
         exact = _double(model)
@@ -83,6 +85,21 @@ def _read(
     weights = [w.to(t).clone() for w, t in zip(found.weights, rounded, strict=True)]
     biases = [None if b is None else b.to(t).clone() for b, t in zip(found.biases, rounded, strict=True)]
     return arch, weights, biases
+
+
+def _wraps(model: object) -> bool:
+    return any(isinstance(getattr(model, name, None), nn.Sequential) for name in ("module", "_orig_mod"))
+
+
+def _check_plain(model: nn.Sequential) -> None:
+    """Raises ValueError for a tensor that has no values, or not one for every place."""
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_meta:
+            raise ValueError(f"{name} is on the meta device and has no values; load the model's weights first")
+        if tensor.layout != torch.strided:
+            raise ValueError(f"{name} is a sparse tensor; make it dense with .to_dense() first")
+        if tensor.is_complex() or tensor.is_quantized:
+            raise ValueError(f"{name} is {tensor.dtype}; the weights must be real floating-point numbers")
 
 
 def _double(model: nn.Sequential) -> nn.Sequential:

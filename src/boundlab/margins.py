@@ -21,17 +21,17 @@ def over_epochs(run: Run) -> pd.DataFrame:
 
 
 def trade_off(net: NetworkNorms, sample: SampleStats, delta: float, theorem: str) -> pd.DataFrame:
-    """Of one record, at every stored margin: margin, ramp, indicator (fractions), and complexity, confidence and total by
+    """Of one record, at every margin that is searched: margin, ramp, indicator (fractions), and complexity, confidence and total by
     `theorem`, of `promises.THEOREMS`. Raises ValueError where it does not apply or no margins are stored."""
-    if net.margins is None:
+    if net.searched is None:
         raise ValueError("no margins were measured for this record")
     rows = []
-    for index, margin in enumerate(net.margins.grid):
+    for index, margin in enumerate(net.searched.grid):
         value = evaluate(BY_KEY[THEOREMS[theorem]], net, sample, Settings("strict", delta, margin=float(margin)))
         if value.value is None:
             raise ValueError(f"Theorem {theorem} does not apply: {value.reason}")
         parts = {"ramp": value.empirical, "complexity": value.complexity, "confidence": value.confidence}
         numbers = {name: only(part) for name, part in parts.items()}
-        indicator = only(net.margins.indicator[..., index])
+        indicator = only(net.searched.indicator[..., index])
         rows.append({"margin": margin, **numbers, "indicator": indicator, "total": sum(numbers.values())})
     return pd.DataFrame(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from boundlab import maps
 from boundlab.nets import layers, position_norms, window
-from boundlab.norms import MARGIN_GRID, norm_column
+from boundlab.norms import MARGIN_GRID, SCALED_GRID, norm_column
 from boundlab.shapes import LayerShape
 
 BATCH = 50  # images per pass (their maps stay in cache: 1.6 to 3 times faster than 500), fewer for very wide layers
@@ -163,12 +164,17 @@ class Outcome:
 
 
 def _patch_norm(inputs: Tensor, layer: nn.Module) -> float:
-    """Largest l2 norm of an input patch of one layer over a batch; of a grouped layer over all its input channels."""
+    """Largest l2 norm of an input patch of one layer over a batch; of a grouped layer over all its input channels.
+
+    Divided by a power of two before squaring, which changes no digit: squares of very small or large numbers are 0 or infinite.
+    """
+    unit = 2.0 ** (math.frexp(float(inputs.abs().max()))[1] - 1)  # 1/2 where all is 0
+    inputs = inputs / unit
     squares = inputs.square().sum(dim=1, keepdim=True) if inputs.ndim == 4 else inputs.square().sum(dim=1)
     if not isinstance(layer, nn.Linear):
         kernel, stride, padding, dilation = window(layer)
         squares = F.conv2d(squares, torch.ones(1, 1, kernel, kernel).to(squares), None, stride, padding, dilation)
-    return float(squares.max().clamp_min(0).sqrt())
+    return unit * float(squares.max().clamp_min(0).sqrt())
 
 
 def _batch(net: nn.Sequential, inputs: Tensor, most: int) -> int:
@@ -226,9 +232,17 @@ def margin_errors(margins: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np
     return ramp, np.array([(margins <= g).mean() for g in grid])
 
 
+def margin_scale(margins: np.ndarray) -> float:
+    """The largest margin of the sample, to search relative to; 1 where none is positive: every ramp error is 1."""
+    largest = float(np.max(margins))
+    return largest if 0 < largest < np.inf else 1.0
+
+
 def outcome_columns(train: Outcome, test: Outcome | None) -> dict[str, object]:
     """One record's errors and margins; `test` None: there are no test examples."""
     ramp, indicator = margin_errors(train.margins, MARGIN_GRID)
+    scale = margin_scale(train.margins)
+    scaled_ramp, scaled_indicator = margin_errors(train.margins, scale * SCALED_GRID)
     return {
         "train_error": train.error,
         "test_error": None if test is None else test.error,
@@ -237,5 +251,8 @@ def outcome_columns(train: Outcome, test: Outcome | None) -> dict[str, object]:
         "margin_quantiles": np.quantile(train.margins, QUANTILES).tolist(),
         "ramp": ramp.tolist(),
         "indicator": indicator.tolist(),
+        "margin_scale": scale,
+        "scaled_ramp": scaled_ramp.tolist(),
+        "scaled_indicator": scaled_indicator.tolist(),
         **{norm_column(i, "patch_norm"): value for i, value in enumerate(train.patch_norms)},
     }

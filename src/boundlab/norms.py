@@ -17,6 +17,7 @@ from boundlab.shapes import LayerShape
 
 Array = np.ndarray
 MARGIN_GRID = np.geomspace(0.01, 10.0, 64)  # margins at which every record stores exact ramp and indicator errors
+SCALED_GRID = np.geomspace(0.002, 4.0, 64)  # the same as multiples of `margin_scale`: what Theorems S and S2 search
 
 
 @dataclass(frozen=True)
@@ -67,30 +68,43 @@ NORM_FIELDS = tuple(f.name for f in dataclasses.fields(LayerNorms) if f.name != 
 
 @dataclass(frozen=True)
 class MarginErrors:
-    """Exact ramp and indicator errors, (..., len(grid)), of the training sample at each margin of `grid`."""
+    """Exact ramp and indicator errors of the training sample at each margin of `grid`: all (..., margins), `grid` perhaps
+    (margins,)."""
 
     grid: Array
     ramp: Array
     indicator: Array
 
-    def at(self, margin: float, kind: str) -> Array:
+    def at(self, margin: Array | float, kind: str) -> Array:
         """Error at `margin`; between grid points the larger neighbour's, beyond the grid 1: always an upper bound."""
         values: Array = getattr(self, kind)
-        index = int(np.searchsorted(self.grid, margin * (1 - 1e-12)))
-        return values[..., index] if index < len(self.grid) else np.ones(values.shape[:-1])
+        below = self.grid < np.asarray(margin)[..., None] * (1 - 1e-12)
+        index = np.broadcast_to(below, values.shape).sum(axis=-1)
+        padded = np.concatenate([values, np.ones((*values.shape[:-1], 1))], axis=-1)
+        return np.take_along_axis(padded, index[..., None], axis=-1)[..., 0]
 
 
 @dataclass(frozen=True)
 class NetworkNorms:
-    """All norms of one architecture's weights; `margins` None where no pass over the data was made."""
+    """All norms of one architecture's weights. Errors at the margins of `MARGIN_GRID` (or what the reader asked for), and at
+    those of `SCALED_GRID` times the record's scale (without one, at the former again); None: no pass over the data was made.
+    """
 
     layers: tuple[LayerNorms, ...]
     path_l1: Array  # sum of outputs of the network with |weights| on the all-ones input
     margins: MarginErrors | None = None
+    searched: MarginErrors | None = None
 
     @property
     def shapes(self) -> tuple[LayerShape, ...]:
         return tuple(layer.shape for layer in self.layers)
+
+    def error_at(self, margin: Array | float, kind: str) -> Array:
+        """The smaller of the two upper bounds on the "ramp" or "indicator" error at `margin`; NaN: not measured."""
+        if self.margins is None:
+            return np.full(self.path_l1.shape, np.nan)
+        one = self.margins.at(margin, kind)
+        return one if self.searched is None else np.minimum(one, self.searched.at(margin, kind))
 
     @property
     def rho(self) -> Array:
@@ -135,10 +149,19 @@ def from_columns(columns: Mapping[str, Any], shapes: Sequence[LayerShape]) -> Ne
         LayerNorms(shape, **{field: array(norm_column(i, field)) for field in NORM_FIELDS})
         for i, shape in enumerate(shapes)
     )
-    margins = None
-    if "ramp" in columns:
-        margins = MarginErrors(MARGIN_GRID, array("ramp"), array("indicator"))
-    return NetworkNorms(layers, array("path_l1"), margins)
+    if "ramp" not in columns:
+        return NetworkNorms(layers, array("path_l1"))
+    margins = MarginErrors(MARGIN_GRID, array("ramp"), array("indicator"))
+    scale = array("margin_scale")[..., None] if "margin_scale" in columns else np.array([np.nan])
+    old = np.isnan(scale)  # records from before there was one
+    if old.all():
+        return NetworkNorms(layers, array("path_l1"), margins, margins)
+    searched = MarginErrors(
+        np.where(old, MARGIN_GRID, scale * SCALED_GRID),
+        np.where(old, margins.ramp, array("scaled_ramp")),
+        np.where(old, margins.indicator, array("scaled_indicator")),
+    )
+    return NetworkNorms(layers, array("path_l1"), margins, searched)
 
 
 def pixel_limit(normalize: tuple[float, float] | None) -> float:

@@ -68,12 +68,14 @@ def _smallest(images: Tensor, normalize: tuple[float, float] | None) -> float:
     return 1.0 if math.isinf(found) else found
 
 
-def check_weights(weights: Sequence[Tensor]) -> None:
-    """Raises CheckpointError for weights so small that their norm would not have them."""
+def check_weights(weights: Sequence[Tensor | None]) -> None:
+    """Raises CheckpointError for weights or biases so small that their norm would not have them."""
     for weight in weights:
+        if weight is None:
+            continue
         size = weight.double().abs()
         if bool(((size > 0) & (size < SMALLEST)).any()):
             raise CheckpointError(
-                f"there are weights below {SMALLEST:g} that are not 0, beyond what can be measured; set them to 0 or rescale the "
+                f"there are weights below {SMALLEST:g} that are not 0, or such biases, beyond what can be measured; set them to 0 or rescale the "
                 "layer"
             )

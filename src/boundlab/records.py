@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from boundlab.catalog import DATASETS
 from boundlab.checks import number
-from boundlab.norms import MARGIN_GRID, NORM_FIELDS, SampleStats, norm_column
+from boundlab.norms import MARGIN_GRID, NORM_FIELDS, SCALED_GRID, SampleStats, norm_column
 from boundlab.shapes import LayerShape
 from boundlab.specs import RunSpec
 
@@ -205,7 +205,18 @@ def _check_errors(rows: _Rows, needed: Array | None = None) -> Array:
     rules.append(Rule("margin_quantiles", f"{QUANTILES} numbers that rise", -LARGEST, LARGEST, quantiles, rising=True))
     for rule in rules:
         rows.check(rule, every, needed)
+    _check_scaled(rows)
     return ended
+
+
+def _check_scaled(rows: _Rows) -> None:
+    """Margin errors relative to a scale, which records have had since they are searched so: all of it or nothing."""
+    every, size = np.ones(len(rows.whose), bool), len(SCALED_GRID)
+    scaled = ~_numbers(rows.column("margin_scale"), Rule("", ""))[0]
+    rows.check(Rule("margin_scale", "a number above 0", low=np.finfo(float).tiny), every, ~every)
+    for name in ("scaled_ramp", "scaled_indicator"):
+        words = f"{size} fractions that rise"
+        rows.check(Rule(name, words, 0.0, 1.0, np.full(len(every), size), True), every, scaled)
 
 
 def _check_layer(

@@ -48,7 +48,7 @@ def measure_checkpoint(
     """
     arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
     train, test = window(data[0], arch.in_shape), None if data[1] is None else window(data[1], arch.in_shape)
-    check_weights(checkpoint.weights)
+    check_weights([*checkpoint.weights, *checkpoint.biases, *(checkpoint.init or [])])
     dtype = precision(checkpoint, train.images) if errors else torch.float32  # the pass over the data decides
     train = Split(train.images.to(dtype), train.labels)
     test = None if test is None else Split(test.images.to(dtype), test.labels)

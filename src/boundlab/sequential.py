@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
@@ -117,6 +118,8 @@ class Reader:
         mean, variance = module.running_mean, module.running_var
         if mean is None or variance is None:
             self._refuse("it has no running statistics to fold; train it with track_running_stats=True")
+        if not bool(torch.isfinite(mean).all() & torch.isfinite(variance).all() & (variance >= 0).all()):
+            self._refuse("its running statistics are NaN, infinite or negative; train it again, or on data without NaN")
         scale = (variance + module.eps).rsqrt() * (1.0 if module.weight is None else module.weight.detach())
         shift = -mean * scale + (0.0 if module.bias is None else module.bias.detach())
         axis = 1 if isinstance(layer.module, LocallyConnected2d) else 0  # of the output channels
@@ -158,6 +161,11 @@ class Reader:
             raise ValueError(
                 f"the last layer, module {last.place} ({last.module}), must be a Linear with one output per class; end the "
                 "model with nn.Flatten() and nn.Linear(features, classes)"
+            )
+        if len(last.weight) < 2:
+            raise ValueError(
+                f"the last layer, module {last.place} ({last.module}), has one output, the bounds are about one output per class; "
+                "end the model with two, weights -w/2 and w/2 (and biases -b/2 and b/2), which decide as the sign of the one does"
             )
         if last.relu:
             raise ValueError(f"there must be no ReLU after the last layer, module {last.place}; leave it out")

@@ -110,7 +110,7 @@ def _reshaped(norms: NetworkNorms, shapes: tuple[LayerShape, ...]) -> NetworkNor
     maps, dense = ([la for la in norms.layers if la.shape.spatial == spatial] for spatial in (True, False))
     old = [*(maps[min(i, len(maps) - 1)] for i in range(sum(shape.spatial for shape in shapes))), *dense]
     layers = tuple(_carried(layer, shape) for layer, shape in zip(old, shapes, strict=True))
-    return NetworkNorms(layers, np.full(norms.path_l1.shape, np.nan), norms.margins)
+    return NetworkNorms(layers, np.full(norms.path_l1.shape, np.nan), norms.margins, norms.searched)
 
 
 def _grid(shape: LayerShape) -> tuple[object, ...]:

@@ -138,7 +138,7 @@ def chosen_margin(settings: Settings) -> float:
 
 def empirical(net: NetworkNorms, margin: float, kind: str) -> Array:
     """Ramp or indicator error of the training sample at `margin`; NaN where it was not measured."""
-    return np.full(net.path_l1.shape, np.nan) if net.margins is None else net.margins.at(margin, kind)
+    return net.error_at(margin, kind)
 
 
 def log_sum_power(logs: list[Array]) -> Array:

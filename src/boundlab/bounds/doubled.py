@@ -21,7 +21,7 @@ from boundlab.bounds.base import (
     log,
 )
 from boundlab.bounds.sparse import BOUND as SPARSE
-from boundlab.bounds.sparse import OWN_N, SHARED_UNDER_MAX, class_factor, frobenius, least_at, ramp_at
+from boundlab.bounds.sparse import OWN_N, SHARED_UNDER_MAX, class_factor, frobenius, least_at
 from boundlab.limits import kl_inverse
 from boundlab.norms import NetworkNorms, SampleStats
 from boundlab.paths import contrast_energy, path_energy
@@ -120,13 +120,13 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     weightless, log_scale = _weightless(net.shapes, sample, delta)
     log_rho = np.asarray(sum(norms.values()))
     margin = np.full(log_rho.shape, 1.0 if settings.margin is None else settings.margin)
-    if settings.margin is None and net.margins is not None:
-        logs = np.log(net.margins.grid)
+    if settings.margin is None and net.searched is not None:
+        logs = np.log(net.searched.grid)
         rounding, confidence = _grid(log_rho[..., None] - logs, log_scale, n, delta)
-        margin = least_at(net.margins, log_rho[..., None] - logs + sum(weightless.values()) + rounding, confidence)
+        margin = least_at(net.searched, log_rho[..., None] - logs + sum(weightless.values()) + rounding, confidence)
     rounding, confidence = _grid(log_rho - np.log(margin), log_scale, n, delta)
     factors: dict[str, Array | float] = {**norms, **weightless, "scale_grid": rounding, "margin": -np.log(margin)}
-    return Terms(factors, {"confidence": confidence}, ramp_at(net, margin), margin)
+    return Terms(factors, {"confidence": confidence}, net.error_at(margin, "ramp"), margin)
 
 
 PIXELS = Assumption(

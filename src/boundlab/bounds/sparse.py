@@ -113,27 +113,18 @@ def _confidence(log_tau: Array, n: int, delta: float) -> Array:
 
 
 def _best_margin(net: NetworkNorms, log_rest: Array, log_rho: Array, n: int, delta: float) -> Array:
-    """Margin of the stored grid that minimises the bound: free, because only rho / margin enters the proof's grid."""
-    if net.margins is None:
+    """The searched margin that minimises the bound: free, because only rho / margin enters the proof's grid."""
+    if net.searched is None:
         return np.ones(log_rho.shape)
-    logs = np.log(net.margins.grid)
-    return least_at(net.margins, log_rest[..., None] - logs, _confidence(log_rho[..., None] - logs, n, delta))
+    logs = np.log(net.searched.grid)
+    return least_at(net.searched, log_rest[..., None] - logs, _confidence(log_rho[..., None] - logs, n, delta))
 
 
 def least_at(margins: MarginErrors, log_complexity: Array, confidence: Array) -> Array:
-    """Margin of the grid at which ramp error, complexity and confidence, each (..., len(grid)), sum up to least."""
+    """Margin of the grid at which ramp error, complexity and confidence, each (..., margins), sum up to least."""
     total = margins.ramp + np.exp(np.minimum(log_complexity, 700)) + confidence
-    best: Array = margins.grid[np.argmin(np.nan_to_num(total, nan=np.inf), axis=-1)]
-    return best
-
-
-def ramp_at(net: NetworkNorms, margin: Array) -> Array:
-    """Ramp error of every network at its own margin of the stored grid (else the next larger one); NaN: not measured."""
-    if net.margins is None:
-        return np.full(margin.shape, np.nan)
-    index = np.searchsorted(net.margins.grid, margin * (1 - 1e-12))
-    ramp = np.concatenate([net.margins.ramp, np.ones((*margin.shape, 1))], axis=-1)  # beyond the grid: 1
-    return np.take_along_axis(ramp, index[..., None], axis=-1)[..., 0]
+    best = np.argmin(np.nan_to_num(total, nan=np.inf), axis=-1)[..., None]
+    return np.take_along_axis(np.broadcast_to(margins.grid, total.shape), best, axis=-1)[..., 0]
 
 
 def _weightless(shapes: Sequence[LayerShape], sample: SampleStats) -> dict[str, float]:
@@ -170,7 +161,7 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     else:
         margin = _best_margin(net, np.asarray(sum(factors.values())), log_rho, n, settings.delta)
     confidence = {"confidence": _confidence(log_rho - np.log(margin), n, settings.delta)}
-    return Terms(factors | {"margin": -np.log(margin)}, confidence, ramp_at(net, margin), margin)
+    return Terms(factors | {"margin": -np.log(margin)}, confidence, net.error_at(margin, "ramp"), margin)
 
 
 NEURONS = Assumption(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -11,7 +10,6 @@ from boundlab.charts.certified import certified_chart
 from boundlab.charts.margins import fan, trade_off_chart
 from boundlab.charts.promises import promise_chart
 from boundlab.margins import over_epochs, trade_off
-from boundlab.norms import MARGIN_GRID
 from boundlab.pacbayes import KL_LATEX, LATEX, NOTE, SOURCE, SYMBOLS
 from boundlab.promises import THEOREMS, Promise, along_the_weights, promises
 from boundlab.recipes import recipe, task
@@ -24,7 +22,6 @@ from boundlab.ui.library import certified_runs, own_runs, shipped_ids, shipped_r
 from boundlab.ui.page import is_dark
 from boundlab.ui.sides import epoch_of, subject
 
-_MARGINS = tuple(f"{margin:.3g}" for margin in MARGIN_GRID)
 BEST = "best"
 DELTA_HELP = (
     "All promises of the first chart, and the margins, hold together with probability 1 − δ: each is made with δ divided by "
@@ -178,9 +175,10 @@ def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float, t
         st.info(f"{error}.")
         return
     best = table.loc[table["total"].idxmin()]
-    asked = controls.slide("Margin γ", (BEST, *_MARGINS), "margin", BEST, f"best: where Theorem {theorem} is smallest")
-    margin = float(best["margin"]) if asked == BEST else float(MARGIN_GRID[_MARGINS.index(asked)])
-    here = table.iloc[int(np.argmin(np.abs(table["margin"] - margin)))]
+    margins = [f"{margin:.3g}" for margin in table["margin"]]
+    asked = controls.slide("Margin γ", (BEST, *margins), "margin", BEST, f"best: where Theorem {theorem} is smallest")
+    here = best if asked == BEST else table.iloc[margins.index(asked)]
+    margin = float(here["margin"])
     quantiles = over_epochs(run)
     low, high = float(quantiles["q5"].min()), float(quantiles["q95"].max())
     reach = (min(low, 0.0) - 0.08 * (high - low), max(high, min(margin, 2 * high)) + 0.12 * (high - low))
@@ -200,10 +198,13 @@ def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float, t
         config={"displaylogo": False},
         alt="Ramp error, complexity over margin, and their sum with the confidence term against the margin",
     )
-    st.markdown(_trade_words(here, best, theorem))
+    covered = bool(table["margin"].iloc[-1] > record["margin_quantiles"].iloc[0][-1])
+    st.markdown(_trade_words(here, best, theorem, bool(best["margin"] == table["margin"].iloc[-1]), covered))
 
 
-def _trade_words(here: pd.Series, best: pd.Series, theorem: str) -> str:
+def _trade_words(here: pd.Series, best: pd.Series, theorem: str, last: bool, covered: bool) -> str:
+    """`last`: the best margin is the largest tried; `covered`: that is above every training margin, and from there on the sum of
+    ramp error and complexity is 1 + constant / margin."""
     words = (
         f"At γ = {here['margin']:.3g} the ramp error is **{here['ramp']:.3f}** (share of images within γ: "
         f"{here['indicator']:.3f}), the complexity **{here['complexity']:.3g}**, the confidence term {here['confidence']:.3f}: "
@@ -211,8 +212,12 @@ def _trade_words(here: pd.Series, best: pd.Series, theorem: str) -> str:
     )
     if here["margin"] != best["margin"]:
         words += f" Smallest at γ = {best['margin']:.3g}: {best['total']:.3g}."
-    if best["margin"] == MARGIN_GRID[-1] and best["total"] >= 1:
-        words += " That is the largest margin tried: a larger one only brings it closer to 1, from above."
+    if last and best["total"] >= 1:
+        words += (
+            " That is more than any training margin, and a larger one only brings it closer to 1, from above."
+            if covered
+            else " That is the largest margin tried."
+        )
     return words + (
         " A larger margin costs ramp error and saves complexity. Choosing it after seeing the data costs nothing more: the "
         "confidence term pays for all margins at once."

@@ -101,13 +101,13 @@ class Controls(Widgets):
         seeds = by_seed(rows)
         return seeds[self.choose(label, list(seeds), key)]
 
-    def settings(self) -> Settings:
-        """Convention and delta; the same two on every page."""
-        return Settings(convention=self.convention(), delta=self.delta())
+    def settings(self, default: str | None = None) -> Settings:
+        """Convention (`default` where the link does not say) and delta; the same two on every page."""
+        return Settings(convention=self.convention(default), delta=self.delta())
 
-    def convention(self) -> str:
+    def convention(self, default: str | None = None) -> str:
         """Which formulas."""
-        return self.pick("Convention", CONVENTIONS, "convention", CONVENTION_HELP)
+        return self.pick("Convention", CONVENTIONS, "convention", CONVENTION_HELP, default)
 
     def delta(self) -> float:
         """The probability that a bound may fail with."""

@@ -195,8 +195,8 @@ def _last_point(where: str, end: pd.Series, settings: Settings) -> str:
     words = f"At {where} {called([end['series']], settings.convention)} is {readable(value)}"
     if settings.convention == "strict":
         words += f" at margin {end['margin']:.3g}, ramp error {readable(end['empirical'])} included"
-        if value >= 1 and end["margin"] > 9.99:
-            return words + ": vacuous at every margin (a larger one only brings it closer to 1, from above)."
+        if value >= 1:
+            return words + ": vacuous at every margin that was tried."
     if value >= 1:
         return words + ": vacuous, as is anything of 1 or more."
     if settings.convention == "published":

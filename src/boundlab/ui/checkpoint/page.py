@@ -27,6 +27,7 @@ from boundlab.ui.widgets import quoted
 
 LINK = "checkpoint"  # in the address: the key of the kept one that is shown
 _ROUND, _NOTE = "checkpoint_round", "checkpoint_note"
+PICKLES = ("pt", "pth", "bin", "ckpt")  # taken in only to say what to do with them
 BUSY = ("queued", "running")
 
 
@@ -77,7 +78,7 @@ def _uploader(mine: Desk, dataset: str, labels: Labels) -> None:
     key = f"checkpoint_file_{st.session_state.get(_ROUND, 0)}"
     st.file_uploader(
         "Checkpoint (.safetensors with its spec)",
-        type=["safetensors"],
+        type=["safetensors", *PICKLES],
         max_upload_size=MOST_MB,
         key=key,
         on_change=partial(_received, mine, key, dataset, labels),

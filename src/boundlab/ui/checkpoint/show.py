@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from boundlab.bounds import ALL, effective_n, evaluate, only
@@ -14,12 +16,11 @@ from boundlab.catalog import DATASETS
 from boundlab.charts.ladder import ladder
 from boundlab.charts.margins import trade_off_chart
 from boundlab.charts.promises import promise_chart
-from boundlab.charts.theme import styles
+from boundlab.charts.theme import FONT, INK, styles
 from boundlab.limits import clopper_pearson
 from boundlab.margins import trade_off
-from boundlab.norms import MARGIN_GRID
 from boundlab.promises import THEOREMS, Promise, promises_about, refused
-from boundlab.specs import Settings
+from boundlab.specs import CONVENTIONS, Settings
 from boundlab.subjects import Subject
 from boundlab.ui.certificates import BEST, CHOICE, spelled_out, verdict
 from boundlab.ui.controls import Controls, plain
@@ -31,13 +32,12 @@ from boundlab.ui.prose import sentence
 _MEASURED = ("holdout", "test_error")
 _QUIET = {"displaylogo": False}
 _NORMS = ("frobenius", "spectral_map", "spectral_kernel", "norm_21", "bias_norm", "patch_norm")
-_MARGINS = tuple(f"{margin:.3g}" for margin in MARGIN_GRID)
 
 
 def show(controls: Controls, subject: Subject) -> None:
     """Everything, with the reader's settings."""
     with st.container(horizontal=True):
-        settings = controls.settings()
+        settings = controls.settings(_most_numbers(subject))
     st.markdown(f"#### {plain(subject.title)}")
     st.caption(_about(subject, settings))
     data, (_, height, width) = DATASETS[subject.dataset], subject.arch.in_shape
@@ -65,6 +65,12 @@ def bounds_table(subject: Subject, settings: Settings) -> pd.DataFrame:
         numbers = {name: np.nan if part is None else only(part) for name, part in parts.items()}
         rows.append({"series": bound.key, **numbers, "reason": made.reason or ""})
     return pd.DataFrame(rows)
+
+
+def _most_numbers(subject: Subject) -> str:
+    """The convention that has a number for most bounds."""
+    tables = {name: bounds_table(subject, Settings(name)) for name in CONVENTIONS}
+    return max(CONVENTIONS, key=lambda name: int(np.isfinite(tables[name]["value"]).sum()))
 
 
 def _about(subject: Subject, settings: Settings) -> str:
@@ -106,9 +112,20 @@ def _ladder(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
     reach = (low - 0.25 * (high - low), high + 0.3 * (high - low))  # room for the numbers, on a narrow screen too
     words = sentence(values, 1, settings.convention)
     chart = ladder(values, [*order, *_MEASURED], reach, is_dark())
+    _say_why(chart, table.set_index("series")["reason"], [*order, *_MEASURED])
     st.plotly_chart(chart, key="chart_checkpoint", config=_QUIET, alt=words)
     st.markdown(words)
     explain(settings.convention, order)
+
+
+def _say_why(chart: go.Figure, reasons: pd.Series, shown: list[str]) -> None:
+    """In every row without a number the reason; `shown`: top to bottom."""
+    chart.update_traces(cliponaxis=False, selector={"mode": "text"})
+    look = {"showarrow": False, "xref": "paper", "x": 0, "xanchor": "left", "align": "left"}
+    for place, name in enumerate(reversed(shown)):
+        if reason := reasons.get(name):
+            text = "<br>".join(textwrap.wrap(reason, 44, max_lines=3, placeholder=" …"))
+            chart.add_annotation(text=text, y=place, font={"size": FONT - 4, "color": INK[is_dark()]}, **look)
 
 
 def _table(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
@@ -160,9 +177,10 @@ def _margins(controls: Controls, subject: Subject, delta: float) -> None:
         st.caption(f"Theorems S2 and S at other margins: no numbers, {reasons['S']}.")
         return
     table = trade_off(subject.norms, subject.sample, delta, theorem)
-    chosen = controls.slide("Margin γ", (BEST, *_MARGINS), "margin", BEST)
+    margins = [f"{margin:.3g}" for margin in table["margin"]]
+    chosen = controls.slide("Margin γ", (BEST, *margins), "margin", BEST)
     best = table.loc[table["total"].idxmin()]
-    here = best if chosen == BEST else table.loc[_MARGINS.index(chosen)]
+    here = best if chosen == BEST else table.loc[margins.index(chosen)]
     words = (
         f"Theorem {theorem} at margin γ = {here['margin']:.3g}: ramp error {here['ramp']:.3f}, complexity {here['complexity']:.3g}, confidence "
         f"{here['confidence']:.3f}; together {here['total']:.3g}. Smallest at γ = {best['margin']:.3g}: {best['total']:.3g}."

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from boundlab import downloads, sources
 from boundlab.catalog import DATASETS
+from boundlab.errors import BoundlabError
 from boundlab.ui.controls import plain
-from boundlab.ui.train import engine
 from boundlab.ui.visitor import at_home
+
+_NOTE = "download_note_"  # and the data set: why its download could not start
 
 
 def data_ready(dataset: str) -> None:
@@ -29,8 +33,9 @@ def _fetching(dataset: str, was_running: bool) -> None:
         done = min(1.0, (now.get("bytes") or 0) / total)
         st.progress(done, f"Downloading {title}: {(now.get('bytes') or 0) / 1e6:.1f} of {total / 1e6:.1f} MB")
         return
-    if now.get("state") == "failed":
-        st.error(f"{plain(str(now.get('error')))}.")
+    note = st.session_state.get(_NOTE + dataset) or (now.get("error") if now.get("state") == "failed" else None)
+    if note:
+        st.error(f"{plain(note)}. Try again, or put the files where they belong yourself.", icon=":material/error:")
     where = f" in `{sources.data_root() / sources.FOLDERS[dataset]}`" if at_home() else ""
     st.info(
         f"{title} is not on this machine: {len(sources.missing(dataset))} files are missing{where}.",
@@ -40,5 +45,14 @@ def _fetching(dataset: str, was_running: bool) -> None:
         f"Download {title} ({sources.download_size(dataset) / 1e6:.0f} MB)",
         type="primary",
         icon=":material/download:",
-        on_click=lambda: engine.act(lambda: downloads.begin(dataset)),
+        on_click=partial(_begin, dataset),
     )
+
+
+def _begin(dataset: str) -> None:
+    """Start the download, and nothing else; why it cannot start is said where the button is."""
+    st.session_state.pop(_NOTE + dataset, None)
+    try:
+        downloads.begin(dataset)
+    except BoundlabError as error:
+        st.session_state[_NOTE + dataset] = str(error)
