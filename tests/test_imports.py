@@ -52,6 +52,7 @@ CORE = (
     "downloads",
     "images",
     "arrays",
+    "doubts",
     "npz",
     "owndata",
     "checkpoint_header",

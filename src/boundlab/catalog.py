@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Dataset:
     train_counts: tuple[int, ...]  # training images of each label
     test_counts: tuple[int, ...]
     class_names: tuple[str, ...] = ()  # of the reader's own data; (): the digits 0 to 9, or not needed
+    copies: Mapping[str, int] = field(default_factory=dict, hash=False)  # `doubts.repeated` of the reader's own data
 
     @property
     def classes(self) -> int:
@@ -149,6 +150,7 @@ def own_dataset(key: str, facts: Mapping[str, Any]) -> Dataset:
         train_counts=train,
         test_counts=test,
         class_names=names,
+        copies={str(name): int(count) for name, count in facts.get("copies", {}).items()},
     )
 
 

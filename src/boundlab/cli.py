@@ -15,6 +15,7 @@ from boundlab import owndata, sources
 from boundlab.arguments import parser
 from boundlab.catalog import DATASETS, Dataset, at_root, own_folder
 from boundlab.checks import one_of
+from boundlab.doubts import doubts
 from boundlab.errors import BoundlabError, RunError
 from boundlab.files import read_json
 from boundlab.pacbayes import PacBayes
@@ -162,6 +163,8 @@ def _evaluate(a: argparse.Namespace) -> int:
         f"{settings.convention} convention, n = {result['n']}, delta = {settings.delta:g}, rho = {_shown(result['norms']['rho'])}"
     )
     print(f"train error {errors['train']}, test error {errors['test']}")
+    for words in result["warnings"]:
+        print(f"warning: {words}")
     for key, bound in (result["bounds"] | {"theorem_s2": result["theorem_s2"]}).items():
         print(f"{key:12} {_line(bound)}")
     return 0
@@ -189,7 +192,8 @@ def _line(bound: dict[str, Any]) -> str:
 
 def _data(a: argparse.Namespace) -> int:
     if a.action == "add":
-        print(_facts(owndata.add(a.source, a.name, a.test, a.size, a.grey)))
+        data = owndata.add(a.source, a.name, a.test, a.size, a.grey)
+        print("\n".join([_facts(data), *(f"warning: {words}" for words in doubts(data.copies, data.in_shape))]))
     elif a.action == "remove":
         print(f"{owndata.remove(a.name)} removed from {own_folder()}")
     else:

@@ -44,11 +44,12 @@ class Report(dict[str, Any]):
         return f"{self['dataset']}, n = {self['n']:,}, {self['convention']} convention, delta = {self['delta']:g}"
 
     def __repr__(self) -> str:
-        return "\n".join([self._about(), *(f"{name:12} {text}" for name, text in self._rows())])
+        return "\n".join([self._about(), *(f"{name:12} {text}" for name, text in self._rows()), *self["warnings"]])
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in self._rows())
-        return f"<table><caption>{html.escape(self._about())}</caption>{rows}</table>"
+        said = "".join(f"<p>{html.escape(words)}</p>" for words in self["warnings"])
+        return f"<table><caption>{html.escape(self._about())}</caption>{rows}</table>{said}"
 
 
 def evaluate(
@@ -89,7 +90,7 @@ def evaluate(
             splits = _data(name, data, groups, _channels(model, read, shape), data_root)
             checkpoint = read or checkpoint_of(model, shape or tuple(splits[0].images.shape[1:]), normalize)  # type: ignore[arg-type]
             _fits(checkpoint, splits)
-            return Report(report_on(checkpoint, splits, name, settings, errors))
+            return Report(report_on(checkpoint, splits, name, settings, errors, root=data_root))
     finally:
         torch.set_num_threads(threads)
 

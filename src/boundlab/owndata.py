@@ -18,6 +18,7 @@ import numpy as np
 
 from boundlab.catalog import OWN_KEY, Dataset, own_dataset, own_datasets, own_folder
 from boundlab.checks import number, shown, whole
+from boundlab.doubts import repeated
 from boundlab.errors import DataError, RunError
 from boundlab.files import read_json, write_atomic
 from boundlab.images import LONGEST, Array, Part, Pictures, check_size, greyed, read_folder, scaled
@@ -125,6 +126,7 @@ def add(
         "class_names": pictures.class_names,
         "train_counts": np.bincount(arrays["y_train"], minlength=classes).tolist(),
         "test_counts": np.bincount(arrays["y_test"], minlength=classes).tolist(),
+        "copies": repeated(arrays["x_train"], arrays["y_train"], arrays["x_test"]),
     }
     folder = own_folder(root)
     try:

@@ -15,6 +15,7 @@ from boundlab.charts.ladder import ladder
 from boundlab.charts.margins import trade_off_chart
 from boundlab.charts.promises import promise_chart
 from boundlab.charts.theme import STYLES
+from boundlab.doubts import doubts
 from boundlab.limits import clopper_pearson
 from boundlab.margins import trade_off
 from boundlab.norms import MARGIN_GRID
@@ -39,12 +40,9 @@ def show(controls: Controls, subject: Subject) -> None:
         settings = controls.settings()
     st.markdown(f"#### {plain(subject.title)}")
     st.caption(_about(subject, settings))
-    data, (_, height, width) = DATASETS[subject.dataset], subject.arch.in_shape
-    if subject.arch.in_shape != data.in_shape:
-        st.warning(
-            f"This network takes {height}×{width} pixels, so it was measured on the **middle {height}×{width}** of the images of "
-            f"{data.title}. If it was trained on other data, its errors and bounds mean nothing here: choose those data."
-        )
+    images = {"image_shape": DATASETS[subject.dataset].in_shape}  # those kept before it was recorded
+    for words in doubts(images | dict(subject.record), subject.arch.in_shape):
+        st.warning(words)
     table = bounds_table(subject, settings)
     _ladder(table, subject, settings)
     _table(table, subject)
