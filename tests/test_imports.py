@@ -53,6 +53,7 @@ CORE = (
     "images",
     "arrays",
     "doubts",
+    "conditions",
     "npz",
     "owndata",
     "checkpoint_header",

@@ -15,6 +15,7 @@ from boundlab import owndata, sources
 from boundlab.arguments import parser
 from boundlab.catalog import DATASETS, Dataset, at_root, own_folder
 from boundlab.checks import one_of
+from boundlab.conditions import conditions_of
 from boundlab.doubts import doubts
 from boundlab.errors import BoundlabError, RunError
 from boundlab.files import read_json
@@ -102,6 +103,7 @@ def _certify(a: argparse.Namespace) -> int:
             continue
         store_certificate(a.out if a.pack else a.runs / run.id, run.id, found, a.pack)
         print(f"{run.id}: {_certificate_line(found, 0.001)}; {found.value(0.05):.4f} at delta 0.05")
+        print("".join(f"  note: {words}\n" for words in conditions_of(run.spec)), end="")
     return 2 if failed else 0
 
 
@@ -165,6 +167,9 @@ def _evaluate(a: argparse.Namespace) -> int:
     print(f"train error {errors['train']}, test error {errors['test']}")
     for words in result["warnings"]:
         print(f"warning: {words}")
+    for words in result["conditions"] if settings.convention == "strict" else ():
+        if words not in result["warnings"]:
+            print(f"note: {words}")
     for key, bound in (result["bounds"] | {"theorem_s2": result["theorem_s2"]}).items():
         print(f"{key:12} {_line(bound)}")
     return 0

@@ -13,6 +13,7 @@ import torch
 
 from boundlab.bounds import BY_KEY, LITERATURE, Value, effective_n, evaluate
 from boundlab.checkpoints import Checkpoint, load
+from boundlab.conditions import conditions
 from boundlab.datasets import Split, task, window
 from boundlab.doubts import COUNTS, altered, doubts, repeated
 from boundlab.measure import (
@@ -105,6 +106,7 @@ def report(subject: Subject, settings: Settings, seen: Outcome | None = None) ->
         "theorem_s2": value_json(evaluate(BY_KEY["doubled"], norms, sample, settings)),
         "errors": {"train": subject.train_error, "test": subject.test_error},
         "warnings": doubts(subject.record, subject.arch.in_shape),
+        "conditions": conditions(subject.dataset, subject.arch, subject.labels),
     }
 
 
@@ -121,7 +123,7 @@ def evaluate_file(
     torch.set_num_threads(1)
     asked = TrainSpec(dataset, labels=labels)
     checkpoint = load(path, dataset, None if labels is None else len(labels))
-    return report_on(checkpoint, task(asked, root), dataset, settings, errors, path.stem, root)
+    return report_on(checkpoint, task(asked, root), dataset, settings, errors, path.stem, root, labels)
 
 
 def report_on(
@@ -132,10 +134,11 @@ def report_on(
     errors: bool = True,
     title: str = "network",
     root: str | Path | None = None,
+    labels: Labels | None = None,
 ) -> dict[str, Any]:
-    """`report` of a checkpoint measured on (train, test)."""
+    """`report` of a checkpoint measured on (train, test), those of the sub-task `labels` if there are any."""
     subject, seen = measure_checkpoint(checkpoint, data, dataset, title, errors, root=root)
-    return report(subject, settings, seen)
+    return report(dataclasses.replace(subject, labels=labels), settings, seen)
 
 
 def _margins(seen: Outcome, margin: float | None) -> MarginErrors:

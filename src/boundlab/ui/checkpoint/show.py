@@ -15,6 +15,7 @@ from boundlab.charts.ladder import ladder
 from boundlab.charts.margins import trade_off_chart
 from boundlab.charts.promises import promise_chart
 from boundlab.charts.theme import STYLES
+from boundlab.conditions import conditions
 from boundlab.doubts import doubts
 from boundlab.limits import clopper_pearson
 from boundlab.margins import trade_off
@@ -141,6 +142,8 @@ def _certificate(subject: Subject, made: list[Promise], delta: float, share: flo
     st.markdown(words)
     for promise in made:
         st.markdown(spelled_out(promise, guessing))
+    for words in conditions(subject.dataset, subject.arch, subject.labels):
+        st.markdown(f"- {words}")
     st.caption(
         f"δ = {delta:g} for all of them together, {share:.3g} each; the ladder above has all of δ for every number. PAC-Bayes is not "
         f"computed for uploads. {CHOICE}"
