@@ -54,6 +54,8 @@ CORE = (
     "downloads",
     "images",
     "arrays",
+    "doubts",
+    "conditions",
     "npz",
     "owndata",
     "checkpoint_header",

@@ -79,9 +79,12 @@ def test_own_arrays_give_the_numbers_of_the_same_data_set(tmp_path):
         (net, tmp_path / "own.npz"),
         (path, str(tmp_path / "own.npz")),
     ):
-        assert boundlab.evaluate(who, data, convention="theorem") == expected | {"dataset": "your data"}
+        assert boundlab.evaluate(who, data, convention="theorem") == expected | {
+            "dataset": "your data",
+            "conditions": [],
+        }
     alone = boundlab.evaluate(net, tensors[:2], convention="theorem")
-    assert alone == expected | {"dataset": "your data", "errors": expected["errors"] | {"test": None}}
+    assert alone == expected | {"dataset": "your data", "conditions": [], "errors": expected["errors"] | {"test": None}}
 
 
 def test_bytes_and_features_and_the_middle_of_larger_images():

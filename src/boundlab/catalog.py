@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class Dataset:
     train_counts: tuple[int, ...]  # training images of each label
     test_counts: tuple[int, ...]
     class_names: tuple[str, ...] = ()  # of the reader's own data; (): the digits 0 to 9, or not needed
+    stratified: bool = False  # whether the test part was drawn class by class from one whole
+    copies: Mapping[str, int] = field(default_factory=dict, hash=False)  # `doubts.repeated` of the reader's own data
 
     @property
     def classes(self) -> int:
@@ -77,7 +79,9 @@ _SVHN_TRAIN = (4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659)
 _SVHN_TEST = (1744, 5099, 4149, 2882, 2523, 2384, 1977, 2019, 1660, 1595)
 SHIPPED: Mapping[str, Dataset] = {
     "mnist": _large("mnist", "MNIST", _MNIST_TRAIN, _MNIST_TEST),
-    "digits": Dataset("digits", "digits 8×8", (1, 8, 8), None, None, 200, 100, 25, 10, _DIGITS_TRAIN, _DIGITS_TEST),
+    "digits": Dataset(
+        "digits", "digits 8×8", (1, 8, 8), None, None, 200, 100, 25, 10, _DIGITS_TRAIN, _DIGITS_TEST, stratified=True
+    ),
     "fashion_mnist": _large("fashion_mnist", "Fashion-MNIST", (6000,) * 10, (1000,) * 10),
     "kmnist": _large("kmnist", "KMNIST", (6000,) * 10, (1000,) * 10),
     # The authors scale SVHN alike, but train on `extra` images too: their n, 100,000, is of another sample.
@@ -149,6 +153,8 @@ def own_dataset(key: str, facts: Mapping[str, Any]) -> Dataset:
         train_counts=train,
         test_counts=test,
         class_names=names,
+        stratified=bool(facts.get("stratified", False)),
+        copies={str(name): int(count) for name, count in facts.get("copies", {}).items()},
     )
 
 

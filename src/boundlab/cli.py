@@ -15,6 +15,8 @@ from boundlab import owndata, sources
 from boundlab.arguments import parser
 from boundlab.catalog import DATASETS, Dataset, at_root, own_folder
 from boundlab.checks import one_of
+from boundlab.conditions import conditions_of
+from boundlab.doubts import doubts
 from boundlab.errors import BoundlabError, RunError
 from boundlab.faults import one_line
 from boundlab.files import read_json
@@ -109,6 +111,7 @@ def _certify(a: argparse.Namespace) -> int:
             continue
         store(a.out if a.pack else a.runs / run.id, run.id, certificate, a.pack)
         print(f"{run.id}: {_certificate_line(certificate, 0.001)}; {certificate.value(0.05):.4f} at delta 0.05")
+        print("".join(f"  note: {words}\n" for words in conditions_of(run.spec)), end="")
     return 2 if failed else 0
 
 
@@ -183,6 +186,11 @@ def _evaluate(a: argparse.Namespace) -> int:
         f"{settings.convention} convention, n = {result['n']}, delta = {settings.delta:g}, rho = {_shown(result['norms']['rho'])}"
     )
     print(f"train error {errors['train']}, test error {errors['test']}")
+    for words in result["warnings"]:
+        print(f"warning: {words}")
+    for words in result["conditions"] if settings.convention == "strict" else ():
+        if words not in result["warnings"]:
+            print(f"note: {words}")
     for key, bound in (result["bounds"] | {"theorem_s2": result["theorem_s2"]}).items():
         print(f"{key:12} {_line(bound)}")
     return 0
@@ -210,7 +218,8 @@ def _line(bound: dict[str, Any]) -> str:
 
 def _data(a: argparse.Namespace) -> int:
     if a.action == "add":
-        print(_facts(owndata.add(a.source, a.name, a.test, a.size, a.grey)))
+        data = owndata.add(a.source, a.name, a.test, a.size, a.grey)
+        print("\n".join([_facts(data), *(f"warning: {words}" for words in doubts(data.copies, data.in_shape))]))
     elif a.action == "remove":
         print(f"{owndata.remove(a.name)} removed from {own_folder()}")
     else:

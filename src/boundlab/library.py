@@ -40,15 +40,22 @@ class Report(dict[str, Any]):
             rows.append((key, f"- ({bound['reason']})" if bound["value"] is None else f"{bound['value']:.4g}"))
         return rows
 
+    def _notes(self) -> list[str]:
+        """What to doubt, and where there is a promise what it takes for granted."""
+        return self["warnings"] + [
+            w for w in self["conditions"] if self["convention"] == "strict" and w not in self["warnings"]
+        ]
+
     def _about(self) -> str:
         return f"{self['dataset']}, n = {self['n']:,}, {self['convention']} convention, delta = {self['delta']:g}"
 
     def __repr__(self) -> str:
-        return "\n".join([self._about(), *(f"{name:12} {text}" for name, text in self._rows())])
+        return "\n".join([self._about(), *(f"{name:12} {text}" for name, text in self._rows()), *self._notes()])
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in self._rows())
-        return f"<table><caption>{html.escape(self._about())}</caption>{rows}</table>"
+        said = "".join(f"<p>{html.escape(words)}</p>" for words in self._notes())
+        return f"<table><caption>{html.escape(self._about())}</caption>{rows}</table>{said}"
 
 
 def evaluate(
@@ -89,7 +96,7 @@ def evaluate(
             splits = _data(name, data, groups, _channels(model, read, shape), data_root)
             checkpoint = read or checkpoint_of(model, shape or tuple(splits[0].images.shape[1:]), normalize)  # type: ignore[arg-type]
             _fits(checkpoint, splits)
-            return Report(report_on(checkpoint, splits, name, settings, errors))
+            return Report(report_on(checkpoint, splits, name, settings, errors, root=data_root, labels=groups))
     finally:
         torch.set_num_threads(threads)
 

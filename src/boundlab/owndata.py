@@ -18,6 +18,7 @@ import numpy as np
 
 from boundlab.catalog import OWN_KEY, Dataset, own_dataset, own_datasets, own_folder
 from boundlab.checks import number, shown, whole
+from boundlab.doubts import repeated
 from boundlab.errors import DataError, RunError
 from boundlab.files import read_json, write_atomic
 from boundlab.images import LONGEST, Array, Part, Pictures, check_size, greyed, read_folder, scaled
@@ -113,7 +114,8 @@ def add(
         number("--test", test, 0.001, 0.999)
     for side in size or ():
         whole("--size", side, 1, LONGEST)
-    pictures = _divided(_read_source(source, size, grey), test)
+    given = _read_source(source, size, grey)
+    pictures = _divided(given, test)
     arrays, sha = _arrays(pictures), digest(pictures)
     stem, classes = f"{name}-{sha[:8]}", len(pictures.class_names)
     if (before := _recorded(stem, root)).startswith(sha[:8]) and before != sha:
@@ -125,6 +127,8 @@ def add(
         "class_names": pictures.class_names,
         "train_counts": np.bincount(arrays["y_train"], minlength=classes).tolist(),
         "test_counts": np.bincount(arrays["y_test"], minlength=classes).tolist(),
+        "stratified": given.test is None,
+        "copies": repeated(arrays["x_train"], arrays["y_train"], arrays["x_test"]),
     }
     folder = own_folder(root)
     try:

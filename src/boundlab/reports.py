@@ -13,7 +13,9 @@ import torch
 
 from boundlab.bounds import BY_KEY, LITERATURE, Value, effective_n, evaluate
 from boundlab.checkpoints import Checkpoint, load
+from boundlab.conditions import conditions
 from boundlab.datasets import Split, task, window
+from boundlab.doubts import COUNTS, altered, doubts, repeated
 from boundlab.measure import (
     Outcome,
     margin_errors,
@@ -41,10 +43,11 @@ def measure_checkpoint(
     title: str,
     errors: bool = True,
     watch: Callable[[], None] = lambda: None,
+    root: str | Path | None = None,
 ) -> tuple[Subject, Outcome | None]:
     """Measure a network on (train, test or None) of pixels in [0, 1]; the outcome on the training images if `errors`.
 
-    `watch` is called between the parts of a pass over the data.
+    `watch` is called between the parts of a pass over the data. `root`: where the data set's files lie.
     """
     arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
     train, test = window(data[0], arch.in_shape), None if data[1] is None else window(data[1], arch.in_shape)
@@ -55,11 +58,17 @@ def measure_checkpoint(
     sample = sample_stats(train.images, arch, dataset)  # of the very numbers that the network gets
     init = None if checkpoint.init is None else references(checkpoint.init, shapes)
     record = norm_columns(checkpoint.weights, checkpoint.biases, init, shapes)
+    record |= {"image_shape": list(data[0].images.shape[1:]), **_copies(data), "altered": altered(dataset, root)}
     seen = None
     if errors:
         seen, unseen = _run(checkpoint, train, test, dtype, watch)
         record |= outcome_columns(seen, unseen)
     return Subject(title, arch, None, sample, record), seen
+
+
+def _copies(data: tuple[Split, Split | None]) -> dict[str, int]:
+    train, test = data
+    return repeated(train.images.numpy(), train.labels.numpy(), None if test is None else test.images.numpy())
 
 
 def _run(
@@ -96,6 +105,8 @@ def report(subject: Subject, settings: Settings, seen: Outcome | None = None) ->
         "bounds": {bound.key: value_json(evaluate(bound, norms, sample, settings)) for bound in LITERATURE},
         "theorem_s2": value_json(evaluate(BY_KEY["doubled"], norms, sample, settings)),
         "errors": {"train": subject.train_error, "test": subject.test_error},
+        "warnings": doubts(subject.record, subject.arch.in_shape),
+        "conditions": conditions(subject.dataset, subject.arch, subject.labels),
     }
 
 
@@ -112,7 +123,7 @@ def evaluate_file(
     torch.set_num_threads(1)
     asked = TrainSpec(dataset, labels=labels)
     checkpoint = load(path, dataset, None if labels is None else len(labels))
-    return report_on(checkpoint, task(asked, root), dataset, settings, errors, path.stem)
+    return report_on(checkpoint, task(asked, root), dataset, settings, errors, path.stem, root, labels)
 
 
 def report_on(
@@ -122,10 +133,12 @@ def report_on(
     settings: Settings,
     errors: bool = True,
     title: str = "network",
+    root: str | Path | None = None,
+    labels: Labels | None = None,
 ) -> dict[str, Any]:
-    """`report` of a checkpoint measured on (train, test)."""
-    subject, seen = measure_checkpoint(checkpoint, data, dataset, title, errors)
-    return report(subject, settings, seen)
+    """`report` of a checkpoint measured on (train, test), those of the sub-task `labels` if there are any."""
+    subject, seen = measure_checkpoint(checkpoint, data, dataset, title, errors, root=root)
+    return report(dataclasses.replace(subject, labels=labels), settings, seen)
 
 
 def _margins(seen: Outcome, margin: float | None) -> MarginErrors:
@@ -144,7 +157,8 @@ def _sample_json(subject: Subject) -> dict[str, Any]:
             "max_norm": stats.max_norm,
             "path_energy_root": math.sqrt(path_energy(stats.pixel_energy, shapes)),
         }
-    return {"n": sample.n, **parts}
+    counts = {name: subject.record[name] for name in COUNTS if name in subject.record}
+    return {"n": sample.n, **counts, **parts}
 
 
 def _number(value: Any) -> float | None:

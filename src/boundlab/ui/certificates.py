@@ -9,6 +9,7 @@ from boundlab.catalog import DATASETS
 from boundlab.charts.certified import certified_chart
 from boundlab.charts.margins import fan, trade_off_chart
 from boundlab.charts.promises import promise_chart
+from boundlab.conditions import conditions_of
 from boundlab.margins import over_epochs, trade_off
 from boundlab.pacbayes import KL_LATEX, LATEX, NOTE, SOURCE, SYMBOLS
 from boundlab.promises import THEOREMS, Promise, along_the_weights, promises
@@ -81,6 +82,8 @@ def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Promise], delt
         st.warning(WINDOW, icon=":material/crop:")
     for promise in made:
         st.markdown(spelled_out(promise, guessing))
+    for words in conditions_of(run.spec):
+        st.markdown(f"- {words}")
     st.caption(CHOICE)
 
 

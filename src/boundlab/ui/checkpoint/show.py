@@ -17,6 +17,8 @@ from boundlab.charts.ladder import ladder
 from boundlab.charts.margins import trade_off_chart
 from boundlab.charts.promises import promise_chart
 from boundlab.charts.theme import FONT, INK, styles
+from boundlab.conditions import conditions
+from boundlab.doubts import doubts
 from boundlab.limits import clopper_pearson
 from boundlab.margins import trade_off
 from boundlab.promises import THEOREMS, Promise, promises_about, refused
@@ -40,12 +42,9 @@ def show(controls: Controls, subject: Subject) -> None:
         settings = controls.settings(_most_numbers(subject))
     st.markdown(f"#### {plain(subject.title)}")
     st.caption(_about(subject, settings))
-    data, (_, height, width) = DATASETS[subject.dataset], subject.arch.in_shape
-    if subject.arch.in_shape != data.in_shape:
-        st.warning(
-            f"This network takes {height}×{width} pixels, so it was measured on the **middle {height}×{width}** of the images of "
-            f"{data.title}. If it was trained on other data, its errors and bounds mean nothing here: choose those data."
-        )
+    images = {"image_shape": DATASETS[subject.dataset].in_shape}  # those kept before it was recorded
+    for words in doubts(images | dict(subject.record), subject.arch.in_shape):
+        st.warning(words)
     table = bounds_table(subject, settings)
     _ladder(table, subject, settings)
     _table(table, subject, settings)
@@ -158,6 +157,8 @@ def _certificate(subject: Subject, made: list[Promise], delta: float, share: flo
     st.markdown(words)
     for promise in made:
         st.markdown(spelled_out(promise, guessing))
+    for words in conditions(subject.dataset, subject.arch, subject.labels):
+        st.markdown(f"- {words}")
     st.caption(
         f"δ = {delta:g} for all of them together, {share:.3g} each; the ladder above has all of δ for every number. PAC-Bayes is not "
         f"computed for uploads. {CHOICE}"

@@ -8,6 +8,7 @@ import streamlit as st
 
 from boundlab import downloads, sources
 from boundlab.catalog import DATASETS
+from boundlab.doubts import doubts
 from boundlab.errors import BoundlabError
 from boundlab.ui.controls import plain
 from boundlab.ui.visitor import at_home
@@ -16,8 +17,10 @@ _NOTE = "download_note_"  # and the data set: why its download could not start
 
 
 def data_ready(dataset: str) -> None:
-    """Where images are missing: say so and offer to fetch them."""
+    """Where images are missing: say so and offer to fetch them; of one's own data what is to be doubted."""
     if not sources.missing(dataset):
+        for words in doubts(DATASETS[dataset].copies, DATASETS[dataset].in_shape):
+            st.warning(words)
         return
     running = downloads.progress(dataset).get("state") == "running"
     st.fragment(_fetching, run_every=0.5 if running else None)(dataset, running)
