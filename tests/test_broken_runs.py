@@ -223,7 +223,7 @@ def test_a_run_with_a_bad_file_beside_its_records_is_drawn(shown, broken, page):
 
 
 def test_a_run_that_still_trains_with_bad_records_is_a_sentence(shown, broken):
-    out, wrong = broken
+    _, wrong = broken
     names = [name for name, what in wrong.items() if what.startswith("records.jsonl")]
     train = next(page for page in PAGES if page.key == "train")
     for name in names[:6]:
@@ -232,7 +232,7 @@ def test_a_run_that_still_trains_with_bad_records_is_a_sentence(shown, broken):
 
 
 def test_the_command_lists_the_good_ones_and_counts_the_rest(broken, source, capsys):
-    out, wrong = broken
+    out, _ = broken
     assert main(["runs", "--out", str(out), "--json"]) == 0
     said = capsys.readouterr()
     rows = json.loads(said.out)
