@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -6,7 +7,8 @@ import pytest
 
 from boundlab.errors import RunError
 from boundlab.files import read_lines
-from boundlab.runs import PACK, open_pack, read_pack, write_pack
+from boundlab.runs import PACK, open_pack, open_run, read_pack, write_pack
+from tests.test_checkpoint_header import while_replaced
 
 
 def test_pack_round_trip(pack, tmp_path):
@@ -41,6 +43,19 @@ def first(records, run, **values):
     for name, value in values.items():
         records.at[row, name.replace("__", ".")] = value
     return records
+
+
+def test_records_that_are_replaced_while_they_are_read_are_one_or_the_other(finished, tmp_path):
+    folder = tmp_path / finished.name
+    shutil.copytree(finished, folder)
+    rows, contents = pd.read_parquet(folder / "epochs.parquet"), []
+    for compression in ("zstd", None):
+        rows.to_parquet(folder / "epochs.parquet", compression=compression)
+        contents.append((folder / "epochs.parquet").read_bytes())
+    assert len(contents[0]) < len(contents[1])
+    seen = set()
+    while_replaced(folder / "epochs.parquet", contents, lambda: seen.add(len(open_run(folder).records)), 300)
+    assert seen == {len(rows)}
 
 
 PACKED = {  # what is changed of the middle one of three packed runs: its entry, its sample's, or its rows

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import errno
 import fcntl
+import io
 import json
 import os
 import random
@@ -20,9 +21,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from safetensors.torch import load_file
 
 from boundlab import heartbeat
+from boundlab.checkpoints import read_tensors
 from boundlab.errors import RunError
 from boundlab.faults import explain
 from boundlab.files import read_lines, write_atomic
@@ -403,7 +404,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(finished, small_disk):
 def read_everything(folder, over, states, errors):
     """Read every file of a run folder again and again; whatever cannot be read ends in `errors`."""
     readers = {".json": lambda p: json.loads(p.read_text()), ".jsonl": read_lines}
-    readers |= {".safetensors": load_file, ".parquet": pd.read_parquet}
+    readers |= {".safetensors": read_tensors, ".parquet": lambda p: pd.read_parquet(io.BytesIO(p.read_bytes()))}
     while not over.is_set():
         try:
             states.add(status(folder)["state"])

@@ -177,10 +177,10 @@ def _check_steps(rows: _Rows, origins: Sequence[Origin], of: Array) -> None:
     every, nowhere = np.ones(len(of), bool), np.zeros(len(of), bool)
     for name in ("step", "epoch", "path_l1"):
         rows.check(Rule(name, "a number from 0 on", high=np.finfo(float).max), every, every)
-    rows.check(Rule("loss", "a number from 0 on"), every, nowhere)
     step, epoch = _floats(rows.column("step")), _floats(rows.column("epoch"))
     if step is None or epoch is None:
         return
+    rows.check(Rule("loss", "a number from 0 on"), every, step != 0)  # there is no minibatch before the first record
     rows.wrong(~((step <= last) & (step == np.floor(step))), "step", "a whole number, at most the run's last")
     order = np.argsort(rows.whose, kind="stable")
     back = nowhere.copy()

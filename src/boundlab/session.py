@@ -15,10 +15,9 @@ from typing import Any
 import pandas as pd
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from boundlab import __version__, nets, part_errors
-from boundlab.checkpoints import Checkpoint, save, write_tensors
+from boundlab.checkpoints import Checkpoint, read_tensors, save, write_tensors
 from boundlab.datasets import Split
 from boundlab.files import read_lines, write_atomic, write_parquet
 from boundlab.heartbeat import RESERVE, RESERVED, Heartbeat, Interrupted
@@ -128,7 +127,7 @@ class Session:
         """Restore state and records; returns the epochs trained, None when there is nothing usable to go on from."""
         training = self.training
         try:
-            state = load_file(self.folder / "state.safetensors")
+            state = read_tensors(self.folder / "state.safetensors")
             finished, due = int(state["finished"]), bool(state["due"])
             if not 0 <= finished <= training.steps:
                 return None
