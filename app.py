@@ -6,13 +6,13 @@ from boundlab.ui.page import PAGES, open_page
 from boundlab.ui.start import headline
 
 open_page("start")
-st.header("How much can theory promise about a trained network?")
+st.subheader("How much can theory promise about a trained network?", anchor=False)
+headline()
 st.markdown(
     "A generalization bound limits the test error using only the training run. Most are astronomically large. "
     "[Galanti et al. (NeurIPS 2023)](https://arxiv.org/abs/2301.12033) use that each neuron of a convolutional network "
     "sees few inputs, and get bounds orders of magnitude smaller. Move λ and watch, on networks really trained here."
 )
-headline()
 st.markdown("#### Where to go next")
 for page in PAGES[1:]:
     st.page_link(page.path, label=page.title, icon=page.icon)

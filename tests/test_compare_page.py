@@ -205,17 +205,6 @@ def test_fewer_than_two_leave_the_page_as_it_was():
     assert compared(app) == [f"{DIGITS} · seed 0", f"{DEEP} · seed 0"]
 
 
-def test_going_back_to_an_older_link_shows_its_networks():
-    app = open_link(COMPARE, n1=CONV, n2=DEEP, s1="1", s2="1")
-    app.button(key="preset_Width").click().run()
-    for key in linked(app):  # the browser's Back sends the older address
-        del app.query_params[key]
-    for key, value in {"n1": CONV, "n2": DEEP, "s1": "1", "s2": "1"}.items():
-        app.query_params[key] = value
-    app.run()
-    assert compared(app) == app.multiselect[0].value == [f"{CONV} · seed 1", f"{DEEP} · seed 1"]
-
-
 def test_a_visit_to_another_page_keeps_what_is_compared():
     app = open_link(COMPARE)
     app.button(key="preset_Depth").click().run()
@@ -249,7 +238,7 @@ def test_links_of_the_select_boxes_mean_what_they_meant(given, names):
     ("given", "note"),
     [
         ({"n1": CONV, "n2": CONV}, "one network twice"),
-        ({"count": "2", "n1": CONV, "n2": DEEP, "n3": DIGITS}, "names more; ignored: `n3`"),
+        ({"count": "2", "n1": CONV, "n2": DEEP, "n3": DIGITS}, "not used with what is chosen here: `n3`"),
         ({"n1": CONV, "n2": DEEP, "s2": "7"}, "Seed 2: the link asks for `7`"),
     ],
 )

@@ -117,7 +117,7 @@ def test_a_position_the_handle_does_not_have_is_named(page):
 
 def test_a_choice_that_no_longer_exists_is_dropped_without_blaming_a_link():
     app = open_link(FIGURES[0], dataset="digits", channels="32")
-    next(g for g in app.get("button_group") if "dataset" in g.proto.id).set_value(["mnist"]).run()
+    next(g for g in app.get("button_group") if "dataset" in g.proto.id).set_value("mnist").run()
     assert not app.exception
     assert not app.warning
     assert "MNIST" in app.caption[0].value
@@ -134,7 +134,7 @@ def test_hiding_every_line_is_no_mistake_of_the_link():
 
 def frames(app):
     """What the player got: per position, the moving traces."""
-    (sent,) = app.get("bidi_component")
+    (sent,) = [c for c in app.get("bidi_component") if "frames" in c.proto.json]
     return json.loads(sent.proto.json)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from plotly.colors import hex_to_rgb
 
 FONT = 17  # readable from the last row
-HEIGHT = 520
+HEIGHT = 450
 VACUOUS = "above 1: vacuous, says nothing"
 
 

@@ -16,7 +16,7 @@ from boundlab.charts.waterfall import factor_text, waterfall
 from boundlab.runs import Run
 from boundlab.specs import Settings
 from boundlab.ui.chosen import FIGURES, kind_of, named_run, second_run
-from boundlab.ui.controls import Controls
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.explain import explain
 from boundlab.ui.library import datasets, find_run, listing
 from boundlab.ui.page import is_dark
@@ -38,9 +38,9 @@ HELD = (
 
 
 @st.fragment
-def take_apart() -> None:
+@with_controls
+def take_apart(controls: Controls) -> None:
     """Controls, waterfall, what it says, the numbers."""
-    controls = Controls()
     mode = controls.pick("View", MODES, "view", MODES_HELP)
     with st.container(horizontal=True):
         kind = kind_of(controls)
@@ -73,7 +73,7 @@ def take_apart() -> None:
             return
     if mode == "two epochs" and second is not None:
         first, second = second, first  # in order of time
-    _draw(bounds, first, second)
+    _draw(controls, bounds, first, second)
     if mode == "what if" and second is not None:
         _everything(first, second)
     explain(settings.convention, list(dict.fromkeys(bound.key for bound in bounds)), banner=mode != "what if")
@@ -96,7 +96,7 @@ def _formula(controls: Controls, mode: str) -> tuple[Settings, tuple[Bound, Boun
     return settings, (bound, bound)
 
 
-def _draw(bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> None:
+def _draw(controls: Controls, bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> None:
     """`bounds`: of the first and of the second side."""
     values = []
     for bound, each in zip(bounds, (first, second), strict=True):
@@ -107,7 +107,7 @@ def _draw(bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> None
                 return
     words = _largest(anatomy(values[0], per_layer=False))
     layers = len(first.world.norms.layers)
-    per_layer = not st.toggle("Multiply the layers together", key="merge", bind="query-params") if layers > 1 else True
+    per_layer = not controls.switch("Multiply the layers together", "merge") if layers > 1 else True
     rows = [anatomy(value, per_layer) for value in values]
     table = compare(rows[0], rows[-1])
     _names(bounds, first, second)

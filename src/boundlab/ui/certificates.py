@@ -18,7 +18,7 @@ from boundlab.recipes import recipe, task
 from boundlab.runs import Run
 from boundlab.tables import epochs
 from boundlab.ui.chosen import chosen_network, task_title
-from boundlab.ui.controls import DELTAS, Controls
+from boundlab.ui.controls import DELTAS, Controls, with_controls
 from boundlab.ui.explain import formula
 from boundlab.ui.library import certified_runs, own_runs, shipped_ids, shipped_runs
 from boundlab.ui.page import is_dark
@@ -47,9 +47,9 @@ CHOICE = (
 
 
 @st.fragment
-def certify() -> None:
+@with_controls
+def certify(controls: Controls) -> None:
     """Pick a network; what is promised about it, by which argument."""
-    controls = Controls()
     with st.container(horizontal=True):
         run = chosen_network(controls)
     if run is None:

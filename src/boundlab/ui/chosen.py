@@ -57,8 +57,7 @@ def own_run(controls: Controls) -> Run:
 
 
 def _by_name(controls: Controls, label: str, names: list[str], key: str) -> str:
-    controls.check(key, names, label, few=len(names) < 5)
-    return controls.choose(label, names, key, width=560)
+    return controls.choose(label, names, key, width=560, few=len(names) < 5)
 
 
 def second_run(controls: Controls, first: Run) -> Run | None:

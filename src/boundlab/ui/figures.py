@@ -8,10 +8,12 @@ import streamlit as st
 
 from boundlab.charts.trend import Picture
 from boundlab.curves import SCALES
+from boundlab.specs import Settings
 from boundlab.tables import AXES, Axis
-from boundlab.ui.controls import Controls
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.drawing import Reading, View, drawing, picture, points, reading
 from boundlab.ui.explain import explain
+from boundlab.ui.layout import EMPTY, chart_first, controls_row
 from boundlab.ui.library import datasets, listing
 from boundlab.ui.numbers import numbers
 from boundlab.ui.page import is_dark
@@ -27,31 +29,29 @@ _PANELS_HELP = "Small multiples side by side, on the same axes, like the paper's
 
 
 @st.fragment
-def explore(axis: Axis) -> None:
+@with_controls
+def explore(controls: Controls, axis: Axis) -> None:
     """Controls above, chart, then words and numbers; a moved control reruns only this."""
-    controls = Controls()
-    first, second = st.container(horizontal=True), st.container(horizontal=True)
-    with first:
+    with chart_first():
+        (row, more), stage = controls_row(), st.container(key=f"stage_{axis.key}")
+    with row:
         dataset = controls.pick("Data", datasets(), "dataset", "MNIST: 60,000 images. digits: 1,437 images of 8×8.")
-    with second:
-        settings = controls.settings()
+        sliders = st.container()
+        convention = controls.convention()
+    with more:
+        settings = Settings(convention, controls.delta())
         scale = controls.pick("Scale", SCALES, "scale", _SCALE_HELP)
-    with first:
         peers = controls.recipe(controls.origin(listing(dataset)))
-    runs = controls.trusted(peers)
-    if runs.empty:
-        st.info(
-            "No run of this data set trained and reached the plateau: include the others above, or pick other data."
-        )
-        return
-    with second:
+        runs = controls.trusted(peers)
+        if runs.empty:
+            stage.info(EMPTY)
+            return
         choices = panel_choices(runs, axis)
         panels = controls.choose("Panels", choices, "panels", _PANELS_HELP) if len(choices) > 1 else ONE
         paper = paper_control(axis, controls)
-    with first:
+        shown = controls.series(convention)
+    with sliders:
         selection = select(controls, runs, axis, panels)
-    stage = st.container(key=f"stage_{axis.key}")
-    shown = controls.series(settings.convention)
     _show(View(axis, dataset, settings, scale, selection, peers["run"], paper, shown), controls, stage)
 
 

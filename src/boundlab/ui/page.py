@@ -7,9 +7,16 @@ from dataclasses import dataclass
 import streamlit as st
 
 from boundlab.errors import BoundlabError
+from boundlab.ui.address import arrive
 from boundlab.ui.checkpoint.desk import judges
-from boundlab.ui.controls import quoted
 from boundlab.ui.library import shelf, shipped_runs
+from boundlab.ui.widgets import quoted
+
+_SETTINGS = ("convention", "delta")
+SHARED = (
+    *("dataset", "recipe", "runs", "flagged", "networks", "layers", "channels", "wd", "seed", "task", "weight"),
+    *(*_SETTINGS, "scale", "show"),
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,7 @@ class Page:
     icon: str
     help: str
     params: tuple[str, ...]
+    takes: tuple[str, ...] = SHARED  # of these, what a reader brings along through the menu
 
 
 _FIGURE = ("dataset", "convention", "delta", "scale", "panels", "paper", "show", "flagged", "recipe", "runs")
@@ -131,6 +139,7 @@ PAGES = (
         ":material/model_training:",
         "Train networks of your own here and watch the bounds come down; they join the other pages.",
         _TRAIN,
+        _SETTINGS,
     ),
     Page(
         "checkpoint",
@@ -139,6 +148,7 @@ PAGES = (
         ":material/upload_file:",
         "Upload a network trained anywhere: every bound, its margins, its errors, and why one does not apply.",
         ("dataset", "task", "checkpoint", "convention", "delta", "margin"),
+        _SETTINGS,
     ),
 )
 
@@ -147,10 +157,9 @@ def open_page(key: str) -> None:
     """Configure the page, draw the menu, say which parts of the link are not understood, load the runs."""
     page = next(p for p in PAGES if p.key == key)
     st.set_page_config(f"{page.title} · Boundlab", layout="wide", initial_sidebar_state=230)
-    with st.sidebar:
-        st.markdown("### Boundlab")
-        for entry in PAGES:
-            st.page_link(entry.path, label=entry.title, icon=entry.icon, help="", width="stretch")
+    arrive(key, page.params, page.takes)
+    if not st.context.is_embedded:
+        _menu()
     if unknown := sorted(set(st.query_params) - set(page.params)):
         known = ", ".join(f"`{name}`" for name in page.params)
         st.warning(f"This link has parts this page does not know, ignored: {quoted(unknown)}. Known: {known}.")
@@ -163,6 +172,20 @@ def open_page(key: str) -> None:
     if broken := shelf().broken:
         words = f"Left out, {len(broken)} not readable: {quoted(sorted(broken), 60)}."
         st.sidebar.caption(f"{words} Delete such a folder, or train it again.")
+
+
+# Streamlit's own links take the outline away
+_FOCUS = """<style>
+[data-testid="stPageLink"] a:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
+</style>"""
+
+
+def _menu() -> None:
+    with st.sidebar:
+        st.html(_FOCUS)
+        st.markdown("### Boundlab")
+        for entry in PAGES:
+            st.page_link(entry.path, label=entry.title, icon=entry.icon, help="", width="stretch")
 
 
 def title(name: str, question: str) -> None:

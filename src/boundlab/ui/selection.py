@@ -9,13 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.tables import Axis, epochs
-from boundlab.ui.controls import VARIABLES, Controls
+from boundlab.ui.address import here
+from boundlab.ui.controls import Controls
 from boundlab.ui.player import reported
+from boundlab.ui.variables import SYMBOLS, VARIABLES
 
 ONE = "one"
 PANELS = {ONE: None, "layers": "conv_layers", "channels": "channels", "weight decay": "weight_decay"}
 MOST_PANELS = 4
-_SYMBOLS = {"conv_layers": "L", "channels": "H", "weight_decay": "λ"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -
     handle = EPOCH if axis.key != "epoch" else None if panel == "weight_decay" else LAMBDA
     moving = {axis.column, panel, handle.column if handle else None}
     still = [column for column in VARIABLES if column not in moving]
-    runs = controls.narrow(_with_a_curve(listing, axis, still, panel), still)
+    runs = controls.narrow(_with_a_curve(listing, axis, still, panel), still, whole=listing)
     if panel is None:
         return Selection(runs, handle, None, {0.0: ""})
     values = sorted(runs[panel].astype(float).unique().tolist())
@@ -60,7 +61,7 @@ def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -
     if handle is LAMBDA:  # all panels move together: only through what every one of them has
         common = set.intersection(*(set(rows["weight_decay"]) for _, rows in runs.groupby(panel)))
         runs = runs[runs["weight_decay"].isin(common)] if common else runs
-    return Selection(runs, handle, panel, {value: f"{_SYMBOLS[panel]} = {value:g}" for value in kept})
+    return Selection(runs, handle, panel, {value: f"{SYMBOLS[panel]} = {value:g}" for value in kept})
 
 
 def _with_a_curve(listing: pd.DataFrame, axis: Axis, still: list[str], panel: str | None) -> pd.DataFrame:
@@ -88,24 +89,23 @@ def labels(values: list[float], handle: Handle | None) -> list[str]:
 
 
 def position(controls: Controls, handle: Handle | None, names: list[str], key: str) -> int:
-    """Where the handle stands: as the reader left it, else as the link says, else at its default."""
+    """Where the handle stands: where the reader's browser reports that it was moved to, else as the address says."""
     if handle is None:
         return 0
     default = handle.default if handle.default in names else names[-1]
-    controls.check(handle.key, names, handle.name.removesuffix(" ="), few=handle is LAMBDA)
-    at = reported(key) or st.query_params.get(handle.key)
-    at = at if at in names else default
-    if at == default:
-        st.query_params.pop(handle.key, None)
-    elif st.query_params.get(handle.key) != at:
-        st.query_params[handle.key] = at
-    return names.index(at)
+    arriving, told = controls.arriving(handle.key), reported(key)
+    at = controls.hold(handle.key, names, handle.name.removesuffix(" ="), few=handle is LAMBDA)
+    if not arriving and told in names and told != st.session_state.get(f"{key}_told"):
+        at = told
+    st.session_state[f"{key}_told"] = told
+    controls.keep(handle.key, at or default, default)
+    return names.index(at or default)
 
 
 def anchored(key: str, signature: object, at: int) -> int:
     """The position the figure is drawn at: that of the last change other than the handle's own, so that a handle at rest
     does not make a new chart."""
-    name = f"{key}_anchor"
+    name, signature = f"{key}_anchor", (signature, here().visit)
     if name not in st.session_state or st.session_state[name][0] != signature:
         st.session_state[name] = (signature, at)
     return int(st.session_state[name][1])

@@ -5,52 +5,58 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.bounds import ALL
 from boundlab.charts.ladder import ladder
 from boundlab.charts.theme import STYLES, readable
+from boundlab.specs import Settings
 from boundlab.ui import prose
-from boundlab.ui.controls import VARIABLES, Controls
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.explain import explain
+from boundlab.ui.layout import EMPTY, chart_first, controls_row
 from boundlab.ui.library import datasets, table
 from boundlab.ui.page import is_dark
+from boundlab.ui.variables import VARIABLES
 
 _MEASURED = ("holdout", "test_error")
 
 
 @st.fragment
-def headline() -> None:
+@with_controls
+def headline(controls: Controls) -> None:
     """Pick a network, see what each bound says about its test error."""
-    controls = Controls()
-    first = st.container(horizontal=True)
-    with first:
+    with chart_first():
+        (row, more), stage = controls_row(), st.container()
+    with row:
         dataset = controls.pick("Data", datasets(), "dataset")
-    with st.container(horizontal=True):
-        settings = controls.settings()
-    with first:
-        whole = controls.recipe(controls.origin(table(dataset, settings)))
-    whole = controls.trusted(whole)
+        sliders = st.container()
+        convention = controls.convention()
+    with more:
+        settings = Settings(convention, controls.delta())
+        whole = controls.trusted(controls.recipe(controls.origin(table(dataset, settings))))
     if whole.empty:
-        st.info("No run of this data set trained and reached the plateau.")
+        stage.info(EMPTY)
         return
-    with first:
+    with sliders:
         rows = controls.narrow(whole, VARIABLES)
-    _show(whole, rows, settings)
+    _show(whole, rows, settings, stage)
 
 
-def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> None:
+def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: Settings, stage: DeltaGenerator) -> None:
     values = rows.groupby("series")["value"].mean().dropna()
     order = [b.key for b in ALL if settings.convention in b.formulas]
-    st.caption(prose.subject(rows, settings, "mean"))
     logs = whole["log2_value"][whole["series"].isin([*order, *_MEASURED])].dropna()
     low, high = float(np.floor(logs.min())), float(np.ceil(logs.max()))
     reach = (low - 0.12 * (high - low), high + 0.1 * (high - low))  # room for the numbers
-    st.plotly_chart(
-        ladder(values, [*order, *_MEASURED], reach, is_dark()),
-        key="chart_ladder",
-        config={"displaylogo": False},
-        alt=sentence(values, rows["seed"].nunique()),
-    )
+    with stage:
+        st.plotly_chart(
+            ladder(values, [*order, *_MEASURED], reach, is_dark()),
+            key="chart_ladder",
+            config={"displaylogo": False},
+            alt=sentence(values, rows["seed"].nunique()),
+        )
+        st.caption(prose.subject(rows, settings, "mean"))
     st.markdown(sentence(values, rows["seed"].nunique()))
     explain(settings.convention, order)
     for line in prose.not_drawn(rows[rows["series"] != "gap"]):

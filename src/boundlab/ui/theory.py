@@ -17,7 +17,7 @@ from boundlab.runs import Run
 from boundlab.specs import Settings
 from boundlab.tables import epochs
 from boundlab.ui.chosen import chosen_network
-from boundlab.ui.controls import Controls
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.explain import PROOFS, formula
 from boundlab.ui.prose import CONVENTIONS as MEANINGS
 from boundlab.ui.sides import subject
@@ -31,9 +31,9 @@ GAPS = Path(boundlab.bounds.__file__).with_name("gaps.md")
 _LATEX_NAMES = str.maketrans({"√": r"root of ", "‖": r"|", "ρ": "rho ", "γ": "gamma", "ℓ": "l", "Π": "P "})
 
 
-def theory() -> None:
+@with_controls
+def theory(controls: Controls) -> None:
     """One section at a time; the link says which."""
-    controls = Controls()
     section = controls.pick("Section", SECTIONS, "section", SECTIONS_HELP)
     {"bounds": lambda: _bounds(controls), "proof": lambda: _proof(controls), "gaps": _gaps, "references": _references}[
         section

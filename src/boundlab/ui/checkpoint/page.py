@@ -14,25 +14,28 @@ from boundlab.errors import BoundlabError
 from boundlab.judge import memory_limit
 from boundlab.judging import MOST, MOST_MB, SECONDS, Labels
 from boundlab.subjects import Subject
+from boundlab.ui.address import get, put
 from boundlab.ui.checkpoint import kept
 from boundlab.ui.checkpoint.desk import Desk, desk
 from boundlab.ui.checkpoint.export import how_to
 from boundlab.ui.checkpoint.show import show
-from boundlab.ui.controls import Controls, plain, quoted
+from boundlab.ui.controls import Controls, plain, with_controls
 from boundlab.ui.train.data import data_ready
 from boundlab.ui.train.starts import TASKS
 from boundlab.ui.visitor import visitor
+from boundlab.ui.widgets import quoted
 
 LINK = "checkpoint"  # in the address: the key of the kept one that is shown
 _ROUND, _NOTE = "checkpoint_round", "checkpoint_note"
 BUSY = ("queued", "running")
 
 
-def checkpoint() -> None:
+@with_controls
+def checkpoint(controls: Controls) -> None:
     """Everything on the page; only the progress refreshes by itself, and only while a judge works."""
     me, mine = visitor(), desk()
     now = mine.look()
-    controls = Controls()
+    controls.hold(LINK)
     st.caption(
         "Upload a `.safetensors` file that says what network it holds. None at hand? `data/runs/checkpoints` has examples, a "
         "finished run of the page Train can be downloaded as one, and *How to write such a file* below turns yours into one."
@@ -92,7 +95,7 @@ def _received(mine: Desk, key: str, dataset: str, labels: Labels) -> None:
     if (file := st.session_state.get(key)) is not None:
         mine.receive(file, dataset, labels)
         st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
-        st.query_params.pop(LINK, None)
+        put(LINK, [])
 
 
 def _progress(mine: Desk, was_busy: bool) -> None:
@@ -134,7 +137,7 @@ def _act(what: partial[Any]) -> None:
 
 def _shown(mine: Desk, me: str) -> Subject | None:
     """The kept one that the link names, else the session's upload."""
-    if key := st.query_params.get(LINK):
+    if key := get(LINK):
         if one := kept.find(key):
             return one.subject
         st.warning(f"This server keeps no checkpoint {quoted([key])}; it was deleted, or the link is wrong.")
@@ -157,7 +160,7 @@ def _keep(mine: Desk, me: str) -> None:
 
 
 def _open(key: str) -> None:
-    st.query_params[LINK] = key
+    put(LINK, [key])
 
 
 def _kept(me: str) -> None:
@@ -176,5 +179,5 @@ def _kept(me: str) -> None:
 
 def _delete(key: str) -> None:
     kept.delete(key)
-    if st.query_params.get(LINK) == key:
-        st.query_params.pop(LINK)
+    if get(LINK) == key:
+        put(LINK, [])

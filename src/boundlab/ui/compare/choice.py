@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.subjects import Subject
+from boundlab.ui.address import here
 from boundlab.ui.compare import link
 from boundlab.ui.compare.listing import COLUMNS, listing, narrowed
 from boundlab.ui.compare.offers import FEWEST, MOST, Offer, Pick, Preset, offer, opening, presets
@@ -18,7 +19,7 @@ from boundlab.ui.controls import Controls, plain
 PICKED = "compare_picked"  # a widget's, and gone after a visit to another page
 SHOWN = "compare_shown"  # names of the networks last compared
 TABLE = "compare_rows"  # how many tables there were; the rows of the last one, and which are ticked
-LINK = "compare_link"  # what the address said then
+VISIT = "compare_visit"  # the arrival at this page that they are from
 FULL = "compare_full"  # a row was picked that has no place
 
 PICK_HELP = "In the order of the columns. Type to search, for example `MLP` or `0.004`; or pick rows of the table."
@@ -46,22 +47,23 @@ def chosen(controls: Controls) -> list[list[Subject]]:
 
 
 def _arrive(controls: Controls, known: Offer, offered: Sequence[Preset], start: Sequence[Pick]) -> None:
-    """Before the widgets: what the address names, where it is another one than before (a link, Back, reload); what was
-    compared before a visit to another page, where the menu led back here; never a network that is gone."""
+    """Before the widgets: on arrival what the address names; what was compared before a visit to another page, where the menu
+    led back here; never a network that is gone."""
     there = known.picks()
     more = offered[-1].labels if offered else ()
     defaults = list(dict.fromkeys([*(pick.label for pick in start), *more, *known.labels]))
     linked = [pick.name for pick in link.read(controls, known, [pick.label for pick in start], defaults)]
     kept = [name for name in st.session_state.get(SHOWN, []) if name in there]
-    if PICKED not in st.session_state:
+    arriving = st.session_state.get(VISIT) != here().visit or PICKED not in st.session_state
+    if arriving:
         st.session_state[TABLE] = (st.session_state.get(TABLE, (0, None))[0], None)
-    if PICKED not in st.session_state and not any(link.asked()) and len(kept) >= FEWEST:
+    if arriving and not link.asked() and len(kept) >= FEWEST:
         st.session_state[PICKED] = kept
         link.write([there[name] for name in kept], start)
-    elif PICKED not in st.session_state or st.session_state[LINK] != link.asked() or len(kept) < FEWEST:
+    elif arriving or len(kept) < FEWEST:
         st.session_state[PICKED] = kept = linked
     st.session_state[PICKED] = [name for name in st.session_state[PICKED] if name in there]
-    st.session_state[SHOWN], st.session_state[LINK] = kept, link.asked()
+    st.session_state[SHOWN], st.session_state[VISIT] = kept, here().visit
 
 
 def _button(preset: Preset, picks: Sequence[Pick]) -> None:
@@ -85,7 +87,6 @@ def _drawer(known: Offer, start: Sequence[Pick]) -> list[Pick]:
     elif picked != st.session_state[SHOWN]:
         st.session_state[SHOWN] = picked
         link.write([there[name] for name in picked], start)
-        st.session_state[LINK] = link.asked()
     if st.session_state.pop(FULL, False):
         st.warning(f"{MOST} networks are compared at most: take one away first.")
     words = st.text_input(

@@ -9,7 +9,7 @@ from boundlab.comparison import numbers, short_names
 from boundlab.ui.compare import sections, words
 from boundlab.ui.compare.choice import chosen
 from boundlab.ui.compare.outcomes import outcomes
-from boundlab.ui.controls import Controls, plain
+from boundlab.ui.controls import Controls, plain, with_controls
 from boundlab.ui.explain import explain
 
 # columns wrap where they would be too narrow to read, their drawings begin at one height; the networks' columns of all
@@ -29,10 +29,10 @@ _STYLE = """<style>
 
 
 @st.fragment
-def compare() -> None:
+@with_controls
+def compare(controls: Controls) -> None:
     """Controls, then one section after the other."""
     st.html(_STYLE)
-    controls = Controls()
     groups = chosen(controls)
     subjects = [group[0] for group in groups]
     names = short_names(subjects)

@@ -17,6 +17,7 @@ from boundlab.jobstate import Job
 from boundlab.runs import runs_folder
 from boundlab.scheduler import Scheduler
 from boundlab.specs import RunSpec
+from boundlab.ui.address import put
 from boundlab.ui.controls import plain
 from boundlab.ui.visitor import at_home
 
@@ -81,7 +82,7 @@ def submit(specs: Sequence[RunSpec], device: str, me: str) -> None:
 
 def watch(run: str) -> None:
     """Show this run below."""
-    st.query_params[WATCHED] = run
+    put(WATCHED, [run])
     st.session_state["moved"] = True
 
 

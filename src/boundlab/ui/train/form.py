@@ -103,8 +103,8 @@ def _training(controls: Controls, last: DeltaGenerator) -> dict[str, Any]:
             weight = _choose(controls, "Weight of the complexity", WEIGHTS, "certificate_weight", 200)
             axes: dict[str, Any] = {"certificate_weight": [weight], "weight_decay": ["0"]}
         else:
-            axes = {"weight_decay": _many("Weight decay λ", WEIGHT_DECAYS, "weight_decay", _DECAY_HELP, 330)}
-        axes["seed"] = _many("Seeds", SEEDS, "seeds", _SEED_HELP, 240)
+            axes = {"weight_decay": _many(controls, "Weight decay λ", WEIGHT_DECAYS, "weight_decay", _DECAY_HELP, 330)}
+        axes["seed"] = _many(controls, "Seeds", SEEDS, "seeds", _SEED_HELP, 240)
     with last:
         numbers = {
             "epochs": _number(controls, "Epochs", "epochs", 1, 100_000),
@@ -115,14 +115,11 @@ def _training(controls: Controls, last: DeltaGenerator) -> dict[str, Any]:
 
 
 def _number(controls: Controls, label: str, name: str, low: float, high: float, **more: Any) -> Any:
-    bind = controls.number_bind(name, low, high, label)
-    return st.number_input(label, low, high, FIRST[name], key=name, bind=bind, width=124, **more)
+    return controls.number(label, name, low, high, FIRST[name], width=124, **more)
 
 
-def _many(label: str, options: Sequence[str], name: str, help: str, width: int) -> list[str]:
-    return st.multiselect(
-        label, options, FIRST[name], key=name, bind="query-params", help=help, accept_new_options=True, width=width
-    )
+def _many(controls: Controls, label: str, options: Sequence[str], name: str, help: str, width: int) -> list[str]:
+    return controls.choose_many(label, options, name, FIRST[name], help=help, width=width)
 
 
 def _specs(given: dict[str, Any]) -> list[RunSpec]:

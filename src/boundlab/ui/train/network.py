@@ -59,31 +59,27 @@ def network(controls: Controls) -> dict[str, Any]:
         kind = controls.pick("Network", KINDS, "kind", _KIND_HELP)
         arch: dict[str, Any] = {"kind": "mlp" if kind == "linear" else kind}
         if arch["kind"] == "mlp":
-            arch["hidden"] = [] if kind == "linear" else _text("Hidden layers", "hidden", _HIDDEN_HELP)
+            arch["hidden"] = [] if kind == "linear" else _text(controls, "Hidden layers", "hidden", _HIDDEN_HELP)
         else:
             help = "Convolutions; a dense layer follows."
             layers = controls.choose("Layers L", _UP_TO_8, "conv_layers", help, FIRST["conv_layers"], 106)
             arch["conv_layers"] = int(layers)
-            arch |= {name: _list(name, *field) for name, field in _FIELDS.items()}
-        arch["bias"] = st.toggle("Biases", FIRST["bias"], key="bias", bind="query-params", help=_BIAS_HELP)
+            arch |= {name: _list(controls, name, *field) for name, field in _FIELDS.items()}
+        arch["bias"] = controls.switch("Biases", "bias", FIRST["bias"], _BIAS_HELP)
     if arch["kind"] != "mlp":
         with st.expander("More: dilation, groups, pooling, head, dense layers"), st.container(horizontal=True):
-            arch |= {name: _list(name, *f) for name, f in _MORE.items() if name != "groups" or kind == "conv"}
+            arch |= {name: _list(controls, name, *f) for name, f in _MORE.items() if name != "groups" or kind == "conv"}
             arch["head"] = controls.pick("Head", HEADS, "head", _HEAD_HELP)
-            arch["hidden"] = _text("Dense layers", "dense", _DENSE_HELP)
+            arch["hidden"] = _text(controls, "Dense layers", "dense", _DENSE_HELP)
     return arch
 
 
-def _list(name: str, label: str, options: tuple[str, ...], help: str) -> str:
-    start = options.index(FIRST[name])
-    now = st.session_state.get(name) or st.query_params.get(name)
-    options = options if now in (None, "", *options) else (*options, str(now))  # what was typed is a choice
-    more: dict[str, Any] = {"help": help + _LIST, "accept_new_options": True, "width": 116}
-    return str(st.selectbox(label, options, start, key=name, bind="query-params", **more))
+def _list(controls: Controls, name: str, label: str, options: tuple[str, ...], help: str) -> str:
+    return controls.choose_or_type(label, options, name, FIRST[name], help=help + _LIST, width=116)
 
 
-def _text(label: str, name: str, help: str) -> str:
-    return st.text_input(label, FIRST[name], key=name, bind="query-params", help=help, max_chars=60, width=240) or ""
+def _text(controls: Controls, label: str, name: str, help: str) -> str:
+    return controls.text(label, name, FIRST[name], 60, help=help, width=240)
 
 
 def read(arch: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from boundlab.jobs import DEVICES
 from boundlab.jobstate import LIVE, WAITING, Job
 from boundlab.runs import runs_folder
 from boundlab.scheduler import Scheduler
-from boundlab.ui.controls import Controls, plain
+from boundlab.ui.address import get, here
+from boundlab.ui.controls import Controls, plain, with_controls
 from boundlab.ui.train import engine
 from boundlab.ui.train.board import board, sorted_jobs
 from boundlab.ui.train.data import data_ready
@@ -19,6 +20,8 @@ from boundlab.ui.train.form import form
 from boundlab.ui.train.price import plateau, price, refusal
 from boundlab.ui.train.view import view
 from boundlab.ui.visitor import visitor
+
+WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
 
 
 def train() -> None:
@@ -41,22 +44,23 @@ def _jobs() -> list[Job]:
 
 def _alive(every: Sequence[Job], me: str) -> bool:
     """Whether something this reader looks at will change by itself."""
-    watched = st.query_params.get(engine.WATCHED)
+    watched = get(engine.WATCHED)
     return any(job.state in (*LIVE, *WAITING) for job in every if job.id == watched or engine.may(job, me))
 
 
-def _order(me: str, machine: Scheduler, waiting: bool) -> None:
+@with_controls
+def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> None:
     """What to train, what it costs, and the button; `waiting`: the devices were not known yet."""
     if st.session_state.pop("moved", False) or waiting != (machine.devices is None):
         st.rerun()
-    controls = Controls()
+    controls.answers_for = here().known - WATCHING
+    controls.begin_switch(engine.FORM, "Form", True)
     with st.expander(
         "New run: data, network, weight decay, seeds",
         icon=":material/add:",
         expanded=True,
         key=engine.FORM,
         on_change="rerun",
-        bind="query-params",
     ):
         specs, wrong, row = form(controls)
         with row:
@@ -77,6 +81,7 @@ def _order(me: str, machine: Scheduler, waiting: bool) -> None:
             data_ready(specs[0].train.dataset)
             price(specs, device, machine)
             plateau(specs)
+    controls.keep(engine.FORM, str(bool(st.session_state[engine.FORM])).lower(), "true")
 
 
 def _device(controls: Controls, machine: Scheduler) -> str:
@@ -85,7 +90,8 @@ def _device(controls: Controls, machine: Scheduler) -> str:
     return controls.pick("Device", options, "device", "auto: a GPU where there is one, else the CPU")
 
 
-def _watch(me: str, machine: Scheduler, was_alive: bool) -> None:
+@with_controls
+def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool) -> None:
     """Jobs and curves."""
     if st.session_state.pop("moved", False):
         st.rerun()
@@ -93,7 +99,7 @@ def _watch(me: str, machine: Scheduler, was_alive: bool) -> None:
     every = _jobs()
     if _alive(every, me) != was_alive:
         st.rerun()  # begin, or cease, to refresh
-    controls = Controls()
+    controls.answers_for = WATCHING
     for kind, words in engine.notes():
         (st.error if kind == "error" else st.info)(words)
     mine = [job for job in every if engine.may(job, me)]
@@ -105,6 +111,5 @@ def _watch(me: str, machine: Scheduler, was_alive: bool) -> None:
 
 def _watched(controls: Controls, every: Sequence[Job], mine: Sequence[Job]) -> Job | None:
     """The run that the link names, else the reader's first."""
-    controls.check(engine.WATCHED, [job.id for job in every] or ["(none yet)"], "Run")
-    named = st.query_params.get(engine.WATCHED)
+    named = controls.hold(engine.WATCHED, [job.id for job in every] or ["(none yet)"], "Run")
     return next((job for job in every if job.id == named), next(iter(sorted_jobs(mine)), None))

@@ -1,0 +1,56 @@
+"""Chart first: on a projector and on a phone the whole chart, its x axis included, is on the first screen."""
+
+import pytest
+
+from tests.e2e.serving import CHART, serving, settle
+
+PAGES = {
+    "": "value (log₂ scale)",
+    "training": "epoch",
+    "lambda": "weight decay λ",
+    "width": "channels per layer H",
+    "depth": "number of convolutional layers L",
+}
+BELOW = """title => Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot text')]
+  .filter(text => text.textContent === title && !text.closest('.ytitle, .g-ytitle'))
+  .map(text => text.getBoundingClientRect().bottom))"""
+
+
+@pytest.fixture(scope="module")
+def server():
+    with serving() as url:
+        yield url
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)], ids=["projector", "phone"])
+def test_the_x_axis_is_on_the_first_screen(browser, server, path, width, height):
+    context = browser.new_context(viewport={"width": width, "height": height})
+    page = context.new_page()
+    page.goto(f"{server}/{path}")
+    page.locator(CHART).first.wait_for(timeout=60_000)
+    settle(page)
+    page.wait_for_function(f"title => ({BELOW})(title) > 0", arg=PAGES[path], timeout=20_000)
+    assert page.evaluate(BELOW, PAGES[path]) <= height
+    if path:
+        handle = page.get_by_test_id("stBidiComponentIsolated").get_by_role("slider").bounding_box()
+        assert handle["y"] + handle["height"] <= height
+    context.close()
+
+
+def test_an_embedded_page_has_no_menu_and_its_focus_elsewhere_is_seen(browser, server):
+    page = browser.new_context().new_page()
+    page.goto(f"{server}/lambda?embed=true&embed_options=light_theme")
+    page.locator(CHART).first.wait_for(timeout=60_000)
+    settle(page)
+    assert page.get_by_test_id("stPageLink").count() == 0
+    assert page.get_by_text("does not know").count() == 0
+    page.goto(f"{server}/lambda")
+    page.get_by_test_id("stPageLink").first.wait_for()
+    link = page.get_by_role("link", name="Depth", exact=True)
+    page.get_by_role("link", name="Width", exact=True).focus()
+    page.keyboard.press("Tab")
+    assert link.evaluate("link => link === document.activeElement")
+    outline = link.evaluate("link => [getComputedStyle(link).outlineStyle, getComputedStyle(link).outlineWidth]")
+    assert outline == ["solid", "2px"]
+    page.context.close()
