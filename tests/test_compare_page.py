@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from boundlab.comparison import (
 )
 from boundlab.limits import clopper_pearson
 from boundlab.paths import path_counts
+from boundlab.runs import PACK, read_pack
 from boundlab.specs import Settings
 from boundlab.subjects import Subject
 from boundlab.ui.compare import words as said
@@ -74,7 +76,7 @@ def traces(app, number):
 def test_two_to_four_networks(count):
     app = open_link(COMPARE)
     assert not app.exception
-    mlp = next(label for label in app.selectbox(key="n1").options if label.startswith("MLP-64"))
+    mlp = next(name for name in app.multiselect[0].options if name.startswith("MLP-64")).rpartition(" · seed")[0]
     given = {f"n{i}": label for i, label in enumerate((CONV, mlp, DIGITS, DEEP)[:count], start=1)}
     app = open_link(COMPARE, count=str(count), **given)
     assert not app.exception
@@ -123,10 +125,136 @@ def test_a_preset_sets_the_columns():
     app = open_link(COMPARE)
     app.button(key="preset_Width").click().run()
     assert not app.exception
-    assert [app.selectbox(key=f"n{i}").value.split(" ")[0] for i in range(1, 5)] == [
-        f"CONV-3-{h}" for h in (8, 16, 32, 64)
-    ]
+    assert [name.split(" ")[0] for name in app.multiselect[0].value] == [f"CONV-3-{h}" for h in (8, 16, 32, 64)]
     assert "largest for ▲ CONV-3-64" in words(app)
+
+
+def compared(app):
+    """The networks in the columns, by the name above each drawing and the small letters below it."""
+    known = {frozenset(name.split(" · ")): name for name in app.multiselect[0].options}
+    heads = [m.value.removeprefix("##### ").partition("\n") for m in app.markdown if m.value.startswith("##### ")]
+    words = [(name[2:], rest.removeprefix(":small[:gray[").removesuffix("]]")) for name, _, rest in heads]
+    parts = [re.sub(r"\\(.)", r"\1", " · ".join(filter(None, part))).split(" · ") for part in words]
+    return [known[frozenset(part)] for part in parts]
+
+
+def linked(app):
+    """What the address says about the networks."""
+    names = [key for key in COMPARE.params if key[0] in "ns" or key == "count"]
+    given = {key: app.query_params.get(key) or [] for key in names}
+    return {key: value if isinstance(value, str) else value[-1] for key, value in given.items() if value}
+
+
+def test_the_table_tells_every_network_apart(pack):
+    app = open_link(COMPARE)
+    (table,) = (d.value for d in app.dataframe)
+    assert len(table) == len(set(table.index)) == len(read_pack(PACK)) == len(app.multiselect[0].options)
+    run = shipped(pack, seed=1)
+    row = table.loc[f"{CONV} · seed 1"]
+    sparse = evaluate(BY_KEY["sparse"], run.norms(run.epochs.iloc[-1:]), run.sample, Settings()).value
+    shown = {"Network": "CONV-3-16", "Data": "MNIST", "Layers": 3, "Channels": 16, "λ": 0.004, "Recipe": "short"}
+    shown |= {"Seed": "1", "Epochs": run.spec.train.epochs, "Parameters": run.spec.arch.parameters, "Origin": "shipped"}
+    assert dict(row[list(shown)]) == shown
+    errors = [100 * run.final["train_error"], 100 * run.final["test_error"]]
+    assert list(row[["Train error", "Test error", "Sparse bound"]]) == pytest.approx([*errors, only(sparse)])
+    (certified,) = {
+        table.loc[name, "Recipe"] for name in table.index if "CONV-1-16 stride 2 · MNIST · weight 1" in name
+    }
+    assert certified.startswith("weight 1, certified")
+    options = app.multiselect[0].options
+    assert not {name for name in options if options.count(name) > 1}
+
+
+def test_words_narrow_the_table_and_what_is_compared_stays():
+    app = open_link(COMPARE, n1=CONV, n2=DEEP)
+    before = app.multiselect[0].value
+    app.text_input(key="compare_filter").set_value("mlp 0.001 SEED").run()
+    assert {name.partition(" · ")[0] for name in app.dataframe[0].value.index} == {"MLP-102-102-102"}
+    assert app.multiselect[0].value == before == compared(app)
+    app.text_input(key="compare_filter").set_value("[no such *").run()
+    assert not app.exception
+    assert app.dataframe[0].value.empty
+    assert app.multiselect[0].value == before
+
+
+def test_the_link_is_what_is_picked_and_restores_it():
+    app = open_link(COMPARE)
+    names = [f"{DEEP} · seed 2", f"{DIGITS} · seed 0", f"{CONV} · seed 1"]
+    app.multiselect[0].set_value(names).run()
+    assert not app.exception
+    assert compared(app) == names
+    assert linked(app) == {
+        **{"n1": DEEP, "n2": DIGITS, "n3": CONV},
+        **{"s1": "2", "s2": "0", "s3": "1"},
+    }
+    again = open_link(COMPARE, **linked(app))
+    assert compared(again) == again.multiselect[0].value == names
+    app.button(key="preset_Matched in training error too").click().run()
+    assert linked(app) == {}  # the opening comparison
+    assert compared(app) == compared(open_link(COMPARE))
+
+
+def test_fewer_than_two_leave_the_page_as_it_was():
+    app = open_link(COMPARE, n1=CONV, n2=DEEP)
+    before, link = compared(app), linked(app)
+    app.multiselect[0].set_value([f"{DIGITS} · seed 0"]).run()
+    assert any("Pick two to four" in w.value for w in app.warning)
+    assert (compared(app), linked(app)) == (before, link)
+    app.multiselect[0].set_value([f"{DIGITS} · seed 0", f"{DEEP} · seed 0"]).run()
+    assert not app.warning
+    assert compared(app) == [f"{DIGITS} · seed 0", f"{DEEP} · seed 0"]
+
+
+def test_a_visit_to_another_page_keeps_what_is_compared():
+    app = open_link(COMPARE)
+    app.button(key="preset_Depth").click().run()
+    before, link = compared(app), linked(app)
+    for key in list(app.query_params):  # the menu's links carry none
+        del app.query_params[key]
+    app.switch_page("pages/8_theory.py").run()
+    app.switch_page(COMPARE.path).run()
+    assert not app.exception
+    assert not app.warning
+    assert (compared(app), linked(app)) == (before, link)
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({"n2": DIGITS, "s2": "2"}, ["CONV-3-16 · MNIST · λ = 0.0115 · seed 1", f"{DIGITS} · seed 2"]),
+        ({"count": "3", "n1": CONV, "s1": "0"}, None),
+        ({"count": "2", "n1": CONV, "n2": DEEP, "s1": "1", "s2": "2"}, [f"{CONV} · seed 1", f"{DEEP} · seed 2"]),
+    ],
+)
+def test_links_of_the_select_boxes_mean_what_they_meant(given, names):
+    app = open_link(COMPARE, **given)
+    assert not app.exception
+    assert not app.warning
+    shown = compared(app)
+    assert shown == names or (names is None and len(shown) == 3 and shown[0] == f"{CONV} · seed 0")
+
+
+@pytest.mark.parametrize(
+    ("given", "note"),
+    [
+        ({"n1": CONV, "n2": CONV}, "one network twice"),
+        ({"count": "2", "n1": CONV, "n2": DEEP, "n3": DIGITS}, "not used with what is chosen here: `n3`"),
+        ({"n1": CONV, "n2": DEEP, "s2": "7"}, "Seed 2: the link asks for `7`"),
+    ],
+)
+def test_what_a_link_gets_wrong_about_the_networks_is_said(given, note):
+    app = open_link(COMPARE, **given)
+    assert not app.exception
+    assert any(note in w.value for w in app.warning)
+    assert len(set(compared(app))) == 2
+
+
+def test_ready_made_comparisons_say_their_seeds():
+    app = open_link(COMPARE)
+    for title in ("Width", "Depth", "Matched in parameters", "Matched in training error too"):
+        app.button(key=f"preset_{title}").click().run()
+        seeds = [name.rpartition("seed ")[2] for name in compared(app)]
+        assert any(c.value.startswith(f"Seeds {', '.join(seeds)}: of each network the one") for c in app.caption)
 
 
 def test_bounds_that_refuse_are_named_with_the_reason(mixed):
@@ -249,8 +377,12 @@ def test_an_uploaded_checkpoint_can_be_compared(mixed):
     app = open_link(COMPARE)
     app.session_state[UNSAVED] = dataclasses.replace(mixed[1], title="<b>mine</b>")
     app.run()
-    app.selectbox(key="n2").set_value("checkpoint <b>mine</b> (not kept)").run()
+    mine = "checkpoint <b>mine</b> (not kept)"
+    row = app.dataframe[0].value.loc[mine]
+    assert (row["Origin"], row["Test error"], row["Parameters"]) == ("checkpoint", 10, mixed[1].arch.parameters)
+    app.multiselect[0].set_value([f"{CONV} · seed 0", mine]).run()
     assert not app.exception
+    assert linked(app) == {"n1": CONV, "n2": mine, "s1": "0"}
     glance = app.table[0].value
     assert glance.loc["From"].iloc[1] == "checkpoint"
     assert "<b>" not in glance.columns[1].replace("\\<", "")

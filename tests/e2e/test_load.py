@@ -1,14 +1,16 @@
 """The client that speaks Streamlit's protocol, on a real server: it moves sliders and sees other charts. Nothing is timed."""
 
 import asyncio
+import json
 
 import pytest
 
 pytest.importorskip("websockets", reason="no websockets: it comes with streamlit 1.67 or later")
 
-from tests.e2e.load import PLACES
-from tests.e2e.protocol import Place, ProtocolError, reading
 from tests.e2e.serving import serving
+from tests.load.__main__ import said
+from tests.load.measure import PLACES, measure
+from tests.load.protocol import Place, ProtocolError, reading
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +47,30 @@ def test_two_sessions_move_their_sliders_and_see_their_own_charts(server):
 def test_a_place_without_its_slider_is_an_error(server, place, problem):
     with pytest.raises(ProtocolError, match=problem):
         asyncio.run(_charts(server, place, 1))
+
+
+@pytest.mark.parametrize("job", [False, True])
+def test_the_load_script_counts_moves_errors_memory_and_descriptors(tmp_path, job):
+    result = asyncio.run(measure(sessions=3, think=0.2, seconds=2, out=tmp_path, job=job, settle=20))
+    assert json.loads(json.dumps(result)) == result
+    assert result["error_messages"] == []
+    assert result["opening"]["count"] == 3
+    assert result["moves"]["count"] >= 3
+    times = [result["moves"][key] for key in ("p50_ms", "p95_ms", "p99_ms", "longest_ms")]
+    assert times == sorted(times)
+    assert times[0] > 0
+    before, during, after = (result[key] for key in ("before", "with_readers", "after"))
+    assert during["descriptors"] >= before["descriptors"] + 3  # a socket each
+    assert after["descriptors"] <= during["descriptors"] - 3  # the sockets at least
+    assert all(size["server_MB"] > 30 for size in (before, during, after))
+    assert len(result["job"]) == int(job)
+    assert during["with_workers_MB"] > during["server_MB"] + 30 * job - 1  # torch is in the worker
+    assert "errors: 0" in said(result)
+
+
+def test_a_reader_whose_page_fails_is_counted(tmp_path):
+    places = [PLACES[0], Place("nowhere", "", "Channels H")]
+    result = asyncio.run(measure(sessions=2, think=0.1, seconds=0.5, out=tmp_path, job=False, places=places))
+    assert (result["errors"], result["opening"]["count"]) == (1, 1)
+    assert result["error_messages"][0].startswith("opening nowhere?")
+    assert result["moves"]["count"] >= 1

@@ -20,10 +20,10 @@ from boundlab.charts.theme import readable
 from boundlab.reports import evaluate_file
 from boundlab.specs import Settings
 from tests.cases import checkpoint
-from tests.e2e.protocol import Place, reading, visiting
 from tests.e2e.serving import started
 from tests.e2e.uploading import uploading
 from tests.hostile import HOSTILE, good
+from tests.load.protocol import Place, reading, visiting
 
 MB = 2**20
 READER = Place("lambda", "dataset=digits", "Channels H")

@@ -17,7 +17,7 @@ from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection
 
-from tests.e2e.protocol import Place, Reply, _ask, visiting
+from tests.load.protocol import Place, Reply, _ask, visiting
 
 _LONGEST = 60
 _BLOCK = 2**16

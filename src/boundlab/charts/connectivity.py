@@ -39,7 +39,7 @@ def connectivity(
     axis: dict[str, Any] = {"visible": False, "fixedrange": True, "constrain": "domain"}
     layout = {
         "height": height + _FOOT,
-        "margin": {"l": 2, "r": 2, "t": 2, "b": _FOOT},
+        "margin": {"l": 10, "r": 10, "t": 2, "b": _FOOT},
         "font": {"size": FONT - 2},
         "hoverlabel": {"font": {"size": FONT - 2}},
         "xaxis": axis | {"range": [-0.5, columns - 0.5]},

@@ -1,190 +1,142 @@
-"""Which networks are compared: one per column, from the pack, from own runs, or from a checkpoint."""
+"""Which networks are compared: buttons for ready-made comparisons, and a drawer with a table to pick two to four from."""
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from boundlab.recipes import described
-from boundlab.runs import Run
 from boundlab.subjects import Subject
-from boundlab.ui.address import get, put
-from boundlab.ui.checkpoint.kept import kept_subjects
-from boundlab.ui.controls import Controls, by_seed
-from boundlab.ui.library import all_runs, find_run, shelf
+from boundlab.ui.address import here
+from boundlab.ui.compare import link
+from boundlab.ui.compare.listing import COLUMNS, listing, narrowed
+from boundlab.ui.compare.offers import FEWEST, MOST, Offer, Pick, Preset, offer, opening, presets
+from boundlab.ui.controls import Controls, plain
 
-FEWEST, MOST = 2, 4
-COUNTS = tuple(map(str, range(FEWEST, MOST + 1)))
-ARCHITECTURES = ("CONV-3-16", "LC-3-4,4,3", "CONV-3-107 stride 2", "MLP-102-102-102")  # about 102,000 parameters each
-REFERENCE = 0.001  # weight decay of the shipped comparison
-MATCHED, LEVEL = "Matched in parameters", "Matched in training error too"
-NETWORK_HELP = "Shipped runs, runs trained here and checkpoints; type to search, for example `MLP` or `0.004`."
+# in the session
+PICKED = "compare_picked"  # a widget's, and gone after a visit to another page
+SHOWN = "compare_shown"  # names of the networks last compared
+TABLE = "compare_rows"  # how many tables there were; the rows of the last one, and which are ticked
+VISIT = "compare_visit"  # the arrival at this page that they are from
+FULL = "compare_full"  # a row was picked that has no place
 
-
-@dataclass(frozen=True)
-class Entry:
-    """A network to choose: one spec and its runs by seed. `train_error`: mean over them; `good`: all of them trained and
-    reached the plateau; `typical`: the seed whose training error is nearest to that mean."""
-
-    seeds: Mapping[str, str]  # label -> id of the run
-    train_error: float
-    good: bool
-    typical: str
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A button that sets the columns."""
-
-    title: str
-    help: str
-    labels: tuple[str, ...]
-
-
-@st.cache_data(show_spinner=False, max_entries=8)
-def _entries(version: str) -> dict[str, Entry]:
-    groups: dict[str, list[Run]] = {}
-    for run in all_runs():
-        groups.setdefault(" · ".join(described(run.spec)[:-1]), []).append(run)
-    found = {}
-    for label, runs in groups.items():
-        rows = pd.DataFrame({"seed": [r.spec.train.seed for r in runs], "run": [r.id for r in runs]})
-        errors = {run.id: float(run.final["train_error"]) for run in runs}
-        seeds, mean = by_seed(rows), sum(errors.values()) / len(errors)
-        typical = min(seeds, key=lambda seed: abs(errors[seeds[seed]] - mean))
-        found[label] = Entry(seeds, mean, all(run.trained and run.at_plateau for run in runs), typical)
-    return dict(sorted(found.items(), key=lambda item: ("MNIST" not in item[0], item[0])))
-
-
-def entries() -> dict[str, Entry]:
-    """Label, as in the link -> runs that differ in the seed only."""
-    return _entries(shelf().version)
-
-
-def checkpoints() -> dict[str, Subject]:
-    """Label -> network measured from a checkpoint, kept or uploaded in this session."""
-    return {f"checkpoint {name}": subject for name, subject in kept_subjects().items()}
-
-
-def presets(known: Mapping[str, Entry]) -> list[Preset]:
-    """Those of which at least two networks are there."""
-    level = _level(known)
-    errors = sorted(known[label].train_error for label in level)
-    wanted = [
-        Preset(
-            LEVEL,
-            "Shared weights, own weights at every position, patches that do not overlap, and dense layers: about 102,000 "
-            "parameters each, at plateau, each at the λ that brings the training errors closest together"
-            + (f": {errors[0]:.1%} to {errors[-1]:.1%}, means over the seeds." if errors else "."),
-            level,
-        ),
-        Preset(
-            MATCHED,
-            f"The same four kinds of network with about 102,000 parameters each, all at λ = {REFERENCE:g}.",
-            tuple(_label(title, REFERENCE) for title in ARCHITECTURES),
-        ),
-        Preset("Width", "Eight times the channels.", tuple(_label(f"CONV-3-{h}", 0.004) for h in (8, 16, 32, 64))),
-        Preset("Depth", "From 3 to 8 convolutions.", tuple(_label(f"CONV-{d}-16", 0.004) for d in (3, 4, 6, 8))),
-    ]
-    there = [Preset(p.title, p.help, tuple(label for label in p.labels if label in known)) for p in wanted]
-    return [p for i, p in enumerate(there) if len(p.labels) >= FEWEST and p.labels not in [q.labels for q in there[:i]]]
-
-
-def _label(title: str, weight_decay: float) -> str:
-    return f"{title} · MNIST · λ = {weight_decay:g}"
-
-
-def _level(known: Mapping[str, Entry]) -> tuple[str, ...]:
-    """One label per architecture, the training errors as near to each other as they get; () where one is missing."""
-
-    def apart(label: str, anchor: str) -> float:
-        return abs(math.log(known[label].train_error / known[anchor].train_error))
-
-    good = [label for label, entry in known.items() if entry.good and entry.train_error > 0]
-    options = [[label for label in good if label.startswith(f"{title} · MNIST · λ = ")] for title in ARCHITECTURES]
-    if not all(options):
-        return ()
-    found = []
-    for anchor in itertools.chain(*options):
-        nearest = tuple(min(labels, key=lambda label: apart(label, anchor)) for labels in options)
-        found.append((max(apart(label, anchor) for label in nearest), nearest))
-    return min(found)[1]
+PICK_HELP = "In the order of the columns. Type to search, for example `MLP` or `0.004`; or pick rows of the table."
+FILTER_HELP = "Rows that have all these words, in any order."
+TYPICAL = "of each network the one whose training error is nearest to its mean over the seeds."
 
 
 def chosen(controls: Controls) -> list[list[Subject]]:
-    """The networks in the columns, each with the same network's other seeds behind it."""
-    known, loaded = entries(), checkpoints()
-    offered, names = presets(known), [*known, *loaded]
-    if len(names) < FEWEST:
+    """The networks to compare, each with the same network's other seeds behind it."""
+    known = offer()
+    if len(known.picks()) < FEWEST:
         st.info("There are not two networks to compare: train some, or restore the shipped runs.")
         st.stop()
-    first = _opening(offered, names)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        _count_from_the_link(controls)
-        count = int(controls.pick("Networks", COUNTS, "count", default=str(len(first))))
+    offered = presets(known.runs)
+    start = [known.typical(label) for label in opening(known, offered)]
+    _arrive(controls, known, offered, start)
+    with st.container(horizontal=True):
         for preset in offered:
-            st.button(preset.title, help=preset.help, on_click=_set, args=(preset, known), key=f"preset_{preset.title}")
+            _button(preset, [known.typical(label) for label in preset.labels])
+    with st.expander(f"Choose networks: two to four of {len(known.picks())}", icon=":material/checklist:"):
+        picks = _drawer(known, start)
+    if words := _seeds(known, picks):
+        st.caption(words)
+    return [known.group(pick) for pick in picks]
+
+
+def _arrive(controls: Controls, known: Offer, offered: Sequence[Preset], start: Sequence[Pick]) -> None:
+    """Before the widgets: on arrival what the address names; what was compared before a visit to another page, where the menu
+    led back here; never a network that is gone."""
+    there = known.picks()
     more = offered[-1].labels if offered else ()
-    defaults = list(dict.fromkeys([*first, *more, *names]))
-    groups = []
-    for number, column in enumerate(columns(count, "choice"), start=1):
-        with column:
-            groups.append(_column(controls, number, names, defaults[number - 1], known, loaded))
-    return groups
+    defaults = list(dict.fromkeys([*(pick.label for pick in start), *more, *known.labels]))
+    linked = [pick.name for pick in link.read(controls, known, [pick.label for pick in start], defaults)]
+    kept = [name for name in st.session_state.get(SHOWN, []) if name in there]
+    arriving = st.session_state.get(VISIT) != here().visit or PICKED not in st.session_state
+    if arriving:
+        st.session_state[TABLE] = (st.session_state.get(TABLE, (0, None))[0], None)
+    if arriving and not link.asked() and len(kept) >= FEWEST:
+        st.session_state[PICKED] = kept
+        link.write([there[name] for name in kept], start)
+    elif arriving or len(kept) < FEWEST:
+        st.session_state[PICKED] = kept = linked
+    st.session_state[PICKED] = [name for name in st.session_state[PICKED] if name in there]
+    st.session_state[SHOWN], st.session_state[VISIT] = kept, here().visit
 
 
-def _opening(offered: Sequence[Preset], names: Sequence[str]) -> tuple[str, ...]:
-    """What is compared to begin with: the shipped comparison, else a shallow and a deep network, else any two."""
-    pair = (_label("CONV-3-16", 0.004), _label("CONV-8-16", 0.004))
-    if offered and len(offered[0].labels) > FEWEST and offered[0].title in (LEVEL, MATCHED):
-        return offered[0].labels
-    return pair if all(label in names for label in pair) else tuple(names[:FEWEST])
+def _button(preset: Preset, picks: Sequence[Pick]) -> None:
+    names = [pick.name for pick in picks]
+    icon = ":material/check:" if st.session_state[PICKED] == names else None
+    st.button(preset.title, key=f"preset_{preset.title}", help=preset.help, on_click=_set, args=(names,), icon=icon)
 
 
-def columns(count: int, key: str) -> list[DeltaGenerator]:
-    """One per network; on a narrow screen two beside each other (the page's style sheet says so)."""
-    with st.container(key=f"compare_columns_{key}"):
-        return st.columns(count)
+def _set(names: list[str]) -> None:
+    st.session_state[PICKED] = names
 
 
-def _count_from_the_link(controls: Controls) -> None:
-    """A link that names networks but not how many means those."""
-    named = [k for k in range(1, MOST + 1) if get(f"n{k}")]
-    if named and get("count") is None and controls.arriving("count"):
-        put("count", [str(max(FEWEST, *named))])
+def _drawer(known: Offer, start: Sequence[Pick]) -> list[Pick]:
+    """What is compared, and the table to pick it from."""
+    there = known.picks()
+    picked = st.multiselect(
+        "Compared", list(there), key=PICKED, max_selections=MOST, help=PICK_HELP, placeholder="Two to four networks"
+    )
+    if len(picked) < FEWEST:
+        st.warning("Pick two to four networks. Until then the ones before stay on the page.")
+    elif picked != st.session_state[SHOWN]:
+        st.session_state[SHOWN] = picked
+        link.write([there[name] for name in picked], start)
+    if st.session_state.pop(FULL, False):
+        st.warning(f"{MOST} networks are compared at most: take one away first.")
+    words = st.text_input(
+        "Filter the table", key="compare_filter", placeholder="for example: MLP 0.001", help=FILTER_HELP, live=True
+    )
+    _table(narrowed(listing(known), words), picked)
+    return [there[name] for name in st.session_state[SHOWN]]
 
 
-def _set(preset: Preset, known: Mapping[str, Entry]) -> None:
-    st.session_state["count"] = str(len(preset.labels))
-    for number, label in enumerate(preset.labels, start=1):
-        st.session_state[f"n{number}"] = label
-        st.session_state[f"s{number}"] = known[label].typical
+def _table(rows: pd.DataFrame, picked: Sequence[str]) -> None:
+    """The networks, the compared ones ticked. Ticks that came from elsewhere make a new table, in another place than the last:
+    the browser would keep the old ones, set by session state or not, and send them back as the reader's."""
+    now = _ticks(list(rows.index), picked)
+    number, before = st.session_state.get(TABLE, (0, None))
+    number += now != before
+    st.session_state[TABLE] = number, now
+    places = st.empty(), st.empty()
+    places[number % 2].dataframe(
+        rows,
+        key=f"compare_rows_{number}",
+        height=390,
+        hide_index=True,
+        column_config=COLUMNS,
+        placeholder="",
+        on_select=partial(_take, number, list(rows.index)),
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": now[1]}},
+        alt="All networks that can be compared, one per row",
+    )
+    st.caption(f"{len(rows)} rows. Tick the ones to compare; a click on a column's name sorts.")
 
 
-def _column(
-    controls: Controls,
-    number: int,
-    names: Sequence[str],
-    default: str,
-    known: Mapping[str, Entry],
-    loaded: Mapping[str, Subject],
-) -> list[Subject]:
-    label = controls.choose(f"Network {number}", names, f"n{number}", NETWORK_HELP, default, width="stretch", few=False)
-    if label in loaded:
-        return [loaded[label]]
-    seeds, key = known[label].seeds, f"s{number}"
-    seed = typical = known[label].typical
-    if len(seeds) > 1:
-        seed = (
-            controls.pick(f"Seed {number}", list(seeds), key, default=typical)
-            if len(seeds) < MOST
-            else controls.choose(f"Seed {number}", list(seeds), key, default=typical)
-        )
-    others = [run for name, run in seeds.items() if name != seed]
-    return [Subject.of_run(find_run(run)) for run in (seeds[seed], *others)]
+def _ticks(names: list[str], picked: Sequence[str]) -> tuple[list[str], list[int]]:
+    return names, sorted(names.index(name) for name in picked if name in names)
+
+
+def _take(number: int, names: list[str]) -> None:
+    """The rows ticked in that table of these networks: new ones come last, those that the filter hides stay."""
+    ticked = [names[row] for row in st.session_state[f"compare_rows_{number}"]["selection"]["rows"] if row < len(names)]
+    before = st.session_state[PICKED]
+    kept = [name for name in before if name in ticked or name not in names]
+    wanted = [*kept, *(name for name in ticked if name not in before)]
+    st.session_state[PICKED], st.session_state[FULL] = wanted[:MOST], len(wanted) > MOST
+    st.session_state[TABLE] = (number, _ticks(names, wanted))
+
+
+def _seeds(known: Offer, picks: Sequence[Pick]) -> str:
+    """Which seeds are shown, where each is the one that stands for its network."""
+    several = [pick for pick in picks if pick.seed and len(known.runs[pick.label].seeds) > 1]
+    if not several or any(pick != known.typical(pick.label) for pick in several):
+        return ""
+    seeds = [plain(pick.seed) for pick in several]
+    return f"Seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}: {TYPICAL}"

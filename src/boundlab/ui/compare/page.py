@@ -12,11 +12,19 @@ from boundlab.ui.compare.outcomes import outcomes
 from boundlab.ui.controls import Controls, plain, with_controls
 from boundlab.ui.explain import explain
 
-# columns wrap where they would be too narrow to read; the networks' columns of all tables are equally wide
+# columns wrap where they would be too narrow to read, their drawings begin at one height; the networks' columns of all
+# tables are equally wide; the names of what is compared are never cut, and in ink
 _STYLE = """<style>
-[class*="st-key-compare_columns"] [data-testid="stColumn"] { min-width: 210px; }
+[class*="st-key-compare_columns"] [data-testid="stColumn"] { min-width: 160px; }
+[class*="st-key-compare_name"] { min-height: 5.2rem; }
+[class*="st-key-compare_name"] h5 { font-size: 1.1rem; padding-bottom: 0.1rem; }
 [class*="st-key-compare_table"] table { table-layout: fixed; width: 100%; }
 [class*="st-key-compare_table"] :is(th, td) { font-size: 1rem; overflow-wrap: anywhere; }
+.st-key-compare_picked [data-tag] {
+  height: auto; max-width: 100%; color: inherit; background: color-mix(in srgb, currentColor 12%, transparent);
+}
+.st-key-compare_picked [data-tag] span { white-space: normal; max-width: none; }
+.st-key-compare_picked :has(> [data-tag]), .st-key-compare_picked [data-testid="stMultiSelectTagsContainer"] { max-height: none; }
 </style>"""
 
 

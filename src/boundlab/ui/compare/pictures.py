@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.catalog import DATASETS
 from boundlab.errors import DataError
@@ -18,6 +19,12 @@ from boundlab.subjects import Subject
 
 _TEST_IMAGES = "t10k-images-idx3-ubyte"
 _IMAGES = 2051  # what an IDX file of images begins with
+
+
+def columns(count: int) -> list[DeltaGenerator]:
+    """One per network; on a narrow screen two beside each other (the page's style sheet says so)."""
+    with st.container(key="compare_columns"):
+        return st.columns(count)
 
 
 def example(subject: Subject) -> tuple[np.ndarray, str]:

@@ -29,9 +29,8 @@ from boundlab.recipes import data_of, recipe, task
 from boundlab.specs import Settings
 from boundlab.subjects import Subject
 from boundlab.ui.compare import words
-from boundlab.ui.compare.choice import columns
 from boundlab.ui.compare.links import counterparts
-from boundlab.ui.compare.pictures import example
+from boundlab.ui.compare.pictures import columns, example
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.library import shipped_ids
 from boundlab.ui.page import is_dark
@@ -55,14 +54,15 @@ def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     counts = [path_counts(s.arch.shapes(), s.arch.in_shape[1:]) for s in subjects]
     top = float(np.log2(max(1.0, *(part.max() for part in counts))))
     said = []
-    for i, column in enumerate(columns(len(subjects), "drawings")):
+    for i, column in enumerate(columns(len(subjects))):
         subject, size = subjects[i], subjects[i].arch.in_shape[1:]
         fields = receptive_fields(subject.arch.shapes(), size)
         picture, what = example(subject)
         said.append(what)
         height = _HEIGHTS[len(subjects)]
         with column:
-            st.markdown(f"##### {plain(named(names[i], i))}")
+            with st.container(key=f"compare_name_{i}"):
+                st.markdown(f"##### {plain(named(names[i], i))}\n{_rest(subject.title, names[i])}")
             told = _sees(fields, subject, counts[i])
             st.plotly_chart(
                 connectivity(counts[i], picture, fields, top, height, is_dark()),
@@ -74,6 +74,12 @@ def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
             counterparts(subject)
     pooled = any(pool.kind == "max" for s in subjects for shape in s.arch.shapes() for pool in shape.pools)
     st.caption(DRAWING.format(", ".join(dict.fromkeys(said))) + (MAX_POOLED if pooled else ""))
+
+
+def _rest(title: str, name: str) -> str:
+    """Of a title what the short name leaves out, in small letters."""
+    rest = " · ".join(part for part in title.split(" · ") if part not in name.split(" · "))
+    return f":small[:gray[{plain(rest)}]]" if rest else ""
 
 
 def _sees(fields: Sequence[Field], subject: Subject, counts: np.ndarray) -> str:

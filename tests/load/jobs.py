@@ -13,7 +13,8 @@ from boundlab import jobs, jobstate
 from boundlab.files import read_json
 from boundlab.jobs import Limits
 from boundlab.specs import RunSpec
-from tests.e2e.protocol import Place, visiting
+from tests.load.processes import cpu_seconds
+from tests.load.protocol import Place, visiting
 
 _PATIENCE = 180  # seconds until a job trains; torch alone takes 3
 
@@ -42,15 +43,6 @@ async def start_jobs(url: str, out: Path, number: int) -> AsyncIterator[list[Pat
             jobs.ask(job, "stop")
         while any(jobstate.read(job.folder).state in jobstate.LIVE for job in queued):
             await asyncio.sleep(0.1)
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process has used so far, user and system; 0 when it is gone."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _read(folder: Path) -> tuple[int, float, int]:

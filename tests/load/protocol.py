@@ -98,7 +98,7 @@ class Reader:
         if len(found) != 1 or found[0][0].slider.disabled:
             raise ProtocolError(f"{place.name} should have one slider {place.slider!r} that moves, has {len(found)}")
         slider, self._fragment = found[0][0].slider, found[0][1]
-        self.place, self.values = place, list(slider.options)
+        self.place, self.values, self.opened = place, list(slider.options), first.seconds
         self._socket, self._widget, self._page = socket, slider.id, first.page_hash
         self._at, self._chart = int(slider.default[0]), first.chart
         self._query = place.query
