@@ -86,5 +86,5 @@ def _settle(widgets: Widgets, table: pd.DataFrame, sliders: Mapping[str, _Slider
 
 def _marks(options: Sequence[str], missing: Sequence[str]) -> None:
     """The values under a slider, those that no run has with the other choices as they are struck out and grey."""
-    marks = [f":gray[~~{option}~~]" if option in missing else option for option in options]
-    st.markdown(f":small[{' &ensp;'.join(marks)}]")
+    marks = " ".join(f'<s style="opacity: 0.6">{o}</s>' if o in missing else o for o in options)  # numbers only
+    st.html(f'<div style="font-size: 0.75rem; line-height: 1.25">{marks}</div>')
