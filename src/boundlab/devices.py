@@ -8,9 +8,10 @@ import os
 import platform
 import re
 import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from boundlab.processes import ATTACHED
 
 TIME_LIMIT = 60  # seconds for importing torch and asking it
 
@@ -122,9 +123,11 @@ def ask_torch() -> list[Device]:
 
 def probe(limit: float = TIME_LIMIT) -> list[Device]:
     """What can train here, CPU first, asked in a process of its own (some seconds); on failure the CPU with a `note`."""
+    theirs, ours = os.pipe()  # it ends with this process, which holds the other end
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "boundlab.devices"],
+            [*ATTACHED, "boundlab.devices"],
+            stdin=theirs,
             capture_output=True,
             text=True,
             timeout=limit,
@@ -138,6 +141,9 @@ def probe(limit: float = TIME_LIMIT) -> list[Device]:
         return [cpu(f"GPUs could not be looked for: torch did not answer within {limit:g} s")]
     except (OSError, ValueError, TypeError, IndexError) as error:
         return [cpu(f"GPUs could not be looked for: {error}")]
+    finally:
+        os.close(theirs)
+        os.close(ours)
 
 
 def main() -> None:

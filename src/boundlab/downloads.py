@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from boundlab.errors import RunError
 from boundlab.files import make_folder, read_json, write_atomic
+from boundlab.processes import ATTACHED
 from boundlab.runs import runs_folder
 
 _processes: dict[str, subprocess.Popen[bytes]] = {}  # of this server
@@ -27,14 +27,14 @@ def begin(name: str) -> None:
         return
     if old := _processes.pop(name, None):  # it has said its last word, or says nothing any more
         old.kill()
-        old.wait()
+        old.communicate()  # closes its line, and waits
     file = _file(name)
     try:
         make_folder(file.parent)
         write_atomic(file, json.dumps({"state": "running", "bytes": 0, "heartbeat": time.time()}))
         _processes[name] = subprocess.Popen(
-            [sys.executable, "-m", "boundlab.sources", name, str(file)],
-            stdin=subprocess.DEVNULL,
+            [*ATTACHED, "boundlab.sources", name, str(file)],
+            stdin=subprocess.PIPE,  # held open while this server lives
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             process_group=0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -18,6 +19,11 @@ from boundlab.files import make_folder
 NICENESS = 19  # pages come first
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 WORKER = (sys.executable, "-m", "boundlab.worker")
+ATTACHED = (
+    sys.executable,
+    "-m",
+    "boundlab.attached",
+)  # before a module's name: it ends when its standard input hangs up
 
 
 def detached() -> bool:
@@ -45,12 +51,12 @@ class Worker:
 
 def for_job(folder: Path, lock: int, environment: dict[str, str]) -> Worker:
     """A worker that trains `folder`; `lock`: the descriptor that holds its lock, which it inherits. Raises OSError."""
-    command = [*WORKER, str(folder), "--lock-fd", str(lock)]
+    arguments = [str(folder), "--lock-fd", str(lock)]
     if detached():
         make_folder(folder.parent / ".queue")
         with (folder.parent / ".queue" / f"{folder.name}.log").open("wb") as log:
             process = subprocess.Popen(
-                command,
+                [*WORKER, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -64,19 +70,20 @@ def for_job(folder: Path, lock: int, environment: dict[str, str]) -> Worker:
         ):  # a session has its own share of the CPU on Linux, which niceness leaves alone
             Path(f"/proc/{process.pid}/autogroup").write_text(str(NICENESS))
         return Worker(process, None)
-    return _attached([*command, "--with-parent"], environment, (lock,))
+    return _attached(["boundlab.worker", *arguments], environment, (lock,))
 
 
 def judge(folder: Path) -> Worker:
     """A process that measures the checkpoint in `folder` and ends with this server. Raises OSError."""
-    return _attached([sys.executable, "-m", "boundlab.judge", str(folder)], {}, ())
+    return _attached(["boundlab.judge", str(folder)], {}, ())
 
 
-def _attached(command: list[str], environment: dict[str, str], descriptors: tuple[int, ...]) -> Worker:
+def _attached(module: list[str], environment: dict[str, str], descriptors: tuple[int, ...]) -> Worker:
+    """A module and its arguments in a process that ends with this one."""
     ours, theirs = socket.socketpair()
     try:
         process = subprocess.Popen(
-            command,
+            [*ATTACHED, *module],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             env=os.environ | ONE_THREAD | environment,
@@ -93,11 +100,15 @@ def _attached(command: list[str], environment: dict[str, str], descriptors: tupl
 
 
 def end_with_parent() -> None:
-    """End this process when its standard input closes, as it does when the parent dies, even by kill -9."""
+    """End this process when its standard input, a pipe or socket, hangs up, as it does when the parent dies, even by kill -9.
+
+    Nothing is read from it.
+    """
+    line = select.poll()
+    line.register(0, 0)  # a hang-up is reported whatever is asked for
 
     def watch() -> None:
-        while os.read(0, 1024):  # not sys.stdin: its lock would be held at interpreter shutdown
-            pass
+        line.poll()
         os._exit(1)  # writes are atomic and a run resumes: nothing to tidy up
 
     threading.Thread(target=watch, daemon=True).start()
@@ -122,7 +133,7 @@ class Spare:
         if self.worker and (not wanted or self.worker.code is not None):
             self.dismiss()
         elif wanted and self.worker is None and time.monotonic() > self.not_before:
-            self.worker = _attached([*WORKER, "--spare"], {}, ())
+            self.worker = _attached(["boundlab.worker", "--spare"], {}, ())
 
     def dismiss(self) -> list[Worker]:
         """Let it go; returns those that are still on their way out."""
