@@ -113,7 +113,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     sub.add_argument(
         "--margin",
         type=_number,
-        help="fixed margin (default 1; in strict the best of 64, up to 4 times the largest one of a training image)",
+        help="fixed margin (default 1; in strict the best of 64, up to 10 times the largest one of a training image)",
     )
     sub.add_argument("--no-errors", action="store_true", help="skip every pass of the network over the data")
     sub.add_argument("--json", action="store_true")

@@ -17,7 +17,7 @@ from boundlab.shapes import LayerShape
 
 Array = np.ndarray
 MARGIN_GRID = np.geomspace(0.01, 10.0, 64)  # margins at which every record stores exact ramp and indicator errors
-SCALED_GRID = np.geomspace(0.002, 4.0, 64)  # the same as multiples of `margin_scale`: what Theorems S and S2 search
+SCALED_GRID = np.geomspace(0.002, 10.0, 64)  # the same as multiples of `margin_scale`: what Theorems S and S2 search
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from boundlab.catalog import DATASETS
 from boundlab.charts.ladder import ladder
 from boundlab.charts.margins import trade_off_chart
 from boundlab.charts.promises import promise_chart
-from boundlab.charts.theme import FONT, INK, styles
+from boundlab.charts.theme import FONT, INK, VEIL, styles
 from boundlab.conditions import conditions
 from boundlab.doubts import doubts
 from boundlab.limits import clopper_pearson
@@ -120,10 +120,10 @@ def _ladder(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
 def _say_why(chart: go.Figure, reasons: pd.Series, shown: list[str]) -> None:
     """In every row without a number the reason; `shown`: top to bottom."""
     chart.update_traces(cliponaxis=False, selector={"mode": "text"})
-    look = {"showarrow": False, "xref": "paper", "x": 0, "xanchor": "left", "align": "left"}
+    look = {"showarrow": False, "xref": "paper", "x": 0, "xanchor": "left", "align": "left", "bgcolor": VEIL[is_dark()]}
     for place, name in enumerate(reversed(shown)):
         if reason := reasons.get(name):
-            text = "<br>".join(textwrap.wrap(reason, 44, max_lines=3, placeholder=" …"))
+            text = "<br>".join(textwrap.wrap(reason, 36, max_lines=3, placeholder=" …"))
             chart.add_annotation(text=text, y=place, font={"size": FONT - 4, "color": INK[is_dark()]}, **look)
 
 
