@@ -18,7 +18,7 @@ from boundlab.checks import one_of
 from boundlab.conditions import conditions_of
 from boundlab.doubts import doubts
 from boundlab.errors import BoundlabError, RunError
-from boundlab.faults import one_line
+from boundlab.faults import of_a_command, one_line
 from boundlab.files import read_json
 from boundlab.pacbayes import PacBayes
 from boundlab.runs import Found, Run, list_runs, open_pack, sealed
@@ -55,9 +55,9 @@ def _train(a: argparse.Namespace) -> int:
 def _sweep_grid(a: argparse.Namespace, specs: list[RunSpec], out: Path) -> int:
     from tqdm import tqdm
 
-    from boundlab.sweeps import sweep
+    from boundlab.sweeps import finished, sweep
 
-    done = sum(sealed(out / spec.id) for spec in specs)
+    done = sum(finished(out / spec.id) for spec in specs)
 
     arguments = ["--device", a.device] + (["--data-root", str(a.data_root)] if a.data_root else [])
     with tqdm(
@@ -267,7 +267,7 @@ def main(argv: list[str] | None = None) -> int:
         ):  # what is infinite or not measured is said in the result
             return int(a.function(a))
     except (ValueError, TypeError, OSError, BoundlabError) as error:
-        print(f"boundlab: {one_line(str(error))}", file=sys.stderr)
+        print(f"boundlab: {of_a_command(error, getattr(a, 'out', None))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         again = "what it finished is kept" if a.function is _certify else "the same command goes on from here"

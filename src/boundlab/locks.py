@@ -9,6 +9,7 @@ from pathlib import Path
 
 from boundlab.files import make_folder
 
+BUSY = "is being trained by another process"
 PATIENCE = 10  # tries: a reader that looks whether a lock is held has it for a few microseconds
 
 

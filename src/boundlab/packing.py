@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import filecmp
-import shutil
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
 from boundlab.errors import RunError
+from boundlab.files import make_folder, write_atomic
 from boundlab.pacbayes import replaced
 from boundlab.runs import Found, Run, list_runs, open_pack, write_pack
 from boundlab.specs import RunSpec
@@ -46,8 +46,16 @@ def pack(
         raise RunError(f"no finished runs in {folders}; train some with `boundlab sweep GRID --out {folders}`")
     fresh = {name: _with_certificates(run, packed.get(name), folders, out) for name, run in fresh.items()}
     runs = list((packed | fresh).values())
-    _write_checkpoints([run.id for run in runs if any(fnmatch(run.id, p) for p in checkpoints)], fresh, folders, out)
-    write_pack(runs, out)
+    new = not (out / "pack.json").exists()
+    try:
+        kept = [run.id for run in runs if any(fnmatch(run.id, p) for p in checkpoints)]
+        _write_checkpoints(kept, fresh, folders, out)
+        write_pack(runs, out)
+    except OSError:
+        if new:  # half a pack would be in the way of the next try; all of it is ours (`_packed`)
+            for leftover in (out / "epochs.parquet", *(out / "checkpoints").glob("*.safetensors")):
+                leftover.unlink(missing_ok=True)
+        raise
     return len(runs)
 
 
@@ -79,10 +87,10 @@ def _write_checkpoints(kept: list[str], fresh: dict[str, Run], folders: Path, ou
     if gone := [name for name in kept if name in fresh and not (folders / name / "network.safetensors").is_file()]:
         raise RunError(f"{folders / gone[0]} has no network.safetensors; delete that folder and train it again")
     target = out / "checkpoints"
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     for old in target.glob("*.safetensors"):
         if old.stem not in kept:
             old.unlink()
     for name in kept:
         if name in fresh:
-            shutil.copyfile(folders / name / "network.safetensors", target / f"{name}.safetensors")
+            write_atomic(target / f"{name}.safetensors", (folders / name / "network.safetensors").read_bytes())

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from boundlab import pacbayes, stored_certificates
 from boundlab.errors import RunError
-from boundlab.files import read_json, read_lines, write_atomic, write_parquet
+from boundlab.files import make_folder, read_json, read_lines, write_atomic, write_parquet
 from boundlab.norms import NetworkNorms, SampleStats, from_columns
 from boundlab.records import Origin, check_sample, faults
 from boundlab.specs import PLATEAU, RunSpec
@@ -180,7 +180,7 @@ def has_records(folder: Path) -> bool:
 def write_pack(runs: Iterable[Run], folder: Path) -> None:
     """Pack finished runs: one parquet of all records, one JSON of specs and (shared) samples."""
     runs = sorted(runs, key=lambda run: run.id)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     samples: list[dict[str, Any]] = []
     entries = []
     for run in runs:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from boundlab.checks import shown
+from boundlab.errors import RunError
 from boundlab.files import make_folder, write_atomic
+from boundlab.locks import BUSY, held
 from boundlab.runs import sealed, status
 from boundlab.specs import RunSpec
 
@@ -86,7 +88,7 @@ def _launch(spec: RunSpec, out: Path, arguments: list[str]) -> subprocess.Popen[
 
 
 def _log(out: Path, run: str) -> Path:
-    return out / ".queue" / f"{run}.log"
+    return out / ".queue" / f"{run}.{os.getpid()}.log"  # another sweep may wait for the same run
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:
@@ -100,25 +102,24 @@ def sweep(
 ) -> dict[str, str]:
     """Train every spec that is not sealed, `workers` at a time; returns {id: error} of those that failed.
 
-    `progress` is called about twice a second with the number of finished runs, running ones counted in part.
+    What another process trains is waited for, and taken over should that process end without finishing it. `progress` is
+    called about twice a second with the number of finished runs, running ones counted in part.
     """
-    waiting = [spec for spec in specs if not sealed(out / spec.id)]
-    finished, failed = len(specs) - len(waiting), {}
+    waiting = {spec.id: spec for spec in specs if not finished(out / spec.id)}
     running: dict[str, subprocess.Popen[bytes]] = {}
+    failed: dict[str, str] = {}
     try:
         while waiting or running:
-            while waiting and len(running) < workers:
-                spec = waiting.pop(0)
-                running[spec.id] = _launch(spec, out, arguments)
+            free = (name for name in waiting if name not in running and not held(out, name))
+            for name in itertools.islice(list(free), workers - len(running)):
+                running[name] = _launch(waiting[name], out, arguments)
             time.sleep(0.5)
-            for name, process in list(running.items()):
-                if process.poll() is not None:
-                    finished += 1
-                    _close(process)
-                    if process.returncode:
-                        failed[name] = (_log(out, name).read_text().strip().splitlines() or ["killed"])[-1]
-                    del running[name]
-            progress(finished + sum(_fraction(out / name) for name in running))
+            for name in [name for name, process in running.items() if process.poll() is not None]:
+                if (error := _ended(running.pop(name), _log(out, name))) and BUSY not in error:
+                    failed[name] = error
+            failed = {name: why for name, why in failed.items() if not finished(out / name)}
+            waiting = {n: spec for n, spec in waiting.items() if n not in failed and not finished(out / n)}
+            progress(len(specs) - len(waiting) + sum(_fraction(out / name) for name in waiting))
     finally:
         for process in running.values():  # only after Ctrl-C: a run resumes from its last epoch
             process.terminate()
@@ -126,6 +127,25 @@ def sweep(
     return failed
 
 
+def _ended(process: subprocess.Popen[bytes], log: Path) -> str | None:
+    """The last line that a process wrote before it failed, None where it did not."""
+    _close(process)
+    lines = log.read_text(errors="replace").strip().splitlines()
+    log.unlink(missing_ok=True)
+    return (lines or ["killed"])[-1] if process.returncode else None
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run is sealed; one whose status cannot be read is not: training it says what is wrong."""
+    try:
+        return sealed(folder)
+    except RunError:
+        return False
+
+
 def _fraction(folder: Path) -> float:
-    now = status(folder)
-    return now["step"] / now["steps"] if now.get("steps") else 0.0
+    try:
+        now = status(folder)
+        return min(1.0, float(now["step"] / now["steps"])) if now.get("steps") else 0.0
+    except (RunError, TypeError, KeyError):
+        return 0.0

@@ -27,6 +27,7 @@ from boundlab.errors import BoundlabError, RunError
 from boundlab.faults import explain, one_line
 from boundlab.files import make_folder, read_json, write_atomic
 from boundlab.heartbeat import Heartbeat, Interrupted, Watch, read_job
+from boundlab.locks import BUSY
 from boundlab.processes import end_with_parent
 from boundlab.runs import sealed
 from boundlab.session import Progress, train
@@ -56,7 +57,7 @@ def run(
         if not sealed(folder):
             torch.set_num_threads(1)
             data, device = seen(spec, root), pick_device(device)
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             train(folder, spec, data, device, beat, Watch(folder), progress, started)
     return folder
 
@@ -129,7 +130,7 @@ def _only_one(folder: Path, held: int | None = None) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # one that is held already stays held
         except BlockingIOError as error:
-            raise RunError(f"{folder} is being trained by another process; wait for it or stop it") from error
+            raise RunError(f"{folder} {BUSY}; wait for it or stop it") from error
         yield
 
 
