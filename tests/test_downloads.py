@@ -14,7 +14,7 @@ def empty(tmp_path, monkeypatch):
     monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "runs"))
     yield tmp_path
     for process in downloads._processes.values():
-        process.wait()
+        process.communicate()  # waits, and closes the line that it watches
     downloads._processes.clear()
 
 
