@@ -301,7 +301,9 @@ def test_the_sentence_under_the_chart_agrees_with_the_table():
     sparse = app.dataframe[0].value.groupby("weight decay λ")["Sparse (Galanti 2023)"].mean()
     first, last = sparse.iloc[[0, -1]]
     sentence = next(m.value for m in app.markdown if m.value.startswith("From λ"))
-    assert f"at epoch 5, the sparse bound falls by a factor of {first / last:.1f} ({first:.3g} → {last:.3g})" in sentence
+    assert (
+        f"at epoch 5, the sparse bound falls by a factor of {first / last:.1f} ({first:.3g} → {last:.3g})" in sentence
+    )
 
 
 def test_between_epoch_ends_the_words_say_when_the_errors_were_measured():

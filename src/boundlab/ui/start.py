@@ -8,7 +8,7 @@ import streamlit as st
 
 from boundlab.bounds import ALL
 from boundlab.charts.ladder import ladder
-from boundlab.charts.theme import styles
+from boundlab.charts.theme import CONFIG, styles
 from boundlab.ui import prose
 from boundlab.ui.controls import VARIABLES, Controls
 from boundlab.ui.explain import explain, not_drawn
@@ -50,7 +50,7 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: prose.Settings) -> 
     st.plotly_chart(
         ladder(values, [*order, *_MEASURED], reach, is_dark()),
         key="chart_ladder",
-        config={"displaylogo": False},
+        config=CONFIG,
         alt=sentence(values, rows["seed"].nunique(), settings.convention),
     )
     st.markdown(sentence(values, rows["seed"].nunique(), settings.convention))

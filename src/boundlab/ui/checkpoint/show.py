@@ -14,7 +14,7 @@ from boundlab.catalog import DATASETS
 from boundlab.charts.ladder import ladder
 from boundlab.charts.margins import trade_off_chart
 from boundlab.charts.promises import promise_chart
-from boundlab.charts.theme import styles
+from boundlab.charts.theme import CONFIG, styles
 from boundlab.limits import clopper_pearson
 from boundlab.margins import trade_off
 from boundlab.norms import MARGIN_GRID
@@ -29,7 +29,6 @@ from boundlab.ui.page import is_dark
 from boundlab.ui.prose import sentence
 
 _MEASURED = ("holdout", "test_error")
-_QUIET = {"displaylogo": False}
 _NORMS = ("frobenius", "spectral_map", "spectral_kernel", "norm_21", "bias_norm", "patch_norm")
 _MARGINS = tuple(f"{margin:.3g}" for margin in MARGIN_GRID)
 
@@ -106,7 +105,7 @@ def _ladder(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
     reach = (low - 0.25 * (high - low), high + 0.3 * (high - low))  # room for the numbers, on a narrow screen too
     words = sentence(values, 1, settings.convention)
     chart = ladder(values, [*order, *_MEASURED], reach, is_dark())
-    st.plotly_chart(chart, key="chart_checkpoint", config=_QUIET, alt=words)
+    st.plotly_chart(chart, key="chart_checkpoint", config=CONFIG, alt=words)
     st.markdown(words)
     explain(settings.convention, order)
 
@@ -137,7 +136,7 @@ def _certificate(subject: Subject, made: list[Promise], delta: float, share: flo
     error = float(subject.test_error or 0.0)
     words = verdict(made, error, guessing)
     chart = promise_chart(made, error, guessing, is_dark())
-    st.plotly_chart(chart, key="chart_checkpoint_promises", config=_QUIET, alt=words)
+    st.plotly_chart(chart, key="chart_checkpoint_promises", config=CONFIG, alt=words)
     st.markdown(words)
     for promise in made:
         st.markdown(spelled_out(promise, guessing))
@@ -169,7 +168,7 @@ def _margins(controls: Controls, subject: Subject, delta: float) -> None:
     )
     top = float(np.clip(1.3 * best["total"], 1.5, 4.0))
     chart = trade_off_chart(table, float(here["margin"]), top, theorem, is_dark())
-    st.plotly_chart(chart, key="chart_checkpoint_margins", config=_QUIET, alt=words)
+    st.plotly_chart(chart, key="chart_checkpoint_margins", config=CONFIG, alt=words)
     st.caption(words)
 
 
