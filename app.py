@@ -16,7 +16,8 @@ else:
     st.markdown(
         "A generalization bound limits the test error using only the training run. Most are astronomically large. "
         "[Galanti et al. (NeurIPS 2023)](https://arxiv.org/abs/2301.12033) use that each neuron of a convolutional network "
-        "sees few inputs, and get bounds orders of magnitude smaller. Move λ and watch, on networks really trained here."
+        "sees few inputs, and get a bound that is often, not always, smaller by orders of magnitude. Move λ and watch, on "
+        "networks really trained here."
     )
     st.markdown("#### Where to go next")
     for page in PAGES[1:]:

@@ -6,6 +6,6 @@ from boundlab.ui.page import open_page, title
 open_page("training")
 title(
     "During training",
-    "Weight decay brings the norms down epoch by epoch; a bound means something only once it has levelled off.",
+    "How do bounds and errors move while a network trains? A bound means something only once it has levelled off.",
 )
 explore_axis("epoch")

@@ -4,5 +4,5 @@ from boundlab.ui.figures import explore_axis
 from boundlab.ui.page import open_page, title
 
 open_page("lambda")
-title("Weight decay λ", "More weight decay shrinks the weights. Which bounds follow, and what does the test error pay?")
+title("Weight decay λ", "More weight decay, smaller weights. Which bounds follow, and what happens to the test error?")
 explore_axis("weight_decay")

@@ -202,3 +202,27 @@ def test_what_was_measured_at_an_earlier_epoch_is_starred_and_dated(pack):
     assert named(picture.figure, "test_error").customdata[0].endswith(", epoch 0")
     assert "epoch" not in named(picture.figure, "sparse").customdata[0]
     assert "*" not in "".join(picture.frames[-1][-1]["text"])
+
+
+def test_a_leader_goes_from_the_end_of_each_line_to_its_name_at_every_position(pack):
+    rows = moved(pack)
+    whole = trend(rows, AXES["weight_decay"], SHOWN, CANVAS)
+    for k in (0, 5, len(whole.frames) - 1):
+        data = trend(rows, AXES["weight_decay"], SHOWN, CANVAS, base=k).figure.data
+        leaders, names = (next(t for t in data if t.name == name) for name in ("leaders", "names"))
+        parts = np.split(np.asarray(leaders.y, float), np.flatnonzero(np.isnan(np.asarray(leaders.y, float))))
+        parts = [part[np.isfinite(part)] for part in parts][: len(SHOWN)]
+        for name, part, place in zip(SHOWN, parts, names.y, strict=True):
+            line = next(t for t in data if t.name == STYLES[name].name)
+            if CANVAS.y[0] <= line.y[-1] <= CANVAS.y[1]:
+                assert part[0] == pytest.approx(line.y[-1], abs=0.05)
+                assert part[-1] == pytest.approx(place, abs=0.05)
+
+
+def test_a_lone_point_is_drawn_larger_than_a_point_of_a_line(pack):
+    rows = curves(pack, "weight_decay")
+    sizes = [
+        named(trend(part, AXES["weight_decay"], ["sparse"], CANVAS).figure, "sparse").marker.size
+        for part in (rows, rows[rows["weight_decay"] == 4e-3])
+    ]
+    assert sizes[1] > sizes[0]

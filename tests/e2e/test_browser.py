@@ -179,3 +179,26 @@ def test_changing_to_certified_networks_and_back_shows_their_last_epoch(browser,
         assert f"epoch {last} ·" in caption.inner_text()
         assert page.get_by_role("slider", name="Epoch").last.get_attribute("aria-valuetext") == last
         assert page.get_by_text("Session State API").count() == 0
+
+
+def test_the_toolbar_saves_a_png_after_the_player_saved_an_svg(browser, server):
+    page = visit(browser, f"{server}/lambda?dataset=digits")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="SVG", exact=True).click()
+    assert download.value.suggested_filename.endswith(".svg")
+    page.locator(".js-plotly-plot").hover()
+    with page.expect_download() as download:
+        page.locator('.modebar-btn[data-title="Download plot as a PNG"]').click()
+    assert download.value.suggested_filename.endswith(".png")
+
+
+def test_names_and_leaders_move_with_the_handle(browser, server):
+    places = (
+        "() => [...document.querySelectorAll('.js-plotly-plot .textpoint text')].map(e => e.getAttribute('y')).join()"
+    )
+    page = visit(browser, f"{server}/lambda?dataset=digits&epoch=200")
+    names, lines = page.evaluate(places), page.evaluate(LINES)
+    handle(page).focus()
+    page.keyboard.press("Home")
+    page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=10_000)
+    page.wait_for_function(f"old => ({places})() !== old", arg=names, timeout=10_000)

@@ -15,7 +15,7 @@ from boundlab.charts.theme import (
     axis_look,
     linear_axis,
     log2_axis,
-    tick,
+    tick_texts,
     vacuous_note,
     vacuous_zone,
 )
@@ -32,15 +32,16 @@ def axis_name(number: int) -> str:
 
 
 def _x_axis(axis: Axis, canvas: Canvas, domain: tuple[float, float]) -> dict[str, Any]:
-    look = axis_look("", canvas.dark) | {
+    look = axis_look(axis.title if len(canvas.panels) == 1 else axis.symbol, canvas.dark) | {
         "type": "log" if axis.log else "linear",
         "range": list(np.log10(canvas.x) if axis.log else canvas.x),
         "domain": list(domain),
         "anchor": "y",
+        "automargin": True,  # on a narrow screen ticks stand upright, and the title gives way
         "unifiedhovertitle": {"text": f"<b>{axis.title} = %{{x:.4~g}}</b>"},
     }
-    if ticks := _thin(canvas.ticks, axis, 6 // len(canvas.panels) + 1):
-        look |= {"tickvals": ticks, "ticktext": [tick(t) for t in ticks], "minor": {"ticks": ""}}
+    if ticks := _thin(canvas.ticks, axis, max(2, 4 // len(canvas.panels))):
+        look |= {"tickvals": ticks, "ticktext": tick_texts(ticks), "minor": {"ticks": ""}}
     return look
 
 
@@ -72,7 +73,7 @@ def layout(axis: Axis, canvas: Canvas) -> dict[str, Any]:
     one = 1.0 if canvas.scale == "linear" else 0.0
     look: dict[str, Any] = {
         "height": HEIGHT,
-        "margin": {"l": 70, "r": RIGHT, "t": TOP if count > 1 else 10, "b": BOTTOM},
+        "margin": {"l": 70, "r": RIGHT, "t": TOP, "b": BOTTOM},
         "showlegend": False,
         "hovermode": "x unified",
         "font": {"size": FONT, "color": INK[canvas.dark]},
@@ -86,7 +87,7 @@ def layout(axis: Axis, canvas: Canvas) -> dict[str, Any]:
             "anchor": "y",
         },
         "updatemenus": [remote()],
-        "annotations": [*_titles(canvas, domains), _below(axis, canvas.dark)],
+        "annotations": _titles(canvas, domains),
     }
     if canvas.scale == "relative":
         look["shapes"] = [_first_point(canvas.dark)]
@@ -114,12 +115,6 @@ def _titles(canvas: Canvas, domains: list[tuple[float, float]]) -> list[dict[str
         for title, domain in zip(canvas.panels.values(), domains, strict=True)
         if title
     ]
-
-
-def _below(axis: Axis, dark: bool) -> dict[str, Any]:
-    """The title of the x axis, once for all panels."""
-    place = {"x": 0.5, "xref": "paper", "y": 0, "yref": "paper", "yanchor": "top", "yshift": -30}
-    return {"text": axis.title, "showarrow": False, "font": {"size": FONT + 1, "color": INK[dark]}} | place
 
 
 def _first_point(dark: bool) -> dict[str, Any]:

@@ -15,7 +15,7 @@ ROW = 54  # pixels per series
 
 
 def _traces(values: pd.Series, rows: dict[str, int], looks: Mapping[str, Style], dark: bool) -> list[dict[str, Any]]:
-    """Dots at the values, and the numbers beside them, on the side away from the line at 1."""
+    """Dots at the values, and the numbers at the right of them, or of the line at 1: there is room on any screen."""
     exponents = [float(np.log2(values[name])) for name in rows]
     colours = [looks[name].colour(dark) for name in rows]
     numbers = [readable(values[name], name) for name in rows]
@@ -33,9 +33,10 @@ def _traces(values: pd.Series, rows: dict[str, int], looks: Mapping[str, Style],
     }
     labels = {
         "mode": "text",
-        "x": exponents,
+        "x": [max(x, 0.0) for x in exponents],
         "text": [f"    <b>{number}</b>    " for number in numbers],
-        "textposition": ["middle right" if x >= 0 else "middle left" for x in exponents],
+        "textposition": "middle right",
+        "cliponaxis": False,
         "textfont": {"size": FONT, "color": colours},
         "hoverinfo": "skip",
     }
@@ -68,8 +69,8 @@ def ladder(values: pd.Series, shown: Sequence[str], x_range: tuple[float, float]
         "ticktext": [looks[name].short for name in places],
     }
     layout = {
-        "height": ROW * len(shown) + 96,
-        "margin": {"l": 128, "r": 16, "t": 34, "b": 62},
+        "height": ROW * len(shown) + 120,
+        "margin": {"l": 128, "r": 16, "t": 58, "b": 62},
         "showlegend": False,
         "font": {"size": FONT},
         "uirevision": "ladder",
@@ -77,6 +78,6 @@ def ladder(values: pd.Series, shown: Sequence[str], x_range: tuple[float, float]
         "xaxis": log2_axis(*x_range, dark),
         "yaxis": y_axis,
         "shapes": [*vacuous_zone("x", x_range[1], dark), *_stems(values, rows, looks, dark)],
-        "annotations": [vacuous_note(dark, x=0, y=1, yref="paper", yanchor="bottom", xanchor="left")],
+        "annotations": [vacuous_note(dark, x=1, xref="paper", y=1, yref="paper", yanchor="bottom", xanchor="right")],
     }
     return go.Figure({"data": _traces(values, rows, looks, dark), "layout": layout})

@@ -12,6 +12,11 @@ from plotly.colors import hex_to_rgb
 FONT = 17  # readable from the last row
 HEIGHT = 450
 NAME = 22  # pixels from one name at a line's end to the next
+CONFIG = {  # of every chart: Plotly's toolbar with what these charts need, so that it is short beside words
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+    "toImageButtonOptions": {"format": "png", "scale": 2},
+}
 VACUOUS = "above 1: vacuous, says nothing"
 
 
@@ -31,22 +36,22 @@ class Style:
         return self.dark if dark else self.light
 
 
-INK = ("#1F2328", "#F4F5F7")
+INK = ("#14171C", "#F4F5F7")
 STYLES = {
-    "bartlett": Style("Bartlett 2017", "Bartlett", "#7A4700", "#FFDF80", "bowtie"),
-    "ledent": Style("Ledent 2021", "Ledent", "#3B6EA8", "#7FB2E8", "diamond"),
-    "neyshabur": Style("Neyshabur 2015", "Neyshabur", "#9900E6", "#B54DFF", "star"),
-    "graf": Style("Graf 2022", "Graf", "#9A2A6B", "#DD7FB8", "square"),
-    "golowich": Style("Golowich 2018", "Golowich", "#B8485A", "#F09AA5", "triangle-up"),
-    "gonon": Style("Gonon 2024", "Gonon", "#0F4819", "#AAFF99", "cross"),
-    "graf_params": Style("Graf 2022 (by parameters)", "Graf, params", "#6A51A3", "#B3A2E8", "pentagon"),
-    "long_sedghi": Style("Long–Sedghi 2020", "Long–Sedghi", "#767676", "#A9ADB5", "x"),
-    "doubled": Style("Theorem S2", "Theorem S2", "#7D6B00", "#D7D34A", "hexagon", width=5),
-    "sparse": Style("Sparse (Galanti 2023)", "Sparse", "#C65A00", "#FF9A3C", "circle", width=5),
+    "bartlett": Style("Bartlett 2017", "Bartlett", "#523D26", "#E7FB77", "bowtie"),
+    "ledent": Style("Ledent 2021", "Ledent", "#476AC3", "#59B7FC", "diamond"),
+    "neyshabur": Style("Neyshabur 2015", "Neyshabur", "#8C0DEF", "#B35DF4", "star"),
+    "graf": Style("Graf 2022", "Graf", "#850F4A", "#B07CC1", "square"),
+    "golowich": Style("Golowich 2018", "Golowich", "#DC2B43", "#FF4D5E", "triangle-up"),
+    "gonon": Style("Gonon 2024", "Gonon", "#1E1A51", "#DAFCB7", "cross"),
+    "graf_params": Style("Graf 2022 (by parameters)", "Graf, params", "#573C93", "#C085AC", "pentagon"),
+    "long_sedghi": Style("Long–Sedghi 2020", "Long–Sedghi", "#68767A", "#BEBEBE", "x"),
+    "doubled": Style("Theorem S2", "Theorem S2", "#683C0D", "#FFD938", "hexagon", width=5),
+    "sparse": Style("Sparse (Galanti 2023)", "Sparse", "#BD5004", "#F6982E", "circle", width=5),
     "holdout": Style("Hold-out limit", "Hold-out limit", *INK, "triangle-down-open", "dot", 1.5),
     "test_error": Style("Test error", "Test error", *INK, "circle-open", "dash"),
-    "train_error": Style("Train error", "Train error", "#0B7A8C", "#4FC3D6", "square-open", "dashdot", 2),
-    "gap": Style("Generalization gap", "Gap", "#1B7F3B", "#5CC97E", "diamond-open"),
+    "train_error": Style("Train error", "Train error", "#1D6E8E", "#65D5EC", "square-open", "dashdot", 2),
+    "gap": Style("Generalization gap", "Gap", "#008044", "#4ADF96", "diamond-open"),
 }
 _STRICT = STYLES | {"sparse": replace(STYLES["sparse"], name="Theorem S", short="Theorem S", width=3)}
 LEADS = (
@@ -105,15 +110,23 @@ def log2_ticks(low: float, high: float) -> tuple[list[int], list[str]]:
     return ticks, [power(t) for t in ticks]
 
 
-def tick(value: float) -> str:
-    """A short axis label: 8e-4 rather than 0.0008."""
-    return f"{value:.0e}".replace("e-0", "e-") if 0 < value < 0.01 else f"{value:g}"
+def tick(value: float, scientific: bool | None = None) -> str:
+    """An axis label, 8e-4 or 0.0008; None: the shorter one."""
+    if value > 0 and (value < 0.01 if scientific is None else scientific):
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    return f"{value:g}"
+
+
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """The labels of one axis, all in one notation."""
+    return [tick(value, min(values) < 1e-4) for value in values]
 
 
 def axis_look(title: str, dark: bool, grid: bool = True) -> dict[str, Any]:
     """An axis in the ink of the theme, large enough for the last row."""
     return {
-        "title": {"text": title, "font": {"size": FONT + 1, "color": INK[dark]}},
+        "title": {"text": title, "standoff": 8, "font": {"size": FONT + 1, "color": INK[dark]}},
         "tickfont": {"size": FONT - 1, "color": INK[dark]},
         "gridcolor": GRID[dark],
         "showgrid": grid,

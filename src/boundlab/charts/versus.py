@@ -51,7 +51,7 @@ def versus(
 
 def _points(rows: pd.DataFrame, looks: Mapping[str, Style], dark: bool) -> list[dict[str, Any]]:
     logs = np.log2(rows["value"].to_numpy(float))
-    ends = np.where(logs >= 0, np.log2(rows["high"]), np.log2(rows["low"]))  # beyond the range over seeds
+    ends = np.maximum(np.log2(rows["high"]), 0.0)  # beyond the range over seeds, and right of the line at 1
     colours = [looks[s].colour(dark) for s in rows["series"]]
     told = [readable(value) for value in rows["value"]]
     span = [
@@ -64,7 +64,8 @@ def _points(rows: pd.DataFrame, looks: Mapping[str, Style], dark: bool) -> list[
     text = {
         "mode": "text",
         "text": [f"    <b>{t}</b>    " for t in told],
-        "textposition": ["middle right" if x >= 0 else "middle left" for x in logs],
+        "textposition": "middle right",
+        "cliponaxis": False,
         "textfont": {"size": FONT - 1, "color": colours},
         "hoverinfo": "skip",
     }

@@ -25,7 +25,7 @@ from boundlab.charts.theme import (
 
 ROW = 34  # pixels per factor
 GROUPS = {  # of `bounds.factors`: words, light, dark
-    "weights": ("weights", "#C65A00", "#FF9A3C"),
+    "weights": ("weights", "#BD5004", "#F6982E"),
     "geometry": ("geometry", "#3B6EA8", "#7FB2E8"),
     "proof": ("proof technique", "#7A5195", "#C3A2E0"),
     "data": ("margin and data", "#0B7A8C", "#4FC3D6"),

@@ -11,7 +11,7 @@ import streamlit as st
 from boundlab.anatomy import anatomy, compare, published_to_strict
 from boundlab.bounds import ALL, BY_KEY, Bound, only
 from boundlab.charts.dumbbell import dumbbell
-from boundlab.charts.theme import STYLES, readable, styles, times
+from boundlab.charts.theme import CONFIG, STYLES, readable, styles, times
 from boundlab.charts.waterfall import factor_text, waterfall
 from boundlab.runs import Run
 from boundlab.specs import Settings
@@ -117,7 +117,7 @@ def _draw(controls: Controls, bounds: tuple[Bound, Bound], first: Side, second: 
     st.plotly_chart(
         waterfall(rows[0], rows[1] if second else None, table, is_dark()),
         key="chart_waterfall",
-        config={"displaylogo": False},
+        config=CONFIG,
         alt=_moved(table) if second else words,
     )
     st.caption(READING)
@@ -215,9 +215,7 @@ def _bridge(first: Side) -> None:
     table = rows[["row", "label", "kind", "group"]].assign(difference=0.0)
     st.caption(f"Sparse bound, from the published curve to Theorem S · δ = {first.settings.delta:g} · {first.name}")
     alt = _bridge_words(rows)
-    st.plotly_chart(
-        waterfall(rows, None, table, is_dark()), key="chart_waterfall", config={"displaylogo": False}, alt=alt
-    )
+    st.plotly_chart(waterfall(rows, None, table, is_dark()), key="chart_waterfall", config=CONFIG, alt=alt)
     st.caption(BRIDGE)
     st.markdown(alt)
     _numbers(rows.drop(columns=["start", "end"]), "published-to-strict")
@@ -255,7 +253,7 @@ def _everything(first: Side, second: Side) -> None:
     st.plotly_chart(
         dumbbell(table, reach, is_dark()),
         key="chart_dumbbell",
-        config={"displaylogo": False},
+        config=CONFIG,
         alt="Every bound as trained and under the change; the table below has the numbers",
     )
     for why, part in table.dropna(subset=["reason"]).groupby("reason"):

@@ -9,6 +9,7 @@ from boundlab.catalog import DATASETS
 from boundlab.charts.certified import certified_chart
 from boundlab.charts.margins import fan, trade_off_chart
 from boundlab.charts.promises import promise_chart
+from boundlab.charts.theme import CONFIG
 from boundlab.conditions import conditions_of
 from boundlab.margins import over_epochs, trade_off
 from boundlab.pacbayes import KL_LATEX, LATEX, NOTE, SOURCE, SYMBOLS
@@ -74,7 +75,7 @@ def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Promise], delt
     st.plotly_chart(
         promise_chart(made, error, guessing, is_dark()),
         key="chart_promises",
-        config={"displaylogo": False},
+        config=CONFIG,
         alt=words,
     )
     st.markdown(words)
@@ -143,7 +144,7 @@ def _trade(run: Run, delta: float, theorem: str) -> None:
     top = max(1.1, min(1.6, 1.08 * float(table["certificate"].max())))
     first, last, best = table.iloc[0], table.iloc[-1], table.loc[table["certificate"].idxmin()]
     words = (
-        f"As training weighs the complexity {last['weight'] / first['weight']:.3g} times more, Theorem {theorem} goes from "
+        f"As the weight of the complexity in training grows by a factor of {last['weight'] / first['weight']:.3g}, Theorem {theorem} goes from "
         f"**{first['certificate']:.3f}** to **{last['certificate']:.3f}** and the test error from "
         f"**{100 * first['test_error']:.2f} %** to **{100 * last['test_error']:.2f} %**."
     )
@@ -157,7 +158,7 @@ def _trade(run: Run, delta: float, theorem: str) -> None:
     st.plotly_chart(
         certified_chart(table, run.spec.train.certificate_weight, top, theorem, is_dark()),
         key="chart_certified",
-        config={"displaylogo": False},
+        config=CONFIG,
         alt=words,
     )
     st.markdown(words)
@@ -188,7 +189,7 @@ def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float, t
     st.plotly_chart(
         fan(quantiles, float(record["epoch"].iloc[0]), margin, reach, is_dark()),
         key="chart_fan",
-        config={"displaylogo": False},
+        config=CONFIG,
         alt="Quantiles of the training margins over epochs",
     )
     st.caption(
@@ -198,7 +199,7 @@ def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float, t
     st.plotly_chart(
         trade_off_chart(table, margin, top, theorem, is_dark()),
         key="chart_trade",
-        config={"displaylogo": False},
+        config=CONFIG,
         alt="Ramp error, complexity over margin, and their sum with the confidence term against the margin",
     )
     covered = bool(table["margin"].iloc[-1] > record["margin_quantiles"].iloc[0][-1])

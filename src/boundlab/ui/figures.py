@@ -6,6 +6,7 @@ import functools
 
 import streamlit as st
 
+from boundlab.charts.theme import CONFIG
 from boundlab.charts.trend import Picture
 from boundlab.curves import SCALES
 from boundlab.specs import Settings
@@ -78,7 +79,7 @@ def _chart(axis: Axis, picture: Picture) -> None:
     st.plotly_chart(
         picture.figure,
         key=f"chart_{axis.key}",
-        config={"displaylogo": False},
+        config=CONFIG,
         alt=f"Bounds, test and train error against {axis.title}; the words below the chart say what it shows",
     )
 

@@ -13,6 +13,7 @@ import streamlit as st
 
 from boundlab.bounds import ALL
 from boundlab.charts.progress import alive, update_of
+from boundlab.charts.theme import CONFIG
 from boundlab.charts.trend import Picture
 from boundlab.part_errors import PartErrors
 from boundlab.runs import Run
@@ -102,7 +103,7 @@ def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
     st.plotly_chart(
         first,
         key=f"live_chart_{stamp}",
-        config={"displaylogo": False},
+        config=CONFIG,
         alt=f"{view} of the run over its epochs; the words below the chart say what it shows",
     )
 

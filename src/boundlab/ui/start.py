@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.bounds import ALL
 from boundlab.charts.ladder import ladder
-from boundlab.charts.theme import styles
+from boundlab.charts.theme import CONFIG, styles
 from boundlab.specs import Settings
 from boundlab.ui import prose
 from boundlab.ui.controls import Controls, with_controls
@@ -56,7 +56,7 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: Settings, stage: De
         st.plotly_chart(
             ladder(values, [*order, *_MEASURED], reach, is_dark()),
             key="chart_ladder",
-            config={"displaylogo": False},
+            config=CONFIG,
             alt=told_now,
         )
         st.caption(prose.subject(rows, settings, "mean"))

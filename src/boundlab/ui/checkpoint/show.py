@@ -16,7 +16,7 @@ from boundlab.catalog import DATASETS
 from boundlab.charts.ladder import ladder
 from boundlab.charts.margins import trade_off_chart
 from boundlab.charts.promises import promise_chart
-from boundlab.charts.theme import FONT, INK, VEIL, styles
+from boundlab.charts.theme import CONFIG, FONT, INK, VEIL, styles
 from boundlab.conditions import conditions
 from boundlab.doubts import doubts
 from boundlab.limits import clopper_pearson
@@ -32,7 +32,6 @@ from boundlab.ui.page import is_dark
 from boundlab.ui.prose import sentence
 
 _MEASURED = ("holdout", "test_error")
-_QUIET = {"displaylogo": False}
 _NORMS = ("frobenius", "spectral_map", "spectral_kernel", "norm_21", "bias_norm", "patch_norm")
 
 
@@ -112,7 +111,7 @@ def _ladder(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
     words = sentence(values, 1, settings.convention)
     chart = ladder(values, [*order, *_MEASURED], reach, is_dark())
     _say_why(chart, table.set_index("series")["reason"], [*order, *_MEASURED])
-    st.plotly_chart(chart, key="chart_checkpoint", config=_QUIET, alt=words)
+    st.plotly_chart(chart, key="chart_checkpoint", config=CONFIG, alt=words)
     st.markdown(words)
     explain(settings.convention, order)
 
@@ -153,7 +152,7 @@ def _certificate(subject: Subject, made: list[Promise], delta: float, share: flo
     error = float(subject.test_error or 0.0)
     words = verdict(made, error, guessing)
     chart = promise_chart(made, error, guessing, is_dark())
-    st.plotly_chart(chart, key="chart_checkpoint_promises", config=_QUIET, alt=words)
+    st.plotly_chart(chart, key="chart_checkpoint_promises", config=CONFIG, alt=words)
     st.markdown(words)
     for promise in made:
         st.markdown(spelled_out(promise, guessing))
@@ -188,7 +187,7 @@ def _margins(controls: Controls, subject: Subject, delta: float) -> None:
     )
     top = float(np.clip(1.3 * best["total"], 1.5, 4.0))
     chart = trade_off_chart(table, float(here["margin"]), top, theorem, is_dark())
-    st.plotly_chart(chart, key="chart_checkpoint_margins", config=_QUIET, alt=words)
+    st.plotly_chart(chart, key="chart_checkpoint_margins", config=CONFIG, alt=words)
     st.caption(words)
 
 

@@ -9,11 +9,11 @@ import streamlit as st
 
 from boundlab.charts.margin_curves import margin_curves
 from boundlab.charts.networks import named
-from boundlab.charts.theme import readable
+from boundlab.charts.theme import CONFIG, readable
 from boundlab.comparison import PROMISES, margin_quantiles, promises_table
 from boundlab.subjects import Subject
 from boundlab.ui.certificates import CHOICE
-from boundlab.ui.compare.sections import CONFIG, side_by_side
+from boundlab.ui.compare.sections import side_by_side
 from boundlab.ui.controls import plain
 from boundlab.ui.page import is_dark
 

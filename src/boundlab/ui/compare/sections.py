@@ -14,7 +14,7 @@ from boundlab.charts.connectivity import connectivity
 from boundlab.charts.factor_bars import factor_bars
 from boundlab.charts.networks import named
 from boundlab.charts.norms_by_layer import norms_by_layer
-from boundlab.charts.theme import STYLES, readable, styles
+from boundlab.charts.theme import CONFIG, STYLES, readable, styles
 from boundlab.charts.versus import versus
 from boundlab.comparison import (
     NORMS,
@@ -36,7 +36,6 @@ from boundlab.ui.library import shipped_ids
 from boundlab.ui.page import is_dark
 
 _HEIGHTS = {2: 430, 3: 320, 4: 240}  # of a drawing, pixels, by the number of columns
-CONFIG = {"displaylogo": False}
 DRAWING = (
     "Colour: from how many computation paths a pixel reaches the features that enter the dense layers (π of Theorem S; log₂ "
     "scale, the same for all; grey: none). Boxes: what one feature sees, layer by layer; red: a middle one of the last "

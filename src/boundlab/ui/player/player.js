@@ -42,10 +42,12 @@ function chartIn(root, stamp) {
     save(format, filename, caption) {
       const { width, margin: { t } } = plot()._fullLayout;
       const lines = wrapped(caption, width / CAPTION_LETTER);
-      plot()._context.toImageButtonOptions = { format, filename, scale: 2 };
+      const context = plot()._context, usual = context.toImageButtonOptions;
+      context.toImageButtonOptions = { format, filename, scale: 2 };
       const title = { text: lines.join("<br>"), font: { size: 14 }, x: 0.01, xref: "container", y: 0.99, yref: "container", yanchor: "top" };
       this.call("relayout", { title, "margin.t": t + 8 + 18 * lines.length });
-      plot().querySelector('.modebar-btn[data-title^="Download"]').click();
+      plot().querySelector('.modebar-btn[data-title^="Download"]').click(); // reads the options at once
+      context.toImageButtonOptions = usual;
       this.call("relayout", { "title.text": "", "margin.t": t });
     },
   };
