@@ -251,6 +251,8 @@ def main(argv: list[str] | None = None) -> int:
             np.errstate(all="ignore"),
         ):  # what is infinite or not measured is said in the result
             return int(a.function(a))
+    except BrokenPipeError:
+        raise  # nobody reads the output any more: `__main__` ends quietly
     except (ValueError, TypeError, OSError, BoundlabError) as error:
         print(f"boundlab: {_short(str(error))}", file=sys.stderr)
         return 2
