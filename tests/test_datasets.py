@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from boundlab import datasets
+from boundlab import datasets, sources
 from boundlab.catalog import DATASETS, SHIPPED
 from boundlab.datasets import load, read_idx, read_mat, seen, task
 from boundlab.errors import DataError
@@ -274,3 +274,30 @@ def test_a_network_may_look_at_the_middle_of_the_images():
     for shape in ([1, 5, 8], [1, 10, 10], [3, 8, 8]):
         with pytest.raises(ValueError, match="or an even number less: the middle"):
             RunSpec.from_dict({"dataset": "digits", "arch": arch | {"in_shape": shape}})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "train-images.idx3-ubyte",
+        "TRAIN-IMAGES-IDX3-UBYTE.GZ",
+        "train-images-idx3-ubyte (1).gz",
+        "train-images.idx3-ubyte(2)",
+    ],
+)
+def test_files_under_nearly_the_right_names_are_found(tmp_path, smaller, name):
+    folder = tmp_path / "KMNIST" / "raw"
+    idx_folder(folder, SHIPPED["kmnist"])
+    expected = load("kmnist", tmp_path)[0].images
+    packed = folder / "train-images-idx3-ubyte.gz"
+    content = packed.read_bytes()
+    packed.unlink()
+    (folder / name).write_bytes(content if name.lower().endswith(".gz") else gzip.decompress(content))
+    assert torch.equal(load("kmnist", tmp_path)[0].images, expected)
+
+
+def test_other_names_are_not_taken_for_the_files(tmp_path, smaller):
+    folder = tmp_path / "KMNIST" / "raw"
+    idx_folder(folder, SHIPPED["kmnist"])
+    (folder / "train-images-idx3-ubyte.gz").rename(folder / "my-train-images-idx3-ubyte.gz")
+    assert sources.missing("kmnist", tmp_path) == ["train-images-idx3-ubyte"]

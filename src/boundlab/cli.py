@@ -266,6 +266,8 @@ def main(argv: list[str] | None = None) -> int:
             np.errstate(all="ignore"),
         ):  # what is infinite or not measured is said in the result
             return int(a.function(a))
+    except BrokenPipeError:
+        raise  # nobody reads the output any more: `__main__` ends quietly
     except (ValueError, TypeError, OSError, BoundlabError) as error:
         print(f"boundlab: {of_a_command(error, getattr(a, 'out', None))}", file=sys.stderr)
         return 2

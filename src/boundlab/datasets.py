@@ -34,7 +34,7 @@ class Split:
 def read_idx(path: Path, dims: int) -> np.ndarray:
     """Read an IDX file of unsigned bytes, plain or .gz; raises DataError when magic, size or gzip stream is wrong."""
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is not a complete gzip file ({error}); delete it and fetch it again") from error

@@ -51,7 +51,7 @@ def altered(name: str, root: str | Path | None = None) -> list[str]:
             continue
         try:
             path = find(name, file, root)
-            content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+            content = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
         except (OSError, EOFError, DataError) as error:
             words.append(f"{file} could not be compared with what is published ({error}).")
             continue

@@ -105,11 +105,21 @@ def _pixels(path: Path, channels: int, size: tuple[int, int]) -> Array:
         return np.asarray(image).reshape(*size, channels).transpose(2, 0, 1)
 
 
+def resolved(path: Path) -> Path:
+    """Where a path leads; raises DataError for a link that leads to itself."""
+    try:
+        return path.resolve()
+    except (RuntimeError, OSError) as error:
+        raise DataError(
+            f"{path} should be a file or folder, got a link that leads round in a circle; remove it"
+        ) from error
+
+
 def _entries(folder: Path, root: Path) -> list[Path]:
     """What lies in a folder, hidden files left out; raises DataError for a link that leads out of `root`."""
     found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     for path in found:
-        if not path.resolve().is_relative_to(root):
+        if not resolved(path).is_relative_to(root):
             raise DataError(f"{path} should lie in {root}, but is a link that leads out of it; copy what it leads to")
     return found
 
@@ -150,7 +160,7 @@ def read_folder(source: Path, size: tuple[int, int] | None = None, grey: bool = 
     `size`: (height, width) to which each is scaled whatever its shape (bilinear); None: all must have one size. Three
     channels unless all are grey; `grey` weighs them by ITU-R 601.
     """
-    root = source.resolve()
+    root = resolved(source)
     whole = _entries(source, root)
     split = {"train", "test"} <= {path.name for path in whole} and any(p.is_dir() for p in (source / "train").iterdir())
     if split and (others := sorted({path.name for path in whole} - {"train", "test"})):

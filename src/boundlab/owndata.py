@@ -21,7 +21,7 @@ from boundlab.checks import number, shown, whole
 from boundlab.doubts import repeated
 from boundlab.errors import DataError, RunError
 from boundlab.files import read_json, write_atomic
-from boundlab.images import LONGEST, Array, Part, Pictures, check_size, greyed, read_folder, scaled
+from boundlab.images import LONGEST, Array, Part, Pictures, check_size, greyed, read_folder, resolved, scaled
 from boundlab.npz import read_npz
 
 TEST = 0.2  # fraction that becomes the test part where there is none
@@ -33,7 +33,7 @@ def _named(name: str | None, source: Path | None) -> str:
     """`name` checked, or made from the source's; raises ValueError."""
     given = name
     if name is None and source is not None:
-        name = re.sub("[^a-z0-9]+", "-", source.resolve().stem.lower()).strip("-")[:_LONGEST_NAME].strip("-")
+        name = re.sub("[^a-z0-9]+", "-", resolved(source).stem.lower()).strip("-")[:_LONGEST_NAME].strip("-")
     if not name or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
         raise ValueError(
             f"a data set's name must be 1 to {_LONGEST_NAME} lower-case letters a to z, digits and single hyphens, "

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -96,7 +97,21 @@ def _sent_as(file: str) -> str:
 
 def _place(name: str, file: str, root: str | Path | None) -> Path | None:
     folder = data_root(root) / FOLDERS[name]
-    return next((path for path in (folder / file, folder / _sent_as(file)) if os.path.exists(path)), None)
+    usual = next((path for path in (folder / file, folder / _sent_as(file)) if os.path.exists(path)), None)
+    return usual or _renamed(folder, file)
+
+
+def _renamed(folder: Path, file: str) -> Path | None:
+    """The file as browsers and other tools name it: train-images.idx3-ubyte, "train-images-idx3-ubyte (1).gz", upper case."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:  # no folder
+        return None
+    for name in names:
+        usual = re.sub(r"[ _]?\(\d+\)", "", name.lower()).replace(".idx", "-idx")
+        if usual in (file.lower(), _sent_as(file).lower()):
+            return folder / name
+    return None
 
 
 def find(name: str, file: str, root: str | Path | None = None) -> Path:
