@@ -10,7 +10,7 @@ from typing import Any
 from plotly.colors import hex_to_rgb
 
 FONT = 17  # readable from the last row
-HEIGHT = 450
+HEIGHT = 440
 VACUOUS = "above 1: vacuous, says nothing"
 
 
