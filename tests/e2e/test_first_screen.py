@@ -55,3 +55,25 @@ def test_an_embedded_page_has_no_menu_and_elsewhere_the_menu_shows_its_focus(bro
     outline = link.evaluate("link => [getComputedStyle(link).outlineStyle, getComputedStyle(link).outlineWidth]")
     assert outline == ["solid", "2px"]
     page.context.close()
+
+
+def test_what_a_link_says_of_controls_in_the_closed_drawer_stays(browser, server):
+    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
+    page.goto(f"{server}/lambda?dataset=digits&delta=0.05&scale=linear&show=Test+error")
+    page.locator(CHART).first.wait_for(timeout=60_000)
+    settle(page)
+    slider = page.get_by_role("slider", name="Channels H")
+    for key, there in (("ArrowLeft", "**channels=8**"), ("ArrowRight", lambda url: "channels" not in url)):
+        slider.focus()
+        page.keyboard.press(key)
+        page.wait_for_url(there, timeout=60_000)
+        settle(page)
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("radio", name="relative").click()
+    page.wait_for_url("**scale=relative**", timeout=60_000)
+    settle(page)
+    assert "delta=0.05" in page.url
+    assert "show=Test+error" in page.url
+    box = page.get_by_test_id("stPopoverBody").get_by_test_id("stSelectbox").first
+    assert "0.05" in box.evaluate("box => box.innerText + box.querySelector('input').value")
+    page.context.close()

@@ -40,16 +40,19 @@ def explore(controls: Controls, axis: Axis) -> None:
         sliders = st.container()
         convention = controls.convention()
     with more:
-        settings = Settings(convention, controls.delta())
-        scale = controls.pick("Scale", SCALES, "scale", _SCALE_HELP)
+        across = st.container(horizontal=True)
+        with across:
+            settings = Settings(convention, controls.delta())
+            scale = controls.pick("Scale", SCALES, "scale", _SCALE_HELP)
         peers = controls.recipe(controls.origin(listing(dataset)))
         runs = controls.trusted(peers)
         if runs.empty:
             stage.info(EMPTY)
             return
-        choices = panel_choices(runs, axis)
-        panels = controls.choose("Panels", choices, "panels", _PANELS_HELP) if len(choices) > 1 else ONE
-        paper = paper_control(axis, controls)
+        with across:
+            choices = panel_choices(runs, axis)
+            panels = controls.choose("Panels", choices, "panels", _PANELS_HELP) if len(choices) > 1 else ONE
+            paper = paper_control(axis, controls)
         shown = controls.series(convention)
     with sliders:
         selection = select(controls, runs, axis, panels)

@@ -16,7 +16,11 @@ _MOST_NOTES = 5  # a link with more mistakes is not answered mistake by mistake
 
 
 class Widgets:
-    """Widgets of one part of a page. Make it first: notes about the link appear where it was made."""
+    """Widgets of one part of a page. Make it first: notes about the link appear where it was made.
+
+    Each is told its present value as Streamlit's `default` too: a browser that first draws a widget later, because it lay in a
+    closed drawer, begins with that one.
+    """
 
     def __init__(self, part: str = "page") -> None:
         self.notes = st.container()
@@ -141,7 +145,7 @@ class Widgets:
             only = "there is a run for only one value, with these choices"
             st.select_slider(label, [options[0], " "], disabled=True, help=only, key=f"{key}_only")
         else:
-            value = str(st.select_slider(label, options, start, key=key, help=help))
+            value = str(st.select_slider(label, options, value, key=key, help=help))
         self.keep(key, value, start)
         return value
 
@@ -156,10 +160,10 @@ class Widgets:
     ) -> str:
         """A few options side by side, the first one chosen to begin with."""
         start = default or options[0]
-        self.begin(key, options, label, start)
+        now = self.begin(key, options, label, start)
         more: dict[str, Any] = {"help": help, "required": True}
         more |= {"on_change": on_change} if on_change else {}
-        value = str(st.segmented_control(label, options, default=start, key=key, **more))
+        value = str(st.segmented_control(label, options, default=now, key=key, **more))
         self.keep(key, value, start)
         return value
 
@@ -176,8 +180,8 @@ class Widgets:
     ) -> str:
         """Like `pick`, in less room."""
         start = default or options[0]
-        self.begin(key, options, label, start, few)
-        index, more = options.index(start), {"help": help, "width": width, "on_change": on_change}
+        now = self.begin(key, options, label, start, few)
+        index, more = options.index(now), {"help": help, "width": width, "on_change": on_change}
         value = str(st.selectbox(label, options, index, key=key, **more))  # type: ignore[call-overload]
         self.keep(key, value, start)
         return value
@@ -190,9 +194,8 @@ class Widgets:
         if (linked := self._linked(key)) is not None:
             good = self._judge(key, linked, options, label, several=True)
             st.session_state[key] = good if good or linked == [""] else list(options)
-        chosen = st.pills(
-            label, options, selection_mode="multi", default=options, key=key, help=help, format_func=called
-        )
+        now = st.session_state.get(key, options)
+        chosen = st.pills(label, options, selection_mode="multi", default=now, key=key, help=help, format_func=called)
         value = [option for option in options if option in chosen]
         self.keep(key, value, list(options))
         return value
@@ -200,7 +203,7 @@ class Widgets:
     def switch(self, label: str, key: str, default: bool = False, help: str | None = None) -> bool:
         """On or off."""
         self.begin_switch(key, label, default)
-        value = st.toggle(label, default, key=key, help=help)
+        value = st.toggle(label, bool(st.session_state.get(key, default)), key=key, help=help)
         self.keep(key, str(value).lower(), str(default).lower())
         return value
 
@@ -223,7 +226,8 @@ class Widgets:
                 words = f"possible: {'whole ' if kind is int else ''}numbers from {low:g} to {high:g}"
                 self._say(key, f"{label}: the link asks for {quoted(linked)}, {words}.")
             st.session_state[key] = asked if good else default
-        value = st.number_input(label, kind(low), kind(high), default, key=key, **more)
+        now = st.session_state.get(key, default)
+        value = st.number_input(label, kind(low), kind(high), now, key=key, **more)
         self.keep(key, f"{value:.12g}", f"{default:.12g}")
         return value
 
@@ -231,7 +235,7 @@ class Widgets:
         """A few letters typed."""
         if (linked := self._linked(key)) is not None:
             st.session_state[key] = linked[-1][:most] if linked else default
-        value = st.text_input(label, default, key=key, max_chars=most, **more) or ""
+        value = st.text_input(label, st.session_state.get(key, default), key=key, max_chars=most, **more) or ""
         self.keep(key, value, default)
         return value
 
@@ -242,7 +246,7 @@ class Widgets:
         now = str(st.session_state.get(key) or default)
         options = options if now in options else (*options, now)
         more |= {"accept_new_options": True}
-        value = str(st.selectbox(label, options, options.index(default), key=key, **more))
+        value = str(st.selectbox(label, options, options.index(now), key=key, **more))
         self.keep(key, value, default)
         return value
 
@@ -253,7 +257,8 @@ class Widgets:
         if (linked := self._linked(key)) is not None:
             st.session_state[key] = list(dict.fromkeys(value for value in linked if value)) if linked else list(default)
         options = list(dict.fromkeys([*options, *st.session_state.get(key, ())]))
-        value = st.multiselect(label, options, list(default), key=key, accept_new_options=True, **more)
+        now = st.session_state.get(key, list(default))
+        value = st.multiselect(label, options, now, key=key, accept_new_options=True, **more)
         self.keep(key, value, list(default))
         return value
 
