@@ -4,6 +4,7 @@ Several parameters go into one link, each nasty value meets each parameter once:
 """
 
 import itertools
+import re
 
 import pytest
 
@@ -22,8 +23,9 @@ def counts():
 
 
 def notes(app):
-    """All that the page says about the link, or about what it made of it."""
-    return "\n".join(element.value for element in [*app.warning, *app.error, *app.info])
+    """All that the page says about the link, or about what it made of it, as it reads on screen."""
+    said = "\n".join(element.value for element in [*app.warning, *app.error, *app.info])
+    return re.sub(r"\\([^\w\s]|_)", r"\1", said)
 
 
 def opened(page, params):
@@ -73,14 +75,18 @@ def test_no_value_breaks_a_page_in_its_other_modes(key):
             opened(page, mode | link)
 
 
+def unnamed(page, names):
+    """Of these parameters, all of them wrong, those about which the page says neither name nor value."""
+    said = notes(opened(page, {name: f"zz-{name}-zz" for name in names}))
+    return [name for name in names if f"zz-{name}-zz" not in said and f"`{name}`" not in said]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.key)
 def test_every_wrong_parameter_is_named(page):
-    """Its value or its name is in a note; a few at a time, because a page does not list more mistakes than that."""
-    for names in (page.params[first : first + 4] for first in range(0, len(page.params), 4)):
-        link = {name: f"zz-{name}-zz" for name in names}
-        said = notes(opened(page, link))
-        missing = [name for name in names if f"zz-{name}-zz" not in said and f"`{name}`" not in said]
-        assert not missing, f"{page.key}: no word about {missing}"
+    """A few at a time, because a page does not list every mistake; what is not said then is said where it is the only one."""
+    for first in range(0, len(page.params), 4):
+        for name in unnamed(page, page.params[first : first + 4]):
+            assert not unnamed(page, [name]), f"{page.key}: no word about {name}"
 
 
 def test_the_check_for_markup_sees_what_is_alive():

@@ -10,7 +10,7 @@ from typing import Any
 from plotly.colors import hex_to_rgb
 
 FONT = 17  # readable from the last row
-HEIGHT = 450
+HEIGHT = 440
 NAME = 22  # pixels from one name at a line's end to the next
 CONFIG = {  # of every chart: Plotly's toolbar with what these charts need, so that it is short beside words
     "displaylogo": False,
