@@ -342,7 +342,7 @@ def test_it_opens_with_most_numbers_and_an_empty_row_says_why(tmp_path, asked, o
     chart = json.loads(app.get("plotly_chart")[0].proto.spec)
     notes = " ".join(note["text"].replace("<br>", " ") for note in chart["layout"]["annotations"])
     for name, row in bounds.iterrows():
-        key = next(key for key in (b.key for b in ALL) if name == STYLES[key].name)
+        key = next(key for key in (b.key for b in ALL) if name == styles(opened)[key].name)
         if opened in next(b for b in ALL if b.key == key).formulas and not np.isfinite(row["value"]):
             assert row["why there is no number"][:60] in notes
     assert (bounds["value"].notna().sum() > 0) == (opened == "theorem")
