@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import time
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import streamlit as st
 
 from boundlab.bounds import ALL
-from boundlab.charts.theme import STYLES
+from boundlab.charts.theme import styles
 from boundlab.checkpoints import load
 from boundlab.datasets import load as load_data
 from boundlab.errors import RunError
@@ -64,7 +65,7 @@ def test_every_bound_is_there_as_the_command_line_has_it_or_its_reason(tmp_path,
     shown = table(app)
     assert len(shown) == len(ALL)
     for bound in ALL:
-        row, one = shown.loc[STYLES[bound.key].name], said[bound.key]
+        row, one = shown.loc[styles(convention)[bound.key].name], said[bound.key]
         if one["value"] is None:
             assert row["why there is no number"] == one["reason"]
         else:
@@ -179,6 +180,133 @@ def test_a_damaged_one_is_left_out(tmp_path, subject):
         assert not open_link(PAGE, checkpoint=key).exception
 
 
+def record(**changes):
+    """A change of the stored record."""
+    return lambda given: given["record"].update(changes)
+
+
+def entry(*path, value):
+    """A change of one entry of the stored subject, at any depth."""
+
+    def change(given):
+        for key in path[:-1]:
+            given = given[key]
+        given[path[-1]] = value
+
+    return change
+
+
+def shorter(name):
+    return lambda given: given["record"][name].pop()
+
+
+BROKEN = {
+    "a norm is text": record(**{"layers.0.frobenius": "text"}),
+    "a norm is infinite": record(**{"layers.0.spectral_map": float("inf")}),
+    "a norm is negative": record(**{"layers.1.norm_21": -1.0}),
+    "a norm is null": record(**{"layers.2.max_row": None}),
+    "a norm is a bool": record(**{"layers.0.bias_norm": True}),
+    "a norm is an object": record(**{"layers.0.frobenius": {"a": 1}}),
+    "a norm has no room": record(**{"layers.0.frobenius": 10**400}),
+    "a norm is gone": lambda given: given["record"].pop("layers.1.frobenius"),
+    "no patch norm": record(**{"layers.0.patch_norm": None}),
+    "a short list of taps": shorter("layers.0.tap_frobenius"),
+    "taps are a number": record(**{"layers.0.tap_frobenius": 1.0}),
+    "taps are text": record(**{"layers.0.tap_frobenius": ["text"] * 9}),
+    "taps are mixed": record(**{"layers.0.tap_frobenius": ["text", 1.0, None]}),
+    "path norm is text": record(path_l1="text"),
+    "path norm is infinite": record(path_l1=float("inf")),
+    "path norm is null": record(path_l1=None),
+    "train error above 1": record(train_error=1.5),
+    "train error is text": record(train_error="text"),
+    "test error is null": record(test_error=None),
+    "test error is NaN": record(test_error=float("nan")),
+    "no errors": lambda given: [given["record"].pop(name) for name in ("train_error", "test_error", "ramp")],
+    "a loss is infinite": record(train_loss=float("inf")),
+    "a short ramp": shorter("ramp"),
+    "the ramp is null": record(ramp=None),
+    "the ramp falls": lambda given: given["record"]["ramp"].reverse(),
+    "a short list of quantiles": shorter("margin_quantiles"),
+    "quantiles are text": record(margin_quantiles=["text"] * 101),
+    "the scale is negative": record(margin_scale=-1.0),
+    "a short scaled ramp": shorter("scaled_ramp"),
+    "counts are text": record(test_in_train="text"),
+    "doubts are a number": record(altered=3),
+    "the size of images is text": record(image_shape="text"),
+    "a record of null": entry("record", value=None),
+    "a record of text": entry("record", value="text"),
+    "title is a list": entry("title", value=["a"]),
+    "title is null": entry("title", value=None),
+    "labels out of range": entry("labels", value=[[0], [99]]),
+    "labels are text": entry("labels", value="01"),
+    "n is text": entry("sample", "n", value="text"),
+    "n is negative": entry("sample", "n", value=-5),
+    "other classes": entry("sample", "classes", value=3),
+    "data are a list": entry("sample", "dataset", value=["digits"]),
+    "pixel sums are negative": entry("sample", "raw", "pixel_energy", value=[[-1.0] * 8] * 8),
+    "pixel sums are text": entry("sample", "fed", "pixel_energy", value=[["a"] * 8] * 8),
+    "pixel sums are short": entry("sample", "fed", "pixel_energy", value=[1.0]),
+    "the largest norm is null": entry("sample", "fed", "max_norm", value=None),
+    "patch sums are infinite": entry("sample", "patch_energy", value=[[float("inf")] * 8] * 8),
+    "a deeper network": entry("arch", "conv_layers", value=4),
+}
+
+
+@pytest.fixture
+def one_good(tmp_path, subject):
+    """(folder of kept checkpoints, key of a good one, and of one to break)."""
+    network, keys = tmp_path / "net", []
+    for content in (good(), good() + b" "):
+        network.write_bytes(content)
+        keys.append(kept.keep(network, subject, "me"))
+    return tmp_path / "runs" / "checkpoints", *keys
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_wrong_contents_leave_one_out_and_not_the_others(one_good, subject, what):
+    folder, fine, bad = one_good
+    given = subject.to_dict()
+    BROKEN[what](given)
+    (folder / bad / "subject.json").write_text(json.dumps(given))
+    assert [one.key for one in kept.listing("me")] == [fine]
+    assert list(kept.left_out("me")) == [bad]
+    with pytest.raises(RunError, match=rf"^the checkpoint {bad} cannot be read \(.+\); delete it"):
+        kept.find(bad)
+
+
+def test_pages_open_with_broken_ones_and_say_so(one_good, subject):
+    folder, fine, bad = one_good
+    for i, change in enumerate(BROKEN.values()):
+        broken = folder / f"{i:012x}"
+        shutil.copytree(folder / bad, broken)
+        given = subject.to_dict()
+        change(given)
+        (broken / "subject.json").write_text(json.dumps(given))
+    (folder / bad / "network.safetensors").unlink()
+    for page in (PAGE, next(page for page in PAGES if page.key == "compare")):
+        app = open_link(page)
+        assert not app.exception, [e.value for e in app.exception]
+        said = [c.value for c in app.caption if c.value.startswith(f"Left out, {len(BROKEN) + 1} kept checkpoints ")]
+        assert len(said) == 1
+    linked = open_link(PAGE, checkpoint=bad)
+    assert "its network is not there" in linked.warning[0].value
+    app = open_link(PAGE, checkpoint=fine)
+    assert table(app) is not None
+    assert not app.warning
+    app.button(key=f"delete_{bad}").click().run()
+    assert not app.exception
+    assert not (folder / bad).exists()
+    assert len(list(folder.iterdir())) == len(BROKEN) + 1
+
+
+def test_what_could_not_be_read_again_is_not_kept(tmp_path, subject):
+    (tmp_path / "net").write_bytes(good())
+    odd = dataclasses.replace(subject, record={**subject.record, "train_loss": float("inf")})
+    with pytest.raises(RunError, match="this network cannot be kept: train_loss should be a number from 0 on, got inf"):
+        kept.keep(tmp_path / "net", odd, "me")
+    assert kept.listing("me") == []
+
+
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory):
     path = checkpoint(tmp_path_factory.mktemp("subject"))
@@ -214,7 +342,7 @@ def test_it_opens_with_most_numbers_and_an_empty_row_says_why(tmp_path, asked, o
     chart = json.loads(app.get("plotly_chart")[0].proto.spec)
     notes = " ".join(note["text"].replace("<br>", " ") for note in chart["layout"]["annotations"])
     for name, row in bounds.iterrows():
-        key = next(key for key in (b.key for b in ALL) if name == STYLES[key].name)
+        key = next(key for key in (b.key for b in ALL) if name == styles(opened)[key].name)
         if opened in next(b for b in ALL if b.key == key).formulas and not np.isfinite(row["value"]):
             assert row["why there is no number"][:60] in notes
     assert (bounds["value"].notna().sum() > 0) == (opened == "theorem")

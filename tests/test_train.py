@@ -101,6 +101,38 @@ def test_weights_too_large_for_their_norms_are_an_error_that_says_so(monkeypatch
         next(Training(spec, task(spec.train)).epoch())
 
 
+def test_outputs_that_are_not_finite_are_an_error_that_says_so_and_what_was_recorded_opens(tmp_path, monkeypatch):
+    """The weights grow between an epoch's last loss and its record: finite all of them, and what they yield is not."""
+    real = Training._step
+
+    def step(training, *given):
+        loss = real(training, *given)
+        if training.finished == training.steps_per_epoch - 1:
+            with torch.no_grad():
+                for weight in training.net.parameters():
+                    weight *= 1e15
+        return loss
+
+    monkeypatch.setattr(Training, "_step", step)
+    spec = RunSpec.from_dict({**TRAINED, "epochs": 1})
+    with pytest.raises(Diverged, match=r"the train outputs are not finite after 45 steps; try a smaller lr"):
+        run(spec, tmp_path)
+    assert status(tmp_path / spec.id)["state"] == "failed"
+    assert open_run(tmp_path / spec.id).records["step"].tolist() == [0, 25]
+
+
+def test_norms_that_are_not_finite_are_an_error_that_says_so():
+    deep = {"channels": 4, "conv_layers": 9, "kernel_size": 3, "stride": 1, "padding": 1, "weight_norm": False}
+    training = Training(spec := RunSpec.from_dict({**TRAINED, "arch": deep}), task(spec.train))
+    with torch.no_grad():
+        for weight in training.net.parameters():
+            weight.fill_(1e36)  # path norm: 1e360 and more
+    with pytest.raises(Diverged, match=r"path_l1 is not finite after 0 steps; try a smaller lr"):
+        next(training.epoch())
+    with pytest.raises(Diverged, match=r"path_l1 is not finite after 25 steps"):
+        training.record(25, [])
+
+
 def in_float64(given, part):
     """State after one epoch in float64, minibatches in parts of `part` images; and the losses of its steps."""
     spec = RunSpec.from_dict(given)

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from boundlab.checks import numbers, shown, whole
 from boundlab.errors import DataError
 from boundlab.sources import FILES, find
 
 CONTENTS = "sha256 of the contents"  # the digests (mirrors.CHECKS) that hold for a file however it was packed
 COUNTS = ("repeated", "contradicting", "test_in_train")
+_MOST_IMAGES = 10**12
 _IDX_HEADER = 16  # bytes before the images
 
 
@@ -77,6 +79,19 @@ def doubts(record: Mapping[str, Any], in_shape: tuple[int, ...]) -> list[str]:
     """Sentences about the sample of a `record` that has the columns of `repeated`, `altered` and `image_shape`; [] for one
     without. `in_shape`: what the network takes."""
     return [*_sizes(record, in_shape), *_copies(record), *record.get("altered", ())]
+
+
+def check_doubts(record: Mapping[str, Any]) -> None:
+    """Raises ValueError unless those columns, where a record has them, hold counts, sentences and a size of images."""
+    for name in (*COUNTS, "tested"):
+        if name in record:
+            whole(name, record[name], 0, _MOST_IMAGES)
+    words = record.get("altered", [])
+    if not isinstance(words, list) or not all(isinstance(text, str) for text in words):
+        raise ValueError(f"altered should be a list of sentences, got {shown(words)}")
+    if "image_shape" in record:
+        for size in numbers("image_shape", record["image_shape"], ("channels", "height", "width")):
+            whole("image_shape", size, 1, _MOST_IMAGES)
 
 
 def _sizes(record: Mapping[str, Any], in_shape: tuple[int, ...]) -> list[str]:

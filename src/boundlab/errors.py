@@ -18,4 +18,4 @@ class RunError(BoundlabError):
 
 
 class Diverged(BoundlabError):
-    """Training's loss or weights became infinite or NaN."""
+    """Training's loss, weights or what is measured of them became infinite or NaN."""

@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from boundlab.arch import ArchSpec
 from boundlab.catalog import DATASETS
 from boundlab.checks import number
 from boundlab.norms import MARGIN_GRID, NORM_FIELDS, SCALED_GRID, SampleStats, norm_column
 from boundlab.shapes import LayerShape
-from boundlab.specs import RunSpec
+from boundlab.specs import RunSpec, TrainSpec
 
 Array = np.ndarray
 LARGEST = 1e100  # norms and losses of float32 weights lie far below; a product over layers may not
@@ -51,11 +52,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class _Rows:
-    """A table's rows; `whose`: which run each belongs to, -1 for none; `faults`: run -> the first thing wrong with it."""
+    """A table's rows; `whose`: which run each belongs to, -1 for none; `faults`: run -> the first thing wrong with it; `one`:
+    there is one record, so that a sentence need not number it."""
 
     table: pa.Table
     whose: Array
     faults: dict[int, str] = field(default_factory=dict)
+    one: bool = False
 
     def column(self, name: str) -> pa.ChunkedArray:
         """One column; where there is none, nothing in every row."""
@@ -69,7 +72,8 @@ class _Rows:
             if (run := int(self.whose[row])) not in self.faults:
                 number = int((self.whose[: row + 1] == run).sum())
                 got = "nothing" if (value := self.column(name)[row].as_py()) is None else str(value)[:40]
-                self.faults[run] = f"{name} of its record {number} should be {words}, got {got}"
+                which = "" if self.one else f" of its record {number}"
+                self.faults[run] = f"{name}{which} should be {words}, got {got}"
 
     def check(self, rule: Rule, mine: Array, needed: Array) -> None:
         """Note of the rows `mine` what does not follow the rule; where it is not `needed`, nothing is right too."""
@@ -109,7 +113,8 @@ def _lists(column: pa.ChunkedArray, rule: Rule, length: Array) -> tuple[Array, A
     right = lengths == length
     right[row[~((values >= rule.low) & (values <= rule.high))]] = False
     if rule.rising:
-        right[row[1:][(np.diff(row) == 0) & (np.diff(values) < -1e-9)]] = False
+        falls = np.diff(values) < -1e-9 * np.maximum(1.0, np.abs(values[1:]))
+        right[row[1:][(np.diff(row) == 0) & falls]] = False
     return lengths < 0, right
 
 
@@ -137,25 +142,30 @@ def faults(table: pa.Table, whose: Array, origins: Sequence[Origin]) -> dict[int
     return rows.faults
 
 
-def record_fault(record: Mapping[str, Any], shapes: Sequence[LayerShape]) -> str | None:
-    """What is wrong with the one record of a checkpoint, which may lack errors and initial weights; None: nothing."""
-    rows = _Rows(pa.Table.from_pylist([dict(record)]), np.zeros(1, int))
-    _check_errors(rows, np.zeros(1, bool))
+def check_record(record: Mapping[str, Any], shapes: Sequence[LayerShape]) -> None:
+    """Raises ValueError unless the one record of a checkpoint is whole; it may lack what is of the initial weights."""
+    try:
+        rows = _Rows(pa.Table.from_pylist([dict(record)]), np.zeros(1, int), one=True)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"its record should be a JSON object of numbers and lists of numbers ({error})") from error
+    every = np.ones(1, bool)
+    _check_errors(rows, every)
+    rows.check(Rule("path_l1", "a number from 0 on", high=np.finfo(float).max), every, every)
     for i, shape in enumerate(shapes):
-        _check_layer(rows, i, np.array([len(shapes)]), np.array([shape.area]), np.zeros(1, bool), OF_INIT)
-    return rows.faults.get(0)
+        _check_layer(rows, i, np.array([len(shapes)]), np.array([shape.area]), every, OF_INIT)
+    if rows.faults:
+        raise ValueError(rows.faults[0])
 
 
-def check_sample(sample: SampleStats, spec: RunSpec) -> None:
-    """Raises ValueError unless a stored sample is one of this run's task, and its sums are sums of squares."""
-    train, first = spec.train, spec.arch.shapes()[0]
+def check_sample(sample: SampleStats, train: TrainSpec, arch: ArchSpec) -> None:
+    """Raises ValueError unless a stored sample is one of this task and network, and its sums are sums of squares."""
     n = train.n_train or DATASETS[train.dataset].train_images(train.labels)
-    if (sample.dataset, sample.n, sample.classes) != (train.dataset, n, spec.arch.classes):
+    if (sample.dataset, sample.n, sample.classes) != (train.dataset, n, arch.classes):
         raise ValueError(
-            f"its sample should be of {train.dataset}, n {n}, {spec.arch.classes} classes, got {str(sample.dataset)[:40]}, "
+            f"its sample should be of {train.dataset}, n {n}, {arch.classes} classes, got {str(sample.dataset)[:40]}, "
             f"{str(sample.n)[:40]}, {str(sample.classes)[:40]}"
         )
-    check_sums(sample, spec.arch.in_shape[1:], first.out_size)
+    check_sums(sample, arch.in_shape[1:], arch.shapes()[0].out_size)
 
 
 def check_sums(sample: SampleStats, size: tuple[int, int], patches: tuple[int, int]) -> None:

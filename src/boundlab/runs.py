@@ -102,7 +102,7 @@ def open_run(folder: Path) -> Run:
     try:
         spec = RunSpec.from_dict(read_json(folder / "spec.json"))
         sample = SampleStats.from_dict(read_json(folder / "sample.json"), spec.arch.normalize)
-        check_sample(sample, spec)
+        check_sample(sample, spec.train, spec.arch)
         state = status(folder)["state"]
         table = _records(folder)
         if wrong := faults(table, np.zeros(len(table), int), [Origin(spec, sample, state == "done")]):
@@ -258,7 +258,7 @@ def _heads(entries: list[Any], samples: list[Any]) -> tuple[list[Origin], dict[s
             if entry["id"] != spec.id or spec.id in heads:
                 raise ValueError(f"its spec is of {spec.id}" if spec.id not in heads else "it comes twice")
             sample = shared(entry["sample"], spec.arch.normalize)
-            check_sample(sample, spec)
+            check_sample(sample, spec.train, spec.arch)
             heads[spec.id] = Origin(spec, sample, True)
         except _DAMAGES as error:
             name = entry.get("id") if isinstance(entry, dict) else None

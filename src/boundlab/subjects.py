@@ -9,10 +9,14 @@ from functools import cached_property
 from typing import Any
 
 from boundlab.arch import ArchSpec
-from boundlab.checks import known_fields
+from boundlab.catalog import DATASETS
+from boundlab.checks import known_fields, shown
+from boundlab.doubts import check_doubts
 from boundlab.norms import NetworkNorms, SampleStats, from_columns
 from boundlab.recipes import described
+from boundlab.records import check_record, check_sample
 from boundlab.runs import Run
+from boundlab.specs import TrainSpec
 
 _FIELDS = ("title", "arch", "labels", "sample", "record")
 
@@ -68,3 +72,19 @@ class Subject:
         arch = ArchSpec.from_dict(part["arch"])
         sample = SampleStats.from_dict(part["sample"], arch.normalize)
         return cls(part["title"], arch, labels, sample, part["record"])
+
+    def check(self) -> None:
+        """Raises ValueError, TypeError or KeyError unless everything that the pages show of a checkpoint is there and sound."""
+        if not isinstance(self.title, str):
+            raise ValueError(f"title should be text, got {shown(self.title)}")
+        train = TrainSpec(self.dataset, labels=self.labels)
+        facts = DATASETS[self.dataset]
+        classes = facts.classes if self.labels is None else len(self.labels)
+        if not facts.fits(self.arch.in_shape) or self.arch.classes != classes:
+            given = f"{self.arch.in_shape} and {self.arch.classes} classes"
+            raise ValueError(
+                f"a network of {facts.title} takes {facts.in_shape} and has {classes} classes, got {given}"
+            )
+        check_sample(self.sample, train, self.arch)
+        check_record(self.record, self.arch.shapes())
+        check_doubts(self.record)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from scipy.sparse.linalg import ArpackError
 from torch import Tensor, nn
@@ -130,18 +131,26 @@ class Training:
         }
         if step == 0:
             self.preview(record)
-        if self.errors_due(step):
-            most = min(self.part or BATCH, BATCH)
-            train = outcome(self.net, self.train.images, self.train.labels, True, most, self.watch)
-            test = outcome(self.net, self.test.images, self.test.labels, False, most, self.watch)
-            record |= outcome_columns(train, test)
-        return record
+        return record | self._outcomes(step) if self.errors_due(step) else record
+
+    def _outcomes(self, step: int) -> dict[str, object]:
+        most = min(self.part or BATCH, BATCH)
+        train = outcome(self.net, self.train.images, self.train.labels, True, most, self.watch)
+        test = outcome(self.net, self.test.images, self.test.labels, False, most, self.watch)
+        for name, found in (("train", train), ("test", test)):
+            if not np.isfinite([found.loss, *found.patch_norms]).all() or not np.isfinite(found.margins).all():
+                raise self._diverged(f"the {name} outputs are not finite", step)
+        return outcome_columns(train, test)
 
     def _norms(self, step: int) -> dict[str, object]:
         try:
-            return norm_columns(nets.weights(self.net), nets.biases(self.net), self.references, self.shapes)
+            norms = norm_columns(nets.weights(self.net), nets.biases(self.net), self.references, self.shapes)
         except (torch.linalg.LinAlgError, ArpackError) as error:
             raise self._diverged(f"the weights are too large to be measured ({error})", step) from error
+        for name, value in norms.items():
+            if value is not None and not np.isfinite(value).all():  # type: ignore[call-overload]
+                raise self._diverged(f"{name} is not finite", step)
+        return norms
 
     def _record_now(self) -> Record:
         started = time.monotonic()
@@ -238,7 +247,7 @@ class Training:
 
 def epochs(spec: RunSpec, data: tuple[Split, Split], device: str = "cpu") -> Iterator[Record]:
     """Train `spec` on (train, test) of pixels in [0, 1]; yield records: before training, every `record_every` steps,
-    and at epoch ends with errors and margins. Raises Diverged when loss or weights are no longer finite."""
+    and at epoch ends with errors and margins. Raises Diverged when loss, weights or what is measured are no longer finite."""
     training = Training(spec, data, device)
     while not training.complete:
         yield from training.epoch()

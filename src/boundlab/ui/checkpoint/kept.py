@@ -9,22 +9,26 @@ import shutil
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
 
 from boundlab.catalog import DATASETS
-from boundlab.checks import one_of
 from boundlab.errors import BoundlabError, RunError
+from boundlab.faults import one_line
 from boundlab.files import make_folder, read_json
 from boundlab.judge import NETWORK, SUBJECT
 from boundlab.runs import runs_folder
 from boundlab.subjects import Subject
+from boundlab.ui.controls import plain
 from boundlab.ui.visitor import at_home, visitor
+from boundlab.ui.widgets import quoted
 
 OWNER = "owner.json"
 MOST, MOST_BYTES = 20, 200 * 2**20  # of one person
 MOST_OF_ALL = 500
+_WRONG = (ValueError, KeyError, TypeError, AttributeError, OverflowError)  # what reading wrong contents raises
 UNSAVED = "checkpoint_subject"  # in the session: the subject of its upload
 
 
@@ -36,11 +40,7 @@ class Kept:
     folder: Path
     owner: str
     subject: Subject
-
-    @property
-    def size(self) -> int:
-        """Bytes of the network."""
-        return (self.folder / NETWORK).stat().st_size
+    size: int  # bytes of the network
 
 
 def kept_subjects(me: str | None = None) -> dict[str, Subject]:
@@ -59,29 +59,69 @@ def name_of(one: Kept) -> str:
 
 def listing(me: str) -> list[Kept]:
     """What this reader may delete, newest first: their own, or everything where the server is theirs."""
-    every = at_home()
-    found = (one for folder in _folders() if (every or _owner(folder) == me) and (one := find(folder.name)))
-    return [one for one in found if every or one.owner == me]
+    return [one for one in _found(me).values() if isinstance(one, Kept)]
+
+
+def left_out(me: str) -> dict[str, str]:
+    """Of the same, key -> why it cannot be read. Where one is nobody's, it is shown where the server is the reader's."""
+    return {key: one for key, one in _found(me).items() if isinstance(one, str)}
+
+
+def said_of(wrong: dict[str, str]) -> str:
+    """The sentence about what is left out, and why the first of them is."""
+    count = f"{len(wrong)} kept checkpoint{'s' * (len(wrong) > 1)}"
+    return f"Left out, {count} not readable: {quoted(list(wrong))}. {plain(next(iter(wrong.values())))}."
+
+
+def _found(me: str) -> dict[str, Kept | str]:
+    every, found = at_home(), {}
+    for folder in _folders():
+        if every or _owner(folder) == me:
+            try:
+                one: Kept | str | None = find(folder.name)
+            except RunError as error:
+                one = str(error)
+            if one is not None:
+                found[folder.name] = one
+    return found
 
 
 def _owner(folder: Path) -> str | None:
     try:
         return str(read_json(folder / OWNER)["owner"])
-    except (BoundlabError, ValueError, KeyError, TypeError):
+    except (BoundlabError, *_WRONG):
         return None
 
 
 def find(key: str) -> Kept | None:
-    """One of them by its key, whoever kept it; None when it is not there or cannot be read."""
+    """One of them by its key, whoever kept it; None when it is not there. Raises RunError when it cannot be read."""
     folder = _root() / key
     if not re.fullmatch(r"[0-9a-f]{12}", key) or not folder.is_dir():
         return None
     try:
-        subject = Subject.from_dict(read_json(folder / SUBJECT))
-        one_of("dataset", subject.dataset, DATASETS)
-        return Kept(key, folder, str(read_json(folder / OWNER)["owner"]), subject)
-    except (BoundlabError, ValueError, KeyError, TypeError):
-        return None
+        size, about = (folder / NETWORK).stat().st_size, (folder / SUBJECT).stat()
+        subject, owner = _subject(folder / SUBJECT, (about.st_mtime_ns, about.st_ino, about.st_size)), _owner(folder)
+    except OSError as error:
+        subject, owner = f"its {'network' if error.filename.endswith(NETWORK) else 'measurement'} is not there", None
+    if isinstance(subject, Subject) and owner is not None:
+        return Kept(key, folder, owner, subject, size)
+    why = subject if isinstance(subject, str) else "nothing says whose it is"
+    raise RunError(f"the checkpoint {key} cannot be read ({why}); delete it and upload the network again")
+
+
+@lru_cache(maxsize=MOST_OF_ALL)
+def _subject(path: Path, stamp: tuple[int, int, int]) -> Subject | str:
+    """What a file holds, or what is wrong with it; looked at once for each `stamp`, which changes with the file."""
+    try:
+        subject = Subject.from_dict(read_json(path))
+        subject.check()
+        return subject
+    except RunError:
+        return "it is no JSON"
+    except _WRONG as error:
+        return (
+            one_line(str(error)) if isinstance(error, ValueError) else "something is missing in it, or of another type"
+        )
 
 
 def keep(network: Path, subject: Subject, me: str) -> str:
@@ -95,6 +135,10 @@ def keep(network: Path, subject: Subject, me: str) -> str:
         )
     if len(_folders()) >= MOST_OF_ALL:
         raise RunError(f"this server keeps {MOST_OF_ALL} checkpoints, no more are possible; delete one first")
+    try:
+        subject.check()
+    except _WRONG as error:  # what is shown now could not be read again
+        raise RunError(f"this network cannot be kept: {error}; rescale its layers") from error
     content = network.read_bytes()
     about = json.dumps([me, subject.dataset, subject.labels], sort_keys=True).encode()
     key = hashlib.sha256(content + about).hexdigest()[:12]
@@ -127,4 +171,11 @@ def _folders() -> list[Path]:
     folders = []
     with suppress(OSError):
         folders = [folder for folder in _root().iterdir() if not folder.name.startswith(".")]
-    return sorted(folders, key=lambda folder: -folder.stat().st_mtime)
+    return sorted(folders, key=_age)
+
+
+def _age(folder: Path) -> float:
+    try:
+        return -folder.stat().st_mtime
+    except OSError:  # deleted meanwhile
+        return 0.0

@@ -10,7 +10,7 @@ import streamlit as st
 from boundlab import sources
 from boundlab.arch import ArchSpec
 from boundlab.catalog import DATASETS
-from boundlab.errors import BoundlabError
+from boundlab.errors import BoundlabError, RunError
 from boundlab.judge import memory_limit
 from boundlab.judging import MOST, MOST_MB, SECONDS, Labels
 from boundlab.subjects import Subject
@@ -139,9 +139,12 @@ def _act(what: partial[Any]) -> None:
 def _shown(mine: Desk, me: str) -> Subject | None:
     """The kept one that the link names, else the session's upload."""
     if key := get(LINK):
-        if one := kept.find(key):
-            return one.subject
-        st.warning(f"This server keeps no checkpoint {quoted([key])}; it was deleted, or the link is wrong.")
+        try:
+            if one := kept.find(key):
+                return one.subject
+            st.warning(f"This server keeps no checkpoint {quoted([key])}; it was deleted, or the link is wrong.")
+        except RunError as error:
+            st.warning(f"{plain(str(error))}.")
     subject: Subject | None = st.session_state.get(kept.UNSAVED)
     if subject is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -166,16 +169,27 @@ def _open(key: str) -> None:
 
 def _kept(me: str) -> None:
     """What this reader keeps, to open and to delete."""
-    if not (every := kept.listing(me)):
+    every, wrong = kept.listing(me), kept.left_out(me)
+    if not every and not wrong:
         return
     st.markdown("#### Kept")
+    if wrong:
+        st.caption(kept.said_of(wrong))
     for one in every:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 plain(kept.name_of(one)), key=f"open_{one.key}", on_click=partial(_open, one.key), type="tertiary"
             )
             st.caption(f"{one.subject.arch.title}, {one.size / 2**20:.1f} MB")
-            st.button("Delete", key=f"delete_{one.key}", icon=":material/delete:", on_click=partial(_delete, one.key))
+            _delete_button(one.key)
+    for key in wrong:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"`{key}`, not readable")
+            _delete_button(key)
+
+
+def _delete_button(key: str) -> None:
+    st.button("Delete", key=f"delete_{key}", icon=":material/delete:", on_click=partial(_delete, key))
 
 
 def _delete(key: str) -> None:

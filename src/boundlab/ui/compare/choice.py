@@ -9,7 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.subjects import Subject
+from boundlab.ui import visitor
 from boundlab.ui.address import here
+from boundlab.ui.checkpoint.kept import left_out, said_of
 from boundlab.ui.compare import link
 from boundlab.ui.compare.listing import COLUMNS, listing, narrowed
 from boundlab.ui.compare.offers import FEWEST, MOST, Offer, Pick, Preset, offer, opening, presets
@@ -43,6 +45,8 @@ def chosen(controls: Controls) -> list[list[Subject]]:
         picks = _drawer(known, start)
     if words := _seeds(known, picks):
         st.caption(words)
+    if wrong := left_out(visitor.name()):
+        st.caption(said_of(wrong))
     return [known.group(pick) for pick in picks]
 
 
