@@ -395,7 +395,7 @@ def test_the_command_exports_what_the_users_module_makes(tmp_path, monkeypatch, 
         (["ownnet2", "x.safetensors"], "must be named MODULE:NAME"),
         (["ownnet2:net", "x.safetensors"], "does not take inputs of in_shape 1x28x28"),
         (["ownnet2:net", "x.safetensors", "--in-shape", "8"], "in_shape must be [channels, height, width]"),
-        (["ownnet2:net", "x.safetensors", "--in-shape", "a,8,8"], "must be numbers"),
+        (["ownnet2:net", "x.safetensors", "--in-shape", "a,8,8"], "must be a whole number"),
         (["ownnet2:net", "x.safetensors", "--in-shape", "1,8,8", "--normalize", "0.1"], "[mean, deviation]"),
     ],
 )
