@@ -26,7 +26,7 @@ def trade_off(net: NetworkNorms, sample: SampleStats, delta: float, theorem: str
     if net.searched is None:
         raise ValueError("no margins were measured for this record")
     rows = []
-    for index, margin in enumerate(net.searched.grid):
+    for index, margin in enumerate(np.ravel(net.searched.grid)):
         value = evaluate(BY_KEY[THEOREMS[theorem]], net, sample, Settings("strict", delta, margin=float(margin)))
         if value.value is None:
             raise ValueError(f"Theorem {theorem} does not apply: {value.reason}")

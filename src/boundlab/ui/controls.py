@@ -117,9 +117,12 @@ class Controls(Widgets):
         """Which series are drawn, in display order, out of those the convention has; the link carries their names."""
         names = {STYLES[key].name: key for key in SERIES}
         possible = {bound.key for bound in ALL if convention in bound.formulas} | set(MEASURED)
-        looks = styles(convention)
-        chosen = self.choose_some("Show", list(names), "show", SHOW_HELP, lambda name: looks[names[name]].name)
-        return [names[name] for name in chosen if names[name] in possible]
+        looks, offered = styles(convention), [name for name, key in names.items() if key in possible]
+        called = lambda name: looks[names[name]].name  # noqa: E731
+        return [
+            names[name]
+            for name in self.choose_some("Show", list(names), "show", SHOW_HELP, offered, convention, called)
+        ]
 
 
 def by_seed(rows: pd.DataFrame) -> dict[str, str]:

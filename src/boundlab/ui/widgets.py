@@ -187,18 +187,32 @@ class Widgets:
         return value
 
     def choose_some(
-        self, label: str, options: Sequence[str], key: str, help: str, called: Callable[[str], str] = str
+        self,
+        label: str,
+        options: Sequence[str],
+        key: str,
+        help: str,
+        offered: Collection[str],
+        where: str,
+        called: Callable[[str], str] = str,
     ) -> list[str]:
-        """Any of a few options side by side, in their order; all of them to begin with. The options must not depend on
-        other choices: what is hidden now would be forgotten. `called`: the name of an option on screen."""
-        if (linked := self._linked(key)) is not None:
+        """Any of a few options side by side, in their order; all of them to begin with. Those that are not `offered` just now,
+        as they are not `where` the reader is, stay as they were chosen, in the link too. `called`: an option's name on screen."""
+        linked = self._linked(key)
+        if linked is not None:
             good = self._judge(key, linked, options, label, several=True)
             st.session_state[key] = good if good or linked == [""] else list(options)
-        now = st.session_state.get(key, options)
-        chosen = st.pills(label, options, selection_mode="multi", default=now, key=key, help=help, format_func=called)
-        value = [option for option in options if option in chosen]
+        wanted = st.session_state.setdefault(key, list(options))
+        here = [option for option in options if option in offered]
+        name = f"{key}_{where}"  # other options are another widget
+        if linked is not None or name not in st.session_state:
+            st.session_state[name] = [option for option in here if option in wanted]
+        now = st.session_state[name]
+        chosen = st.pills(label, here, selection_mode="multi", default=now, key=name, help=help, format_func=called)
+        value = [option for option in options if option in (chosen if option in here else wanted)]
+        st.session_state[key] = value
         self.keep(key, value, list(options))
-        return value
+        return [option for option in value if option in here]
 
     def switch(self, label: str, key: str, default: bool = False, help: str | None = None) -> bool:
         """On or off."""
