@@ -38,7 +38,7 @@ def fresh(tmp_path, monkeypatch):
 def uploaded(app, content, name="net.safetensors"):
     """The page after the upload has been judged."""
     app.file_uploader[0].upload(name, content, "application/octet-stream").run()
-    deadline = time.monotonic() + 300  # a busy machine
+    deadline = time.monotonic() + 300
     while any(box.icon == ":material/hourglass:" for box in app.info):
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -103,7 +103,7 @@ def test_data_that_do_not_fit_are_said_and_others_offered(tmp_path):
 
 
 def uploaded_already(app):
-    deadline = time.monotonic() + 300  # a busy machine
+    deadline = time.monotonic() + 300
     while not app.dataframe and not app.error:
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -24,7 +24,7 @@ def test_a_failure_gives_the_cpu_and_the_reason(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     (found,) = probe()
     assert (found.kind, found.note) == ("cpu", "GPUs could not be looked for: ImportError: libcuda is broken")
-    (tmp_path / "torch.py").write_text("import time; time.sleep(60)")
+    (tmp_path / "torch.py").write_text("import time; time.sleep(600)")
     (found,) = probe(limit=0.5)
     assert (found.kind, found.note) == ("cpu", "GPUs could not be looked for: torch did not answer within 0.5 s")
 

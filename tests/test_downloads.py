@@ -19,7 +19,7 @@ def empty(tmp_path, monkeypatch):
 
 
 def seen_until_it_ends(name):
-    seen, deadline = [], time.monotonic() + 60
+    seen, deadline = [], time.monotonic() + 300
     while (now := downloads.progress(name)).get("state") == "running":
         seen.append(now.get("bytes", 0))
         assert time.monotonic() < deadline

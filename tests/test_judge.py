@@ -24,6 +24,7 @@ from tests.conftest import reference_weights, write_checkpoint
 from tests.hostile import HOSTILE, good
 
 ENDED = ("done", "failed")
+PATIENCE = 300  # s
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def outcome(judges, upload):
     """The state in which it ends, and how long that took."""
     began = time.monotonic()
     while (now := judges.look(upload))["state"] not in ENDED:
-        assert time.monotonic() < began + 90
+        assert time.monotonic() < began + PATIENCE
         time.sleep(0.02)
     return now, time.monotonic() - began
 
@@ -84,13 +85,17 @@ def test_a_sub_task(judges, tmp_path):
 @pytest.mark.parametrize("name", ["pickle renamed", "NaN", "10,000 tensors", "a billion channels"])
 def test_a_broken_file_is_said_without_waiting_for_torch(judges, name, monkeypatch, tmp_path):
     monkeypatch.setenv("HOSTILE_MARK", str(tmp_path / "mark"))
+    (tmp_path / "torch.py").write_text(f"open({str(tmp_path / 'asked for')!r}, 'w')")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     make, words = HOSTILE[name]
     upload, now, seconds = judged(judges, make())
     print(f"{name}: {seconds:.2f} s")
     assert words in now["error"]
     assert now["error"].startswith("my net")
     assert str(upload.folder) not in now["error"]
-    assert seconds < 5
+    assert not (tmp_path / "asked for").exists()
+    judged(judges, good())
+    assert (tmp_path / "asked for").exists()  # as a sound file is measured with it
     assert not (tmp_path / "mark").exists()
 
 
@@ -112,7 +117,7 @@ def test_images_that_are_not_here_are_not_fetched(judges, monkeypatch, tmp_path)
 def test_it_has_limits_of_its_own_and_low_priority(judges):
     upload = judges.hold(good(), "limits")
     judges.measure(upload, "digits", None)
-    pid, deadline = upload.worker.process.pid, time.monotonic() + 30
+    pid, deadline = upload.worker.process.pid, time.monotonic() + PATIENCE
     while not (upload.folder / STATUS).exists():  # its first word comes after its limits
         assert time.monotonic() < deadline
     limits = Path(f"/proc/{pid}/limits").read_text()
@@ -124,7 +129,7 @@ def test_it_has_limits_of_its_own_and_low_priority(judges):
 
 def test_too_much_memory_is_a_sentence(folder):
     (folder / NETWORK).write_bytes(good())
-    asked = {"dataset": "digits", "labels": None, "title": "net", "seconds": 60}
+    asked = {"dataset": "digits", "labels": None, "title": "net", "seconds": 600}
     (folder / REQUEST).write_text(json.dumps(asked))
     code = "from pathlib import Path; from boundlab import checkpoints, judge, maps\nimport boundlab.reports as e\n"
     code += "import torch\nreal = e.norm_columns\n"
@@ -144,7 +149,8 @@ def test_too_much_time_is_a_sentence(folder):
     finally:
         judges.close()
     assert "took more than the 0.3 seconds an upload may take; measure it with `boundlab evaluate FILE`" in now["error"]
-    assert seconds < 10
+    print(f"ended after {seconds:.2f} s")
+    assert seconds < 60
 
 
 def test_a_judge_that_dies_is_said(judges):
@@ -175,7 +181,7 @@ def test_two_at_once_and_the_others_wait(judges):
 def started(judges, uploads):
     """In which order they start, each ended as soon as it runs."""
     order, left = [], list(uploads)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + PATIENCE
     while left:
         assert time.monotonic() < deadline
         for upload in [u for u in left if judges.look(u)["state"] == "running"]:
@@ -242,7 +248,7 @@ judges = Judges()
 upload = judges.hold(open(sys.argv[1], "rb").read(), "net")
 judges.measure(upload, "digits", None)
 print(upload.worker.process.pid, upload.folder, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -255,7 +261,7 @@ def test_a_killed_server_takes_its_judges_along_and_the_next_clears_up(folder, t
     server.kill()
     server.wait()
     server.stdout.close()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while Path(f"/proc/{pid}").exists() and "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.05)

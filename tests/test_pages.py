@@ -28,7 +28,7 @@ FIGURES = CHARTS[1:]
 
 def open_link(page, **params):
     """The page as a fresh session sees it when it arrives by a link."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     for name, value in params.items():
         app.query_params[name] = value
     if page.key != "start":
@@ -339,7 +339,7 @@ def test_a_fresh_interpreter_that_serves_every_page_has_no_torch():
 import sys
 from streamlit.testing.v1 import AppTest
 for path in {[p.path for p in PAGES]!r}:
-    app = AppTest.from_file({str(ROOT / "app.py")!r}, default_timeout=30)
+    app = AppTest.from_file({str(ROOT / "app.py")!r}, default_timeout=120)
     if path != "app.py":
         app.switch_page(path)
     app.run()

@@ -43,7 +43,7 @@ def test_killed_and_resumed_equals_uninterrupted(finished, tmp_path):
         "--quiet",
     ]
     folder = tmp_path / spec.id
-    for records in (4, 20):  # kill once it has written that many lines
+    for records in (4, 12):  # kill once it has written that many lines, long before its end
         process = subprocess.Popen([*command, "--device", "cpu"], stdout=subprocess.DEVNULL)
         log = folder / "records.jsonl"
         while process.poll() is None and (not log.exists() or log.read_text().count("\n") < records):
@@ -316,7 +316,7 @@ def test_a_killed_sweep_takes_its_runs_along_and_goes_on_later(finished, tmp_pat
     worker = status(folder)["pid"]
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 300
     while alive(worker):
         assert time.monotonic() < deadline, "the worker outlived its sweep"
         time.sleep(0.05)

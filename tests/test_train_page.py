@@ -242,7 +242,7 @@ def test_nobody_touches_other_peoples_jobs_in_a_class(machine, monkeypatch):
 
 def open_as(name, **params):
     """The page as the reader of that name sees it, who owns what `owner(name)` owns."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     app.session_state["visitor_without_browser"] = name
     for key, value in params.items():
         app.query_params[key] = value

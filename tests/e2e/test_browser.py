@@ -40,6 +40,14 @@ MARK = "() => { document.querySelector('.js-plotly-plot').mine = true; }"
 MARKED = "() => Boolean(document.querySelector('.js-plotly-plot').mine)"
 
 
+def still(page):
+    """Wait until the picture has had the same frame four looks long."""
+    seen = []
+    while len(seen) < 4 or len(set(seen[-4:])) > 1:
+        page.wait_for_timeout(250)
+        seen.append(page.evaluate(SEEN))
+
+
 def handle(page):
     return page.get_by_test_id("stBidiComponentIsolated").get_by_role("slider")
 
@@ -50,9 +58,9 @@ def test_the_handle_moves_the_picture_then_the_words_and_the_link(browser, serve
     page.evaluate(MARK)
     handle(page).focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=5_000)
-    page.wait_for_url("**wd=0.003**", timeout=10_000)
-    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=sentence, timeout=10_000)
+    page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=60_000)
+    page.wait_for_url("**wd=0.003**", timeout=60_000)
+    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=sentence, timeout=60_000)
     settle(page)
     assert page.evaluate(MARKED)  # the same chart, moved; not a new one
     assert page.evaluate(SEEN) == frame
@@ -67,8 +75,8 @@ def test_a_slider_keeps_the_frame_of_the_picture(browser, server):
     frame, lines = page.evaluate(SEEN), page.evaluate(LINES)
     page.get_by_role("slider", name="Channels H").focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_url("**channels=8**", timeout=10_000)
-    page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=10_000)
+    page.wait_for_url("**channels=8**", timeout=60_000)
+    page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=60_000)
     settle(page)
     assert page.evaluate(SEEN) == frame
 
@@ -81,28 +89,31 @@ def test_dragging_needs_no_server(browser, server):
     page.mouse.move(box["x"] + box["width"] - 5, middle)
     page.mouse.down()
     for part in (0.8, 0.6, 0.4, 0.2, 0.05):
+        before = page.evaluate(LINES)
         page.mouse.move(box["x"] + part * box["width"], middle)
-        page.wait_for_timeout(150)
+        page.wait_for_function(f"old => ({LINES})() !== old", arg=before, timeout=60_000)
         seen.add(page.evaluate(LINES))
     assert len(seen) == 5
 
 
 def test_a_changed_control_keeps_the_position_and_the_zoom(browser, server):
     page = visit(browser, f"{server}/lambda?dataset=digits&epoch=20")
-    page.wait_for_timeout(1000)  # the chart has its final size
+    still(page)  # the chart has its final size
     box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
     page.mouse.move(box["x"] + 100, box["y"] + 100)
     page.mouse.down()
     page.mouse.move(box["x"] + 400, box["y"] + 300, steps=4)
+    before = page.evaluate(SEEN)
     page.mouse.up()
-    page.wait_for_timeout(500)
+    page.wait_for_function(f"old => ({SEEN})() !== old", arg=before, timeout=60_000)
+    still(page)
     zoomed = page.evaluate(SEEN)
     page.evaluate(MARK)
     page.get_by_role("slider", name="Channels H").focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_url("**channels=8**", timeout=10_000)
-    page.wait_for_function(f"() => !({MARKED})()", timeout=10_000)  # a new chart
-    page.wait_for_function(f"old => ({SEEN})() === old", arg=zoomed, timeout=5_000)
+    page.wait_for_url("**channels=8**", timeout=60_000)
+    page.wait_for_function(f"() => !({MARKED})()", timeout=60_000)  # a new chart
+    page.wait_for_function(f"old => ({SEEN})() === old", arg=zoomed, timeout=60_000)
     assert handle(page).get_attribute("aria-valuetext") == "epoch 20"
 
 
@@ -110,10 +121,10 @@ def test_play_runs_to_the_end_and_can_be_paused(browser, server):
     page = visit(browser, f"{server}/training?dataset=digits&wd=0.0008")
     page.get_by_role("button", name="Play", exact=True).click()
     page.get_by_role("button", name="Pause", exact=True).wait_for()
-    page.wait_for_url(lambda url: "wd=" not in url, timeout=15_000)  # 0.004, the last, is the default
+    page.wait_for_url(lambda url: "wd=" not in url, timeout=60_000)  # 0.004, the last, is the default
     page.get_by_role("button", name="Play", exact=True).wait_for()
     page.get_by_role("button", name="One step back").click()
-    page.wait_for_url("**wd=0.003**", timeout=10_000)
+    page.wait_for_url("**wd=0.003**", timeout=60_000)
 
 
 def test_quick_steps_are_not_undone_by_late_answers(browser, server):
@@ -121,7 +132,10 @@ def test_quick_steps_are_not_undone_by_late_answers(browser, server):
     for _ in range(10):  # each pause is long enough for a report, and too short for its answer
         page.get_by_role("button", name="One step on").click()
         page.wait_for_timeout(280)
-    page.wait_for_timeout(2500)
+    told = handle(page).get_attribute("aria-valuetext").removeprefix("epoch ")
+    page.wait_for_url(f"**epoch={told}**", timeout=60_000)
+    settle(page)
+    page.wait_for_timeout(2500)  # longer, and a late answer has had more time to undo them
     settle(page)
     assert handle(page).input_value() == "10"
     assert f"epoch {page.url.split('epoch=')[1]}" == handle(page).get_attribute("aria-valuetext")
@@ -130,7 +144,9 @@ def test_quick_steps_are_not_undone_by_late_answers(browser, server):
 def test_a_picture_saved_while_playing_says_what_it_shows(browser, server, tmp_path):
     page = visit(browser, f"{server}/lambda?dataset=digits&epoch=0")
     page.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_timeout(1200)
+    page.wait_for_function(
+        "first => first.getAttribute('aria-valuetext') !== 'epoch 0'", arg=handle(page).element_handle(), timeout=60_000
+    )
     with page.expect_download() as download:
         page.get_by_role("button", name="SVG", exact=True).click()
     download.value.save_as(tmp_path / "picture")
@@ -165,7 +181,7 @@ def test_the_menu_leads_to_every_page(browser, server):
             "checkpoint": "[data-testid='stFileUploader']",
         }
         shown = others.get(entry.key, CHART)
-        page.locator(shown).first.wait_for(timeout=20_000)
+        page.locator(shown).first.wait_for(timeout=60_000)
         assert page.locator('[data-testid="stException"]').count() == 0
 
 
@@ -174,7 +190,7 @@ def test_changing_to_certified_networks_and_back_shows_their_last_epoch(browser,
     caption = page.locator('[data-testid="stCaptionContainer"]').first
     for networks, last in (("certified", "30"), ("figures", "5"), ("certified", "30")):
         page.get_by_role("radio", name=networks).click()
-        page.wait_for_function("last => document.body.innerText.includes(`epoch ${last} ·`)", arg=last, timeout=10_000)
+        page.wait_for_function("last => document.body.innerText.includes(`epoch ${last} ·`)", arg=last, timeout=60_000)
         settle(page)
         assert f"epoch {last} ·" in caption.inner_text()
         assert page.get_by_role("slider", name="Epoch").last.get_attribute("aria-valuetext") == last
@@ -200,5 +216,5 @@ def test_names_and_leaders_move_with_the_handle(browser, server):
     names, lines = page.evaluate(places), page.evaluate(LINES)
     handle(page).focus()
     page.keyboard.press("Home")
-    page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=10_000)
-    page.wait_for_function(f"old => ({places})() !== old", arg=names, timeout=10_000)
+    page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=60_000)
+    page.wait_for_function(f"old => ({places})() !== old", arg=names, timeout=60_000)

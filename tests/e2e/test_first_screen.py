@@ -31,7 +31,7 @@ def test_the_x_axis_is_on_the_first_screen(browser, server, path, width, height)
     page.goto(f"{server}/{path}")
     page.locator(CHART).first.wait_for(timeout=60_000)
     settle(page)
-    page.wait_for_function(f"title => ({BELOW})(title) > 0", arg=TITLES[path], timeout=20_000)
+    page.wait_for_function(f"title => ({BELOW})(title) > 0", arg=TITLES[path], timeout=60_000)
     assert page.evaluate(BELOW, TITLES[path]) <= height
     if path:
         handle = page.get_by_test_id("stBidiComponentIsolated").get_by_role("slider").bounding_box()

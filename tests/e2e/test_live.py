@@ -44,7 +44,7 @@ def test_a_refresh_neither_flashes_nor_forgets_the_zoom(browser, pack, tmp_path,
     def grow(page, count):
         with (folder / "records.jsonl").open("a") as file:
             file.writelines(lines[len((folder / "records.jsonl").read_text().splitlines()) : count])
-        page.get_by_text(f"epoch {epochs(run.records['epoch'].iloc[count - 1])} of 200").first.wait_for(timeout=20_000)
+        page.get_by_text(f"epoch {epochs(run.records['epoch'].iloc[count - 1])} of 200").first.wait_for(timeout=60_000)
         time.sleep(0.5)  # the chart follows the words
 
     state = STATE.replace("LINE", line)

@@ -51,7 +51,7 @@ def test_a_place_without_its_slider_is_an_error(server, place, problem):
 
 @pytest.mark.parametrize("job", [False, True])
 def test_the_load_script_counts_moves_errors_memory_and_descriptors(tmp_path, job):
-    result = asyncio.run(measure(sessions=3, think=0.2, seconds=2, out=tmp_path, job=job, settle=20))
+    result = asyncio.run(measure(sessions=3, think=0.2, seconds=2, out=tmp_path, job=job, settle=60))
     assert json.loads(json.dumps(result)) == result
     assert result["error_messages"] == []
     assert result["opening"]["count"] == 3

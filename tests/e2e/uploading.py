@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection
 
 from tests.load.protocol import Place, Reply, _ask, visiting
 
-_LONGEST = 60
+_LONGEST = 120
 _BLOCK = 2**16
 
 
