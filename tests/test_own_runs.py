@@ -260,7 +260,9 @@ def test_a_broken_folder_is_named_and_breaks_nothing(out, finished, odd_runs):
         app = open_link(page)
         assert not app.exception
         (note,) = [c.value for c in app.sidebar.caption]
-        assert note.startswith("Left out, 6 not readable: `broken-0`, `broken-1`, `broken-2`, `broken-3`, `broken-4` and 1 more")
+        assert note.startswith(
+            "Left out, 6 not readable: `broken-0`, `broken-1`, `broken-2`, `broken-3`, `broken-4` and 1 more"
+        )
     assert [run.id for run in library.own_runs()] == [finished.name]
 
 
