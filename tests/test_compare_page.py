@@ -259,11 +259,11 @@ def test_ready_made_comparisons_say_their_seeds():
 
 def test_bounds_that_refuse_are_named_with_the_reason(mixed):
     table = bounds_table([[s] for s in mixed], Settings("published"))
-    lines = said.refused(short_names(mixed), table)
+    lines = said.refused(short_names(mixed), table, "published")
     for bound in (b for b in BY_KEY.values() if "published" not in b.formulas):
         assert any(bound.refusals["published"] in line for line in lines)
     unmeasured = [mixed[0], measured(**MIXED["conv"], errors=False)]
-    lines = said.refused(["a", "b"], bounds_table([[s] for s in unmeasured], Settings("theorem")))
+    lines = said.refused(["a", "b"], bounds_table([[s] for s in unmeasured], Settings("theorem")), "theorem")
     assert any(NOT_MEASURED in line and "b" in line.partition(":")[0] for line in lines)
 
 

@@ -21,6 +21,7 @@ from tests.test_pages import numbers, open_link
 
 STUDY = [page for page in PAGES if page.key in ("anatomy", "certificates", "theory")]
 ANATOMY, CERTIFICATES, THEORY = STUDY
+COMPARE = next(page for page in PAGES if page.key == "compare")
 
 
 def shipped(pack, **wanted):
@@ -87,6 +88,16 @@ def test_the_anatomy_on_screen_ends_at_the_bounds_value(pack, bound):
     bars = figures(app)[0]["data"][0]
     assert len(bars["y"]["bdata"] if isinstance(bars["y"], dict) else bars["y"]) > 0
     assert len(numbers(bars["x"])) == len(anatomy(value))
+
+
+@pytest.mark.parametrize(("convention", "name"), [("theorem", "Sparse (Galanti 2023)"), ("strict", "Theorem S")])
+@pytest.mark.parametrize("page", [ANATOMY, COMPARE], ids=lambda page: page.key)
+def test_the_list_of_bounds_calls_them_as_the_page_does(page, convention, name):
+    app = open_link(page, convention=convention, bound="Sparse (Galanti 2023)")
+    offered = next(box for box in app.selectbox if box.label == "Bound")
+    assert name in offered.options
+    assert offered.value == "Sparse (Galanti 2023)"  # what links have carried
+    assert len({"Sparse (Galanti 2023)", "Theorem S"} & set(offered.options)) == 1
 
 
 def test_the_anatomy_sets_theorem_s2_beside_theorem_s(whole_pack):

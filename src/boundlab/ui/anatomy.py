@@ -11,7 +11,7 @@ import streamlit as st
 from boundlab.anatomy import anatomy, compare, published_to_strict
 from boundlab.bounds import ALL, BY_KEY, Bound, only
 from boundlab.charts.dumbbell import dumbbell
-from boundlab.charts.theme import CONFIG, STYLES, readable, styles, times
+from boundlab.charts.theme import CONFIG, readable, styles, times
 from boundlab.charts.waterfall import factor_text, waterfall
 from boundlab.runs import Run
 from boundlab.specs import Settings
@@ -92,8 +92,7 @@ def _formula(controls: Controls, mode: str) -> tuple[Settings, tuple[Bound, Boun
         delta = controls.choose("δ", ("0.1", "0.05", "0.01", "0.001", "0.0001"), "delta", default="0.001")
         return Settings("strict", float(delta)), (BY_KEY["sparse"], BY_KEY["doubled"])
     settings = controls.settings()
-    possible = {STYLES[b.key].name: b for b in reversed(ALL) if settings.convention in b.formulas}
-    bound = possible[controls.choose("Bound", list(possible), "bound", width=280)]
+    bound = controls.bound(settings.convention)
     return settings, (bound, bound)
 
 

@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec
 import pandas as pd
 import streamlit as st
 
-from boundlab.bounds import ALL
+from boundlab.bounds import ALL, Bound
 from boundlab.charts.theme import STYLES, styles
 from boundlab.faults import cut
 from boundlab.specs import CONVENTIONS, Settings
@@ -112,6 +112,13 @@ class Controls(Widgets):
     def delta(self) -> float:
         """The probability that a bound may fail with."""
         return float(self.choose("δ", DELTAS, "delta", "The probability that a bound fails.", "0.001"))
+
+    def bound(self, convention: str) -> Bound:
+        """One of the bounds that the convention has; the link carries their names in `published`."""
+        possible = {STYLES[bound.key].name: bound for bound in reversed(ALL) if convention in bound.formulas}
+        looks = styles(convention)
+        called = lambda name: looks[possible[name].key].name  # noqa: E731
+        return possible[self.choose("Bound", list(possible), "bound", width=280, called=called)]
 
     def series(self, convention: str) -> list[str]:
         """Which series are drawn, in display order, out of those the convention has; the link carries their names."""

@@ -12,7 +12,7 @@ from boundlab import pacbayes
 from boundlab.anatomy import anatomy
 from boundlab.bounds import ALL, Bound, effective_n, evaluate, only
 from boundlab.bounds.base import SYMBOLS, Assumption
-from boundlab.charts.theme import STYLES, readable
+from boundlab.charts.theme import readable, styles
 from boundlab.runs import Run
 from boundlab.specs import Settings
 from boundlab.tables import epochs
@@ -58,7 +58,7 @@ def _bounds(controls: Controls) -> None:
     if refused := [b for b in reversed(ALL) if settings.convention not in b.formulas]:
         why: dict[str, list[str]] = {}
         for bound in refused:
-            why.setdefault(bound.refusals[settings.convention], []).append(STYLES[bound.key].name)
+            why.setdefault(bound.refusals[settings.convention], []).append(styles(settings.convention)[bound.key].name)
         for reason, names in why.items():
             st.caption(f"Not here: {', '.join(names)}: {reason}.")
     st.caption(SYMBOLS)

@@ -177,11 +177,12 @@ class Widgets:
         width: int | Literal["stretch"] = _NARROW,
         on_change: Callable[[], None] | None = None,
         few: bool = True,
+        called: Callable[[str], str] = str,
     ) -> str:
-        """Like `pick`, in less room."""
+        """Like `pick`, in less room. `called`: an option's name on screen."""
         start = default or options[0]
         now = self.begin(key, options, label, start, few)
-        index, more = options.index(now), {"help": help, "width": width, "on_change": on_change}
+        index, more = options.index(now), {"help": help, "width": width, "on_change": on_change, "format_func": called}
         value = str(st.selectbox(label, options, index, key=key, **more))  # type: ignore[call-overload]
         self.keep(key, value, start)
         return value

@@ -14,7 +14,7 @@ from boundlab.charts.connectivity import connectivity
 from boundlab.charts.factor_bars import factor_bars
 from boundlab.charts.networks import named
 from boundlab.charts.norms_by_layer import norms_by_layer
-from boundlab.charts.theme import CONFIG, STYLES, readable, styles
+from boundlab.charts.theme import CONFIG, readable, styles
 from boundlab.charts.versus import versus
 from boundlab.comparison import (
     NORMS,
@@ -145,7 +145,7 @@ def bounds(groups: Sequence[Sequence[Subject]], names: Sequence[str], settings: 
         with st.expander("The values, and their range over seeds"):
             _values(table, names, order)
     st.markdown(said)
-    for line in words.refused(safe, table):
+    for line in words.refused(safe, table, settings.convention):
         st.caption(line)
 
 
@@ -199,11 +199,12 @@ def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
 def factors(controls: Controls, subjects: Sequence[Subject], names: Sequence[str], settings: Settings) -> None:
     """Which factor of one bound differs."""
     st.markdown("#### Which factor differs?")
-    possible = {STYLES[b.key].name: b for b in reversed(ALL) if settings.convention in b.formulas}
-    bound = possible[controls.choose("Bound", list(possible), "bound", width=280)]
+    bound = controls.bound(settings.convention)
     table = factors_table(subjects, bound, settings)
     if table["network"].nunique() < 2:
-        st.info(f"{STYLES[bound.key].name} has a value for fewer than two of these networks: nothing to compare.")
+        st.info(
+            f"{styles(settings.convention)[bound.key].name} has a value for fewer than two of these networks: nothing to compare."
+        )
         return
     said = words.moved([plain(name) for name in names], table)
     differs = table[table["difference"].abs() >= words.MOVED]["row"]

@@ -131,13 +131,14 @@ def _good(subject: Subject) -> bool:
     return subject.run is None or (subject.run.trained and subject.run.at_plateau)
 
 
-def refused(names: Sequence[str], bounds: pd.DataFrame) -> list[str]:
+def refused(names: Sequence[str], bounds: pd.DataFrame, convention: str) -> list[str]:
     """Which bounds have no value, for which networks, and why."""
+    looks = styles(convention)
     missing = bounds.dropna(subset=["reason"])
     lines: dict[tuple[str, tuple[int, ...]], list[str]] = {}
     for series, rows in missing.groupby("series", sort=False):
         for reason, part in rows.groupby("reason", sort=False):
-            lines.setdefault((str(reason), tuple(part["network"])), []).append(STYLES[str(series)].name)
+            lines.setdefault((str(reason), tuple(part["network"])), []).append(looks[str(series)].name)
     words = []
     for (reason, networks), series in lines.items():
         whom = "" if len(networks) == len(names) else " for " + ", ".join(named(names[i], i) for i in networks)
