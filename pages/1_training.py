@@ -6,6 +6,6 @@ from boundlab.ui.page import open_page, title
 open_page("training")
 title(
     "During training",
-    "How do bounds and errors move while a network trains? A bound means something only once it has levelled off.",
+    "What happens to bounds and errors epoch by epoch? A bound counts once it is level.",
 )
 explore_axis("epoch")

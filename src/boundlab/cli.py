@@ -168,7 +168,7 @@ def _say_left_out(found: Found) -> None:
     if found.left_out:
         more = len(found.left_out) - MOST_WORDS
         rest = f" ({more} more than are named here)" if more > 0 else ""
-        words = f"{len(found.left_out)} left out{rest}, {len(found.runs)} runs are there"
+        words = f"{len(found.left_out)} left out{rest}, {len(found.runs)} {'run is' if len(found.runs) == 1 else 'runs are'} there"
         print(f"boundlab: {words}", file=sys.stderr)
 
 

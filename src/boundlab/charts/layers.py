@@ -103,6 +103,6 @@ def _leaders(x: np.ndarray, y: np.ndarray, end: float, dark: bool) -> Part:
     """Faint level lines from the points to the right edge of the picture."""
     apart = np.full(len(x), np.nan)
     across, level = np.stack([x, np.full(len(x), end), apart], 1).ravel(), np.stack([y, y, apart], 1).ravel()
-    line = {"color": LEADER[dark], "width": 1.5}
+    line = {"color": LEADER[dark], "width": 1.5, "dash": "dot"}
     look = {"type": "scatter", "mode": "lines", "name": "leaders", "line": line, "hoverinfo": "skip"}
     return look | {"x": across.tolist(), "y": level.tolist()}

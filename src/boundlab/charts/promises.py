@@ -46,7 +46,13 @@ def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, d
     }
     beyond = [length > 1.0 for length in lengths]  # then the number goes inside, left of the line of guessing
     numbers = [
-        {"text": _number(p), "x": 0.88 if far else max(length, test_error), "y": y, "showarrow": False, "borderpad": 2}
+        {
+            "text": _number(p) + (" →" if far else ""),
+            "x": 0.88 if far else max(length, test_error),
+            "y": y,
+            "showarrow": False,
+            "borderpad": 2,
+        }
         | {"xanchor": "right" if far else "left", "xshift": 0 if far else 6, "font": {"size": FONT, "color": INK[dark]}}
         | ({} if far else {"bgcolor": VEIL[dark]})
         for p, y, far, length in zip(made, places, beyond, lengths, strict=True)
@@ -70,7 +76,7 @@ def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, d
         "annotations": [
             *numbers,
             _note(f"test error {100 * test_error:.2f} %", test_error, INK[dark], "left"),
-            _note("vacuous", 1.0, ALERT[dark], "left") | {"yshift": 22},
+            _note("vacuous", 1.0, ALERT[dark], "left") | {"y": 0, "xshift": 4},  # the toolbar is above
             _note(f"guessing {guessing:.2g}", guessing, INK[dark], "right") | {"yshift": 22},
         ],
     }

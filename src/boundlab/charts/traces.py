@@ -173,7 +173,7 @@ def labels_fixed(shown: Sequence[str], canvas: Canvas) -> Part:
 
 def leaders_fixed(dark: bool) -> Part:
     """From the ends of the lines to their names: level through the picture, aslant beside its right edge."""
-    line = {"color": LEADER[dark], "width": 1.5}
+    line = {"color": LEADER[dark], "width": 1.5, "dash": "dot"}  # no line of data is thin and grey dots
     return {"type": "scatter", "mode": "lines", "name": "leaders", "line": line, "hoverinfo": "skip"}
 
 

@@ -135,9 +135,16 @@ def _journey(lines: dict[str, pd.DataFrame], axis: Axis, settings: Settings, whe
     at = f", at {where}," if where else ""
     return (
         f"From {axis.at(start[axis.column])} to {end[axis.column]:.3g}{at} {called(lines, settings.convention)} "
-        f"{_move(start['mean'], end['mean'], first)}{_between(bound, axis)}, while the test error{_when(test)} goes from "
-        f"{readable(test.iloc[0]['mean'], 'test_error')} to {readable(test.iloc[-1]['mean'], 'test_error')}."
+        f"{_move(start['mean'], end['mean'], first)}{_between(bound, axis)}, while the test error{_errors(test, axis)}."
     )
+
+
+def _errors(test: pd.DataFrame, axis: Axis) -> str:
+    """Where the test error goes; while there is one measurement, that."""
+    first, last = (readable(test.iloc[i]["mean"], "test_error") for i in (0, -1))
+    if axis.key == "epoch" and test["as_of"].min() <= test["epoch"].iloc[0]:
+        return f" of all test images was measured at epoch {epochs(test['as_of'].min())} alone so far: {first}"
+    return f"{_when(test)} goes from {first} to {last}"
 
 
 def _between(bound: pd.DataFrame, axis: Axis) -> str:

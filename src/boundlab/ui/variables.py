@@ -18,6 +18,7 @@ VARIABLES = {  # column -> (label, name in the link, preferred value)
     "channels": ("Channels H", "channels", "16"),
     "weight_decay": ("Weight decay λ", "wd", "0.004"),
 }
+_STRUCK = "Struck out: no run has this value together with the other choices. Choose it, and they follow."
 SYMBOLS = {"conv_layers": "L", "channels": "H", "weight_decay": "λ"}
 
 
@@ -48,9 +49,10 @@ def narrow(
         if st.session_state[slider.key] != label:
             st.session_state[slider.key] = label
         there = {f"{value:g}" for value in possible(table, column, chosen)}
+        missing = [option for option in slider.options if option not in there]
         with spot.container(gap="xxsmall"):
-            widgets.slide(slider.label, slider.options, slider.key, slider.default)
-            if missing := [option for option in slider.options if option not in there]:
+            widgets.slide(slider.label, slider.options, slider.key, slider.default, _STRUCK if missing else None)
+            if missing:
                 _marks(slider.options, missing)
     for column, value in chosen.items():
         table = table[table[column] == value]

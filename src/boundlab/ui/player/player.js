@@ -44,8 +44,8 @@ function chartIn(root, stamp) {
       const lines = wrapped(caption, width / CAPTION_LETTER);
       const context = plot()._context, usual = context.toImageButtonOptions;
       context.toImageButtonOptions = { format, filename, scale: 2 };
-      const title = { text: lines.join("<br>"), font: { size: 14 }, x: 0.01, xref: "container", y: 0.99, yref: "container", yanchor: "top" };
-      this.call("relayout", { title, "margin.t": t + 8 + 18 * lines.length });
+      const title = { text: lines.join("<br>"), font: { size: 14 }, x: 0.01, xref: "container", y: 1, yref: "container", yanchor: "top", pad: { t: 18 } };
+      this.call("relayout", { title, "margin.t": t + 14 + 18 * lines.length });
       plot().querySelector('.modebar-btn[data-title^="Download"]').click(); // reads the options at once
       context.toImageButtonOptions = usual;
       this.call("relayout", { "title.text": "", "margin.t": t });
@@ -90,7 +90,7 @@ function makePlayer(parent) {
   const listen = (event, answer) => {
     const met = plot;
     met.on(event, answer);
-    forget.push(() => met.removeListener(event, answer));
+    forget.push(() => met.removeListener?.(event, answer));
   };
   const leave = () => {
     for (const off of forget.splice(0)) off();
