@@ -142,4 +142,7 @@ def by_seed(rows: pd.DataFrame) -> dict[str, str]:
 
 def plain(text: str) -> str:
     """Text that may hold what somebody typed, shown as it is: no links, pictures or colours; in a class no paths either."""
-    return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", without_paths(cut(text)))
+    apart = re.sub(
+        r"(?i)(://|\.(?<=www\.)|@)", "\u2060\\1", without_paths(cut(text))
+    )  # addresses become links by themselves
+    return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", apart)
