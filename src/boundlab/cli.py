@@ -147,6 +147,8 @@ def _runs(a: argparse.Namespace) -> int:
 
     found = list_runs(a.out) if a.out else open_pack()
     _say_left_out(found)
+    if found.left_out and not found.runs:
+        return 2
     rows = run_summaries(found.runs)
     if a.json:
         print(json.dumps(rows))

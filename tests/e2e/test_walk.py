@@ -10,9 +10,12 @@ from boundlab.ui.page import PAGES
 from tests.e2e.serving import serving, settle, visit
 
 CHARTS = [page for page in PAGES if page.key not in ("theory", "train", "checkpoint")]
-PATIENCE = 60  # s for a page to come to rest
+PATIENCE = 300  # s for a page to come to rest
 DRAWN = """() => JSON.stringify([...document.querySelectorAll('.js-plotly-plot')].map(plot =>
   (plot._fullData ?? []).map(({name, x, y, visible}) => [name, visible, Array.from(x ?? []), Array.from(y ?? [])])))"""
+
+WHOLE = """() => [...document.querySelectorAll('[data-testid="stPlotlyChart"]')]
+  .every(chart => chart.querySelector('.js-plotly-plot')?._fullData)"""
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +30,12 @@ def address(page):
     return parts.path, parse_qs(parts.query, keep_blank_values=True)
 
 
+def same(page, fresh):
+    """Whether both show the same, at the same address, with every chart of theirs drawn."""
+    whole = all(one.evaluate(WHOLE) for one in (page, fresh))
+    return whole and page.evaluate(DRAWN) == fresh.evaluate(DRAWN) and address(page) == address(fresh)
+
+
 def compared(browser, page):
     """Wait until the page shows what a fresh visitor to its address sees; the address."""
     deadline = time.monotonic() + PATIENCE
@@ -34,13 +43,13 @@ def compared(browser, page):
         settle(page)
         url = page.url
         fresh = visit(browser, url)
-        wanted, there = fresh.evaluate(DRAWN), address(fresh)
-        fresh.context.close()
-        while page.url == url and (page.evaluate(DRAWN) != wanted or address(page) != there):
+        while page.url == url and not same(page, fresh):
             assert time.monotonic() < deadline, (
                 f"{url} shows another picture, or is called otherwise, for a fresh visitor"
             )
             page.wait_for_timeout(100)
+        wanted = fresh.evaluate(DRAWN)
+        fresh.context.close()
         if page.url == url:
             assert "[]" not in (wanted, wanted[1:-1]), f"{url} draws nothing"
             return address(page)
