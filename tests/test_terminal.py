@@ -38,6 +38,7 @@ def test_ctrl_c_while_modules_load(tmp_path, module):
     """The interrupt comes when `module` is about to be loaded, whatever the machine's speed."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys, os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, also where the tests run in the background\n"
         "class Finder:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         f"        if name == {module!r}:\n"
