@@ -142,7 +142,7 @@ def test_in_a_class_one_lists_and_deletes_only_ones_own(tmp_path, monkeypatch, s
     network.write_bytes(good())
     mine, theirs = kept.keep(network, subject, "me"), kept.keep(network, subject, "they")
     assert mine != theirs
-    assert {one.key for one in kept.listing("me")} == {mine, theirs}  # at home everything is one's own
+    assert {one.key for one in kept.listing("me", everybody=True)} == {mine, theirs}
     monkeypatch.setattr(kept, "at_home", lambda: False)
     assert [one.key for one in kept.listing("me")] == [mine]
     assert kept.find(theirs).subject.to_dict() == subject.to_dict()  # by link

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -82,16 +84,16 @@ def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Promise], delt
     if run.spec.arch.in_shape != DATASETS[run.spec.train.dataset].in_shape:
         st.warning(WINDOW, icon=":material/crop:")
     for promise in made:
-        st.markdown(spelled_out(promise, guessing))
+        st.markdown(spelled_out(promise, guessing, shipped_runs()))
     for words in conditions_of(run.spec):
         st.markdown(f"- {words}")
     st.caption(CHOICE)
 
 
-def spelled_out(promise: Promise, guessing: float) -> str:
-    """What is promised, about what, from which evidence, and what the number is made of."""
+def spelled_out(promise: Promise, guessing: float, runs: Sequence[Run]) -> str:
+    """What is promised, about what, from which evidence, and what the number is made of; `runs`: where else it may be there."""
     if promise.limit is None:
-        return f"- **{promise.title}**: no number, {promise.reason}. {_elsewhere(promise)}"
+        return f"- **{promise.title}**: no number, {promise.reason}. {_elsewhere(promise, runs)}"
     says = "vacuous" if promise.vacuous else f"at most {100 * promise.limit:.2f} % errors"
     if guessing <= promise.limit < 1:
         says += f" (a guess errs on {100 * guessing:.0f} %)"
@@ -101,12 +103,12 @@ def spelled_out(promise: Promise, guessing: float) -> str:
     )
 
 
-def _elsewhere(promise: Promise) -> str:
-    """Which of the figures' networks have this promise."""
+def _elsewhere(promise: Promise, runs: Sequence[Run]) -> str:
+    """Which of the figures' networks among `runs` have this promise."""
     prior = promise.kind.removeprefix("pac_bayes_")
     have = [
         run
-        for run in shipped_runs()
+        for run in runs
         if run.spec.train.loss == "mse" and any(c.prior == prior for c in run.certificates)
     ]
     names = [

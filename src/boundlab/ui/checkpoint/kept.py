@@ -49,7 +49,7 @@ def kept_subjects(me: str | None = None) -> dict[str, Subject]:
     unsaved = st.session_state.get(UNSAVED)
     mine = [] if unsaved is None else [(f"{unsaved.title} (not kept)", unsaved)]
     owner = me or ("" if at_home() else visitor())
-    return dict(mine + [(name_of(one), one.subject) for one in listing(owner)])
+    return dict(mine + [(name_of(one), one.subject) for one in listing(owner, at_home())])
 
 
 def name_of(one: Kept) -> str:
@@ -57,14 +57,14 @@ def name_of(one: Kept) -> str:
     return f"{one.subject.title} · {DATASETS[one.subject.dataset].title} · {one.key[-6:]}"
 
 
-def listing(me: str) -> list[Kept]:
-    """What this reader may delete, newest first: their own, or everything where the server is theirs."""
-    return [one for one in _found(me).values() if isinstance(one, Kept)]
+def listing(me: str, everybody: bool = False) -> list[Kept]:
+    """What this reader may delete, newest first: their own, or everything where the server is theirs (`everybody`)."""
+    return [one for one in _found(me, everybody).values() if isinstance(one, Kept)]
 
 
-def left_out(me: str) -> dict[str, str]:
+def left_out(me: str, everybody: bool = False) -> dict[str, str]:
     """Of the same, key -> why it cannot be read. Where one is nobody's, it is shown where the server is the reader's."""
-    return {key: one for key, one in _found(me).items() if isinstance(one, str)}
+    return {key: one for key, one in _found(me, everybody).items() if isinstance(one, str)}
 
 
 def said_of(wrong: dict[str, str]) -> str:
@@ -73,10 +73,10 @@ def said_of(wrong: dict[str, str]) -> str:
     return f"Left out, {count} not readable: {quoted(list(wrong))}. {plain(next(iter(wrong.values())))}."
 
 
-def _found(me: str) -> dict[str, Kept | str]:
-    every, found = at_home(), {}
+def _found(me: str, everybody: bool) -> dict[str, Kept | str]:
+    found = {}
     for folder in _folders():
-        if every or _owner(folder) == me:
+        if everybody or _owner(folder) == me:
             try:
                 one: Kept | str | None = find(folder.name)
             except RunError as error:
@@ -126,7 +126,7 @@ def _subject(path: Path, stamp: tuple[int, int, int]) -> Subject | str:
 
 def keep(network: Path, subject: Subject, me: str) -> str:
     """Keep a network and what was measured; returns its key. Raises RunError beyond the limits or where there is no room."""
-    mine = [one for one in listing(me) if one.owner == me]
+    mine = listing(me)
     used = sum(one.size for one in mine)
     if len(mine) >= MOST or used + network.stat().st_size > MOST_BYTES:
         raise RunError(

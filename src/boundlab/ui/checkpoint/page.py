@@ -22,7 +22,7 @@ from boundlab.ui.checkpoint.show import show
 from boundlab.ui.controls import Controls, plain, with_controls
 from boundlab.ui.train.data import data_ready
 from boundlab.ui.train.starts import TASKS
-from boundlab.ui.visitor import visitor
+from boundlab.ui.visitor import at_home, visitor
 from boundlab.ui.widgets import quoted
 
 LINK = "checkpoint"  # in the address: the key of the kept one that is shown
@@ -169,7 +169,7 @@ def _open(key: str) -> None:
 
 def _kept(me: str) -> None:
     """What this reader keeps, to open and to delete."""
-    every, wrong = kept.listing(me), kept.left_out(me)
+    every, wrong = kept.listing(me, at_home()), kept.left_out(me, at_home())
     if not every and not wrong:
         return
     st.markdown("#### Kept")

@@ -27,6 +27,7 @@ from boundlab.subjects import Subject
 from boundlab.ui.certificates import BEST, CHOICE, spelled_out, verdict
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.explain import explain
+from boundlab.ui.library import shipped_runs
 from boundlab.ui.numbers import told
 from boundlab.ui.page import is_dark
 from boundlab.ui.prose import sentence
@@ -155,7 +156,7 @@ def _certificate(subject: Subject, made: list[Promise], delta: float, share: flo
     st.plotly_chart(chart, key="chart_checkpoint_promises", config=CONFIG, alt=words)
     st.markdown(words)
     for promise in made:
-        st.markdown(spelled_out(promise, guessing))
+        st.markdown(spelled_out(promise, guessing, shipped_runs()))
     for words in conditions(subject.dataset, subject.arch, subject.labels):
         st.markdown(f"- {words}")
     st.caption(

@@ -45,7 +45,7 @@ def chosen(controls: Controls) -> list[list[Subject]]:
         picks = _drawer(known, start)
     if words := _seeds(known, picks):
         st.caption(words)
-    if wrong := left_out(visitor.name()):
+    if wrong := left_out(visitor.name(), visitor.at_home()):
         st.caption(said_of(wrong))
     return [known.group(pick) for pick in picks]
 
