@@ -106,11 +106,7 @@ def spelled_out(promise: Promise, guessing: float, runs: Sequence[Run]) -> str:
 def _elsewhere(promise: Promise, runs: Sequence[Run]) -> str:
     """Which of the figures' networks among `runs` have this promise."""
     prior = promise.kind.removeprefix("pac_bayes_")
-    have = [
-        run
-        for run in runs
-        if run.spec.train.loss == "mse" and any(c.prior == prior for c in run.certificates)
-    ]
+    have = [run for run in runs if run.spec.train.loss == "mse" and any(c.prior == prior for c in run.certificates)]
     names = [
         f"{r.spec.arch.title} ({task(r.spec)}, λ = {r.spec.train.weight_decay:g}, seed {r.spec.train.seed})"
         for r in have
