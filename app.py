@@ -3,9 +3,9 @@
 import streamlit as st
 from streamlit import runtime
 
+from boundlab.ui.asgi import MIDDLEWARE, lifespan
 from boundlab.ui.page import PAGES, open_page
-from boundlab.ui.server import MIDDLEWARE, lifespan
-from boundlab.ui.start import headline
+from boundlab.ui.pages.start import headline
 
 if not runtime.exists():  # imported once, for the server; then run for every reader of the page Start
     app = st.App(__file__, middleware=MIDDLEWARE, lifespan=lifespan)

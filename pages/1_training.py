@@ -1,7 +1,7 @@
 """The paper's figure 1: bounds and errors during training."""
 
-from boundlab.ui.figures import explore_axis
 from boundlab.ui.page import open_page, title
+from boundlab.ui.pages.figures.page import explore_axis
 
 open_page("training")
 title(

@@ -1,7 +1,7 @@
 """One bound taken apart, factor by factor."""
 
-from boundlab.ui.anatomy import take_apart
 from boundlab.ui.page import open_page, title
+from boundlab.ui.pages.anatomy.page import take_apart
 
 open_page("anatomy")
 title("Anatomy", "A bound is a product. Which factor makes it large, and which one moves?")

@@ -1,7 +1,7 @@
 """Two to four networks side by side."""
 
-from boundlab.ui.compare.page import compare
 from boundlab.ui.page import open_page, title
+from boundlab.ui.pages.compare.page import compare
 
 open_page("compare")
 title("Compare", "What differs between networks, and which bound notices?")

@@ -1,7 +1,7 @@
 """Train networks here and watch the bounds come down."""
 
 from boundlab.ui.page import open_page, title
-from boundlab.ui.train.page import train
+from boundlab.ui.pages.train.page import train
 
 open_page("train")
 title("Train", "Pick data, network and weight decay, press Train, and watch the bounds come down.")

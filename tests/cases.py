@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from boundlab.arch import ArchSpec
-from boundlab.bounds import ALL, evaluate
-from boundlab.norms import InputStats, SampleStats, pixel_limit
-from boundlab.specs import Settings
+from boundlab.bounds import ALL
+from boundlab.bounds.base import evaluate
+from boundlab.quantities.sample import InputStats, SampleStats, pixel_limit
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.settings import Settings
 from tests.conftest import reference_weights, write_checkpoint
 
 SMALL = ArchSpec(in_shape=(1, 8, 8), channels=3, conv_layers=2, kernel_size=3, stride=1, padding=1, classes=4)

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from boundlab.arch import ArchSpec
-from boundlab.norms import InputStats, NetworkNorms, SampleStats, from_columns
-from boundlab.recipes import figured
-from boundlab.runs import Run, read_pack
-from boundlab.specs import RunSpec
+from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.records import from_columns
+from boundlab.quantities.sample import InputStats, SampleStats
+from boundlab.runs.pack import read_pack
+from boundlab.runs.run import Run
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.recipes import figured
+from boundlab.specs.run import RunSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -48,7 +51,7 @@ def pack(whole_pack) -> list[Run]:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """The folder of a small run, trained without interruption."""
-    from boundlab.worker import run
+    from boundlab.training.worker import run
     from tests.cases import TRAINED
 
     return run(RunSpec.from_dict(TRAINED), tmp_path_factory.mktemp("runs"))
@@ -60,8 +63,10 @@ def make_norms(
     """Norms of a random network, measured by the real code, with random margin errors and patch norms."""
     import torch
 
-    from boundlab.measure import margin_errors, norm_columns, references
-    from boundlab.norms import MARGIN_GRID, norm_column
+    from boundlab.networks.measure import norm_columns, references
+    from boundlab.networks.outcome import margin_errors
+    from boundlab.quantities.norms import MARGIN_GRID
+    from boundlab.quantities.records import norm_column
 
     rng = np.random.default_rng(seed)
     shapes = arch.shapes()

@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from boundlab.anatomy import anatomy, compare, published_to_strict
-from boundlab.arch import ArchSpec
-from boundlab.bounds import BY_KEY, Value, evaluate
+from boundlab.analysis.anatomy import anatomy, compare, published_to_strict
+from boundlab.bounds import BY_KEY
+from boundlab.bounds.base import Value, evaluate
 from boundlab.bounds.factors import FACTORS, describe
-from boundlab.specs import Settings
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.settings import Settings
 from tests.cases import FORMULAS, NAMES, SMALL, mnist_like_sample, value
 from tests.conftest import make_norms, make_sample
 from tests.test_bounds import with_rho

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from boundlab.anatomy import anatomy, published_to_strict
-from boundlab.arch import HEADS, KINDS, PER_LAYER, ArchSpec
-from boundlab.bounds import ALL, BY_KEY, evaluate
-from boundlab.measure import norm_columns, references
-from boundlab.norms import MARGIN_GRID, from_columns, norm_column
-from boundlab.specs import RunSpec, Settings
+from boundlab.analysis.anatomy import anatomy, published_to_strict
+from boundlab.bounds import ALL, BY_KEY
+from boundlab.bounds.base import evaluate
+from boundlab.networks.measure import norm_columns, references
+from boundlab.quantities.norms import MARGIN_GRID
+from boundlab.quantities.records import from_columns, norm_column
+from boundlab.specs.arch import HEADS, KINDS, PER_LAYER, ArchSpec
+from boundlab.specs.run import RunSpec
+from boundlab.specs.settings import Settings
 from tests.cases import FORMULAS, NAMES
 from tests.conftest import make_sample
 from tests.slow_bounds import DELTA, MARGIN, ORACLES

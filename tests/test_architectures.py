@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from boundlab import maps, nets
-from boundlab.arch import ArchSpec
-from boundlab.measure import layer_norms, norm_columns
-from boundlab.norms import NORM_FIELDS, from_columns, norm_column
-from boundlab.shapes import LayerShape
+from boundlab.networks import build as nets
+from boundlab.networks import layer_maps as maps
+from boundlab.networks.measure import layer_norms, norm_columns
+from boundlab.quantities.norms import NORM_FIELDS
+from boundlab.quantities.records import from_columns, norm_column
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.shapes import LayerShape
 
 CASES = {
     "plain": {"kernel_size": 2},

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 import boundlab
-from boundlab import owndata
-from boundlab.datasets import load
+from boundlab.data import own as owndata
+from boundlab.data.splits import load
 from boundlab.errors import DataError
 from tests.cases import checkpoint
 

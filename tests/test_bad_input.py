@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from boundlab.arch import ArchSpec
-from boundlab.cli import main
+from boundlab.cli.main import main
+from boundlab.specs.arch import ArchSpec
 from tests.cases import DIGITS, checkpoint
 from tests.conftest import reference_weights, write_checkpoint
 

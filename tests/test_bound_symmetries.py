@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from boundlab.arch import ArchSpec
-from boundlab.bounds import ALL, BY_KEY, Value, evaluate
-from boundlab.measure import norm_columns
-from boundlab.norms import NetworkNorms, SampleStats, from_columns
-from boundlab.specs import Settings
+from boundlab.bounds import ALL, BY_KEY
+from boundlab.bounds.base import Value, evaluate
+from boundlab.networks.measure import norm_columns
+from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.records import from_columns
+from boundlab.quantities.sample import SampleStats
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.settings import Settings
 from tests.cases import FORMULAS, NAMES, SMALL, value
 from tests.conftest import make_norms, make_sample
 

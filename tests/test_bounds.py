@@ -9,13 +9,13 @@ import pytest
 import torch
 from scipy.integrate import quad
 
-from boundlab.arch import ArchSpec
+from boundlab.analysis.tables import final_table
 from boundlab.bounds import ALL, BY_KEY, LITERATURE
 from boundlab.bounds.sparse import class_factor, depth_factor
-from boundlab.measure import norm_columns
-from boundlab.norms import from_columns
-from boundlab.specs import CONVENTIONS, Settings
-from boundlab.tables import final_table
+from boundlab.networks.measure import norm_columns
+from boundlab.quantities.records import from_columns
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.settings import CONVENTIONS, Settings
 from tests.cases import FORMULAS, SMALL, mnist_like_sample, value
 from tests.conftest import make_norms, make_sample, reference_weights
 

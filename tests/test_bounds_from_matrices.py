@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from boundlab.arch import ArchSpec
 from boundlab.bounds import BY_KEY
-from boundlab.measure import norm_columns, references
-from boundlab.norms import MARGIN_GRID, from_columns
+from boundlab.networks.measure import norm_columns, references
+from boundlab.quantities.norms import MARGIN_GRID
+from boundlab.quantities.records import from_columns
+from boundlab.specs.arch import ArchSpec
 from tests.cases import value
 from tests.conftest import make_sample
 from tests.oracles import conv_matrix

@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from boundlab.cli import main
-from boundlab.runs import open_run
-from boundlab.scheduler import Scheduler
-from boundlab.specs import RunSpec
-from boundlab.stored_certificates import CERTIFICATES, store
-from boundlab.ui import library
+from boundlab.cli.main import main
+from boundlab.jobs.scheduler import Scheduler
+from boundlab.runs.certificates import CERTIFICATES, store
+from boundlab.runs.folder import open_run
+from boundlab.specs.run import RunSpec
+from boundlab.ui import shelf as library
 from boundlab.ui.page import PAGES
-from boundlab.ui.train import engine
+from boundlab.ui.pages.train import engine
 from tests.cases import TRAINED
 from tests.test_pacbayes import certificate_of
 from tests.test_pages import open_link
@@ -242,7 +242,7 @@ def test_the_command_lists_the_good_ones_and_counts_the_rest(broken, source, cap
 
 
 if __name__ == "__main__":
-    from boundlab.worker import run
+    from boundlab.training.worker import run
 
     target = Path(sys.argv[1])
     good = run(RunSpec.from_dict(TRAINED), target / "good")

@@ -4,10 +4,10 @@ running stands in; on a machine with a GPU the last test takes the real one."""
 import pytest
 import torch
 
-from boundlab.captured import WARM_UP, CapturedStep
-from boundlab.datasets import task
-from boundlab.specs import RunSpec
-from boundlab.train import Training
+from boundlab.data.splits import task
+from boundlab.specs.run import RunSpec
+from boundlab.training.cuda_graph import WARM_UP, CapturedStep
+from boundlab.training.loop import Training
 
 SPEC = {"dataset": "digits", "epochs": 2, "weight_decay": 1e-3, "arch": {"channels": 3, "conv_layers": 2}}
 

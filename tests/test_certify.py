@@ -8,18 +8,20 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from boundlab import maps, nets
-from boundlab.arch import ArchSpec
-from boundlab.certify import certify_learnt, certify_weights, count_errors, noisy_outputs, prior_spec
-from boundlab.checkpoints import Checkpoint, load, save
-from boundlab.cli import main
-from boundlab.datasets import Split, task
+from boundlab.bounds.pac_bayes import gaussian_kl
+from boundlab.cli.main import main
+from boundlab.data.splits import Split, task
 from boundlab.errors import CheckpointError
-from boundlab.pacbayes import gaussian_kl
-from boundlab.packing import pack as build_pack
-from boundlab.runs import PACK, open_run, read_pack
-from boundlab.specs import RunSpec
-from boundlab.stored_certificates import CERTIFICATES
+from boundlab.evaluation.pac_bayes import certify_learnt, certify_weights, count_errors, noisy_outputs, prior_spec
+from boundlab.networks import build as nets
+from boundlab.networks import layer_maps as maps
+from boundlab.networks.checkpoint import Checkpoint, load, save
+from boundlab.runs.certificates import CERTIFICATES
+from boundlab.runs.folder import open_run
+from boundlab.runs.pack import PACK, read_pack
+from boundlab.runs.packing import pack as build_pack
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.run import RunSpec
 
 CONV = ArchSpec(in_shape=(2, 7, 6), channels=3, conv_layers=2, kernel_size=3, stride=2, padding=1, classes=4)
 SMALL = RunSpec.from_dict({"dataset": "digits", "epochs": 4, "arch": {"channels": 2, "conv_layers": 1}})

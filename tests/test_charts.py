@@ -5,14 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from boundlab.analysis.curves import by_axis, last_known, relative
+from boundlab.analysis.tables import AXES, SERIES, final_table, history_table, read_paper
 from boundlab.bounds import BY_KEY
 from boundlab.charts.ladder import ladder
-from boundlab.charts.theme import STYLES, log2_ticks, readable, spread, tick
+from boundlab.charts.theme import STYLES, log2_ticks, spread
 from boundlab.charts.traces import Canvas
 from boundlab.charts.trend import trend
-from boundlab.curves import by_axis, last_known, relative
-from boundlab.specs import Settings
-from boundlab.tables import AXES, SERIES, final_table, history_table, read_paper
+from boundlab.specs.settings import Settings
+from boundlab.text import readable, tick
 
 SHOWN = ["golowich", "sparse", "test_error"]
 CANVAS = Canvas((1e-4, 10), (-10, 30), (1.0,))

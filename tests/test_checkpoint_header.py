@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from boundlab.arch import ArchSpec
-from boundlab.checkpoint_header import check_fit, check_values, read_header
-from boundlab.checkpoints import load, read_tensors
+from boundlab.checkpoints.header import check_fit, check_values, read_header
 from boundlab.errors import CheckpointError
+from boundlab.networks.checkpoint import load, read_tensors
+from boundlab.specs.arch import ArchSpec
 from tests.cases import DIGITS
 from tests.conftest import reference_weights, write_checkpoint
 from tests.hostile import HOSTILE, NAMES, bfloat16, good
@@ -86,7 +86,7 @@ def test_prefixes_that_every_name_has_are_dropped(tmp_path, prefix):
 
 
 def test_values_are_looked_at_to_the_last_one_of_several_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr("boundlab.checkpoint_header._PART", 7)
+    monkeypatch.setattr("boundlab.checkpoints.header._PART", 7)
     weights = reference_weights(DIGITS, 0)
     path = tmp_path / "net.safetensors"
     for tensor in range(3):

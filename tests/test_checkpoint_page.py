@@ -11,14 +11,16 @@ import streamlit as st
 
 from boundlab.bounds import ALL
 from boundlab.charts.theme import styles
-from boundlab.checkpoints import load
-from boundlab.datasets import load as load_data
+from boundlab.data.splits import load as load_data
 from boundlab.errors import RunError
-from boundlab.reports import evaluate_file, measure_checkpoint
-from boundlab.scheduler import Scheduler
-from boundlab.specs import Settings
-from boundlab.ui.checkpoint import desk, kept
+from boundlab.evaluation.report import evaluate_file, measure_checkpoint
+from boundlab.jobs.scheduler import Scheduler
+from boundlab.networks.checkpoint import load
+from boundlab.specs.settings import Settings
+from boundlab.ui import server as ui_server
+from boundlab.ui import subjects
 from boundlab.ui.page import PAGES
+from boundlab.uploads import kept
 from tests.cases import DIGITS, checkpoint
 from tests.conftest import reference_weights, write_checkpoint
 from tests.hostile import HOSTILE, good
@@ -31,7 +33,7 @@ PAGE = next(page for page in PAGES if page.key == "checkpoint")
 def fresh(tmp_path, monkeypatch):
     monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "runs"))
     yield
-    desk.judges().close()
+    ui_server.judges().close()
     st.cache_resource.clear()
 
 
@@ -82,12 +84,12 @@ def test_a_broken_file_is_said_dropped_and_forgotten_with_the_next(tmp_path):
     (said,) = [e.value for e in app.error]
     assert "unknown fields" in said
     assert "<img" not in said.replace("\\<", "")  # escaped
-    assert list(desk.judges()._home.iterdir()) == []
+    assert list(ui_server.judges()._home.iterdir()) == []
     app = uploaded(app, good())
     assert not app.error
-    assert len(list(desk.judges()._home.iterdir())) == 1
+    assert len(list(ui_server.judges()._home.iterdir())) == 1
     button(app, "Delete it").click().run()
-    assert list(desk.judges()._home.iterdir()) == []
+    assert list(ui_server.judges()._home.iterdir()) == []
     assert not app.dataframe
 
 
@@ -114,10 +116,10 @@ def uploaded_already(app):
 def test_what_is_kept_is_listed_opened_by_link_and_deleted(tmp_path):
     app = uploaded(open_link(PAGE, dataset="digits"), good())
     before = table(app)
-    assert app.session_state[kept.UNSAVED].title == "net"
+    assert app.session_state[subjects.UNSAVED].title == "net"
     button(app, "Keep it").click().run()
     (key,) = [folder.name for folder in (tmp_path / "runs" / "checkpoints").iterdir()]
-    assert list(desk.judges()._home.iterdir()) == []
+    assert list(ui_server.judges()._home.iterdir()) == []
     assert (tmp_path / "runs" / "checkpoints" / key / "network.safetensors").read_bytes() == good()
     other = open_link(PAGE, checkpoint=key)
     assert not other.warning
@@ -146,11 +148,11 @@ def test_in_a_class_one_lists_and_deletes_only_ones_own(tmp_path, monkeypatch, s
     monkeypatch.setattr(kept, "at_home", lambda: False)
     assert [one.key for one in kept.listing("me")] == [mine]
     assert kept.find(theirs).subject.to_dict() == subject.to_dict()  # by link
-    assert list(kept.kept_subjects("me").values())[-1].to_dict() == subject.to_dict()
-    monkeypatch.setattr(st, "session_state", {kept.UNSAVED: subject})
-    assert list(kept.kept_subjects("me")) == ["net (not kept)", f"net · digits 8×8 · {mine[-6:]}"]
+    assert list(subjects.kept_subjects("me").values())[-1].to_dict() == subject.to_dict()
+    monkeypatch.setattr(st, "session_state", {subjects.UNSAVED: subject})
+    assert list(subjects.kept_subjects("me")) == ["net (not kept)", f"net · digits 8×8 · {mine[-6:]}"]
     kept.delete(mine)
-    assert list(kept.kept_subjects("me")) == ["net (not kept)"]
+    assert list(subjects.kept_subjects("me")) == ["net (not kept)"]
 
 
 def test_keeping_has_limits(tmp_path, monkeypatch, subject):

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from boundlab.arch import ArchSpec
 from boundlab.bounds import BY_KEY
-from boundlab.bounds import evaluate as evaluate_bound
-from boundlab.cli import main
-from boundlab.runs import PACK, read_pack, write_pack
-from boundlab.specs import Settings
-from boundlab.sweeps import load_grid
+from boundlab.bounds.base import evaluate as evaluate_bound
+from boundlab.cli.main import main
+from boundlab.runs.pack import PACK, read_pack, write_pack
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.grid import load_grid
+from boundlab.specs.settings import Settings
 from tests.cases import checkpoint
 from tests.conftest import ROOT, reference_weights, write_checkpoint
 
@@ -57,9 +57,9 @@ def test_evaluate_without_errors_strict_and_n(tmp_path, capsys):
 
 
 def test_strict_ramp_at_a_free_margin_is_exact(tmp_path, capsys):
-    from boundlab.checkpoints import load
-    from boundlab.datasets import load as load_data
-    from boundlab.nets import from_weights
+    from boundlab.data.splits import load as load_data
+    from boundlab.networks.build import from_weights
+    from boundlab.networks.checkpoint import load
     from tests import oracles
 
     path = checkpoint(tmp_path)

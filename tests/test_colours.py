@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from plotly.colors import hex_to_rgb
 
-from boundlab.charts import certified, margins, promises, waterfall
+from boundlab.analysis.tables import SERIES
+from boundlab.charts import certified, waterfall
+from boundlab.charts import guarantees as promises
+from boundlab.charts import margins_of_run as margins
 from boundlab.charts.networks import NETWORKS
 from boundlab.charts.theme import ALERT, INK, STYLES, tick_texts
-from boundlab.tables import SERIES
 from tests.conftest import ROOT
 
 SIGHTS = {  # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB

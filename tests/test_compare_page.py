@@ -7,10 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from boundlab.arch import ArchSpec
-from boundlab.bounds import BY_KEY, evaluate, only
-from boundlab.charts.theme import readable
-from boundlab.comparison import (
+from boundlab.analysis.comparison import (
     NOT_MEASURED,
     bounds_table,
     factors_table,
@@ -21,13 +18,17 @@ from boundlab.comparison import (
     promises_table,
     short_names,
 )
-from boundlab.limits import clopper_pearson
-from boundlab.paths import path_counts
-from boundlab.runs import PACK, read_pack
-from boundlab.specs import Settings
-from boundlab.subjects import Subject
-from boundlab.ui.compare import words as said
+from boundlab.analysis.subject import Subject
+from boundlab.bounds import BY_KEY
+from boundlab.bounds.base import evaluate, only
+from boundlab.bounds.concentration import clopper_pearson
+from boundlab.quantities.receptive_fields import path_counts
+from boundlab.runs.pack import PACK, read_pack
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.settings import Settings
+from boundlab.text import readable
 from boundlab.ui.page import PAGES
+from boundlab.words import comparison as said
 from tests.conftest import make_sample
 from tests.test_pages import numbers as sent
 from tests.test_pages import open_link
@@ -42,7 +43,8 @@ def measured(kind: str, errors: bool = True, **fields) -> Subject:
     """A random network of any kind, measured by the real code."""
     import torch
 
-    from boundlab.measure import Outcome, norm_columns, outcome_columns
+    from boundlab.networks.measure import norm_columns
+    from boundlab.networks.outcome import Outcome, outcome_columns
 
     arch = ArchSpec.from_dict({"kind": kind, "in_shape": [1, 8, 8]} | fields)
     rng = torch.Generator().manual_seed(len(fields))
@@ -330,7 +332,7 @@ def test_what_to_notice_is_true_of_the_numbers(mixed):
     table = bounds_table([[s] for s in mixed[:2]], Settings("theorem"))
     words = said.notice(["a", "b"], mixed[:2], [facts(s) for s in mixed[:2]], table)
     sparse = table[table["series"] == "sparse"]["value"]
-    from boundlab.charts.theme import times
+    from boundlab.text import times
 
     assert f"by a factor of {times(sparse.max() / sparse.min())}" in words
     assert "path energy √P not at all" in words
@@ -338,11 +340,11 @@ def test_what_to_notice_is_true_of_the_numbers(mixed):
 
 
 def test_every_chart_of_mixed_networks_is_valid(mixed):
+    from boundlab.analysis.comparison import NORMS, margin_quantiles
     from boundlab.charts.factor_bars import factor_bars
-    from boundlab.charts.margin_curves import margin_curves
+    from boundlab.charts.margins_of_networks import margin_curves
     from boundlab.charts.norms_by_layer import norms_by_layer
     from boundlab.charts.versus import versus
-    from boundlab.comparison import NORMS, margin_quantiles
 
     names = short_names(mixed)
     table = bounds_table([[s] for s in mixed], Settings("theorem"))
@@ -372,7 +374,7 @@ def test_counterparts_open_the_train_form_filled_in():
 
 
 def test_an_uploaded_checkpoint_can_be_compared(mixed):
-    from boundlab.ui.checkpoint.kept import UNSAVED
+    from boundlab.ui.subjects import UNSAVED
 
     app = open_link(COMPARE)
     app.session_state[UNSAVED] = dataclasses.replace(mixed[1], title="<b>mine</b>")

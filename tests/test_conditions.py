@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from boundlab import owndata
-from boundlab.cli import main
-from boundlab.conditions import conditions_of
-from boundlab.specs import RunSpec
+from boundlab.analysis.conditions import conditions_of
+from boundlab.cli.main import main
+from boundlab.data import own as owndata
+from boundlab.specs.run import RunSpec
 from boundlab.ui.page import PAGES
 from tests.cases import checkpoint
 from tests.test_pages import open_link

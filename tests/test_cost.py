@@ -8,10 +8,12 @@ import shutil
 import numpy as np
 import pytest
 
-from boundlab import cost
-from boundlab.cost import Measured, epochs_for_plateau, estimate, read_measured, sample_size, work
-from boundlab.specs import PLATEAU, RunSpec
-from boundlab.timing import in_words, remaining
+from boundlab.jobs import cost
+from boundlab.jobs.cost import Measured, epochs_for_plateau, estimate, read_measured
+from boundlab.jobs.time_left import remaining
+from boundlab.specs.run import PLATEAU, RunSpec
+from boundlab.specs.work import sample_size, work
+from boundlab.text import in_words
 
 SPECS = [
     {"dataset": "digits", "epochs": 7},
@@ -50,8 +52,8 @@ def make(given: dict) -> RunSpec:
 
 @pytest.mark.parametrize("given", SPECS)
 def test_counts_are_those_of_the_training_loop(given):
-    from boundlab.datasets import seen
-    from boundlab.train import Training
+    from boundlab.data.splits import seen
+    from boundlab.training.loop import Training
 
     spec = make(given)
     data = seen(spec)
@@ -72,7 +74,7 @@ def test_multiply_adds_are_those_that_torch_counts(given):
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from boundlab import nets
+    from boundlab.networks import build as nets
 
     spec = make(given)
     net = nets.build(dataclasses.replace(spec.arch, weight_norm=False))

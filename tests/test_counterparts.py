@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from boundlab.arch import ArchSpec
-from boundlab.counterparts import CLOSE, locally_connected, mlp, split, tree
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.counterparts import CLOSE, locally_connected, mlp, split, tree
 
 ARCHS = {
     "digits": {"in_shape": [1, 8, 8], "channels": 6},

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from boundlab.curves import by_axis, drawn, last_known, minus_paper, relative, relative_paper
-from boundlab.tables import AXES
+from boundlab.analysis.curves import by_axis, drawn, last_known, minus_paper, relative, relative_paper
+from boundlab.analysis.tables import AXES
 
 LAMBDA = AXES["weight_decay"]
 

@@ -8,11 +8,13 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from boundlab import datasets, sources
-from boundlab.catalog import DATASETS, SHIPPED
-from boundlab.datasets import load, read_idx, read_mat, seen, task
+from boundlab.data import sources
+from boundlab.data import splits as datasets
+from boundlab.data.splits import load, read_idx, read_mat, seen, task
 from boundlab.errors import DataError
-from boundlab.specs import RunSpec
+from boundlab.specs.catalog import SHIPPED
+from boundlab.specs.own_data import DATASETS
+from boundlab.specs.run import RunSpec
 
 
 def idx(array: np.ndarray) -> bytes:

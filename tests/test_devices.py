@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from boundlab import devices
-from boundlab.devices import Device, probe
+from boundlab.system import devices
+from boundlab.system.devices import Device, probe
 
 
 def test_the_process_and_probe_agree_with_torch():

@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 import boundlab
-from boundlab import doubts, owndata
-from boundlab.catalog import own_datasets
-from boundlab.cli import main
-from boundlab.datasets import load
+from boundlab.cli.main import main
+from boundlab.data import inspection as doubts
+from boundlab.data import own as owndata
+from boundlab.data.splits import load
+from boundlab.specs.own_data import own_datasets
 from tests.cases import checkpoint
 
 RNG = np.random.default_rng(0)

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from boundlab import downloads, sources
+from boundlab.data import sources
+from boundlab.jobs import downloads
 from tests.test_sources import NOWHERE, mirror, mnist_mirror  # noqa: F401
 
 

@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 
 from boundlab.charts.trend import Film
-from boundlab.ui import drawing
+from boundlab.ui.pages.figures import drawing
 from tests.test_own_runs import LAMBDA, control, on_screen, out, source, stand_in  # noqa: F401 (fixtures)
 from tests.test_pages import FIGURES, frames, line, open_link
 

@@ -10,12 +10,12 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 import boundlab
-from boundlab import nets
-from boundlab.arch import ArchSpec
-from boundlab.checkpoints import load
-from boundlab.cli import main
-from boundlab.exports import checkpoint_of, outputs
-from boundlab.snippet import EXPORT_SNIPPET
+from boundlab.checkpoints.snippet import EXPORT_SNIPPET
+from boundlab.cli.main import main
+from boundlab.networks import build as nets
+from boundlab.networks.checkpoint import load
+from boundlab.networks.export import checkpoint_of, outputs
+from boundlab.specs.arch import ArchSpec
 from tests import test_snippet
 from tests.test_architectures import CASES, arch_of
 from tests.test_snippet import MODELS
@@ -419,4 +419,4 @@ def test_importing_boundlab_brings_no_torch_and_the_call_works_whatever_came_fir
         "print(boundlab.export.__module__, boundlab.evaluate.__module__)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["boundlab.exports", "boundlab.library"]
+    assert done.stdout.split() == ["boundlab.networks.export", "boundlab.evaluation.notebook"]

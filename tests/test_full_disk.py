@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from boundlab.cli import main
-from boundlab.faults import of_a_command
-from boundlab.specs import RunSpec
-from boundlab.sweeps import load_grid
+from boundlab.cli.main import main
+from boundlab.specs.grid import load_grid
+from boundlab.specs.run import RunSpec
+from boundlab.training.failure import of_a_command
 from tests.test_worker import small_disk  # noqa: F401
 
 BASE = {"dataset": "digits", "epochs": 1, "arch": {"conv_layers": 1, "channels": 2}}

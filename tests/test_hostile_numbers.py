@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 import boundlab
-from boundlab.arch import ArchSpec
+from boundlab.analysis.comparison import factors_table
+from boundlab.analysis.subject import Subject
 from boundlab.charts.factor_bars import factor_bars
 from boundlab.charts.waterfall import factor_text
-from boundlab.checkpoints import Checkpoint, save
-from boundlab.comparison import factors_table
 from boundlab.errors import CheckpointError
-from boundlab.exports import checkpoint_of
-from boundlab.specs import Settings
-from boundlab.subjects import Subject
+from boundlab.networks.checkpoint import Checkpoint, save
+from boundlab.networks.export import checkpoint_of
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.settings import Settings
 
 
 def written(tmp_path, arch, weights):
@@ -150,8 +150,8 @@ def test_weights_whose_squares_vanish_are_refused(tmp_path):
 
 
 def measured(arch, weights, images, labels):
-    from boundlab.datasets import Split
-    from boundlab.reports import measure_checkpoint
+    from boundlab.data.splits import Split
+    from boundlab.evaluation.report import measure_checkpoint
 
     data = Split(images, torch.as_tensor(labels))
     return measure_checkpoint(Checkpoint(arch, weights, [None] * len(weights), None), (data, None), "digits", "net")
@@ -191,7 +191,7 @@ def test_errors_are_those_of_the_network_that_is_certified(tmp_path):
 
 
 def test_honest_networks_are_measured_in_float32():
-    from boundlab.precision import precision
+    from boundlab.evaluation.precision import precision
 
     for arch in (
         ArchSpec(channels=16, conv_layers=8),
@@ -217,7 +217,7 @@ def test_weights_that_float32_rounds_up_are_not_rounded():
 
 def chosen(arch, sizes, images):
     """The precision for a network whose layers have these Frobenius norms."""
-    from boundlab.precision import precision
+    from boundlab.evaluation.precision import precision
 
     weights = [torch.zeros(s.weight_shape, dtype=torch.float64) for s in arch.shapes()]
     for weight, size in zip(weights, sizes, strict=True):

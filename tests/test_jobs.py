@@ -6,11 +6,13 @@ import time
 
 import pytest
 
-from boundlab import jobs, jobstate
 from boundlab.errors import RunError
-from boundlab.jobs import Limits
-from boundlab.locks import held, take
-from boundlab.specs import RunSpec
+from boundlab.jobs import queue as jobs
+from boundlab.jobs.queue import Limits
+from boundlab.runs import job as jobstate
+from boundlab.runs import status as run_status
+from boundlab.specs.run import RunSpec
+from boundlab.system.locks import held, take
 
 FEW = Limits(running=2, waiting=4, per_person=3)
 
@@ -25,7 +27,7 @@ def submit(out, seed=0, owner="anna", limits=FEW):
 
 def say(job, state, **more):
     """Write a status as a worker would."""
-    jobstate.with_status(job, state=state, **more)
+    run_status.with_status(job, state=state, **more)
     return jobstate.read(job.folder)
 
 

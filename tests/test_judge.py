@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from boundlab import judging
-from boundlab.arch import ArchSpec
 from boundlab.errors import CheckpointError, RunError
-from boundlab.judge import NETWORK, REQUEST, STATUS, memory_limit
-from boundlab.judging import MOST, Judges
-from boundlab.reports import evaluate_file, report
-from boundlab.specs import Settings
+from boundlab.evaluation.report import evaluate_file, report
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.settings import Settings
+from boundlab.uploads import server as judging
+from boundlab.uploads.protocol import NETWORK, REQUEST, STATUS, memory_limit
+from boundlab.uploads.server import MOST, Judges
 from tests.cases import DIGITS, checkpoint
 from tests.conftest import reference_weights, write_checkpoint
 from tests.hostile import HOSTILE, good

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 import boundlab
-from boundlab.cli import main
-from boundlab.datasets import load as load_data
+from boundlab.cli.main import main
+from boundlab.data.splits import load as load_data
 from boundlab.errors import CheckpointError, DataError
-from boundlab.runs import PACK
+from boundlab.runs.pack import PACK
 from tests.cases import checkpoint
 from tests.conftest import write_checkpoint
 
@@ -195,7 +195,7 @@ def test_a_damaged_npz_and_a_path_with_options(tmp_path):
 
 
 def test_a_checkpoint_of_no_known_data_set_is_fed_raw_pixels(tmp_path):
-    from boundlab.arch import ArchSpec
+    from boundlab.specs.arch import ArchSpec
 
     arch = ArchSpec(kind="mlp", in_shape=(3, 2, 5), hidden=(), classes=7)
     spec = {"kind": "mlp", "in_shape": [3, 2, 5], "hidden": [], "classes": 7}

@@ -13,17 +13,19 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from boundlab import part_errors
-from boundlab.charts.layers import depth_colours, layers_chart
+from boundlab.analysis.curves import by_axis, by_slot, last_known, of_one_run
+from boundlab.analysis.tables import AXES, SERIES, growing_table, history_table, layers_table
+from boundlab.charts.norms_over_epochs import depth_colours, layers_chart
 from boundlab.charts.progress import alive, bounds_chart, loss_chart, update_of, whole_steps, x_range
 from boundlab.charts.traces import Canvas
-from boundlab.curves import by_axis, by_slot, last_known, of_one_run
-from boundlab.norms import norm_columns_of
-from boundlab.part_errors import PartErrors
-from boundlab.runs import open_run
-from boundlab.specs import Settings
-from boundlab.tables import AXES, SERIES, epochs, growing_table, history_table, layers_table
-from boundlab.ui import live, live_words
+from boundlab.quantities.records import norm_columns_of
+from boundlab.runs import part_errors
+from boundlab.runs.folder import open_run
+from boundlab.runs.part_errors import PartErrors
+from boundlab.specs.settings import Settings
+from boundlab.text import epochs
+from boundlab.ui.pages.train import live
+from boundlab.words import live as live_words
 from tests.test_pages import numbers
 
 FEW = ("golowich", "sparse", "test_error")
@@ -234,11 +236,11 @@ def folder_of(run, path, count, bare=False):
 def page(folder):
     import streamlit as st
 
-    from boundlab import part_errors
-    from boundlab.runs import open_run
+    from boundlab.runs import part_errors
+    from boundlab.runs.folder import open_run
     from boundlab.ui.controls import Controls
-    from boundlab.ui.live import live_view
-    from boundlab.ui.page import shipped_runs
+    from boundlab.ui.pages.train.live import live_view
+    from boundlab.ui.shelf import shipped_runs
 
     @st.fragment
     def view():

@@ -11,17 +11,20 @@ from hypothesis import strategies as st
 from torch import nn
 
 import boundlab
-from boundlab.arch import ArchSpec
-from boundlab.bounds import BY_KEY, evaluate, only
-from boundlab.checkpoints import Checkpoint
-from boundlab.datasets import task
-from boundlab.margins import trade_off
-from boundlab.measure import margin_errors
-from boundlab.norms import MARGIN_GRID, SCALED_GRID, from_columns
-from boundlab.reports import report_on
-from boundlab.runs import read_pack
-from boundlab.specs import RunSpec, Settings, TrainSpec
-from boundlab.train import Training
+from boundlab.analysis.margin_tradeoff import trade_off
+from boundlab.bounds import BY_KEY
+from boundlab.bounds.base import evaluate, only
+from boundlab.data.splits import task
+from boundlab.evaluation.report import report_on
+from boundlab.networks.checkpoint import Checkpoint
+from boundlab.networks.outcome import margin_errors
+from boundlab.quantities.norms import MARGIN_GRID, SCALED_GRID
+from boundlab.quantities.records import from_columns
+from boundlab.runs.pack import read_pack
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.run import RunSpec, TrainSpec
+from boundlab.specs.settings import Settings
+from boundlab.training.loop import Training
 
 STRICT = Settings("strict")
 LINEAR = ArchSpec("mlp", (1, 8, 8), hidden=())
@@ -75,8 +78,8 @@ def test_output_weights_times_c_change_nothing(data, weight, measured, scale):
 
 def test_a_thousand_times_the_weights_of_a_shipped_network(mnist_root):
     """The network of the issue: 0.677 became 20.5."""
-    from boundlab.checkpoints import load
-    from boundlab.runs import PACK
+    from boundlab.networks.checkpoint import load
+    from boundlab.runs.pack import PACK
 
     run = next(r for r in read_pack() if "cert" in r.id and r.spec.arch.title == "LINEAR" and r.spec.arch.classes == 10)
     path = PACK / "checkpoints" / f"{run.id}.safetensors"

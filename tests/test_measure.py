@@ -5,18 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from boundlab import maps, nets
-from boundlab.arch import ArchSpec
-from boundlab.measure import (
-    layer_norms,
-    margin_errors,
-    outcome,
-    path_l1,
-    references,
-    spectral_map,
-)
-from boundlab.norms import from_columns, norm_column
-from boundlab.samples import feed, sample_stats
+from boundlab.networks import build as nets
+from boundlab.networks import layer_maps as maps
+from boundlab.networks.measure import layer_norms, path_l1, references, spectral_map
+from boundlab.networks.outcome import margin_errors, outcome
+from boundlab.networks.sample_stats import feed, sample_stats
+from boundlab.quantities.records import from_columns, norm_column
+from boundlab.specs.arch import ArchSpec
 from tests import oracles
 from tests.conftest import reference_weights
 
@@ -188,7 +183,7 @@ def test_weight_norm_has_one_scalar_per_filter_bank():
 
 
 def test_data_scalars_of_mnist(mnist_root):
-    from boundlab.datasets import load
+    from boundlab.data.splits import load
 
     train, test = load("mnist", mnist_root)
     stats = sample_stats(train.images, ArchSpec(normalize=(0.1307, 0.3081)), "mnist")

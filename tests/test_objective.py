@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from boundlab import nets
-from boundlab.bounds import BY_KEY, evaluate
-from boundlab.datasets import task
-from boundlab.measure import margin_errors, norm_columns
-from boundlab.norms import MarginErrors, from_columns, norm_column
-from boundlab.objective import Certificate
-from boundlab.runs import open_run
-from boundlab.samples import feed, sample_stats
-from boundlab.specs import RunSpec, Settings
-from boundlab.worker import run
+from boundlab.bounds import BY_KEY
+from boundlab.bounds.base import evaluate
+from boundlab.data.splits import task
+from boundlab.networks import build as nets
+from boundlab.networks.measure import norm_columns
+from boundlab.networks.outcome import margin_errors
+from boundlab.networks.sample_stats import feed, sample_stats
+from boundlab.quantities.norms import MarginErrors
+from boundlab.quantities.records import from_columns, norm_column
+from boundlab.runs.folder import open_run
+from boundlab.specs.run import RunSpec
+from boundlab.specs.settings import Settings
+from boundlab.training.objective import Certificate
+from boundlab.training.worker import run
 from tests import oracles
 from tests.cases import CERTIFIED
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from boundlab.judge import NETWORK, REQUEST
-from boundlab.runs import PACK
-from boundlab.specs import RunSpec
+from boundlab.runs.pack import PACK
+from boundlab.specs.run import RunSpec
+from boundlab.uploads.protocol import NETWORK, REQUEST
 from tests.cases import TRAINED
 
 PATIENCE = 60

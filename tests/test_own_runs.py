@@ -8,15 +8,15 @@ import shutil
 import pytest
 import streamlit as st
 
-from boundlab import worker
-from boundlab.files import write_parquet
-from boundlab.recipes import recipe
-from boundlab.runs import open_run
-from boundlab.specs import RunSpec
-from boundlab.ui import library
-from boundlab.ui.library import run_name
+from boundlab.runs.folder import open_run
+from boundlab.specs.recipes import recipe
+from boundlab.specs.run import RunSpec
+from boundlab.system.files import write_parquet
+from boundlab.training import worker
+from boundlab.ui import shelf as library
 from boundlab.ui.page import PAGES
-from boundlab.ui.sides import MODES
+from boundlab.ui.pages.anatomy.sides import MODES
+from boundlab.ui.shelf import run_name
 from tests.test_pages import CHARTS, FIGURES, chart, line, open_link
 from tests.test_study_pages import ANATOMY, CERTIFICATES, STUDY, THEORY, figures
 

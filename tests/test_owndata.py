@@ -11,15 +11,18 @@ import pytest
 import torch
 from PIL import Image
 
-from boundlab import images, npz, owndata
-from boundlab.arch import ArchSpec
-from boundlab.catalog import DATASETS, SHIPPED, own_datasets, own_recipe
-from boundlab.cli import main
-from boundlab.datasets import load
+from boundlab.cli.main import main
+from boundlab.data import npz
+from boundlab.data import own as owndata
+from boundlab.data import pictures as images
+from boundlab.data.splits import load
 from boundlab.errors import BoundlabError, DataError
-from boundlab.jobs import jobs
-from boundlab.samples import sample_stats
-from boundlab.specs import RunSpec
+from boundlab.jobs.queue import jobs
+from boundlab.networks.sample_stats import sample_stats
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.catalog import SHIPPED
+from boundlab.specs.own_data import DATASETS, own_datasets, own_recipe
+from boundlab.specs.run import RunSpec
 from boundlab.ui.page import PAGES
 from tests.test_pages import open_link
 from tests.test_train_page import TRAIN, machine, trains  # noqa: F401

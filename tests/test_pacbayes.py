@@ -13,12 +13,13 @@ import torch
 from scipy.stats import binomtest
 from torch.distributions import Normal, kl_divergence
 
-from boundlab import pacbayes
-from boundlab.limits import kl_inverse
-from boundlab.pacbayes import GRID, PacBayes, best_prior_noise, gaussian_kl
-from boundlab.runs import open_pack, open_run, read_pack, write_pack
-from boundlab.specs import RunSpec
-from boundlab.stored_certificates import CERTIFICATES, store
+from boundlab.bounds import pac_bayes as pacbayes
+from boundlab.bounds.concentration import kl_inverse
+from boundlab.bounds.pac_bayes import GRID, PacBayes, best_prior_noise, gaussian_kl
+from boundlab.runs.certificates import CERTIFICATES, store
+from boundlab.runs.folder import open_run
+from boundlab.runs.pack import open_pack, read_pack, write_pack
+from boundlab.specs.run import RunSpec
 
 FIXED = PacBayes("fixed", 1437, 0, 321.5, (0.1, 0.2), (0.15, 0.2), 64, 1000, 123, 7)
 SPEC = RunSpec.from_dict({"dataset": "digits", "n_train": 700})

@@ -16,9 +16,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from boundlab.charts.theme import STYLES
-from boundlab.runs import Found
-from boundlab.specs import RunSpec, Settings
-from boundlab.ui import library
+from boundlab.runs.run import Found
+from boundlab.specs.run import RunSpec
+from boundlab.specs.settings import Settings
+from boundlab.ui import shelf as library
 from boundlab.ui.page import PAGES
 from tests.conftest import ROOT
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from boundlab.arch import ArchSpec
-from boundlab.paths import max_path_energy, path_counts, path_energy, receptive_fields
+from boundlab.quantities.paths import max_path_energy, path_energy
+from boundlab.quantities.receptive_fields import path_counts, receptive_fields
+from boundlab.specs.arch import ArchSpec
 from tests import oracles
 
 

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from boundlab.cli import main
-from boundlab.specs import RunSpec
+from boundlab.cli.main import main
+from boundlab.specs.run import RunSpec
 from tests.cases import checkpoint
 
 DEEP = "[" * 60 + "]" * 60

@@ -15,16 +15,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from boundlab import part_errors
-from boundlab.datasets import seen, task
+from boundlab.data.splits import seen, task
 from boundlab.errors import RunError
-from boundlab.heartbeat import Heartbeat, Interrupted
-from boundlab.measure import outcome
-from boundlab.runs import open_run, status
-from boundlab.session import train
-from boundlab.specs import RunSpec
-from boundlab.train import Training
-from boundlab.worker import run
+from boundlab.networks.outcome import outcome
+from boundlab.runs import part_errors
+from boundlab.runs.folder import open_run, status
+from boundlab.runs.status import Heartbeat, Interrupted
+from boundlab.specs.run import RunSpec
+from boundlab.training.loop import Training
+from boundlab.training.session import train
+from boundlab.training.worker import run
 from tests.cases import CERTIFIED, TRAINED
 
 

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from boundlab.errors import RunError
-from boundlab.files import read_lines
-from boundlab.runs import PACK, open_pack, open_run, read_pack, write_pack
+from boundlab.runs.folder import open_run
+from boundlab.runs.pack import PACK, open_pack, read_pack, write_pack
+from boundlab.system.files import read_lines
 from tests.test_checkpoint_header import while_replaced
 
 

@@ -14,13 +14,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from boundlab import jobs, jobstate, room, scheduler
-from boundlab.cost import memory
-from boundlab.devices import Device
-from boundlab.jobs import Limits
-from boundlab.runs import open_run, status
-from boundlab.scheduler import Scheduler
-from boundlab.specs import RunSpec
+from boundlab.jobs import queue as jobs
+from boundlab.jobs import scheduler
+from boundlab.jobs.queue import Limits
+from boundlab.jobs.scheduler import Scheduler
+from boundlab.runs import job as jobstate
+from boundlab.runs.folder import open_run, status
+from boundlab.specs.run import RunSpec
+from boundlab.specs.work import memory
+from boundlab.system import memory as room
+from boundlab.system.devices import Device
 from tests.cases import TRAINED
 
 CPU = Device("cpu", "a processor", 2**30)
@@ -158,7 +161,7 @@ def test_a_paused_job_frees_its_place_and_goes_on_where_it_was(tmp_path, finishe
 
 SERVER = """
 import sys, time, pathlib
-from boundlab.devices import Device
+from boundlab.system.devices import Device
 from boundlab.jobs import Limits
 from boundlab.scheduler import Scheduler
 machine = Scheduler(pathlib.Path(sys.argv[1]), Limits(running=2), lambda: [Device("cpu", "a processor", 2**30)]).start()

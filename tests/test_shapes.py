@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from boundlab.arch import ArchSpec
+from boundlab.specs.arch import ArchSpec
 from tests.oracles import conv_matrix
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from boundlab.arch import ArchSpec
-from boundlab.checkpoints import load
-from boundlab.snippet import EXPORT_SNIPPET, SPEC_TEMPLATE
+from boundlab.checkpoints.snippet import EXPORT_SNIPPET, SPEC_TEMPLATE
+from boundlab.networks.checkpoint import load
+from boundlab.specs.arch import ArchSpec
 
 MODELS = {
     "conv": "Sequential(Conv2d(1, 4, 2), ReLU(), Conv2d(4, 3, 3, padding=1), ReLU(), Flatten(), Linear(147, 10))",

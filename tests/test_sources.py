@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from boundlab import sources
-from boundlab.catalog import SHIPPED
-from boundlab.datasets import load
+from boundlab.data import sources
+from boundlab.data.mirrors import Archive
+from boundlab.data.sources import AS_SENT, FILES, FOLDERS, MIRRORS, download_size, fetch, find, missing
+from boundlab.data.splits import load
 from boundlab.errors import DataError
-from boundlab.mirrors import Archive
-from boundlab.sources import AS_SENT, FILES, FOLDERS, MIRRORS, download_size, fetch, find, missing
+from boundlab.specs.catalog import SHIPPED
 
 NAMES = list(FILES["mnist"])
 NOWHERE = "http://127.0.0.1:9/"  # nothing listens there
@@ -65,7 +65,7 @@ def mnist_mirror(mirror, mnist_root):
 
 def start(root: Path, url: str, status: Path, **more) -> subprocess.Popen:
     env = os.environ | {"BOUNDLAB_DATA": str(root), "BOUNDLAB_MIRROR": url}
-    command = [sys.executable, "-m", "boundlab.sources", "mnist", str(status)]
+    command = [sys.executable, "-m", "boundlab.data.sources", "mnist", str(status)]
     with status.with_suffix(".err").open("w") as errors:
         return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=errors, **more)
 
@@ -271,7 +271,7 @@ def test_what_is_there_needs_no_network(monkeypatch, mnist_root):
 def test_bad_names():
     with pytest.raises(ValueError, match="dataset must be one of"):
         missing("cifar")
-    done = subprocess.run([sys.executable, "-m", "boundlab.sources", "mnist"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "boundlab.data.sources", "mnist"], capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
 
 

@@ -1,7 +1,8 @@
 import pytest
 
-from boundlab.arch import ArchSpec
-from boundlab.specs import PLATEAU, RunSpec, Settings, TrainSpec
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.run import PLATEAU, RunSpec, TrainSpec
+from boundlab.specs.settings import Settings
 
 
 def test_left_out_fields_take_the_data_sets_and_the_presets_values():

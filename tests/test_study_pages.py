@@ -6,17 +6,18 @@ import re
 import numpy as np
 import pytest
 
-from boundlab.anatomy import anatomy
-from boundlab.bounds import ALL, BY_KEY, evaluate
-from boundlab.catalog import PRESETS
-from boundlab.margins import LEVELS, over_epochs, trade_off
-from boundlab.norms import MARGIN_GRID
-from boundlab.promises import THEOREMS, along_the_weights, promises
-from boundlab.specs import CONVENTIONS, Settings
-from boundlab.ui.certificates import WINDOW
+from boundlab.analysis.anatomy import anatomy
+from boundlab.analysis.guarantees import THEOREMS, along_the_weights, promises
+from boundlab.analysis.margin_tradeoff import LEVELS, over_epochs, trade_off
+from boundlab.bounds import ALL, BY_KEY
+from boundlab.bounds.base import evaluate
+from boundlab.quantities.norms import MARGIN_GRID
+from boundlab.specs.presets import PRESETS
+from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.ui.page import PAGES
-from boundlab.ui.sides import MODES
-from boundlab.ui.theory import SECTIONS
+from boundlab.ui.pages.anatomy.sides import MODES
+from boundlab.ui.pages.theory import SECTIONS
+from boundlab.words.guarantees import WINDOW
 from tests.test_pages import numbers, open_link
 
 STUDY = [page for page in PAGES if page.key in ("anatomy", "certificates", "theory")]
@@ -78,7 +79,8 @@ def test_every_view_of_the_anatomy_opens(mode, convention, dataset):
 
 @pytest.mark.parametrize("bound", ALL, ids=lambda b: b.key)
 def test_the_anatomy_on_screen_ends_at_the_bounds_value(pack, bound):
-    from boundlab.charts.theme import STYLES, readable
+    from boundlab.charts.theme import STYLES
+    from boundlab.text import readable
 
     convention = "theorem" if "theorem" in bound.formulas else "strict"
     app = open_link(ANATOMY, convention=convention, bound=STYLES[bound.key].name)
@@ -242,7 +244,7 @@ def test_every_section_of_the_theory_opens(section):
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_theory_fills_in_the_numbers_and_checks_the_assumptions(pack, convention):
-    from boundlab.charts.theme import readable
+    from boundlab.text import readable
 
     app = open_link(THEORY, convention=convention)
     run = shipped(pack)

@@ -2,23 +2,15 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from boundlab import worker
+from boundlab.analysis.curves import by_axis
+from boundlab.analysis.tables import AXES, COLUMNS, SERIES, final_table, history_table, read_paper, reasons, runs_table
 from boundlab.bounds import ALL
-from boundlab.curves import by_axis
-from boundlab.datasets import task
-from boundlab.limits import clopper_pearson
-from boundlab.runs import open_run
-from boundlab.specs import RunSpec, Settings
-from boundlab.tables import (
-    AXES,
-    COLUMNS,
-    SERIES,
-    final_table,
-    history_table,
-    read_paper,
-    reasons,
-    runs_table,
-)
+from boundlab.bounds.concentration import clopper_pearson
+from boundlab.data.splits import task
+from boundlab.runs.folder import open_run
+from boundlab.specs.run import RunSpec
+from boundlab.specs.settings import Settings
+from boundlab.training import worker
 
 
 def test_tidy_rows(pack):

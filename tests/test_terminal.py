@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from boundlab.cli import main
+from boundlab.cli.main import main
+from boundlab.data.own import add
 from boundlab.errors import DataError
-from boundlab.owndata import add
 
 BOUNDLAB = [sys.executable, "-m", "boundlab"]
 
@@ -33,7 +33,7 @@ def test_a_reader_that_leaves_is_no_error(line, code):
     assert (done.returncode, done.stderr) == (code, "")
 
 
-@pytest.mark.parametrize("module", ["numpy", "boundlab.arguments", "torch"])
+@pytest.mark.parametrize("module", ["numpy", "boundlab.cli.arguments", "torch"])
 def test_ctrl_c_while_modules_load(tmp_path, module):
     """The interrupt comes when `module` is about to be loaded, whatever the machine's speed."""
     (tmp_path / "sitecustomize.py").write_text(

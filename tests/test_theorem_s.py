@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from boundlab import maps
-from boundlab.arch import ArchSpec
-from boundlab.bounds import BY_KEY, evaluate
+from boundlab.bounds import BY_KEY
+from boundlab.bounds.base import evaluate
 from boundlab.bounds.sparse import ETA
-from boundlab.measure import norm_columns
-from boundlab.norms import from_columns
-from boundlab.samples import sample_stats
-from boundlab.specs import Settings
+from boundlab.networks import layer_maps as maps
+from boundlab.networks.measure import norm_columns
+from boundlab.networks.sample_stats import sample_stats
+from boundlab.quantities.records import from_columns
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.settings import Settings
 
 RESTARTS, STEPS = 8, 60
 

@@ -8,14 +8,17 @@ import pytest
 import torch
 from scipy.stats import binom
 
-from boundlab.arch import ArchSpec
-from boundlab.bounds import BY_KEY, doubled, evaluate, only
+from boundlab.bounds import BY_KEY
+from boundlab.bounds import sparse_doubled as doubled
+from boundlab.bounds.base import evaluate, only
+from boundlab.bounds.concentration import kl_inverse
 from boundlab.bounds.sparse import class_factor
-from boundlab.limits import kl_inverse
-from boundlab.measure import norm_columns
-from boundlab.norms import NetworkNorms, from_columns
-from boundlab.samples import sample_stats
-from boundlab.specs import Settings
+from boundlab.networks.measure import norm_columns
+from boundlab.networks.sample_stats import sample_stats
+from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.records import from_columns
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.settings import Settings
 from tests.test_theorem_s import CLASSES, ascended, on_the_sphere
 
 

@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 import torch
 
-from boundlab import nets
-from boundlab.checkpoints import load
-from boundlab.datasets import Split, task
+from boundlab.data.splits import Split, task
 from boundlab.errors import Diverged
-from boundlab.measure import norm_columns
-from boundlab.runs import open_run, status
-from boundlab.session import _plans
-from boundlab.specs import RunSpec
-from boundlab.sweeps import load_grid
-from boundlab.train import Training, epochs
-from boundlab.worker import run
+from boundlab.networks import build as nets
+from boundlab.networks.checkpoint import load
+from boundlab.networks.measure import norm_columns
+from boundlab.runs.folder import open_run, status
+from boundlab.specs.grid import load_grid
+from boundlab.specs.run import RunSpec
+from boundlab.training.loop import Training, epochs
+from boundlab.training.session import _plans
+from boundlab.training.worker import run
 from tests.cases import CERTIFIED, TRAINED
 from tests.conftest import ROOT
 
@@ -95,7 +95,7 @@ def test_weights_too_large_for_their_norms_are_an_error_that_says_so(monkeypatch
     def norm_columns(*_):
         raise torch.linalg.LinAlgError("did not converge")
 
-    monkeypatch.setattr("boundlab.train.norm_columns", norm_columns)
+    monkeypatch.setattr("boundlab.training.loop.norm_columns", norm_columns)
     spec = RunSpec.from_dict({**TRAINED, "preset": "paper", "epochs": 2})
     with pytest.raises(Diverged, match=r"too large to be measured .*; try .* paper does not clip gradients"):
         next(Training(spec, task(spec.train)).epoch())

@@ -11,18 +11,21 @@ import pytest
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from boundlab import jobs, jobstate, sources
-from boundlab.cost import memory
-from boundlab.counterparts import locally_connected, mlp, tree
-from boundlab.devices import Device
-from boundlab.jobs import Limits
-from boundlab.scheduler import Scheduler
-from boundlab.specs import RunSpec
+from boundlab.data import sources
+from boundlab.jobs import queue as jobs
+from boundlab.jobs.queue import Limits
+from boundlab.jobs.scheduler import Scheduler
+from boundlab.runs import job as jobstate
+from boundlab.runs import status as run_status
+from boundlab.specs.counterparts import locally_connected, mlp, tree
+from boundlab.specs.run import RunSpec
+from boundlab.specs.work import memory
+from boundlab.system.devices import Device
 from boundlab.ui import visitor
 from boundlab.ui.page import PAGES
+from boundlab.ui.pages.train import engine
+from boundlab.ui.pages.train.starts import STARTS
 from boundlab.ui.privacy import without_paths
-from boundlab.ui.train import engine
-from boundlab.ui.train.starts import STARTS
 from tests.conftest import ROOT
 from tests.test_pages import open_link
 
@@ -453,7 +456,9 @@ def test_memory_is_summed_over_what_runs_and_waits_and_is_free(machine):
 def test_how_a_job_ended_is_said(machine, state, words):
     spec = RunSpec.from_dict({"dataset": "digits"})
     job = jobs.submit(spec, "anna", "cpu", machine.out, machine.limits)
-    jobstate.with_status(job, state="running" if state == "lost" else state, error=words if state == "failed" else None)
+    run_status.with_status(
+        job, state="running" if state == "lost" else state, error=words if state == "failed" else None
+    )
     app = open_link(TRAIN)
     assert words in " ".join(e.value for e in [*app.error, *app.caption])
 

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from boundlab.arch import ArchSpec
-from boundlab.bounds import ALL, BY_KEY, evaluate
-from boundlab.measure import norm_columns
-from boundlab.norms import from_columns
-from boundlab.paths import path_energy
-from boundlab.specs import CONVENTIONS, Settings
-from boundlab.whatif import RETRAIN, Change, World, apply
+from boundlab.analysis.what_if import RETRAIN, Change, World, apply
+from boundlab.bounds import ALL, BY_KEY
+from boundlab.bounds.base import evaluate
+from boundlab.networks.measure import norm_columns
+from boundlab.quantities.paths import path_energy
+from boundlab.quantities.records import from_columns
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.settings import CONVENTIONS, Settings
 from tests.cases import FORMULAS, NAMES
 from tests.conftest import make_norms, make_sample
 

@@ -5,12 +5,14 @@ import re
 
 import pytest
 
+from boundlab.analysis.curves import by_axis, of_one_run
+from boundlab.analysis.tables import AXES, final_table, growing_table, history_table
 from boundlab.bounds import BY_KEY
-from boundlab.charts.theme import STYLES, lead, readable, styles
-from boundlab.curves import by_axis, of_one_run
-from boundlab.specs import CONVENTIONS, Settings
-from boundlab.tables import AXES, final_table, growing_table, history_table
-from boundlab.ui import live_words, prose
+from boundlab.charts.theme import STYLES, lead, styles
+from boundlab.specs.settings import CONVENTIONS, Settings
+from boundlab.text import readable
+from boundlab.words import figures as prose
+from boundlab.words import live as live_words
 
 VARIABLES = {"epoch": (), "weight_decay": ("conv_layers", "channels"), "channels": ("conv_layers", "weight_decay")}
 VARIABLES |= {"depth": ("channels", "weight_decay"), "epoch": ("conv_layers", "channels", "weight_decay")}

@@ -22,20 +22,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from boundlab import heartbeat
-from boundlab.checkpoints import read_tensors
 from boundlab.errors import RunError
-from boundlab.faults import explain
-from boundlab.files import read_lines, write_atomic
-from boundlab.heartbeat import Heartbeat, Interrupted, Watch
-from boundlab.runs import has_records, list_runs, open_run, status
-from boundlab.specs import RunSpec
-from boundlab.worker import run
+from boundlab.networks.checkpoint import read_tensors
+from boundlab.runs import status as heartbeat
+from boundlab.runs.folder import has_records, list_runs, open_run, status
+from boundlab.runs.status import Heartbeat, Interrupted, Watch
+from boundlab.specs.run import RunSpec
+from boundlab.system.files import read_lines, write_atomic
+from boundlab.training.failure import explain
+from boundlab.training.worker import run
 from tests.cases import TRAINED
 
 LONG = TRAINED | {"epochs": 120}
 RECORDS = 216  # of that one: every 25 steps, and some at epochs' ends: at least so many
-WORKER = [sys.executable, "-m", "boundlab.worker"]
+WORKER = [sys.executable, "-m", "boundlab.training.worker"]
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 PATIENCE = 300  # s: only a machine that stands still is so slow
 
@@ -246,7 +246,7 @@ def test_a_spare_takes_the_environment_it_is_sent(tmp_path, spare):
 ASKED = """
 import torch
 from boundlab import spare
-from boundlab.worker import pick_device
+from boundlab.training.worker import pick_device
 asked = []
 torch.backends.cuda.is_built = lambda: True
 for name in ("is_available", "device_count", "current_device", "_lazy_init"):

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from boundlab.norms import SampleStats
-from boundlab.shapes import LayerShape
+from boundlab.quantities.sample import SampleStats
+from boundlab.specs.shapes import LayerShape
 from tests.test_architectures import matrix_of
 
 

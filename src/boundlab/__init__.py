@@ -2,17 +2,15 @@
 
 from typing import Any
 
-__version__ = "0.1.0"
-
 
 def __getattr__(name: str) -> Any:
     """`boundlab.evaluate(...)` and `boundlab.export(...)`, loaded (with torch) when asked for."""
     if name == "evaluate":
-        from boundlab.library import evaluate
+        from boundlab.evaluation.notebook import evaluate
 
         return evaluate
     if name == "export":
-        from boundlab.exports import export
+        from boundlab.networks.export import export
 
         return export
     raise AttributeError(f"module 'boundlab' has no attribute {name!r}")

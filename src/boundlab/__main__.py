@@ -9,7 +9,7 @@ def run() -> int:
     """Exit code of one command; 130 after Ctrl-C, 141 when nobody reads its output any more (`boundlab runs | head -1`)."""
     try:
         try:
-            from boundlab.cli import main
+            from boundlab.cli.main import main
 
             return main()
         finally:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from boundlab import part_errors
-from boundlab.runs import open_run
+from boundlab.runs import part_errors
+from boundlab.runs.folder import open_run
 from boundlab.ui.controls import Controls
-from boundlab.ui.live import live_view
-from boundlab.ui.page import shipped_runs
+from boundlab.ui.pages.train.live import live_view
+from boundlab.ui.shelf import shipped_runs
 
 st.set_page_config("Live view", layout="wide")
 

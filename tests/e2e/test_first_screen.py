@@ -2,7 +2,7 @@
 
 import pytest
 
-from boundlab.tables import AXES
+from boundlab.analysis.tables import AXES
 from tests.e2e.serving import CHART, serving, settle
 
 TITLES = {

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from boundlab.tables import epochs
-from boundlab.ui.live_views import VIEWS
+from boundlab.text import epochs
+from boundlab.ui.pages.train.live_views import VIEWS
 from tests.e2e.serving import serving, settle, visit
 from tests.test_live import folder_of
 

@@ -16,9 +16,9 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from websockets.exceptions import ConnectionClosed
 
-from boundlab.charts.theme import readable
-from boundlab.reports import evaluate_file
-from boundlab.specs import Settings
+from boundlab.evaluation.report import evaluate_file
+from boundlab.specs.settings import Settings
+from boundlab.text import readable
 from tests.cases import checkpoint
 from tests.e2e.serving import started
 from tests.e2e.uploading import uploading

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from boundlab import jobs, jobstate
-from boundlab.files import read_json
-from boundlab.jobs import Limits
-from boundlab.specs import RunSpec
+from boundlab.jobs import queue as jobs
+from boundlab.jobs.queue import Limits
+from boundlab.runs import job as jobstate
+from boundlab.specs.run import RunSpec
+from boundlab.system.files import read_json
 from tests.load.processes import cpu_seconds
 from tests.load.protocol import Place, visiting
 

@@ -14,7 +14,6 @@ from boundlab.bounds.base import (
     NOT_PLOTTED,
     REFERENCE,
     STRICT_ONLY_SPARSE,
-    Array,
     Bound,
     Formula,
     Terms,
@@ -25,9 +24,10 @@ from boundlab.bounds.base import (
     log,
     log_sum_power,
 )
-from boundlab.norms import NetworkNorms, SampleStats
-from boundlab.shapes import LayerShape
-from boundlab.specs import Settings
+from boundlab.quantities.norms import Array, NetworkNorms
+from boundlab.quantities.sample import SampleStats
+from boundlab.specs.settings import Settings
+from boundlab.specs.shapes import LayerShape
 
 
 def widest(shapes: tuple[LayerShape, ...]) -> int:

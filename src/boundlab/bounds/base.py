@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from boundlab.norms import Array, NetworkNorms, SampleStats
-from boundlab.shapes import Pool
-from boundlab.specs import Settings
+from boundlab.quantities.norms import Array, NetworkNorms
+from boundlab.quantities.sample import SampleStats
+from boundlab.specs.settings import Settings
+from boundlab.specs.shapes import Pool
 
 TINY = 1e-300
 Parts = Mapping[str, Any]  # name -> number or array

@@ -22,8 +22,9 @@ from boundlab.bounds.base import (
     radius_log,
     scalar_class,
 )
-from boundlab.norms import NetworkNorms, SampleStats
-from boundlab.specs import Settings
+from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.sample import SampleStats
+from boundlab.specs.settings import Settings
 
 
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:

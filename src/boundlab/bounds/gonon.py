@@ -18,8 +18,9 @@ from boundlab.bounds.base import (
     empirical,
     log,
 )
-from boundlab.norms import NetworkNorms, SampleStats
-from boundlab.specs import Settings
+from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.sample import SampleStats
+from boundlab.specs.settings import Settings
 
 
 def _input_limit(net: NetworkNorms, sample: SampleStats) -> float:

@@ -18,7 +18,6 @@ from boundlab.bounds.base import (
     REFERENCE,
     SHARED,
     STRICT_ONLY_SPARSE,
-    Array,
     Bound,
     Formula,
     Terms,
@@ -29,9 +28,10 @@ from boundlab.bounds.base import (
     log,
     log_sum_power,
 )
-from boundlab.norms import NetworkNorms, SampleStats
-from boundlab.shapes import LayerShape
-from boundlab.specs import Settings
+from boundlab.quantities.norms import Array, NetworkNorms
+from boundlab.quantities.sample import SampleStats
+from boundlab.specs.settings import Settings
+from boundlab.specs.shapes import LayerShape
 
 PSI = 2.7  # supremum of the increasing function psi in the second form
 

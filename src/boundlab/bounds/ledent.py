@@ -16,7 +16,6 @@ from boundlab.bounds.base import (
     REFERENCE,
     SHARED,
     STRICT_ONLY_SPARSE,
-    Array,
     Assumption,
     Bound,
     Formula,
@@ -28,8 +27,9 @@ from boundlab.bounds.base import (
     log,
     log_sum_power,
 )
-from boundlab.norms import LayerNorms, NetworkNorms, SampleStats
-from boundlab.specs import Settings
+from boundlab.quantities.norms import Array, LayerNorms, NetworkNorms
+from boundlab.quantities.sample import SampleStats
+from boundlab.specs.settings import Settings
 
 
 def _log_root(log_gamma: Array, widest: int, n: int) -> Array:

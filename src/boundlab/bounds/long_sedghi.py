@@ -20,8 +20,9 @@ from boundlab.bounds.base import (
     empirical,
     log,
 )
-from boundlab.norms import NetworkNorms, SampleStats
-from boundlab.specs import Settings
+from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.sample import SampleStats
+from boundlab.specs.settings import Settings
 
 
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:

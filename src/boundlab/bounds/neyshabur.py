@@ -18,8 +18,9 @@ from boundlab.bounds.base import (
     Terms,
     scalar_class,
 )
-from boundlab.norms import NetworkNorms, SampleStats
-from boundlab.specs import Settings
+from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.sample import SampleStats
+from boundlab.specs.settings import Settings
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:

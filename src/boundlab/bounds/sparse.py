@@ -14,7 +14,6 @@ from boundlab.bounds.base import (
     NO_BIAS,
     NO_BIAS_LAYERS,
     NO_POOLING_CODE,
-    Array,
     Assumption,
     Bound,
     Formula,
@@ -25,10 +24,11 @@ from boundlab.bounds.base import (
     log,
     radius_log,
 )
-from boundlab.norms import InputStats, MarginErrors, NetworkNorms, SampleStats
-from boundlab.paths import max_path_energy, path_energy
-from boundlab.shapes import LayerShape
-from boundlab.specs import Settings
+from boundlab.quantities.norms import Array, MarginErrors, NetworkNorms
+from boundlab.quantities.paths import max_path_energy, path_energy
+from boundlab.quantities.sample import InputStats, SampleStats
+from boundlab.specs.settings import Settings
+from boundlab.specs.shapes import LayerShape
 
 ETA = 0.01  # spacing of Theorem S's grid over rho / margin, in logs
 

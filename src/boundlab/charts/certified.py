@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from boundlab.analysis.guarantees import THEOREMS
 from boundlab.charts.theme import FONT, INK, STYLES, axis_look, names_at_end, vacuous_note, vacuous_zone
-from boundlab.promises import THEOREMS
 
 HEIGHT = 430
 LINES = {  # column beside the certificate: words, light, dark, dash, width, marker

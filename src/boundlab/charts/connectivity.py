@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from boundlab.charts.theme import FONT, INK, log2_ticks
-from boundlab.paths import Field
+from boundlab.quantities.receptive_fields import Field
 
 _FOOT = 50  # pixels: the colour bar
 _SCALE = ("#14213D", "#1F4E79", "#2F7F86", "#6E9B4E", "#C98A2B")  # ever lighter, and white is seen on all of it

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import FONT, INK, axis_look, log2_axis, readable, styles, times, vacuous_note, vacuous_zone
+from boundlab.charts.theme import FONT, INK, axis_look, log2_axis, styles, vacuous_note, vacuous_zone
+from boundlab.text import readable, times
 
 ROW = 46  # pixels per bound
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from boundlab.analysis.tables import Axis
 from boundlab.charts.theme import (
     FONT,
     GRID,
@@ -20,7 +21,6 @@ from boundlab.charts.theme import (
     vacuous_zone,
 )
 from boundlab.charts.traces import BOTTOM, RIGHT, TOP, Canvas
-from boundlab.tables import Axis
 
 NAMES_AXIS = 99  # x axis of the line names, in the right margin
 _GAP = 0.03  # between panels, as a fraction of the width

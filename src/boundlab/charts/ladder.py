@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import FONT, LEADS, Style, axis_look, log2_axis, readable, styles, vacuous_note, vacuous_zone
+from boundlab.charts.theme import FONT, LEADS, Style, axis_look, log2_axis, styles, vacuous_note, vacuous_zone
+from boundlab.text import readable
 
 ROW = 54  # pixels per series
 

@@ -9,7 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from boundlab.charts.networks import NETWORKS, layout
-from boundlab.charts.theme import FONT, INK, axis_look, log2_axis, readable
+from boundlab.charts.theme import FONT, INK, axis_look, log2_axis
+from boundlab.text import readable
 
 HEIGHT = 400
 _GAP = 0.035

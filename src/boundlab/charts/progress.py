@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from boundlab.analysis.tables import AXES
 from boundlab.charts import traces
 from boundlab.charts.frame import remote
-from boundlab.charts.theme import ALERT, FONT, GRID, HEIGHT, INK, LEADS, STYLES, axis_look, faded, readable
+from boundlab.charts.theme import ALERT, FONT, GRID, HEIGHT, INK, LEADS, STYLES, axis_look, faded
 from boundlab.charts.traces import Canvas, Part
 from boundlab.charts.trend import trend
-from boundlab.tables import AXES
+from boundlab.text import readable
 
 _MARKED = 12  # parts of the training between two markers of a line: a marker, once there, stays
 _COMPARED = ", compared"  # end of the names of traces that stand still

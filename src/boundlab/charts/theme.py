@@ -9,6 +9,8 @@ from typing import Any
 
 from plotly.colors import hex_to_rgb
 
+from boundlab.text import power, tick
+
 FONT = 17  # readable from the last row
 HEIGHT = 440
 NAME = 22  # pixels from one name at a line's end to the next
@@ -76,46 +78,11 @@ def lead(series: Iterable[str]) -> str | None:
     return next((name for name in LEADS if name in here), None)
 
 
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def power(exponent: int) -> str:
-    """2 to a whole power as text, 1 for 0."""
-    return "1" if exponent == 0 else "2" + str(exponent).translate(_SUPERSCRIPT)
-
-
-def readable(value: float, series: str = "") -> str:
-    """A value for people: per cent for errors, three digits, powers of ten from a million on and below 1e-4."""
-    if not math.isfinite(value):
-        return "infinite"
-    if series in ("test_error", "train_error", "gap", "holdout"):
-        return f"{100 * value:.2f} %"
-    if abs(value) >= 1e6 or 0 < abs(value) < 1e-4:
-        exponent = math.floor(math.log10(abs(value)))
-        return f"{value / 10**exponent:.1f}×10{str(exponent).translate(_SUPERSCRIPT)}"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def times(ratio: float) -> str:
-    """A factor for people."""
-    if ratio >= 10:
-        return readable(ratio) if ratio >= 1e6 else f"{ratio:,.0f}"
-    return f"{ratio:.1f}" if ratio >= 1.2 else f"{ratio:.2f}"
-
-
 def log2_ticks(low: float, high: float) -> tuple[list[int], list[str]]:
     """Whole powers of two over a log2 range, about eight of them."""
     step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 1000) if (high - low) / s <= 10 or s == 1000)
     ticks = list(range(math.ceil(low / step) * step, math.floor(high) + 1, step))
     return ticks, [power(t) for t in ticks]
-
-
-def tick(value: float, scientific: bool | None = None) -> str:
-    """An axis label, 8e-4 or 0.0008; None: the shorter one."""
-    if value > 0 and (value < 0.01 if scientific is None else scientific):
-        mantissa, exponent = f"{value:.2e}".split("e")
-        return f"{float(mantissa):g}e{int(exponent)}"
-    return f"{value:g}"
 
 
 def tick_texts(values: Sequence[float]) -> list[str]:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from boundlab.charts.theme import ALERT, FONT, HEIGHT, LEADER, LEADS, NAME, Style, faded, readable, spread, styles
-from boundlab.tables import Axis, epochs
+from boundlab.analysis.tables import Axis
+from boundlab.charts.theme import ALERT, FONT, HEIGHT, LEADER, LEADS, NAME, Style, faded, spread, styles
+from boundlab.text import epochs, readable
 
 TOP, BOTTOM, RIGHT = 34, 62, 132
 GUTTER = 0.065  # of the x axis: the room for slanting leaders

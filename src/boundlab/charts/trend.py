@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from boundlab.analysis.tables import Axis
 from boundlab.charts import traces
 from boundlab.charts.frame import NAMES_AXIS, axis_name, layout
 from boundlab.charts.traces import Canvas, Panel, Part
-from boundlab.tables import Axis
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from boundlab.charts.theme import (
     axis_look,
     faded,
     log2_axis,
-    readable,
     styles,
     vacuous_note,
     vacuous_zone,
 )
+from boundlab.text import readable
 
 LANE = 25  # pixels per network and bound
 _BETWEEN = 0.7  # lanes between two bounds

@@ -10,18 +10,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import (
-    ALERT,
-    FONT,
-    GRID,
-    INK,
-    axis_look,
-    log2_axis,
-    power,
-    readable,
-    vacuous_note,
-    vacuous_zone,
-)
+from boundlab.charts.theme import ALERT, FONT, GRID, INK, axis_look, log2_axis, vacuous_note, vacuous_zone
+from boundlab.text import power, readable
 
 ROW = 34  # pixels per factor
 GROUPS = {  # of `bounds.factors`: words, light, dark

@@ -10,11 +10,12 @@ from typing import Concatenate, ParamSpec
 import pandas as pd
 import streamlit as st
 
-from boundlab.bounds import ALL, Bound
+from boundlab.analysis.tables import MEASURED, SERIES
+from boundlab.bounds import ALL
+from boundlab.bounds.base import Bound
 from boundlab.charts.theme import STYLES, styles
-from boundlab.faults import cut
-from boundlab.specs import CONVENTIONS, Settings
-from boundlab.tables import MEASURED, SERIES
+from boundlab.specs.settings import CONVENTIONS, Settings
+from boundlab.text import cut
 from boundlab.ui.privacy import without_paths
 from boundlab.ui.variables import VARIABLES, narrow
 from boundlab.ui.widgets import Widgets

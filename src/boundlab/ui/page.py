@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import streamlit as st
 
 from boundlab.errors import BoundlabError
+from boundlab.text import quoted
 from boundlab.ui.address import arrive
-from boundlab.ui.checkpoint.desk import judges
-from boundlab.ui.library import shelf, shipped_left_out, shipped_runs
 from boundlab.ui.privacy import without_paths
+from boundlab.ui.server import judges
+from boundlab.ui.shelf import shelf, shipped_left_out, shipped_runs
 from boundlab.ui.visitor import at_home
-from boundlab.ui.widgets import quoted
 
 _SETTINGS = ("convention", "delta")
 SHARED = (

@@ -6,8 +6,9 @@ import re
 import tempfile
 from pathlib import Path
 
-from boundlab.catalog import data_root
-from boundlab.runs import PACK, runs_folder
+from boundlab.runs.folder import runs_folder
+from boundlab.runs.pack import PACK
+from boundlab.specs.own_data import data_root
 from boundlab.ui.visitor import at_home
 
 _PATH = re.compile(r"(?<![\w:/.~…-])(?:/[^\s/'\"`,;:()<>\[\]]+)+/?")

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 import streamlit as st
 
+from boundlab.text import quoted
 from boundlab.ui import address
 from boundlab.ui.address import Note
 
@@ -276,10 +277,3 @@ class Widgets:
         value = st.multiselect(label, options, now, key=key, accept_new_options=True, **more)
         self.keep(key, value, list(default))
         return value
-
-
-def quoted(values: Sequence[str], most: int = 40) -> str:
-    """Text from a link, safe to show: each cut to `most` letters, in code marks."""
-    plain = ["".join(c if c.isprintable() and c != "`" else " " for c in value) for value in values[:5]]
-    shown = ", ".join(f"`{' '.join(value.split())[:most]}`" for value in plain)
-    return shown + (f" and {len(values) - 5} more" if len(values) > 5 else "")

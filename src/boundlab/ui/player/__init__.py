@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from boundlab.charts.trend import Picture
-from boundlab.ui.reports import report
+from boundlab.ui.browser import report
 
 
 def _source(kind: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from boundlab.ui.reports import report
+from boundlab.ui.browser import report
 
 _KEY = "visitor"
 _HOME = ("127.0.0.1", "localhost", "::1")

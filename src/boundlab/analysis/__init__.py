@@ -1,0 +1,1 @@
+"""Tables and numbers from runs and bounds."""

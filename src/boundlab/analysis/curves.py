@@ -1,0 +1,121 @@
+"""Tidy rows -> the curves of a picture: one value per panel, frame, x and series, over seeds. No plotly, no torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from boundlab.analysis.tables import Axis
+
+SCALES = ("log2", "linear", "relative")
+
+
+def last_known(table: pd.DataFrame) -> pd.DataFrame:
+    """Between epoch ends errors, and bounds that need margins, stand still at the value last measured, at epoch `as_of`
+    (NaN where it is measured at the row's own)."""
+    columns = ["value", "log2_value", "complexity", "confidence", "empirical", "margin"]
+    measured = table[[*columns, "run", "series", "step"]].assign(epoch=table["epoch"].where(table["value"].notna()))
+    groups = measured.sort_values("step", kind="stable").groupby(["run", "series"], sort=False)
+    known = groups[[*columns, "epoch"]].ffill()
+    carried = table["value"].isna() & known["value"].notna()
+    return table.assign(
+        **known[columns], as_of=known["epoch"].where(carried)
+    )  # aligned on the index: the order of rows stays
+
+
+def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: str | None = None) -> pd.DataFrame:
+    """Over seeds: panel, frame, `axis.column`, series, mean, low, high (of value), seeds, margin, empirical, flagged, as_of.
+
+    `frame`, `panel`: the columns that tell apart the steps of an animation and the panels; None: there is only one.
+    """
+    table = table.dropna(subset=["value"])
+    table = table.assign(
+        as_of=table.get("as_of", np.nan),
+        frame=table[frame] if frame else 0.0,
+        panel=table[panel] if panel else 0.0,
+        flagged=~(table["trained"] & table["at_plateau"]).astype(bool),
+    )
+    groups = table.groupby(["panel", "frame", axis.column, "series"], sort=True)
+    return groups.agg(
+        mean=("value", "mean"),
+        low=("value", "min"),
+        high=("value", "max"),
+        seeds=("seed", "nunique"),
+        margin=("margin", "mean"),
+        empirical=("empirical", "mean"),
+        flagged=("flagged", "any"),
+        as_of=("as_of", "min"),
+    ).reset_index()
+
+
+def of_one_run(table: pd.DataFrame, axis: Axis) -> pd.DataFrame:
+    """`by_axis` of rows of a single run, one per x and series, without its price; nothing is flagged."""
+    table = table.dropna(subset=["value"])
+    kept = table[[axis.column, "series", "margin", "empirical"]].assign(
+        panel=0.0, frame=0.0, mean=table["value"], low=table["value"], high=table["value"], seeds=1, flagged=False
+    )
+    kept["as_of"] = table.get("as_of", np.nan)
+    return kept.sort_values([axis.column, "series"], kind="stable", ignore_index=True)
+
+
+def by_slot(records: pd.DataFrame, span: float, about: int) -> pd.DataFrame:
+    """At most about that many records, for a curve that grows: the first, the last, and of each of `about` equal parts of
+    `span` epochs the last record with errors, else the last. What was kept of a part that is over stays."""
+    place = np.floor(records["epoch"].to_numpy(float) / span * about)
+    errors = records["train_error"].notna().to_numpy() if "train_error" in records else np.zeros(len(records), bool)
+    order = np.lexsort((np.arange(len(records)), errors, place))
+    last_of_its_part = np.diff(place[order], append=np.inf) > 0
+    return records.iloc[np.union1d(order[last_of_its_part], [0, len(records) - 1])]
+
+
+def relative(curves: pd.DataFrame, axis: Axis) -> pd.DataFrame:
+    """Every curve divided by its own first point; a curve whose first point is not positive is left out."""
+    curves = curves.sort_values(axis.column, kind="stable")
+    first = curves.groupby(["panel", "frame", "series"])["mean"].transform("first")
+    scaled = curves[["mean", "low", "high"]].div(first.where(first > 0), axis=0)
+    return curves.assign(**scaled).dropna(subset=["mean"])
+
+
+def relative_paper(paper: pd.DataFrame) -> pd.DataFrame:
+    """The paper's curves, each relative to its own first point (in log2: minus it)."""
+    paper = paper.sort_values("x", kind="stable")
+    return paper.assign(log2_value=paper["log2_value"] - paper.groupby("series")["log2_value"].transform("first"))
+
+
+def minus_paper(curves: pd.DataFrame, paper: pd.DataFrame, axis: Axis) -> pd.DataFrame:
+    """Where a curve has a point at the paper's own x: x, series, ours and paper (log2), difference, reading error."""
+    ours = curves[curves["mean"] > 0].assign(x=lambda t: t[axis.column].astype(float).round(9))
+    theirs = paper.assign(x=paper["x"].astype(float).round(9))
+    both = ours.merge(theirs, on=["x", "series"], suffixes=("", "_paper"))
+    ours_log2 = np.log2(both["mean"])
+    return pd.DataFrame(
+        {
+            "x": both["x"],
+            "series": both["series"],
+            "ours": ours_log2,
+            "paper": both["log2_value"],
+            "difference": ours_log2 - both["log2_value"],
+            "reading_error": both["approx_error_log2"],
+        }
+    )
+
+
+def drawn(
+    curves: pd.DataFrame,
+    paper: pd.DataFrame | None,
+    axis: Axis,
+    about: dict[str, object],
+    paper_about: dict[str, object],
+) -> pd.DataFrame:
+    """One row per point on screen, ours and the paper's: what a reader gets as CSV. `about`, `paper_about`: what is the same
+    for all of them."""
+    ours = curves.rename(columns={axis.column: "x"})[
+        ["panel", "x", "series", "mean", "low", "high", "seeds", "flagged", "as_of"]
+    ]
+    rows = [ours.assign(source="our runs", x_name=axis.column, **about)]
+    if paper is not None:
+        columns = {"x": paper["told"], "series": paper["series"], "mean": 2 ** paper["log2_value"]}
+        rows.append(pd.DataFrame(columns).assign(x_name=axis.column, **paper_about))
+    first = ["source", "panel", "x_name", "x", "series"]
+    table = pd.concat(rows, ignore_index=True)
+    return table[[*first, *(name for name in table if name not in first)]]

@@ -1,0 +1,154 @@
+"""What may be promised about one run's test error, by which argument, from which evidence. No torch, no charts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from boundlab.analysis.subject import Subject
+from boundlab.bounds import BY_KEY
+from boundlab.bounds.base import evaluate, only
+from boundlab.bounds.concentration import clopper_pearson
+from boundlab.bounds.pac_bayes import PacBayes
+from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.sample import SampleStats
+from boundlab.runs.run import Run
+from boundlab.specs.own_data import DATASETS
+from boundlab.specs.settings import Settings
+
+THEOREMS = {"S2": "doubled", "S": "sparse"}  # name -> key of its bound, the smaller first
+_THEOREM_OF = {"theorem_s2": "S2", "theorem_s": "S"}
+KINDS = (*_THEOREM_OF, "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
+
+
+@dataclass(frozen=True)
+class Promise:
+    """With probability 1 - delta the error of `about` on new examples is at most `limit`; None: `reason` says why not.
+
+    `used`: the evidence; `parts`: what the limit is made of, in words.
+    """
+
+    kind: str
+    title: str
+    about: str
+    used: str
+    limit: float | None
+    parts: str = ""
+    reason: str = ""
+
+    @property
+    def vacuous(self) -> bool:
+        """Whether it says nothing: an error is never above 1."""
+        return self.limit is None or not self.limit < 1
+
+
+def promises(run: Run, record: pd.DataFrame, delta: float) -> list[Promise]:
+    """Every promise about `run` at `record` (one row of `run.epochs`), each with delta / (number of those that have one),
+    so that all of them hold together with probability 1 - delta."""
+    final = bool(record["step"].iloc[0] == run.final["step"])
+    have = [kind for kind in KINDS if _available(kind, run, record, final) is None]
+    share = delta / max(1, len(have))
+    return [_promise(kind, run, record, final, share) for kind in KINDS]
+
+
+def promises_about(subject: Subject, delta: float) -> list[Promise]:
+    """Theorems S2 and S and hold-out about a measured network, each with delta / (number of those that have one); raises
+    ValueError where the network was not run over the data."""
+    if subject.test_error is None:
+        raise ValueError("the network was not run over the data: nothing can be promised about its errors")
+    reasons = {kind: refused(name, subject.norms, subject.sample) for kind, name in _THEOREM_OF.items()}
+    share = delta / (1 + sum(reason is None for reason in reasons.values()))
+    theorems = [_theorem(kind, subject.norms, subject.sample, share, reason) for kind, reason in reasons.items()]
+    return [*theorems, _holdout(subject.dataset, subject.labels, subject.test_error, share)]
+
+
+def refused(theorem: str, norms: NetworkNorms, sample: SampleStats) -> str | None:
+    """Why one of `THEOREMS` does not apply, or None."""
+    return evaluate(BY_KEY[THEOREMS[theorem]], norms, sample, Settings("strict")).reason
+
+
+def _stored(run: Run, kind: str) -> PacBayes | None:
+    prior = kind.removeprefix("pac_bayes_")
+    return next((c for c in run.certificates if c.prior == prior), None)
+
+
+def _available(kind: str, run: Run, record: pd.DataFrame, final: bool) -> str | None:
+    """Why a promise cannot be made, or None."""
+    if kind in _THEOREM_OF:
+        return refused(_THEOREM_OF[kind], run.norms(record), run.sample)
+    if kind == "holdout":
+        return None
+    if not final:
+        return "computed for the final network only: the weights of earlier epochs are not kept"
+    if _stored(run, kind) is None:
+        return "not computed for this network (`boundlab certify`, outside the dashboard)"
+    return None
+
+
+def _promise(kind: str, run: Run, record: pd.DataFrame, final: bool, delta: float) -> Promise:
+    reason, train = _available(kind, run, record, final), run.spec.train
+    if kind == "holdout":
+        return _holdout(train.dataset, train.labels, float(record["test_error"].iloc[0]), delta)
+    if kind in _THEOREM_OF:
+        made = _theorem(kind, run.norms(record), run.sample, delta, reason)
+    else:
+        made = _pac_bayes(kind, run, delta, reason)
+    noisy = f", on labels as noisy as in training ({train.label_noise:g})" if train.label_noise else ""
+    head, *rest = made.about.split(":")
+    return replace(made, about=":".join([head + noisy, *rest]))
+
+
+def _theorem(kind: str, norms: NetworkNorms, sample: SampleStats, delta: float, reason: str | None) -> Promise:
+    title, about = f"Theorem {_THEOREM_OF[kind]}", "the network itself"
+    used = f"{sample.n:,} training images, the network's norms; no test image"
+    if reason is not None:
+        return Promise(kind, title, about, used, None, reason=reason)
+    value = evaluate(BY_KEY[THEOREMS[_THEOREM_OF[kind]]], norms, sample, Settings("strict", delta))
+    limit, ramp, complexity, confidence, margin = (
+        only(part) for part in (value.value, value.empirical, value.complexity, value.confidence, value.margin)
+    )
+    parts = f"ramp error {ramp:.3f} + complexity {complexity:.3g} + confidence {confidence:.3f}, at margin {margin:.3g}"
+    return Promise(kind, title, about, used, limit, parts)
+
+
+def _pac_bayes(kind: str, run: Run, delta: float, reason: str | None) -> Promise:
+    fixed = kind == "pac_bayes_fixed"
+    title = "PAC-Bayes, fixed prior" if fixed else "PAC-Bayes, learnt prior"
+    stored = _stored(run, kind)
+    if reason is not None or stored is None:
+        return Promise(kind, title, "a noisy version of the network", "", None, reason=reason or "")
+    about = "a noisy version of the network: fresh Gaussian noise on its weights for every image"
+    used = f"{stored.n:,} training images, {stored.draws:,} random draws; no test image"
+    if not fixed:
+        about = f"a noisy version of a network trained alike on {stored.n_prior:,} of the images"
+        used = f"the other {stored.n:,} training images, {stored.draws:,} random draws; no test image"
+    made = stored.parts(delta)
+    parts = (
+        f"error under noise {made.noisy_error:.4f}, at most {made.noisy_error_limit:.4f} for certain (δ/2); "
+        f"divergence {made.complexity:.4f} + grid {made.grid:.4f} + confidence {made.confidence:.4f} nats per image (δ/2)"
+    )
+    return Promise(kind, title, about, used, made.value, parts)
+
+
+def _holdout(dataset: str, labels: Sequence[Sequence[int]] | None, wrong: float, delta: float) -> Promise:
+    size = DATASETS[dataset].test_images(labels)
+    limit = float(clopper_pearson(wrong, size, delta))
+    used = f"{size:,} test images, kept out of training; no norms"
+    return Promise(
+        "holdout", "Hold-out (Clopper–Pearson)", "the network itself", used, limit, f"{wrong * size:.0f} of them wrong"
+    )
+
+
+def along_the_weights(runs: Sequence[Run], delta: float, theorem: str) -> pd.DataFrame:
+    """Runs of one task by `certificate_weight` (column weight), means over their seeds at the final record: certificate
+    (`theorem`, of `THEOREMS`, at `delta`), ramp, complexity, test_error."""
+    rows = []
+    for run in runs:
+        record = run.epochs.iloc[-1:]
+        value = evaluate(BY_KEY[THEOREMS[theorem]], run.norms(record), run.sample, Settings("strict", delta))
+        parts = {"certificate": value.value, "ramp": value.empirical, "complexity": value.complexity}
+        numbers = {name: only(part) for name, part in parts.items()}
+        rows.append({"weight": run.spec.train.certificate_weight, "test_error": run.final["test_error"], **numbers})
+    return pd.DataFrame(rows).groupby("weight", as_index=False).mean().sort_values("weight")

@@ -1,0 +1,188 @@
+"""PAC-Bayes-kl certificates of noise-perturbed networks: the formula, what is stored of one, and its value.
+
+Maurer, "A note on the PAC Bayesian theorem", arXiv cs/0411099, 2004, Theorem 5 (after Langford and Seeger, 2001). Certified
+on sampled weights as in Langford and Caruana, NIPS 2001, and Dziugaite and Roy, UAI 2017; prior learnt on a part of the
+data as in Perez-Ortiz et al., JMLR 2021.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from boundlab.bounds.concentration import clopper_pearson, kl_inverse
+from boundlab.specs.run import RunSpec
+from boundlab.validation import number, one_of, whole
+
+Array = np.ndarray
+GRID = np.geomspace(2.0**-12, 2.0**4, 64)  # the prior's noise scales, fixed before any data are seen
+PRIORS = ("fixed", "learnt")
+LEAST = 8  # Maurer's theorem asks for n >= 8
+
+TITLE = "PAC-Bayes-kl"
+SOURCE = "Maurer 2004, Theorem 5; Dziugaite and Roy, UAI 2017; Pérez-Ortiz et al., JMLR 2021"
+LATEX = (
+    r"e_Q\le\mathrm{kl}^{-1}\!\Big(\hat e_Q^{\,+},\ \frac{1}{n}\Big[\mathrm{KL}(Q\Vert P)+L\ln G"
+    r"+\ln\frac{2\sqrt n}{\delta/2}\Big]\Big),\quad \mathrm{kl}^{-1}(q,c)=\max\{p:\mathrm{kl}(q\Vert p)\le c\}"
+)
+KL_LATEX = (
+    r"\mathrm{KL}(Q\Vert P)=\sum_{l=1}^L\frac{\|W^l-W_0^l\|_F^2}{2\sigma_l^2}"
+    r"+\frac{d_l}{2}\Big(\frac{s_l^2}{\sigma_l^2}-1-\ln\frac{s_l^2}{\sigma_l^2}\Big)"
+)
+SYMBOLS = (
+    r"$Q=\bigoplus_lN(W^l,s_l^2I)$: the network with Gaussian noise added to its weights, $e_Q$ its expected test error; "
+    r"$P=\bigoplus_lN(W_0^l,\sigma_l^2I)$: the prior, $W_0=0$ (fixed) or trained on other examples (learnt); $d_l$: weights of "
+    r"layer $l$; $G$: size of the grid, fixed in advance, from which each $\sigma_l$ is taken; $n$: training examples that the "
+    r"prior has not seen; $\hat e_Q^{\,+}$: Clopper-Pearson upper limit, at $\delta/2$, of $Q$'s error on them from $M$ draws "
+    r"of (noise, example)."
+)
+NOTE = (
+    "Holds with probability 1 - delta over the sample and the draws, half of delta each, for the network whose weights "
+    "are perturbed afresh for every image; it says nothing about the network without noise. Under a learnt prior that network "
+    "is the prior's own, of the same recipe but trained on the first part of the data."
+)
+BIBTEX = (
+    "@misc{maurer2004note, author={Maurer, Andreas}, title={A Note on the {PAC} {B}ayesian Theorem}, "
+    "eprint={cs/0411099}, archivePrefix={arXiv}, year={2004}}",
+    "@inproceedings{dziugaite2017computing, author={Dziugaite, Gintare Karolina and Roy, Daniel M.}, title={Computing "
+    "Nonvacuous Generalization Bounds for Deep (Stochastic) Neural Networks with Many More Parameters than Training Data}, "
+    "booktitle={Uncertainty in Artificial Intelligence}, year={2017}}",
+    "@article{perezortiz2021tighter, author={P{\\'e}rez-Ortiz, Mar{\\'i}a and Rivasplata, Omar and Shawe-Taylor, John and "
+    "Szepesv{\\'a}ri, Csaba}, title={Tighter Risk Certificates for Neural Networks}, journal={Journal of Machine Learning "
+    "Research}, volume={22}, number={227}, year={2021}}",
+)
+
+
+def gaussian_kl(distance: Array, weights: Array, noise: Array, prior_noise: Array) -> Array:
+    """KL(N(W, s^2 I) || N(W0, sigma^2 I)) in nats per layer; `distance`: ||W - W0||, `weights`: how many there are."""
+    ratio = np.asarray(noise) / np.asarray(prior_noise)
+    spread = ratio**2 - 1 - 2 * np.log(ratio)
+    return (np.asarray(distance) / np.asarray(prior_noise)) ** 2 / 2 + np.asarray(weights) * spread / 2
+
+
+def best_prior_noise(distance: Array, weights: Array, noise: Array) -> tuple[Array, float]:
+    """(sigma_l of `GRID` with the least KL, that KL summed over the layers)."""
+    distance, weights, noise = (np.asarray(x, dtype=float)[:, None] for x in (distance, weights, noise))
+    kl = gaussian_kl(distance, weights, noise, GRID)
+    best = kl.argmin(axis=1)
+    return GRID[best], float(kl[np.arange(len(best)), best].sum())
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A certificate's value and what it is made of; `complexity`, `grid`, `confidence` in nats per example."""
+
+    value: float  # limit on the expected test error of the noise-perturbed network
+    noisy_error: float  # k / M
+    noisy_error_limit: float  # its Clopper-Pearson upper limit
+    complexity: float  # KL / n
+    grid: float  # L ln(G) / n
+    confidence: float  # ln(2 sqrt(n) / (delta / 2)) / n
+
+
+def certificate(error: float, kl: float, layers: int, n: int, delta: float, grid: int = len(GRID)) -> float:
+    """The PAC-Bayes-kl limit when the perturbed network's error on the sample is at most `error` for certain."""
+    return float(kl_inverse(error, (kl + layers * math.log(grid) + math.log(2 * math.sqrt(n) / delta)) / n))
+
+
+@dataclass(frozen=True)
+class PacBayes:
+    """What is stored of one certificate. Its value needs no data and no weights, so delta stays the reader's choice.
+
+    With a fixed prior the noise is added to the run's network; with a learnt one to the prior's own network, so KL = 0 and
+    the certificate is close to a held-out test of it. Seed and draws must be chosen before the result is seen.
+    """
+
+    prior: str  # "fixed" or "learnt"
+    n: int  # examples of the certificate: those the prior has not seen
+    n_prior: int  # examples the prior was trained on
+    kl: float  # KL(Q || P) in nats
+    noise: tuple[float, ...]  # s_l per layer
+    prior_noise: tuple[float, ...]  # sigma_l per layer, from the grid
+    grid: int  # G
+    draws: int  # M
+    wrong: int  # k of M
+    seed: int
+    prior_spec: RunSpec | None = None  # rebuilds a learnt prior
+
+    def __post_init__(self) -> None:
+        one_of("prior", self.prior, PRIORS)
+        whole("n", self.n, LEAST, 10**15)
+        whole("n_prior", self.n_prior, 0, 10**15)
+        number("kl", self.kl, 0.0, 1e300)
+        whole("grid", self.grid, 1, 10**9)
+        whole("draws", self.draws, 1, 10**12)
+        whole("wrong", self.wrong, 0, self.draws)
+        whole("seed", self.seed, 0, 2**31 - 1)
+        for name in ("noise", "prior_noise"):
+            given = getattr(self, name)
+            if not isinstance(given, tuple) or not given or len(given) != len(self.noise):
+                raise ValueError(f"{name} must be a list of one number per layer, got {given!r}")
+            for value in given:
+                number(name, value, 1e-300, 1e300)
+        if (self.prior == "learnt") != (self.prior_spec is not None) or (self.prior == "learnt") != (self.n_prior > 0):
+            raise ValueError("prior_spec and n_prior belong to a learnt prior, and only to one")
+        if self.prior_spec is not None and self.prior_spec.train.n_train != self.n_prior:
+            raise ValueError(f"n_prior is {self.n_prior}, but prior_spec has n_train {self.prior_spec.train.n_train}")
+
+    @property
+    def layers(self) -> int:
+        """L, the output layer included."""
+        return len(self.noise)
+
+    def parts(self, delta: float) -> Parts:
+        """Limit with probability 1 - delta over sample and draws (half each), and its parts; raises ValueError."""
+        if not 0 < delta < 1:
+            raise ValueError(f"delta must lie strictly between 0 and 1, got {delta!r}")
+        limit = float(clopper_pearson(self.wrong / self.draws, self.draws, delta / 2))
+        return Parts(
+            value=certificate(limit, self.kl, self.layers, self.n, delta / 2, self.grid),
+            noisy_error=self.wrong / self.draws,
+            noisy_error_limit=limit,
+            complexity=self.kl / self.n,
+            grid=self.layers * math.log(self.grid) / self.n,
+            confidence=math.log(2 * math.sqrt(self.n) / (delta / 2)) / self.n,
+        )
+
+    def value(self, delta: float) -> float:
+        """`parts(delta).value`: a limit on the expected test error of the noise-perturbed network."""
+        return self.parts(delta).value
+
+    @classmethod
+    def from_dict(cls, given: Any) -> PacBayes:
+        """Build from JSON; raises ValueError."""
+        if not isinstance(given, dict) or set(given) != {f.name for f in dataclasses.fields(cls)}:
+            names = sorted(f.name for f in dataclasses.fields(cls))
+            raise ValueError(f"a certificate must be a JSON object with the fields {names}, got {str(given)[:60]}")
+        fields = dict(given)
+        for name in ("noise", "prior_noise"):
+            fields[name] = tuple(given[name]) if isinstance(given[name], list) else given[name]
+        if given["prior_spec"] is not None:
+            fields["prior_spec"] = RunSpec.from_dict(given["prior_spec"])
+        return cls(**fields)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, every field written out."""
+        spec = None if self.prior_spec is None else self.prior_spec.to_dict()
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return fields | {"noise": list(self.noise), "prior_noise": list(self.prior_noise), "prior_spec": spec}
+
+
+def from_list(given: Any) -> tuple[PacBayes, ...]:
+    """A run's certificates from JSON, at most one per prior; raises ValueError."""
+    if not isinstance(given, list):
+        raise ValueError(f"certificates must be a JSON list, got {type(given).__name__}")
+    found = tuple(PacBayes.from_dict(item) for item in given)
+    if len({item.prior for item in found}) < len(found):
+        raise ValueError("there must be at most one certificate per prior")
+    return found
+
+
+def replaced(old: Sequence[PacBayes], new: PacBayes) -> tuple[PacBayes, ...]:
+    """`old` with `new` in place of the one of the same prior."""
+    return tuple(sorted((*(c for c in old if c.prior != new.prior), new), key=lambda c: PRIORS.index(c.prior)))

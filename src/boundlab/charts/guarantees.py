@@ -1,0 +1,93 @@
+"""What each argument promises, as bars from 0 to the limit, beside the measured test error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from boundlab.analysis.guarantees import Promise
+from boundlab.charts.theme import ALERT, FONT, INK, STYLES, VEIL, axis_look, vacuous_zone
+
+ROW = 62  # pixels per promise
+TOP = 1.3  # end of the axis; a longer bar is cut there and its number says so
+COLOURS = {
+    "theorem_s2": (STYLES["doubled"].light, STYLES["doubled"].dark),
+    "theorem_s": (STYLES["sparse"].light, STYLES["sparse"].dark),
+    "pac_bayes_fixed": ("#7A5195", "#C3A2E0"),
+    "pac_bayes_learnt": ("#3B6EA8", "#7FB2E8"),
+    "holdout": ("#1B7F3B", "#5CC97E"),
+}
+
+
+def _number(promise: Promise) -> str:
+    if promise.limit is None:
+        return "no number: see below"
+    return f"<b>≤ {promise.limit:.3g}</b>"
+
+
+def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, dark: bool = False) -> go.Figure:
+    """One row per promise, top to bottom; `guessing`: error of a guess among the classes."""
+    places = [float(len(made) - 1 - i) for i in range(len(made))]
+    lengths = [0.0 if p.limit is None else min(p.limit, TOP) for p in made]
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "x": lengths,
+        "y": places,
+        "width": 0.5,
+        "marker": {
+            "color": [COLOURS[p.kind][dark] for p in made],
+            "opacity": [0.45 if p.vacuous else 1.0 for p in made],
+        },
+        "hovertext": [f"<b>{p.title}</b><br>{p.parts or p.reason}" for p in made],
+        "hoverinfo": "text",
+    }
+    beyond = [length > 1.0 for length in lengths]  # then the number goes inside, left of the line of guessing
+    numbers = [
+        {
+            "text": _number(p) + (" →" if far else ""),
+            "x": 0.88 if far else max(length, test_error),
+            "y": y,
+            "showarrow": False,
+            "borderpad": 2,
+        }
+        | {"xanchor": "right" if far else "left", "xshift": 0 if far else 6, "font": {"size": FONT, "color": INK[dark]}}
+        | ({} if far else {"bgcolor": VEIL[dark]})
+        for p, y, far, length in zip(made, places, beyond, lengths, strict=True)
+    ]
+    layout: dict[str, Any] = {
+        "height": ROW * len(made) + 126,
+        "margin": {"l": 216, "r": 12, "t": 58, "b": 62},
+        "showlegend": False,
+        "font": {"size": FONT},
+        "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
+        "uirevision": "promises",
+        "xaxis": axis_look("error on new images is at most", dark)
+        | {"range": [0, TOP], "tickvals": [0, 0.5, 1], "tickangle": 0},
+        "yaxis": axis_look("", dark, grid=False)
+        | {"range": [-0.6, len(made) - 0.4], "tickvals": places, "ticktext": [p.title for p in made]},
+        "shapes": [
+            *vacuous_zone("x", TOP, dark, 1.0),
+            _line(test_error, "dash", 3, dark),
+            _line(guessing, "dot", 1.5, dark),
+        ],
+        "annotations": [
+            *numbers,
+            _note(f"test error {100 * test_error:.2f} %", test_error, INK[dark], "left"),
+            _note("vacuous", 1.0, ALERT[dark], "left") | {"y": 0, "xshift": 4},  # the toolbar is above
+            _note(f"guessing {guessing:.2g}", guessing, INK[dark], "right") | {"yshift": 22},
+        ],
+    }
+    return go.Figure({"data": [bars], "layout": layout})
+
+
+def _line(at: float, dash: str, width: float, dark: bool) -> dict[str, Any]:
+    line = {"color": INK[dark], "width": width, "dash": dash}
+    return {"type": "line", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": line}
+
+
+def _note(text: str, x: float, colour: str, anchor: str) -> dict[str, Any]:
+    place = {"x": x, "y": 1, "yref": "paper", "xanchor": anchor, "yanchor": "bottom"}
+    return {"text": text, "showarrow": False, "font": {"size": FONT - 2, "color": colour}} | place

@@ -1,0 +1,1 @@
+"""Images: files, downloads, the reader's own."""

@@ -1,0 +1,71 @@
+"""The arrays of an .npz file that somebody sent; nothing in it is ever unpickled."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from boundlab.data.arrays import WANTED, chosen, read_arrays
+from boundlab.data.pictures import LARGEST, Array, Pictures, check_size
+from boundlab.errors import DataError
+
+COLOURS = (1, 3)  # channels that pictures may have
+
+
+def read_npz(source: Path | bytes, channels: Collection[int] = COLOURS, store: bool = True) -> Pictures:
+    """What `read_arrays` makes of an .npz file. `store`: what is too large is refused before it is read. Raises DataError."""
+    what = str(source) if isinstance(source, Path) else "the file"
+    try:
+        with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
+            with _said_of(f"{what} "):
+                names = chosen([name.removesuffix(".npy") for name in archive.namelist()])
+            for name in names:
+                _check_header(archive, name, what, store)
+            arrays = {name: _array(archive, name) for name in names}
+            with _said_of(f"{what}: "):
+                return read_arrays(arrays, channels, store)
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise DataError(f"{what} does not fit into this machine's memory; take fewer or smaller images") from error
+    except Exception as error:  # zipfile, zlib and numpy raise what they like on damaged bytes
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DataError(f"{what} should be an .npz file (np.savez) with {WANTED}, got: {reason}") from error
+
+
+@contextmanager
+def _said_of(what: str) -> Iterator[None]:
+    """What is wrong with the arrays, as a DataError about the file."""
+    try:
+        yield
+    except (ValueError, DataError) as error:
+        raise DataError(f"{what}{error}") from error
+
+
+def _check_header(archive: zipfile.ZipFile, name: str, what: str, store: bool) -> None:
+    """Raise DataError for an array that must not even be read."""
+    with archive.open(f"{name}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise DataError(f"{what}: {name} should hold numbers, got Python objects (dtype {dtype}), which are never read")
+    if not store:
+        return
+    if len(shape) > 2 and min(shape) > 0:
+        check_size(shape[0], shape[1:])
+    if int(np.prod(shape, dtype=object)) * dtype.itemsize > 2 * LARGEST:
+        raise DataError(f"{what}: {name} of shape {shape} is larger than any data set may be; take fewer images")
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> Array:
+    with archive.open(f"{name}.npy") as file:
+        array: Array = np.lib.format.read_array(file, allow_pickle=False)
+        if file.read(1):
+            raise ValueError(f"more bytes in {name} than its shape says")
+    return array

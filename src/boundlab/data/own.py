@@ -1,0 +1,210 @@
+"""The reader's own data sets: checked once, then stored as plain arrays and facts below the data root. No torch.
+
+The key of a data set ends in 8 hex digits of the sha256 of its contents, so that a run's id always names the data it saw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import threading
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from boundlab.data.inspection import repeated
+from boundlab.data.npz import read_npz
+from boundlab.data.pictures import LONGEST, Array, Part, Pictures, check_size, greyed, read_folder, resolved, scaled
+from boundlab.errors import DataError, RunError
+from boundlab.specs.catalog import Dataset
+from boundlab.specs.own_data import OWN_KEY, own_dataset, own_datasets, own_folder
+from boundlab.system.files import read_json, write_atomic
+from boundlab.validation import number, shown, whole
+
+TEST = 0.2  # fraction that becomes the test part where there is none
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_LONGEST_NAME = 32
+
+
+def _named(name: str | None, source: Path | None) -> str:
+    """`name` checked, or made from the source's; raises ValueError."""
+    given = name
+    if name is None and source is not None:
+        name = re.sub("[^a-z0-9]+", "-", resolved(source).stem.lower()).strip("-")[:_LONGEST_NAME].strip("-")
+    if not name or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+        raise ValueError(
+            f"a data set's name must be 1 to {_LONGEST_NAME} lower-case letters a to z, digits and single hyphens, "
+            f"got {shown(name if given is None else given)}; give another one (--name)"
+        )
+    return name
+
+
+def split(labels: Array, fraction: float = TEST) -> Array:
+    """(n,) True where an image becomes a test image: of each class the nearest number to `fraction`, drawn with seed 0,
+    but at least 1, and all but at least 2."""
+    rng, test = np.random.default_rng(0), np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        images = np.flatnonzero(labels == label)
+        some = min(max(1, round(fraction * len(images))), len(images) - 2)
+        test[rng.permutation(images)[:some]] = True
+    return test
+
+
+def digest(pictures: Pictures) -> str:
+    """sha256 over class names, and dtype, shape and bytes of every array of a split data set."""
+    sha = hashlib.sha256(json.dumps(pictures.class_names).encode())
+    for name, array in _arrays(pictures).items():
+        sha.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        sha.update(np.ascontiguousarray(array).data.cast("B"))
+    return sha.hexdigest()
+
+
+def _arrays(pictures: Pictures) -> dict[str, Array]:
+    train, test = pictures.train, pictures.test
+    assert test is not None
+    return {"x_train": train.pixels, "y_train": train.labels, "x_test": test.pixels, "y_test": test.labels}
+
+
+def _read_source(source: Path | bytes, size: tuple[int, int] | None, grey: bool) -> Pictures:
+    if isinstance(source, Path) and source.is_dir():
+        return read_folder(source, size, grey)
+    if isinstance(source, Path) and not source.is_file():
+        raise DataError(f"{source} should be a folder of pictures or an .npz file, got nothing there; check the path")
+    pictures = read_npz(source)
+
+    def changed(part: Part) -> Part:
+        pixels = greyed(part.pixels) if grey else part.pixels
+        return Part(scaled(pixels, size) if size and pixels.shape[2:] != size else pixels, part.labels)
+
+    if size:
+        images = len(pictures.train.labels) + (len(pictures.test.labels) if pictures.test else 0)
+        check_size(images, (1 if grey else pictures.train.pixels.shape[1], *size))
+    return Pictures(changed(pictures.train), changed(pictures.test) if pictures.test else None, pictures.class_names)
+
+
+def _divided(pictures: Pictures, test: float | None) -> Pictures:
+    if pictures.test is not None:
+        if test is not None:
+            raise ValueError(f"this data has a test part of its own, got --test {test:g}; leave that out")
+        return pictures
+    whole = pictures.train
+    out = split(whole.labels, TEST if test is None else test)
+    train, held_out = (Part(whole.pixels[chosen], whole.labels[chosen]) for chosen in (~out, out))
+    return Pictures(train, held_out, pictures.class_names)
+
+
+def add(
+    source: Path | bytes,
+    name: str | None = None,
+    test: float | None = None,
+    size: tuple[int, int] | None = None,
+    grey: bool = False,
+    root: str | Path | None = None,
+) -> Dataset:
+    """Check and store a data set: a folder of pictures (`read_folder`), an .npz file or its bytes (`read_npz`).
+
+    `test`: fraction that becomes the test part (0.2), stratified, where the source has none. `size`: (height, width) to
+    scale to. Adding the same again changes nothing. Raises ValueError for arguments, DataError for data or a full disk.
+    """
+    name = _named(name, source if isinstance(source, Path) else None)
+    if test is not None:
+        number("--test", test, 0.001, 0.999)
+    for side in size or ():
+        whole("--size", side, 1, LONGEST)
+    given = _read_source(source, size, grey)
+    pictures = _divided(given, test)
+    arrays, sha = _arrays(pictures), digest(pictures)
+    stem, classes = f"{name}-{sha[:8]}", len(pictures.class_names)
+    if (before := _recorded(stem, root)).startswith(sha[:8]) and before != sha:
+        raise DataError(f"own-{stem} should name these contents, but names others already; give another name (--name)")
+    facts = {
+        "title": name,
+        "sha256": sha,
+        "in_shape": pictures.train.pixels.shape[1:],
+        "class_names": pictures.class_names,
+        "train_counts": np.bincount(arrays["y_train"], minlength=classes).tolist(),
+        "test_counts": np.bincount(arrays["y_test"], minlength=classes).tolist(),
+        "stratified": given.test is None,
+        "copies": repeated(arrays["x_train"], arrays["y_train"], arrays["x_test"]),
+    }
+    folder = own_folder(root)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _store(folder / f"{stem}.npz", arrays)
+        write_atomic(folder / f"{stem}.json", json.dumps(facts, indent=1) + "\n")  # last: it says that all is there
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{folder} cannot be written ({reason}); make room, or set BOUNDLAB_DATA elsewhere") from error
+    return own_dataset(f"own-{stem}", facts)
+
+
+def _recorded(stem: str, root: str | Path | None) -> str:
+    """The whole sha256 in the facts of a data set, "" where there are none."""
+    try:
+        return str(read_json(own_folder(root) / f"{stem}.json")["sha256"])
+    except (RunError, KeyError, TypeError):
+        return ""
+
+
+def _store(path: Path, arrays: dict[str, Array]) -> None:
+    """Write beside and rename, without a second copy in memory."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        with beside.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        beside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
+
+
+def read(key: str, root: str | Path | None = None) -> Pictures:
+    """A stored data set, with its test part; raises ValueError for an unknown key, DataError when it was damaged."""
+    known = own_datasets(root)
+    if key not in known:
+        raise ValueError(
+            f"dataset must be one of {sorted(known)} in {own_folder(root)}, got {shown(key)}; add it first"
+        )
+    path = own_folder(root) / f"{key.removeprefix('own-')}.npz"
+    again = f"`boundlab data remove {key}`, then add it again"
+    try:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
+            x, y, x_test, y_test = (file[name] for name in ("x_train", "y_train", "x_test", "y_test"))
+    except (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} should be the arrays of {key}, got a damaged file ({error}); {again}") from error
+    pictures = Pictures(Part(x, y), Part(x_test, y_test), known[key].class_names)
+    if (got := digest(pictures)) != (expected := _recorded(path.stem, root)):
+        raise DataError(f"{path} should have contents of sha256 {expected}, got {got}; {again}")
+    return pictures
+
+
+def _stems(root: str | Path | None) -> list[str]:
+    """Names of whatever lies in the folder of own data sets, whole or not."""
+    folder = own_folder(root)
+    files = folder.iterdir() if folder.is_dir() else ()
+    return sorted({path.stem for path in files if OWN_KEY.fullmatch(f"own-{path.stem}")})
+
+
+def broken(root: str | Path | None = None) -> list[str]:
+    """Keys of own data sets that cannot be used: their facts are unreadable, or a file is missing."""
+    return [f"own-{stem}" for stem in _stems(root) if f"own-{stem}" not in own_datasets(root)]
+
+
+def remove(name: str, root: str | Path | None = None) -> str:
+    """Delete an own data set, given by key or by a name that only one has; returns its key. Raises DataError."""
+    keys = [f"own-{stem}" for stem in _stems(root)]
+    found = [key for key in keys if name in (key, key.removeprefix("own-"), key[len("own-") : -len("-12345678")])]
+    if len(found) != 1:
+        choices = f"one of {found or keys}" if keys else "one that was added, and there is none"
+        raise DataError(f"the data set to remove must be {choices}, got {shown(name)}; see `boundlab data list`")
+    for ending in (".json", ".npz"):  # facts first: without them it is no longer offered
+        try:
+            (own_folder(root) / f"{found[0].removeprefix('own-')}{ending}").unlink(missing_ok=True)
+        except OSError as error:
+            raise DataError(f"{error.filename} cannot be deleted ({error.strerror}); delete it by hand") from error
+    return found[0]

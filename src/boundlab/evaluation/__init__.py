@@ -1,0 +1,1 @@
+"""What torch says of a network that is there: report, precision, notebook, PAC-Bayes, upload worker."""

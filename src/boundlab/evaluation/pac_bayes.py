@@ -1,0 +1,235 @@
+"""Certify a network: choose the noise of its PAC-Bayes posterior, then count errors on fresh draws (torch)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from boundlab.bounds.pac_bayes import GRID, LEAST, PRIORS, PacBayes, best_prior_noise, certificate
+from boundlab.data.splits import Split, seen
+from boundlab.errors import CheckpointError
+from boundlab.networks import layer_maps as maps
+from boundlab.networks.checkpoint import Checkpoint, load
+from boundlab.networks.sample_stats import feed
+from boundlab.specs.run import RunSpec
+from boundlab.specs.shapes import LayerShape
+from boundlab.training.worker import run
+from boundlab.validation import one_of, whole
+
+MEMORY = 2**21  # numbers in the widest layer's maps and kernels of one batch: they stay in cache
+SEARCH_DRAWS = 2000
+SEARCH_DELTA = 0.001  # the search aims at this one; the certificate holds for every delta
+Progress = Callable[[int, int], None]  # (draws done, draws in all)
+
+
+def convolve(x: Tensor, kernels: Tensor, shape: LayerShape) -> Tensor:
+    """(b, in, h, w) with a kernel of its own for each example, (b, out, in, k, k) -> (b, out, oh, ow)."""
+    groups = len(kernels) * shape.groups
+    grouped = F.conv2d(
+        x.flatten(0, 1)[None], kernels.flatten(0, 1), None, shape.stride, shape.padding, shape.dilation, groups
+    )
+    return grouped.unflatten(1, kernels.shape[:2])[0]
+
+
+def patch_norms(x: Tensor, shape: LayerShape) -> Tensor:
+    """l2 norm of what every output of a dense layer, (b, 1), or of a spatial one, (b, 1, oh, ow), sees."""
+    if not shape.spatial:
+        return x.flatten(1).norm(dim=1, keepdim=True)
+    ones = torch.ones(1, 1, shape.kernel, shape.kernel, dtype=x.dtype)
+    squares = x.square().sum(dim=1, keepdim=True)
+    return F.conv2d(squares, ones, None, shape.stride, shape.padding, shape.dilation).clamp_min_(0).sqrt_()
+
+
+def noisy_outputs(
+    inputs: Tensor,
+    weights: Sequence[Tensor],
+    noise: Sequence[float],
+    shapes: Sequence[LayerShape],
+    rng: torch.Generator,
+) -> Tensor:
+    """(b, classes) outputs, each example under its own weights N(W_l, s_l^2 I).
+
+    Where no weight is used twice, an output on one example is exactly N(Wx, s^2 |patch|^2): dense and locally connected
+    layers need no draw of weights (Kingma, Salimans, Welling, "Variational dropout and the local reparameterization
+    trick", NIPS 2015).
+    """
+    x = inputs
+    for i, (weight, scale, shape) in enumerate(zip(weights, noise, shapes, strict=True)):
+        if shape.kind == "conv":
+            drawn = torch.randn((len(x), *weight.shape), generator=rng, dtype=x.dtype)
+            x = convolve(x, drawn.mul_(scale).add_(weight), shape)
+        else:
+            mean, spread = maps.apply(x, weight, None, shape), scale * patch_norms(x, shape)
+            x = mean + spread * torch.randn(mean.shape, generator=rng, dtype=x.dtype)
+        x = maps.pooled(x.relu_(), shape) if i < len(shapes) - 1 else x
+    return x
+
+
+def _batch(shapes: Sequence[LayerShape]) -> int:
+    maps = max(s.in_channels * s.in_size[0] * s.in_size[1] + s.out_channels * s.positions for s in shapes)
+    kernels = max((s.weights for s in shapes if s.kind == "conv"), default=1)
+    return max(1, min(1024, MEMORY // max(maps, kernels)))
+
+
+@torch.no_grad()
+def count_errors(
+    data: Split,
+    weights: Sequence[Tensor],
+    noise: Sequence[float],
+    shapes: Sequence[LayerShape],
+    draws: int,
+    rng: torch.Generator,
+    progress: Progress = lambda *_: None,
+) -> int:
+    """Errors in `draws` independent draws of (weights from Q, example of `data` uniformly, with replacement).
+
+    `data.images` as the network sees them. A tie is an error.
+    """
+    wrong, done, batch = 0, 0, _batch(shapes)
+    while done < draws:
+        chosen = torch.randint(len(data.labels), (min(batch, draws - done),), generator=rng)
+        out, labels = noisy_outputs(data.images[chosen], weights, noise, shapes, rng), data.labels[chosen][:, None]
+        others = out.scatter(1, labels, -torch.inf).max(dim=1).values
+        wrong += int((~(out.gather(1, labels)[:, 0] > others)).sum())
+        done += len(chosen)
+        progress(done, draws)
+    return wrong
+
+
+def choose_noise(data: Split, weights: Sequence[Tensor], shapes: Sequence[LayerShape], seed: int) -> np.ndarray:
+    """Noise scale s_l per layer that makes the fixed prior's certificate small, estimated on the same few draws.
+
+    First one scale relative to ||W_l|| for all, then layer by layer in finer steps. Any choice is covered.
+    """
+    norms, sizes = _norms(weights, shapes), np.array([s.used_weights for s in shapes])
+
+    def estimate(steps: tuple[float, ...]) -> float:
+        noise = norms * 2.0 ** np.array(steps)
+        rng = torch.Generator().manual_seed(seed)
+        wrong = count_errors(data, weights, noise.tolist(), shapes, SEARCH_DRAWS, rng)
+        kl = best_prior_noise(norms, sizes, noise)[1]
+        return certificate(wrong / SEARCH_DRAWS, kl, len(shapes), len(data.labels), SEARCH_DELTA)
+
+    seen = {start: estimate(start) for start in ((-float(k),) * len(shapes) for k in range(1, 9))}
+    for step in (2.0, 1.0, 0.5):
+        best = None
+        while best != (best := min(seen, key=lambda s: seen[s])):
+            for layer in range(len(shapes)):
+                now = min(seen, key=lambda s: seen[s])
+                for move in (-step, step):
+                    near = (*now[:layer], now[layer] + move, *now[layer + 1 :])
+                    seen[near] = seen[near] if near in seen else estimate(near)
+    return norms * 2.0 ** np.array(min(seen, key=lambda s: seen[s]))
+
+
+def _norms(weights: Sequence[Tensor], shapes: Sequence[LayerShape]) -> np.ndarray:
+    """l2 norm of what counts of each layer's tensor; the noise on weights that no output depends on is left out too."""
+    norms = np.array([float(_used(w, shape).double().norm()) for w, shape in zip(weights, shapes, strict=True)])
+    if not np.all(norms > 0):
+        raise CheckpointError(
+            "a layer has no weight but 0: the network answers the same for every image; train it again"
+        )
+    return norms
+
+
+def _used(weight: Tensor, shape: LayerShape) -> Tensor:
+    """The weights of a layer but, without sharing, for those on the padding."""
+    if shape.kind != "local":
+        return weight
+    taps = weight.reshape(shape.positions, shape.out_channels, -1, shape.area)  # (positions, out, in, taps)
+    return taps * torch.from_numpy(shape.real_taps())[:, None, None]
+
+
+def _prepared(checkpoint: Checkpoint, data: Split) -> tuple[Split, list[Tensor]]:
+    if any(bias is not None for bias in checkpoint.biases):
+        raise CheckpointError(
+            "certificates are for networks without biases; this one has them (train it with bias false)"
+        )
+    return Split(feed(data.images, checkpoint.arch.normalize), data.labels), [w.float() for w in checkpoint.weights]
+
+
+def certify_weights(
+    sample: Split,
+    weights: Sequence[Tensor],
+    shapes: Sequence[LayerShape],
+    draws: int,
+    seed: int,
+    progress: Progress = lambda *_: None,
+) -> PacBayes:
+    """Certificate of weights under the prior N(0, sigma_l^2 I); `sample`: their training sample, as the network sees it.
+
+    Search and certification draw from streams of their own. Raises CheckpointError for an all-zero layer.
+    """
+    noise = choose_noise(sample, weights, shapes, 2 * seed)
+    sizes = np.array([s.used_weights for s in shapes])
+    prior_noise, kl = best_prior_noise(_norms(weights, shapes), sizes, noise)
+    rng = torch.Generator().manual_seed(2 * seed + 1)
+    wrong = count_errors(sample, weights, noise.tolist(), shapes, draws, rng, progress)
+    scales = (tuple(map(float, noise)), tuple(map(float, prior_noise)))
+    return PacBayes("fixed", len(sample.labels), 0, kl, *scales, len(GRID), draws, wrong, seed)
+
+
+def prior_spec(spec: RunSpec, n: int) -> RunSpec:
+    """The recipe of `spec` on the first half of its `n` examples."""
+    return dataclasses.replace(spec, train=dataclasses.replace(spec.train, n_train=n // 2))
+
+
+def certify_learnt(
+    prior: Checkpoint, spec: RunSpec, unseen: Split, draws: int, seed: int, progress: Progress = lambda *_: None
+) -> PacBayes:
+    """Certificate of `prior`, the network of `spec`, on examples it has not seen: Q = P, its noise fixed in advance.
+
+    Raises CheckpointError for biases.
+    """
+    sample, weights = _prepared(prior, unseen)
+    shapes = prior.arch.shapes()
+    noise = (float(GRID[0]),) * len(shapes)
+    rng = torch.Generator().manual_seed(2 * seed + 1)
+    wrong = count_errors(sample, weights, noise, shapes, draws, rng, progress)
+    return PacBayes(
+        "learnt", len(unseen.labels), spec.train.n_train or 0, 0.0, noise, noise, 1, draws, wrong, seed, spec
+    )
+
+
+def certify_run(
+    spec: RunSpec,
+    network: Path,
+    prior: str,
+    draws: int,
+    seed: int,
+    runs: Path,
+    root: Path | None = None,
+    progress: Progress = lambda *_: None,
+) -> PacBayes:
+    """Certificate of a run: of its `network` file, or (prior "learnt") of a prior network trained below `runs`.
+
+    Raises ValueError, CheckpointError, DataError.
+    """
+    one_of("prior", prior, PRIORS)
+    whole("draws", draws, 1, 10**12)
+    whole("seed", seed, 0, 2**31 - 1)
+    if spec.train.label_noise:
+        raise ValueError(f"certificates are for clean labels; {spec.id} has label_noise {spec.train.label_noise:g}")
+    if spec.arch.bias:
+        raise ValueError(f"certificates are for networks without biases; {spec.id} has them")
+    torch.set_num_threads(1)
+    sample, _ = seen(spec, root)
+    if prior == "fixed":
+        checkpoint = load(network, spec.train.dataset, spec.arch.classes)
+        return certify_weights(*_prepared(checkpoint, sample), checkpoint.arch.shapes(), draws, seed, progress)
+    n = len(sample.labels)
+    if n < 2 * LEAST:
+        raise ValueError(f"a learnt prior needs at least {2 * LEAST} training examples, {spec.id} has {n}")
+    learnt = prior_spec(spec, n)
+    folder = run(learnt, runs, "cpu", root)
+    in_order = RunSpec(spec.arch, dataclasses.replace(spec.train, n_train=n))  # nested: what the prior saw comes first
+    ordered, _ = seen(in_order, root)
+    unseen = Split(ordered.images[learnt.train.n_train :], ordered.labels[learnt.train.n_train :])
+    network = folder / "network.safetensors"
+    return certify_learnt(load(network, spec.train.dataset, spec.arch.classes), learnt, unseen, draws, seed, progress)

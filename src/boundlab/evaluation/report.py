@@ -1,0 +1,191 @@
+"""Every bound of one checkpoint: what `boundlab evaluate` prints."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from boundlab.analysis.conditions import conditions
+from boundlab.analysis.subject import Subject
+from boundlab.bounds import BY_KEY, LITERATURE
+from boundlab.bounds.base import Value, effective_n, evaluate
+from boundlab.data.inspection import altered, repeated
+from boundlab.data.splits import Split, task, window
+from boundlab.evaluation.precision import check_weights, precision
+from boundlab.networks.build import from_weights, layers
+from boundlab.networks.checkpoint import Checkpoint, load
+from boundlab.networks.measure import norm_columns, references
+from boundlab.networks.outcome import Outcome, margin_errors, outcome, outcome_columns
+from boundlab.networks.sample_stats import feed, sample_stats
+from boundlab.quantities.doubts import COUNTS, doubts
+from boundlab.quantities.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms
+from boundlab.quantities.paths import path_energy
+from boundlab.specs.run import TrainSpec
+from boundlab.specs.settings import Settings
+
+Labels = tuple[tuple[int, ...], ...]
+NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
+
+
+def measure_checkpoint(
+    checkpoint: Checkpoint,
+    data: tuple[Split, Split | None],
+    dataset: str,
+    title: str,
+    errors: bool = True,
+    watch: Callable[[], None] = lambda: None,
+    root: str | Path | None = None,
+) -> tuple[Subject, Outcome | None]:
+    """Measure a network on (train, test or None) of pixels in [0, 1]; the outcome on the training images if `errors`.
+
+    `watch` is called between the parts of a pass over the data. `root`: where the data set's files lie.
+    """
+    arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
+    train, test = window(data[0], arch.in_shape), None if data[1] is None else window(data[1], arch.in_shape)
+    check_weights([*checkpoint.weights, *checkpoint.biases, *(checkpoint.init or [])])
+    dtype = precision(checkpoint, train.images) if errors else torch.float32  # the pass over the data decides
+    train = Split(train.images.to(dtype), train.labels)
+    test = None if test is None else Split(test.images.to(dtype), test.labels)
+    sample = sample_stats(train.images, arch, dataset)  # of the very numbers that the network gets
+    init = None if checkpoint.init is None else references(checkpoint.init, shapes)
+    record = norm_columns(checkpoint.weights, checkpoint.biases, init, shapes)
+    record |= {"image_shape": list(data[0].images.shape[1:]), **_copies(data), "altered": altered(dataset, root)}
+    seen = None
+    if errors:
+        seen, unseen = _run(checkpoint, train, test, dtype, watch)
+        record |= outcome_columns(seen, unseen)
+    return Subject(title, arch, None, sample, record), seen
+
+
+def _copies(data: tuple[Split, Split | None]) -> dict[str, int]:
+    train, test = data
+    return repeated(train.images.numpy(), train.labels.numpy(), None if test is None else test.images.numpy())
+
+
+def _run(
+    checkpoint: Checkpoint, train: Split, test: Split | None, dtype: torch.dtype, watch: Callable[[], None]
+) -> tuple[Outcome, Outcome | None]:
+    """The network over (train, test), in `dtype`."""
+    net = from_weights(checkpoint.arch, [w.to(dtype) for w in checkpoint.weights], checkpoint.biases).to(dtype)
+    if dtype == torch.float64:  # rounded once more, a weight might not be what its norm was taken of
+        for layer, weight in zip(layers(net), checkpoint.weights, strict=True):
+            layer.weight.data.copy_(weight)  # type: ignore[union-attr, operator]
+    biased, output = checkpoint.biases[-1] is not None, checkpoint.weights[-1].double()
+    centred = None if biased else (output - output.mean(dim=0)).to(dtype)
+
+    def over(part: Split, patches: bool) -> Outcome:
+        inputs = feed(part.images, checkpoint.arch.normalize)
+        return outcome(net, inputs, part.labels, patches, watch=watch, centred=centred)
+
+    return over(train, True), None if test is None else over(test, False)
+
+
+def report(subject: Subject, settings: Settings, seen: Outcome | None = None) -> dict[str, Any]:
+    """Norms, every bound and errors as JSON; `seen`: for exact errors at the margin asked for."""
+    norms, sample = subject.norms, subject.sample
+    if seen is not None:
+        norms = dataclasses.replace(norms, margins=_margins(seen, settings.margin))
+    return {
+        "spec": subject.arch.to_dict(),
+        "dataset": subject.dataset,
+        "n": effective_n(sample, settings),
+        "delta": settings.delta,
+        "convention": settings.convention,
+        "sample": _sample_json(subject),
+        "norms": _norms_json(norms),
+        "bounds": {bound.key: value_json(evaluate(bound, norms, sample, settings)) for bound in LITERATURE},
+        "theorem_s2": value_json(evaluate(BY_KEY["doubled"], norms, sample, settings)),
+        "errors": {"train": subject.train_error, "test": subject.test_error},
+        "warnings": doubts(subject.record, subject.arch.in_shape),
+        "conditions": conditions(subject.dataset, subject.arch, subject.labels),
+    }
+
+
+def evaluate_file(
+    path: Path,
+    dataset: str,
+    settings: Settings,
+    errors: bool = True,
+    root: Path | None = None,
+    labels: Labels | None = None,
+) -> dict[str, Any]:
+    """Norms, bounds and errors of a checkpoint on a data set or, with `labels`, a sub-task of it, as JSON; raises
+    CheckpointError, DataError or ValueError."""
+    torch.set_num_threads(1)
+    asked = TrainSpec(dataset, labels=labels)
+    checkpoint = load(path, dataset, None if labels is None else len(labels))
+    return report_on(checkpoint, task(asked, root), dataset, settings, errors, path.stem, root, labels)
+
+
+def report_on(
+    checkpoint: Checkpoint,
+    data: tuple[Split, Split | None],
+    dataset: str,
+    settings: Settings,
+    errors: bool = True,
+    title: str = "network",
+    root: str | Path | None = None,
+    labels: Labels | None = None,
+) -> dict[str, Any]:
+    """`report` of a checkpoint measured on (train, test), those of the sub-task `labels` if there are any."""
+    subject, seen = measure_checkpoint(checkpoint, data, dataset, title, errors, root=root)
+    return report(dataclasses.replace(subject, labels=labels), settings, seen)
+
+
+def _margins(seen: Outcome, margin: float | None) -> MarginErrors:
+    """Exact errors at the stored grid and at the margin asked for."""
+    grid = MARGIN_GRID if margin is None else np.unique(np.append(MARGIN_GRID, margin))
+    return MarginErrors(grid, *margin_errors(seen.margins, grid))
+
+
+def _sample_json(subject: Subject) -> dict[str, Any]:
+    sample, shapes = subject.sample, subject.arch.shapes()
+    parts = {}
+    for name, stats in (("raw", sample.raw), ("fed", sample.fed)):
+        parts[name] = {
+            "frobenius": stats.frobenius,
+            "max_pixel": stats.max_pixel,
+            "max_norm": stats.max_norm,
+            "path_energy_root": math.sqrt(path_energy(stats.pixel_energy, shapes)),
+        }
+    counts = {name: subject.record[name] for name in COUNTS if name in subject.record}
+    return {"n": sample.n, **counts, **parts}
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def _norms_json(norms: NetworkNorms) -> dict[str, Any]:
+    layers = [
+        {"name": layer.shape.name, "map_frobenius": _number(layer.map_frobenius), "parameters": layer.shape.parameters}
+        | {field: _number(getattr(layer, field)) for field in NORM_FIELDS if field != "tap_frobenius"}
+        for layer in norms.layers
+    ]
+    positions = math.prod(shape.positions for shape in norms.shapes)
+    rho = float(norms.rho)
+    products = {"rho": rho, "rho_golowich": rho * math.sqrt(positions), "path_l1": float(norms.path_l1)}
+    return {**{name: _number(value) for name, value in products.items()}, "layers": layers}
+
+
+def value_json(value: Value) -> dict[str, Any]:
+    """A scalar `Value`; factors multiply to the complexity, `confidence` is the sum of the additive terms."""
+    if value.value is None:
+        return {"value": None, "reason": value.reason}
+    number = _number(value.value)
+    missing = {} if number is not None else {"reason": NOT_MEASURED if np.isnan(value.value) else "it is infinite"}
+    return missing | {
+        "value": number,
+        "complexity": _number(value.complexity),
+        "confidence": _number(value.confidence),
+        "empirical": _number(value.empirical),
+        "margin": _number(value.margin),
+        "factors": {name: _number(np.exp(factor)) for name, factor in value.log_factors.items()},
+        "additive": {name: _number(term) for name, term in value.additive.items()},
+    }

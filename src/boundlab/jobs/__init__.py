@@ -1,0 +1,1 @@
+"""The server's queue of trainings, without torch."""

@@ -1,0 +1,220 @@
+"""Jobs: what is wished of a training is in its run folder too, in job.json, which only this module writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boundlab.errors import RunError
+from boundlab.runs.job import LIVE, RESTING, WAITING, Job, read, read_object
+from boundlab.specs.run import DEVICES, RunSpec
+from boundlab.system.files import locked, make_folder, write_atomic
+from boundlab.system.locks import held, take
+from boundlab.validation import one_of, whole
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`running`: CPU jobs at a time (on GPUs one each); `waiting`: queued jobs of everybody; `per_person`: queued and
+    running jobs of one person; `per_address`: of one network address, as names cost nothing (a school may be one address)."""
+
+    running: int
+    waiting: int = 100
+    per_person: int = 12
+    per_address: int = 36
+
+    @classmethod
+    def from_environment(cls) -> Limits:
+        """BOUNDLAB_JOBS (default: one per core), BOUNDLAB_QUEUE, BOUNDLAB_PER_PERSON, BOUNDLAB_PER_ADDRESS; raises ValueError naming
+        them."""
+        names = {"running": "BOUNDLAB_JOBS", "waiting": "BOUNDLAB_QUEUE"}
+        names |= {"per_person": "BOUNDLAB_PER_PERSON", "per_address": "BOUNDLAB_PER_ADDRESS"}
+        default = cls(running=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+        given = {}
+        for field, name in names.items():
+            text = os.environ.get(name) or str(getattr(default, field))
+            whole(name, int(text) if text.isascii() and text.isdigit() else text, 1, 10_000)
+            given[field] = int(text)
+        return cls(**given)
+
+
+def jobs(out: Path) -> list[Job]:
+    """Every run folder below `out` that can be read, the oldest first; those of the command line come first."""
+    found = []
+    with os.scandir(out) as entries:
+        folders = [out / entry.name for entry in entries if not entry.name.startswith(".")]
+    for folder in folders:
+        try:
+            found.append(read(folder))
+        except RunError:  # named by `runs`; a job list is no place to repair folders
+            continue
+    return sorted(found, key=lambda job: (job.submitted, job.id))
+
+
+def in_order(every: Iterable[Job]) -> list[Job]:
+    """The queued jobs in the order in which they will start: everybody's first before anybody's second."""
+    every = list(every)
+    turns = Counter(job.owner for job in every if job.state in LIVE)
+    ranked = []
+    for job in sorted((job for job in every if job.state in WAITING), key=lambda job: (job.submitted, job.id)):
+        ranked.append((turns[job.owner], job.submitted, job.id, job))
+        turns[job.owner] += 1
+    return [entry[-1] for entry in sorted(ranked, key=lambda entry: entry[:-1])]
+
+
+def submit(spec: RunSpec, owner: str | None, device: str, out: Path, limits: Limits, address: str | None = None) -> Job:
+    """Queue a run, or return what is there already under the same id (a resting one goes on, and stays whose it was).
+    Raises RunError when a limit is reached, when somebody else has halted that run, or when the folder cannot be written;
+    ValueError for a wrong device."""
+    one_of("device", device, DEVICES)
+    with _writing(out):
+        folder = out / spec.id
+        old = _existing(folder)
+        if old and old.state not in RESTING:
+            return old
+        if old and old.owner not in (None, owner) and old.state in ("paused", "stopped"):
+            raise RunError(
+                f"somebody else has {old.state} the run with these settings; choose another seed, or ask them"
+            )
+        _room(jobs(out), owner, address, limits)
+        if old is None:
+            _make(folder, spec)
+        attempt, owner = (old.attempt + 1, old.owner or owner) if old else (1, owner)
+        _write(
+            folder,
+            owner=owner,
+            address=address,
+            shared=bool(old and old.shared),
+            submitted=time.time(),
+            attempt=attempt,
+            device=device,
+            wish="run",
+        )
+        return read(folder)
+
+
+def _existing(folder: Path) -> Job | None:
+    """The job of that folder; what cannot be read, and nobody trains, is made readable by forgetting state and owner."""
+    try:
+        return read(folder)
+    except RunError:
+        if folder.exists() and not held(folder.parent, folder.name):
+            for name in ("job.json", "status.json"):
+                (folder / name).unlink(missing_ok=True)
+    return None
+
+
+def _make(folder: Path, spec: RunSpec) -> None:
+    """A folder with its spec, or none."""
+    try:
+        folder.mkdir(exist_ok=True)
+        write_atomic(folder / "spec.json", json.dumps(spec.to_dict(), indent=1) + "\n")
+        write_atomic(folder / "job.json", "{}")  # room for what follows
+    except OSError:
+        if not (folder / "records.jsonl").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _room(every: list[Job], owner: str | None, address: str | None, limits: Limits) -> None:
+    waiting = sum(job.state in WAITING for job in every)
+    busy = [job for job in every if job.state in (*WAITING, *LIVE)]
+    mine = sum(job.owner == owner for job in busy)
+    near = sum(job.address == address is not None for job in busy)
+    if mine >= limits.per_person:
+        raise RunError(
+            f"you have {mine} jobs waiting or running, and {limits.per_person} is the most for one person; wait for one, or stop one"
+        )
+    if near >= limits.per_address:
+        raise RunError(
+            f"{near} jobs from your network address wait or run, and {limits.per_address} is the most for one; wait for some of them"
+        )
+    if waiting >= limits.waiting:
+        raise RunError(f"the queue is full ({waiting} jobs wait); try again when some are done")
+
+
+def ask(job: Job, wish: str) -> None:
+    """Wish that a queued or running job pauses or stops, at its very step."""
+    one_of("wish", wish, ("pause", "stop"))
+    with _writing(job.folder.parent):
+        now = read(job.folder)
+        if now.state in (*WAITING, *LIVE) and (now.folder / "job.json").exists():
+            _write(now.folder, **read_object(now.folder / "job.json") | {"wish": wish})
+        elif now.state in LIVE:  # of the command line: it has no job.json yet
+            _write(now.folder, owner=None, submitted=0.0, attempt=0, device="auto", wish=wish)
+
+
+def share(job: Job, shared: bool) -> None:
+    """Let everybody look at a run that a page asked for, or its owner only."""
+    with _writing(job.folder.parent):
+        if (job.folder / "job.json").exists():
+            _write(job.folder, **read_object(job.folder / "job.json") | {"shared": shared})
+
+
+def resume(job: Job, owner: str | None, limits: Limits, address: str | None = None) -> None:
+    """Queue a resting job again, where it was; a paused one keeps its place in line. Raises RunError at a limit."""
+    with _writing(job.folder.parent):
+        now = read(job.folder)
+        if now.state not in RESTING:
+            return
+        _room(jobs(job.folder.parent), owner, address, limits)
+        submitted = now.submitted if now.state == "paused" and now.submitted else time.time()
+        _write(
+            now.folder,
+            owner=now.owner or owner,
+            address=address,
+            shared=now.shared,
+            submitted=submitted,
+            attempt=now.attempt + 1,
+            device=now.device,
+            wish="run",
+        )
+
+
+def delete(job: Job) -> None:
+    """Remove a job that no process is training, with all it recorded; raises RunError when one is."""
+    out = job.folder.parent
+    with _writing(out):
+        lock = take(out, job.folder.name)
+        if lock is None:
+            raise RunError(f"{job.folder.name} is being trained; stop it first")
+        try:
+            if job.folder.exists():
+                gone = out / ".deleted" / f"{job.folder.name}-{time.time_ns()}"  # no reader sees half a folder
+                make_folder(gone.parent)
+                job.folder.rename(gone)
+                shutil.rmtree(gone)
+        finally:
+            os.close(lock)
+
+
+def _write(folder: Path, **fields: Any) -> None:
+    write_atomic(folder / "job.json", json.dumps(fields) + "\n")
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """One writer of jobs at a time; what the disk refuses becomes a sentence."""
+    try:
+        make_folder(out)
+        with locked(out):
+            yield
+    except OSError as error:
+        raise RunError(
+            f"{out} cannot be written ({error.strerror or error}); free space or make it writable, or start the dashboard with "
+            "BOUNDLAB_RUNS set to another folder"
+        ) from error
+
+
+def position(job: Job, every: Iterable[Job]) -> int:
+    """1 for the queued job that starts next; 0 when it does not wait."""
+    waiting = [other.id for other in in_order(every)]
+    return waiting.index(job.id) + 1 if job.id in waiting else 0

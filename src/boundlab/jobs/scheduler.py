@@ -1,0 +1,223 @@
+"""The queue's other half: a thread of the server that starts jobs as processes of their own. It never trains."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from boundlab.errors import BoundlabError
+from boundlab.jobs import queue as jobs
+from boundlab.jobs import workers
+from boundlab.jobs.queue import Limits
+from boundlab.jobs.workers import Spare
+from boundlab.runs import job as jobstate
+from boundlab.runs import status as run_status
+from boundlab.runs.job import Job
+from boundlab.specs.work import memory
+from boundlab.system import memory as room
+from boundlab.system.devices import Device, cpu, free_memory, probe
+from boundlab.system.locks import take
+from boundlab.system.processes import Worker, detached
+
+BUSY, IDLE = 0.2, 1.0  # seconds between two looks at the folder
+SPARE_FOR = 600.0  # seconds a spare worker is kept after somebody last looked at the Train page
+GRACE = 30.0  # seconds in which a worker must have stopped when asked; then it is killed and keeps its last checkpoint
+BREATH = 3.0  # seconds that a started job has for itself before the next spare loads
+
+
+@dataclass
+class _Running:
+    run: str
+    worker: Worker
+    gpu: int | None
+    asked: float | None = None  # when it was first seen asked to end
+
+
+class Scheduler:
+    """Starts the queued jobs below `out`, fairly and within `limits`. Of several servers on one folder one does so."""
+
+    def __init__(
+        self,
+        out: Path,
+        limits: Limits,
+        find_devices: Callable[[], list[Device]] = probe,
+        free: Callable[[], int | None] = free_memory,
+    ) -> None:
+        self.out, self.limits, self._find, self._free = out, limits, find_devices, free
+        self.devices: list[Device] | None = None  # None: not known yet
+        self.trouble: str | None = None  # why something cannot be started
+        self.waits: dict[str, tuple[int, int]] = {}  # id of a job that waits for memory -> bytes it needs, bytes free
+        self.running: list[_Running] = []
+        self.spare = Spare()
+        self._wanted = 0.0  # when somebody last looked at the Train page
+        self._leads: int | None = None
+        self._wake, self._end = threading.Event(), threading.Event()
+        self._threads = [threading.Thread(target=t, daemon=True) for t in (self._look_for_devices, self._loop)]
+
+    def start(self) -> Scheduler:
+        """Begin to look after the folder."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End it, and with it the workers of this server (unless detached)."""
+        self._end.set()
+        self._wake.set()
+        self._threads[1].join()
+        for worker in [*self.spare.dismiss(), *(entry.worker for entry in self.running)]:
+            worker.hang_up()
+            if not detached():
+                worker.process.wait()
+        if self._leads is not None:
+            os.close(self._leads)
+
+    def wake(self) -> None:
+        """Look at the folder now, and keep a spare worker ready: somebody is at the Train page."""
+        self._wanted = time.monotonic()
+        self._wake.set()
+
+    @property
+    def gpus(self) -> list[Device]:
+        """The CUDA devices, none while they are not known."""
+        return [device for device in self.devices or [] if device.kind == "cuda"]
+
+    def kind(self, job: Job) -> str:
+        """ "cuda" or "cpu": where the job will run."""
+        return "cpu" if job.device == "cpu" or not self.gpus else "cuda"
+
+    def _taken(self, every: Iterable[Job]) -> list[room.Taken]:
+        """The memory of what trains on the CPU."""
+        ours = {entry.run: entry.worker.process.pid for entry in self.running}
+        live = [job for job in every if job.state in jobstate.LIVE and not (job.used or "").startswith("cuda")]
+        return [room.Taken(memory(job.spec), room.resident(ours[job.id]) if job.id in ours else None) for job in live]
+
+    def memory_left(self, every: Iterable[Job]) -> int:
+        """Bytes for a further training on the CPU beside what runs."""
+        total = (self.devices or [cpu()])[0].memory
+        return room.left(total, self._free(), self._taken(every))
+
+    def memory_most(self, every: Iterable[Job]) -> int:
+        """Bytes for a training on the CPU once none of these runs."""
+        total = (self.devices or [cpu()])[0].memory
+        return room.most(total, self._free(), self._taken(every))
+
+    def _look_for_devices(self) -> None:
+        self.devices = self._find()
+        self._wake.set()
+
+    def _loop(self) -> None:
+        while not self._end.is_set():
+            try:
+                busy = self.tick()
+            except Exception as error:  # whatever it is: the queue must go on
+                self.trouble, busy = str(error) or type(error).__name__, False
+                traceback.print_exc()
+            self._wake.wait(BUSY if busy else IDLE)
+            self._wake.clear()
+
+    def tick(self) -> bool:
+        """One look at the folder: bury the dead, start what may start; returns whether anything waits or runs."""
+        self._bury()
+        self.spare.mind(time.monotonic() - self._wanted < SPARE_FOR and not detached())
+        if not self.out.is_dir() or not self._leading():
+            self.trouble = None
+            return False
+        every, trouble = jobs.jobs(self.out), None
+        self._end_the_deaf(every)
+        for job in self._startable(every):
+            try:
+                self._launch(job)
+            except (OSError, BoundlabError) as error:  # the next one may start all the same
+                trouble = f"{job.id}: {error}"
+        self.trouble = trouble
+        return any(job.state in (*jobstate.WAITING, *jobstate.LIVE) for job in every)
+
+    def _end_the_deaf(self, every: list[Job]) -> None:
+        """Kill what does not stop though it was asked to."""
+        stopping = {job.id for job in every if job.state == "stopping"}
+        for entry in self.running:
+            entry.asked = (entry.asked or time.monotonic()) if entry.run in stopping else None
+            if entry.asked and time.monotonic() - entry.asked > GRACE:
+                entry.worker.process.kill()
+
+    def _leading(self) -> bool:
+        if self._leads is None:
+            self._leads = take(self.out, ".scheduler")
+        return self._leads is not None
+
+    def _startable(self, every: list[Job]) -> list[Job]:
+        """Queued jobs for which there is room, in order."""
+        if self.devices is None:
+            return []
+        live = [job for job in every if job.state in jobstate.LIVE]
+        places = Counter({"cpu": self.limits.running, "cuda": len(self.gpus)})
+        places.subtract("cuda" if (job.used or "cpu").startswith("cuda") else "cpu" for job in live)
+        chosen: list[Job] = []
+        free, most, waits = self.memory_left(every), self.memory_most(every), {}
+        busy = any(not (job.used or "cpu").startswith("cuda") for job in live)
+        for job in jobs.in_order(every):
+            kind, need = self.kind(job), memory(job.spec)
+            if places[kind] <= 0:
+                continue
+            if kind == "cpu" and need > free:
+                waits[job.id] = (need, free)
+                if (busy or chosen) and need <= most:  # it is next once they end: nothing smaller passes it for ever
+                    places["cpu"] = 0
+                continue
+            free -= need if kind == "cpu" else 0
+            places[kind] -= 1
+            chosen.append(job)
+        self.waits = waits
+        return chosen
+
+    def _launch(self, job: Job) -> None:
+        lock = take(self.out, job.id)
+        if lock is None:  # another process was faster
+            return
+        try:
+            if jobstate.read(job.folder).state == "done":  # and is done already
+                return
+            gpu = self._free_gpu() if self.kind(job) == "cuda" else None
+            run_status.with_status(job, device="cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})")
+            environment = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(self.gpus[gpu].index)}
+            self.spare.not_before = time.monotonic() + BREATH
+            worker = self.spare.take(job.folder, lock, environment)
+            worker = worker or workers.for_job(job.folder, lock, environment)
+            self.running.append(_Running(job.id, worker, gpu))
+        finally:
+            os.close(lock)
+
+    def _free_gpu(self) -> int:
+        """The GPU with the fewest of this server's jobs."""
+        used = Counter(entry.gpu for entry in self.running)
+        return min(range(len(self.gpus)), key=lambda i: used[i])
+
+    def _bury(self) -> None:
+        """Wait for ended workers, so that none stays a zombie, and say how those ended that could not."""
+        for entry in list(self.running):
+            code = entry.worker.code
+            if code is None:
+                continue
+            entry.worker.hang_up()
+            self.running.remove(entry)
+            if code < 0:
+                with contextlib.suppress(OSError, BoundlabError):  # that it is lost is known all the same
+                    self._explain(self.out / entry.run, -code)
+
+    def _explain(self, folder: Path, signal: int) -> None:
+        job = jobstate.read(folder)
+        lock = take(self.out, folder.name) if job.state == "lost" else None
+        if lock is not None:
+            error = f"its process was killed (signal {signal}" + (", perhaps for memory)" if signal == 9 else ")")
+            try:
+                run_status.with_status(job, state="lost", error=error, heartbeat=job.heartbeat, device=job.used)
+            finally:
+                os.close(lock)

@@ -1,0 +1,82 @@
+"""Training workers as the server starts them, and the one that waits warm."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from boundlab.system.files import make_folder
+from boundlab.system.processes import NICENESS, ONE_THREAD, Worker, _attached, _nice, detached
+
+WORKER = (sys.executable, "-m", "boundlab.training.worker")
+
+
+def for_job(folder: Path, lock: int, environment: dict[str, str]) -> Worker:
+    """A worker that trains `folder`; `lock`: the descriptor that holds its lock, which it inherits. Raises OSError."""
+    arguments = [str(folder), "--lock-fd", str(lock)]
+    if detached():
+        make_folder(folder.parent / ".queue")
+        with (folder.parent / ".queue" / f"{folder.name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [*WORKER, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | ONE_THREAD | environment,
+                pass_fds=(lock,),
+                start_new_session=True,
+            )
+        _nice(process.pid)
+        with contextlib.suppress(
+            OSError
+        ):  # a session has its own share of the CPU on Linux, which niceness leaves alone
+            Path(f"/proc/{process.pid}/autogroup").write_text(str(NICENESS))
+        return Worker(process, None)
+    return _attached(["boundlab.training.worker", *arguments], environment, (lock,))
+
+
+class Spare:
+    """Keeps one worker that has loaded torch, so that the next job starts at once."""
+
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
+        self.not_before = 0.0  # time.monotonic; a job that has just begun has the CPU for itself
+        self._leaving: list[Worker] = []
+
+    def mind(self, wanted: bool) -> None:
+        """Start one, replace a dead one, or let it go; bury those that went."""
+        self._leaving = [worker for worker in self._leaving if worker.code is None]
+        if self.worker and (not wanted or self.worker.code is not None):
+            self.dismiss()
+        elif wanted and self.worker is None and time.monotonic() > self.not_before:
+            self.worker = _attached(["boundlab.training.worker", "--spare"], {}, ())
+
+    def dismiss(self) -> list[Worker]:
+        """Let it go; returns those that are still on their way out."""
+        if self.worker:
+            self.worker.hang_up()
+            self._leaving.append(self.worker)
+            self.worker = None
+        return self._leaving
+
+    def take(self, folder: Path, lock: int, environment: dict[str, str]) -> Worker | None:
+        """Give it a job, as in `for_job`; None when there is none that lives."""
+        worker = self.worker
+        if worker is None or worker.line is None:
+            return None
+        message = json.dumps({"folder": str(folder), "environment": environment}) + "\n"
+        try:
+            if worker.code is not None:
+                raise ChildProcessError("the spare is dead")
+            socket.send_fds(worker.line, [message.encode()], [lock])
+        except OSError:
+            self.dismiss()
+            return None
+        self.worker = None
+        return worker

@@ -1,0 +1,190 @@
+"""`boundlab.export(model, path, in_shape)`: a plain `torch.nn.Sequential` as a checkpoint that every bound can be asked about."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from boundlab.checkpoints.header import LARGEST
+from boundlab.networks.checkpoint import Checkpoint, save
+from boundlab.networks.layer_maps import apply, pooled
+from boundlab.networks.sequential import PERMANENT, Layer, Reader, geometry
+from boundlab.specs.arch import ArchSpec
+from boundlab.validation import numbers
+
+TESTED = 8  # random inputs on which model and checkpoint are compared
+WRITTEN = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # what a checkpoint may hold
+CLOSE = 1e-9  # relative to the largest output, in float64
+
+
+def checkpoint_of(
+    model: nn.Sequential,
+    in_shape: Sequence[int],
+    normalize: Sequence[float] | None = None,
+    init: nn.Sequential | None = None,
+) -> Checkpoint:
+    """The network that `model` is in eval mode: batch norm folded in, weight and spectral norm made effective weights.
+
+    `in_shape`: (channels, height, width). `normalize`: (mean, deviation) that its inputs had subtracted and divided, None
+    for pixels in [0, 1]. `init`: the same model before training. Biases that are all zero are left out. The model is not
+    changed. Raises ValueError naming what has no place in an ArchSpec, or when both do not compute the same.
+    """
+    arch, weights, biases = _read(model, in_shape, normalize)
+    if init is None:
+        return Checkpoint(arch, weights, biases, None)
+    before, start, _ = _read(init, in_shape, normalize)
+    if [s.weight_shape for s in before.shapes()] != [s.weight_shape for s in arch.shapes()]:
+        raise ValueError(f"init must be the same network before training ({arch.title}), got {before.title}")
+    return Checkpoint(arch, weights, biases, start)
+
+
+def export(
+    model: nn.Sequential,
+    path: str | Path,
+    in_shape: Sequence[int],
+    normalize: Sequence[float] | None = None,
+    init: nn.Sequential | None = None,
+) -> Path:
+    """Write `checkpoint_of(model, ...)` as a .safetensors file; returns its path. Raises ValueError or OSError."""
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"the file must end in .safetensors, got {path.name!r}")
+    save(path, checkpoint_of(model, in_shape, normalize, init))
+    return path
+
+
+def _read(
+    model: nn.Sequential, in_shape: Sequence[int], normalize: Sequence[float] | None
+) -> tuple[ArchSpec, list[Tensor], list[Tensor | None]]:
+    if not isinstance(model, nn.Sequential):
+        wrapped = "give what it wraps (.module or ._orig_mod)" if _wraps(model) else "write it as one"
+        raise ValueError(f"the model must be a torch.nn.Sequential, got {type(model).__name__}; {wrapped}")
+    _check_plain(model)
+    dtypes = [p.dtype for p in model.parameters()]
+    with torch.no_grad():
+        exact = _double(model)
+        read = Reader(exact)
+        fed = None if normalize is None else numbers("normalize", normalize, ("mean", "deviation"))
+        arch = _arch(read, numbers("in_shape", in_shape, ("channels", "height", "width")), fed)
+        found = Checkpoint(arch, [s.weight for s in read.layers], [_bias(s, arch) for s in read.layers], None)
+        _compare(exact, found, flat=not any(isinstance(m, nn.Flatten) for m in model.modules()))
+    one = dtypes[0] if len(set(dtypes)) == 1 and dtypes[0] in WRITTEN else torch.float64
+    rounded = [torch.float64 if layer.folded else one for layer in read.layers]
+    for tensor in (*found.weights, *(b for b in found.biases if b is not None)):
+        if tensor.numel() and float(tensor.abs().max()) > LARGEST:
+            raise ValueError(
+                f"the model has weights above {LARGEST:g}, beyond what can be measured; rescale its layers"
+            )
+    weights = [w.to(t).clone() for w, t in zip(found.weights, rounded, strict=True)]
+    biases = [None if b is None else b.to(t).clone() for b, t in zip(found.biases, rounded, strict=True)]
+    return arch, weights, biases
+
+
+def _wraps(model: object) -> bool:
+    return any(isinstance(getattr(model, name, None), nn.Sequential) for name in ("module", "_orig_mod"))
+
+
+def _check_plain(model: nn.Sequential) -> None:
+    """Raises ValueError for a tensor that has no values, or not one for every place."""
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_meta:
+            raise ValueError(f"{name} is on the meta device and has no values; load the model's weights first")
+        if tensor.layout != torch.strided:
+            raise ValueError(f"{name} is a sparse tensor; make it dense with .to_dense() first")
+        if tensor.is_complex() or tensor.is_quantized:
+            raise ValueError(f"{name} is {tensor.dtype}; the weights must be real floating-point numbers")
+
+
+def _double(model: nn.Sequential) -> nn.Sequential:
+    """A copy in float64 and eval mode on the CPU."""
+    try:
+        return copy.deepcopy(model).cpu().double().eval()
+    except RuntimeError as error:  # a weight that is computed by a hook is no leaf
+        raise ValueError(f"the model cannot be copied ({str(error).splitlines()[0]}); {PERMANENT}") from error
+
+
+def _arch(read: Reader, in_shape: tuple[Any, ...], normalize: tuple[float, ...] | None) -> ArchSpec:
+    maps = [layer for layer in read.layers if layer.spatial]
+    *hidden, output = read.layers
+    fields: dict[str, Any] = {
+        "kind": "mlp" if not maps else "conv" if isinstance(maps[0].module, nn.Conv2d) else "lc",
+        "in_shape": in_shape,
+        "hidden": tuple(len(layer.weight) for layer in hidden[len(maps) :]),
+        "classes": len(output.weight),
+        "bias": any(layer.bias is not None and bool(layer.bias.any()) for layer in read.layers),
+        "weight_norm": bool(hidden) and all(s.scalar_norm for s in hidden) and not output.scalar_norm,
+        "normalize": normalize,
+    }
+    if maps:
+        fields |= {name: tuple(values) for name, values in geometry(maps).items()}
+        fields |= {"conv_layers": len(maps), "head": "gap" if read.averaged else "flatten"}
+    return ArchSpec(**fields)
+
+
+def _bias(layer: Layer, arch: ArchSpec) -> Tensor | None:
+    if not arch.bias:
+        return None
+    outputs = layer.weight.shape[:2] if arch.kind == "lc" and layer.spatial else layer.weight.shape[:1]
+    return layer.weight.new_zeros(outputs) if layer.bias is None else layer.bias
+
+
+def outputs(checkpoint: Checkpoint, x: Tensor) -> Tensor:
+    """(n, channels, height, width) -> (n, classes) in float64, without building modules."""
+    shapes = checkpoint.arch.shapes()
+    for i, shape in enumerate(shapes):
+        bias = checkpoint.biases[i]
+        x = apply(x, checkpoint.weights[i].double(), None if bias is None else bias.double(), shape)
+        if i < len(shapes) - 1:
+            x = pooled(x.relu(), shape)
+    return x
+
+
+def _compare(model: nn.Sequential, found: Checkpoint, flat: bool) -> None:
+    """Raise ValueError unless both give the same outputs on random inputs; `flat`: the model wants flattened ones."""
+    if not all(bool(torch.isfinite(w).all()) for w in [*found.weights, *(b for b in found.biases if b is not None)]):
+        raise ValueError("the model has NaN or infinite weights; every weight must be finite")
+    x = torch.randn(TESTED, *found.arch.in_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    try:
+        expected = model(x.flatten(1) if flat and found.arch.kind == "mlp" else x)
+        if not isinstance(expected, Tensor):
+            raise TypeError(f"its output is a {type(expected).__name__}, not a tensor")
+    except Exception as error:  # whatever a stranger's hooks raise
+        size = "x".join(map(str, found.arch.in_shape))
+        raise ValueError(
+            f"the model does not take inputs of in_shape {size} ({(str(error) or type(error).__name__).splitlines()[0]})"
+        ) from error
+    got = outputs(found, x)
+    if expected.shape != got.shape or not bool((expected - got).abs().max() <= CLOSE * expected.abs().max()):
+        raise ValueError(
+            "the exported network does not compute what the model computes, so nothing was written; does a module have "
+            "hooks or a forward of its own?"
+        )
+
+
+def load_model(named: str) -> nn.Sequential:
+    """The Sequential that MODULE:NAME is, or returns when called, MODULE sought in the working directory first.
+
+    Runs the user's own code. Raises ValueError for anything else.
+    """
+    module, _, name = named.partition(":")
+    if not module or not name.isidentifier():
+        raise ValueError(f"the model must be named MODULE:NAME, for example mynet:model, got {named!r}")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+        made = found if isinstance(found, nn.Module) or not callable(found) else found()
+    except (Exception, SystemExit) as error:  # whatever a stranger's module raises
+        raise ValueError(f"{named} could not be made: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(Path.cwd()))
+    if not isinstance(made, nn.Sequential):
+        got = f"module {module} has no {name}" if found is None else f"{named} is a {type(made).__name__}"
+        raise ValueError(f"{named} must be a torch.nn.Sequential or a function that returns one; {got}")
+    return made

@@ -1,0 +1,224 @@
+"""Reading a plain `torch.nn.Sequential`: its layers in order, with what follows each of them; batch norm is folded in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrize import is_parametrized
+
+from boundlab.networks.build import LocallyConnected2d
+
+SUPPORTED = (
+    "Conv2d, boundlab.nets.LocallyConnected2d, Linear, ReLU, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d(1), BatchNorm1d, "
+    "BatchNorm2d, Flatten, Dropout and Identity"
+)
+PERMANENT = (
+    "make old-style weight norm, spectral norm and pruning permanent with torch.nn.utils.remove_weight_norm, "
+    "remove_spectral_norm or prune.remove"
+)
+_IGNORED = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_SPATIAL = (nn.Conv2d, LocallyConnected2d)
+_MONOTONE = (nn.Softmax, nn.LogSoftmax)
+
+
+@dataclass
+class Layer:
+    """A parametrised layer and what follows it. `weight`, `bias`: effective, float64; `folded`: batch norm is in them."""
+
+    place: str
+    module: nn.Module
+    weight: Tensor
+    bias: Tensor | None
+    folded: bool = False
+    relu: bool = False
+    pools: list[str] = field(default_factory=list)
+
+    @property
+    def spatial(self) -> bool:
+        return isinstance(self.module, _SPATIAL)
+
+    @property
+    def scalar_norm(self) -> bool:
+        """Whether it is weight-normalised with one scalar for the whole tensor, as ArchSpec's `weight_norm` means it."""
+        if not is_parametrized(self.module, "weight"):
+            return False
+        found: Any = self.module.parametrizations["weight"]  # type: ignore[operator, index, union-attr]
+        return [type(p).__name__ for p in found] == ["_WeightNorm"] and found.original0.numel() == 1
+
+
+class Reader:
+    """Takes a model's modules one by one; raises ValueError naming the first that has no place in an ArchSpec."""
+
+    def __init__(self, model: nn.Sequential) -> None:
+        self.layers: list[Layer] = []
+        self.averaged = self.flat = False
+        for self.place, self.module in _parts(model):
+            self._take()
+        self._end()
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise ValueError(f"module {self.place} ({self.module}) cannot be exported: {why}")
+
+    def _take(self) -> None:
+        module = self.module
+        if isinstance(module, _IGNORED):
+            return
+        if isinstance(module, (*_SPATIAL, nn.Linear)):
+            self._layer(module)
+        elif isinstance(module, nn.ReLU):
+            self._last("a ReLU").relu = True
+        elif isinstance(module, _BatchNorm):
+            self._batch_norm(module)
+        elif isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+            self._pool(module)
+        elif isinstance(module, nn.AdaptiveAvgPool2d):
+            self._average(module)
+        elif isinstance(module, nn.Flatten):
+            if (module.start_dim, module.end_dim) != (1, -1):
+                self._refuse("Flatten must keep the first dimension alone and flatten the others: use nn.Flatten()")
+            self.flat = True
+        elif isinstance(module, _MONOTONE):
+            self._refuse("leave it out at the end of a network; it does not change which class has the largest output")
+        else:
+            self._refuse(f"supported are {SUPPORTED}; replace it and train again")
+
+    def _last(self, what: str) -> Layer:
+        if not self.layers:
+            self._refuse(f"{what} must come after a layer with weights; begin with one")
+        return self.layers[-1]
+
+    def _layer(self, module: nn.Module) -> None:
+        if self.layers and not self.layers[-1].relu:
+            self._refuse(f"there must be a ReLU between it and module {self.layers[-1].place}; put nn.ReLU() there")
+        if isinstance(module, _SPATIAL):
+            if self.flat or self.averaged:
+                self._refuse("a convolution cannot follow Flatten, Linear or a global average; move it before them")
+            if self.layers and isinstance(module, nn.Conv2d) != isinstance(self.layers[0].module, nn.Conv2d):
+                self._refuse("convolutions and locally connected layers cannot be mixed; use one kind")
+        elif self.layers and not self.flat:
+            self._refuse("a map must be flattened before it; put nn.Flatten() there")
+        self.flat = self.flat or not isinstance(module, _SPATIAL)
+        if "weight" not in module._parameters and not is_parametrized(module, "weight"):
+            self._refuse(f"its weight is computed by a hook; {PERMANENT}")
+        bias: Tensor | None = module.bias  # type: ignore[assignment]
+        self.layers.append(Layer(self.place, module, module.weight.detach(), None if bias is None else bias.detach()))  # type: ignore[operator, union-attr]
+
+    def _batch_norm(self, module: _BatchNorm) -> None:
+        layer = self._last("batch norm")
+        if layer.relu or layer.pools or self.averaged or (self.flat and layer.spatial):
+            self._refuse(
+                f"batch norm can only be folded into the layer right before it; here {layer.place} is further away, and "
+                "moving it changes the network: train with batch norm right after every layer"
+            )
+        mean, variance = module.running_mean, module.running_var
+        if mean is None or variance is None:
+            self._refuse("it has no running statistics to fold; train it with track_running_stats=True")
+        if not bool(torch.isfinite(mean).all() & torch.isfinite(variance).all() & (variance >= 0).all()):
+            self._refuse("its running statistics are NaN, infinite or negative; train it again, or on data without NaN")
+        scale = (variance + module.eps).rsqrt() * (1.0 if module.weight is None else module.weight.detach())
+        shift = -mean * scale + (0.0 if module.bias is None else module.bias.detach())
+        axis = 1 if isinstance(layer.module, LocallyConnected2d) else 0  # of the output channels
+        layer.weight = layer.weight * scale.reshape([-1 if i == axis else 1 for i in range(layer.weight.ndim)])
+        before = layer.weight.new_zeros(layer.weight.shape[: axis + 1]) if layer.bias is None else layer.bias
+        layer.bias, layer.folded = before * scale + shift, True
+
+    def _pool(self, module: nn.MaxPool2d | nn.AvgPool2d) -> None:
+        layer = self._last("a pool")
+        kind = "max" if isinstance(module, nn.MaxPool2d) else "avg"
+        if not layer.spatial or self.flat or self.averaged or layer.pools:
+            self._refuse(
+                "a pool must follow a convolution, and only one pool each; merge two of them into a larger one"
+            )
+        if kind == "avg" and not layer.relu:
+            self._refuse("an average pool must come after the ReLU; put nn.ReLU() before it and train again")
+        sizes = _pair(module.kernel_size)
+        plain = _pair(module.stride) == sizes and sizes[0] == sizes[1] and _pair(module.padding) == (0, 0)
+        odd = getattr(module, "divisor_override", None) or getattr(module, "return_indices", False)
+        if not plain or module.ceil_mode or odd or _pair(getattr(module, "dilation", 1)) != (1, 1):
+            self._refuse(
+                "a pool must be square, with stride equal to its kernel and without padding, dilation or ceil_mode (windows "
+                f"that do not overlap); use nn.{type(module).__name__}({sizes[0]}) and train again"
+            )
+        if sizes[0] > 1:
+            layer.pools.append(f"{kind}{sizes[0]}")
+
+    def _average(self, module: nn.AdaptiveAvgPool2d) -> None:
+        layer = self._last("a global average")
+        if _pair(module.output_size) != (1, 1) or not layer.spatial or self.flat or not layer.relu:
+            self._refuse("only AdaptiveAvgPool2d(1) is supported, after the ReLU of the last convolution")
+        self.averaged = True
+
+    def _end(self) -> None:
+        if not self.layers:
+            raise ValueError(f"the model has no layer with weights; supported are {SUPPORTED}")
+        last = self.layers[-1]
+        if last.spatial:
+            raise ValueError(
+                f"the last layer, module {last.place} ({last.module}), must be a Linear with one output per class; end the "
+                "model with nn.Flatten() and nn.Linear(features, classes)"
+            )
+        if len(last.weight) < 2:
+            raise ValueError(
+                f"the last layer, module {last.place} ({last.module}), has one output, the bounds are about one output per class; "
+                "end the model with two, weights -w/2 and w/2 (and biases -b/2 and b/2), which decide as the sign of the one does"
+            )
+        if last.relu:
+            raise ValueError(f"there must be no ReLU after the last layer, module {last.place}; leave it out")
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    return (value[0], value[-1]) if isinstance(value, tuple | list) else (value, value)
+
+
+def _parts(model: nn.Sequential, place: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """(place, module) in the order they are applied, nested Sequentials flattened."""
+    for name, module in model._modules.items():
+        assert module is not None
+        if isinstance(module, nn.Sequential):
+            yield from _parts(module, f"{place}{name}.")
+        else:
+            yield f"{place}{name}", module
+
+
+def geometry(layers: list[Layer]) -> dict[str, list[Any]]:
+    """ArchSpec's per-layer fields of the spatial layers; raises ValueError for a convolution that is not square or is
+    padded by anything but zeros."""
+    found: dict[str, list[Any]] = {}
+    for layer in layers:
+        for name, value in (_own if isinstance(layer.module, LocallyConnected2d) else _conv)(layer).items():
+            found.setdefault(name, []).append(value)
+        found.setdefault("pool", []).append("".join(layer.pools))
+    return found
+
+
+def _own(layer: Layer) -> dict[str, Any]:
+    assert isinstance(layer.module, LocallyConnected2d)
+    shape = layer.module.shape
+    fixed = {"stride": shape.stride, "padding": shape.padding, "dilation": shape.dilation, "groups": 1}
+    return {"channels": shape.out_channels, "kernel_size": shape.kernel, **fixed}
+
+
+def _conv(layer: Layer) -> dict[str, Any]:
+    module = layer.module
+    assert isinstance(module, nn.Conv2d)
+    padding: Any = module.padding
+    if padding == "same":  # zeros on both sides alike, when there is an even number of them
+        padding = tuple(d * (k - 1) / 2 for d, k in zip(module.dilation, module.kernel_size, strict=True))
+    sizes = {
+        "kernel_size": module.kernel_size,
+        "stride": module.stride,
+        "padding": (0, 0) if padding == "valid" else padding,
+        "dilation": module.dilation,
+    }
+    if module.padding_mode != "zeros" or any(a != b or a != int(a) for a, b in sizes.values()):
+        raise ValueError(
+            f"module {layer.place} ({module}) cannot be exported: kernel, stride, padding and dilation must be the same in both "
+            "directions, and padding with zeros on both sides alike; change it and train again"
+        )
+    plain = {name: int(value[0]) for name, value in sizes.items()}
+    return {"channels": module.out_channels, "groups": module.groups, **plain}

@@ -1,0 +1,1 @@
+"""What is measured, as plain numpy: norms, samples, records, paths, receptive fields."""

@@ -1,0 +1,119 @@
+"""What the bounds eat: norms per layer, margin errors, sample statistics. Frozen, plain numpy, no torch.
+
+Norm arrays share one leading shape (runs, epochs, or none): a bound is evaluated for all of them at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from boundlab.specs.shapes import LayerShape
+
+Array = np.ndarray
+MARGIN_GRID = np.geomspace(0.01, 10.0, 64)  # margins at which every record stores exact ramp and indicator errors
+SCALED_GRID = np.geomspace(0.002, 10.0, 64)  # the same as multiples of `margin_scale`: what Theorems S and S2 search
+
+
+@dataclass(frozen=True)
+class LayerNorms:
+    """Norms of one layer's effective weights W and of W - W0 (`_from_init`; NaN where W0 is not known).
+
+    `tap_frobenius`: (..., kernel * kernel), Frobenius norm per kernel tap. `spectral_kernel`: of W reshaped to
+    (out, rest). `spectral_map`: of the layer as a linear map with its true boundary (ARPACK, approached from below).
+    `norm_21`: l2 over input channels, summed over (out, taps). `norm_row`: sum of filter norms. `centered_frobenius`
+    (class-mean row subtracted) is of the output layer, NaN elsewhere. `patch_norm`: largest l2 norm of an input patch
+    over the sample, NaN where not measured. `spectral_map_of_init`: of W0.
+
+    Without weight sharing there is a tensor W_k per output position: `frobenius`, `spectral_kernel` and `max_row` are the
+    largest over k, `norm_21` and `norm_row` the mean, `tap_frobenius` the root mean square where the tap meets a real
+    input. Equal W_k give the convolution's norms. A grouped convolution has the norms of the ungrouped one with zeros.
+    """
+
+    shape: LayerShape
+    frobenius: Array
+    tap_frobenius: Array
+    spectral_kernel: Array
+    spectral_map: Array
+    norm_21: Array
+    norm_row: Array
+    max_row: Array
+    centered_frobenius: Array
+    bias_norm: Array
+    patch_norm: Array
+    frobenius_from_init: Array
+    spectral_map_from_init: Array
+    norm_21_from_init: Array
+    norm_row_from_init: Array
+    spectral_map_of_init: Array
+
+    @property
+    def map_frobenius(self) -> Array:
+        """Frobenius norm of the layer as a matrix: each tap counted where it meets a real input."""
+        return np.sqrt((self.shape.tap_counts().ravel() * self.tap_frobenius**2).sum(axis=-1))
+
+    @property
+    def tensor_norm(self) -> Array:
+        """l2 norm of the layer's `used_weights`, each counted once."""
+        return self.map_frobenius if self.shape.kind == "local" else self.frobenius
+
+
+NORM_FIELDS = tuple(f.name for f in dataclasses.fields(LayerNorms) if f.name != "shape")
+
+
+@dataclass(frozen=True)
+class MarginErrors:
+    """Exact ramp and indicator errors of the training sample at each margin of `grid`: all (..., margins), `grid` perhaps
+    (margins,)."""
+
+    grid: Array
+    ramp: Array
+    indicator: Array
+
+    def at(self, margin: Array | float, kind: str) -> Array:
+        """Error at `margin`; between grid points the larger neighbour's, beyond the grid 1: always an upper bound."""
+        values: Array = getattr(self, kind)
+        below = self.grid < np.asarray(margin)[..., None] * (1 - 1e-12)
+        index = np.broadcast_to(below, values.shape).sum(axis=-1)
+        padded = np.concatenate([values, np.ones((*values.shape[:-1], 1))], axis=-1)
+        return np.take_along_axis(padded, index[..., None], axis=-1)[..., 0]
+
+
+@dataclass(frozen=True)
+class NetworkNorms:
+    """All norms of one architecture's weights. Errors at the margins of `MARGIN_GRID` (or what the reader asked for), and at
+    those of `SCALED_GRID` times the record's scale (without one, at the former again); None: no pass over the data was made.
+    """
+
+    layers: tuple[LayerNorms, ...]
+    path_l1: Array  # sum of outputs of the network with |weights| on the all-ones input
+    margins: MarginErrors | None = None
+    searched: MarginErrors | None = None
+
+    @property
+    def shapes(self) -> tuple[LayerShape, ...]:
+        return tuple(layer.shape for layer in self.layers)
+
+    def error_at(self, margin: Array | float, kind: str) -> Array:
+        """The smaller of the two upper bounds on the "ramp" or "indicator" error at `margin`; NaN: not measured."""
+        if self.margins is None:
+            return np.full(self.path_l1.shape, np.nan)
+        one = self.margins.at(margin, kind)
+        return one if self.searched is None else np.minimum(one, self.searched.at(margin, kind))
+
+    @property
+    def rho(self) -> Array:
+        """Product of the layers' Frobenius norms (the paper's complexity of the weights)."""
+        with np.errstate(over="ignore"):
+            return np.prod(np.stack([layer.frobenius for layer in self.layers]), axis=0)
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether any bias is there and not zero."""
+        return any(layer.shape.bias and bool(np.any(layer.bias_norm != 0)) for layer in self.layers)
+
+    @property
+    def has_init(self) -> bool:
+        return all(bool(np.all(np.isfinite(layer.frobenius_from_init))) for layer in self.layers)

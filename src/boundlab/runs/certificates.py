@@ -1,0 +1,115 @@
+"""certificates.json, beside a run's seal or in a pack: read entry by entry, so that a bad one is left out alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from boundlab.bounds import pac_bayes as pacbayes
+from boundlab.errors import RunError
+from boundlab.runs import certificates as stored_certificates
+from boundlab.runs.run import Run
+from boundlab.system.files import locked, read_json, write_atomic
+
+if TYPE_CHECKING:
+    from boundlab.runs.run import Run
+
+CERTIFICATES = "certificates.json"
+
+
+def read(path: Path, packed: bool = False) -> dict[str, Any]:
+    """Run id -> what is stored of its certificates, unchecked; of a run's own file, which has no id in it, under "".
+
+    Nothing where there is no file. Raises RunError when it is no such file at all.
+    """
+    if not path.exists():
+        return {}
+    given = read_json(path)
+    if not isinstance(given, dict if packed else list):
+        what = "object of run ids" if packed else "list"
+        raise RunError(
+            f"{path} is damaged (it must be a JSON {what}, got a {type(given).__name__}); restore it, or delete it and run "
+            "`boundlab certify`"
+        )
+    return dict(given) if packed else {"": given}
+
+
+def usable(run: Run, given: Any, where: Path) -> tuple[tuple[pacbayes.PacBayes, ...], str | None]:
+    """The certificates of `given` that are about the run, at most one per prior; and what is wrong with the rest, if any."""
+    found: dict[str, pacbayes.PacBayes] = {}
+    trouble = None if isinstance(given, list) else f"{where} has no list of certificates of {run.id}; certify it again"
+    for item in given if isinstance(given, list) else ():
+        try:
+            one = pacbayes.PacBayes.from_dict(item)
+            if one.prior in found:
+                raise ValueError(f"there must be at most one certificate of the {one.prior} prior")
+            check(run, one)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            trouble = f"{where} has a damaged certificate of {run.id} ({error}); restore it, or certify again"
+        except RunError as error:
+            trouble = f"{where}: {error}"
+        else:
+            found[one.prior] = one
+    return tuple(found.values()), trouble
+
+
+def check(run: Run, found: pacbayes.PacBayes) -> None:
+    """Raises RunError when a certificate is not about the run: n, grid and KL follow from it."""
+    n, kl = found.n + found.n_prior, _divergence(run, found)
+    grid = len(pacbayes.GRID) if found.prior == "fixed" else 1
+    if n != run.sample.n or found.grid != grid or not abs(found.kl - kl) <= 1e-4 * (1 + kl):
+        raise RunError(
+            f"the {found.prior} certificate of {run.id} is not about it (n {n}, grid {found.grid}, KL {found.kl:.6g}; the run "
+            f"has {run.sample.n}, {grid}, {kl:.6g}); restore its network or certificate, and certify again"
+        )
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a forged scale; the sum is then not the one that is stored
+def _divergence(run: Run, found: pacbayes.PacBayes) -> float:
+    """The certificate's KL, from the run's own final norms."""
+    if found.prior == "learnt":
+        return 0.0  # the prior's own network
+    last = run.norms(run.records.iloc[-1:]).layers
+    if len(last) != found.layers:
+        return float("nan")
+    size = np.array([float(layer.tensor_norm[0]) for layer in last])
+    weights = np.array([layer.shape.used_weights for layer in last])
+    return float(pacbayes.gaussian_kl(size, weights, np.array(found.noise), np.array(found.prior_noise)).sum())
+
+
+def write(certificates: Mapping[str, list[Any]], folder: Path) -> None:
+    """A pack's file: run id -> its certificates as JSON has them; no file where there are none."""
+    found = {name: given for name, given in sorted(certificates.items()) if given}
+    if found:
+        write_atomic(folder / CERTIFICATES, json.dumps(found, indent=1) + "\n")
+    else:
+        (folder / CERTIFICATES).unlink(missing_ok=True)
+
+
+def store(folder: Path, run: str, new: pacbayes.PacBayes, packed: bool = False) -> None:
+    """Put `new` in place of the run's certificate of the same prior, in its run folder or in a pack; what else is there
+    stays as it is, damaged or not. Raises RunError."""
+    with locked(folder):
+        stored = read(folder / CERTIFICATES, packed)
+        before = stored.get(run if packed else "", [])
+        others = [c for c in before if _prior(c) != new.prior] if isinstance(before, list) else []
+        now = sorted([*others, new.to_dict()], key=lambda c: (*pacbayes.PRIORS, _prior(c)).index(_prior(c)))
+        if packed:
+            write(stored | {run: now}, folder)
+        else:
+            write_atomic(folder / CERTIFICATES, json.dumps(now, indent=1) + "\n")
+
+
+def _prior(stored: Any) -> str:
+    return str(stored.get("prior")) if isinstance(stored, dict) else ""
+
+
+def _with_certificates(run: Run, given: Any, folder: Path) -> Run:
+    """The run with those of its stored certificates that are about it."""
+    found, trouble = stored_certificates.usable(run, given, folder / CERTIFICATES)
+    return dataclasses.replace(run, certificates=found, trouble=trouble)

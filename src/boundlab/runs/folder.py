@@ -1,0 +1,93 @@
+"""Run folders and the shipped pack: write atomically, read without torch.
+
+A folder holds spec.json, sample.json, records.jsonl (and part_errors.jsonl) while running, then epochs.parquet, network.safetensors,
+env.json and status.json. A sealed folder (status "done") is never edited; certificates.json lies beside the seal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from boundlab.errors import RunError
+from boundlab.quantities.sample import SampleStats
+from boundlab.runs import certificates as stored_certificates
+from boundlab.runs.certificates import CERTIFICATES, _with_certificates
+from boundlab.runs.contents import Origin, check_sample, faults
+from boundlab.runs.run import _DAMAGES, Found, Run, _table, _troubles
+from boundlab.specs.run import RunSpec
+from boundlab.system.files import read_json, read_lines
+
+
+def runs_folder() -> Path:
+    """Where runs trained here lie: BOUNDLAB_RUNS, else `.runs` in the working directory."""
+    return Path(os.environ.get("BOUNDLAB_RUNS") or ".runs")
+
+
+def open_run(folder: Path) -> Run:
+    """Open a run folder, finished or not; raises RunError."""
+    try:
+        spec = RunSpec.from_dict(read_json(folder / "spec.json"))
+        sample = SampleStats.from_dict(read_json(folder / "sample.json"), spec.arch.normalize)
+        check_sample(sample, spec.train, spec.arch)
+        state = status(folder)["state"]
+        table = _records(folder)
+        if wrong := faults(table, np.zeros(len(table), int), [Origin(spec, sample, state == "done")]):
+            raise ValueError(wrong[0])
+        run = Run(spec, table.to_pandas(), sample, state)
+    except _DAMAGES as error:
+        raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
+    try:
+        return _with_certificates(run, stored_certificates.read(folder / CERTIFICATES).get("", []), folder)
+    except RunError as error:
+        return dataclasses.replace(run, trouble=str(error))
+
+
+def _records(folder: Path) -> pa.Table:
+    lines = read_lines(folder / "records.jsonl")  # first: sealing removes them once the parquet is there
+    sealed_records = folder / "epochs.parquet"
+    if sealed_records.exists():
+        return _table(sealed_records)
+    return pa.Table.from_pandas(pd.DataFrame(lines), preserve_index=False)
+
+
+def status(folder: Path) -> dict[str, Any]:
+    """The run's status.json, or {"state": "new"}."""
+    path = folder / "status.json"
+    now = read_json(path) if path.exists() else {"state": "new"}
+    if not isinstance(now, dict) or not isinstance(now.get("state"), str):
+        raise RunError(
+            f"{path} should be an object with a state, got {str(now)[:40]}; delete it to train the run again"
+        )
+    return now
+
+
+def sealed(folder: Path) -> bool:
+    """Whether the run is finished and its results are there."""
+    results = ("epochs.parquet", "network.safetensors")
+    return status(folder)["state"] == "done" and all((folder / name).is_file() for name in results)
+
+
+def list_runs(out: Path) -> Found:
+    """Every run folder below `out` that has a record, ordered by id; raises RunError when `out` is no folder."""
+    if not out.is_dir():
+        raise RunError(f"{out} is not a folder; give the --out of a training or sweep")
+    runs, left_out = [], {}
+    for folder in (path.parent for path in sorted(out.glob("*/status.json"))):
+        try:
+            if has_records(folder) or status(folder)["state"] == "done":
+                runs.append(open_run(folder))
+        except RunError as error:
+            left_out[folder.name] = str(error)
+    return Found(runs, left_out | _troubles(runs))
+
+
+def has_records(folder: Path) -> bool:
+    """Whether there is something to open: a job that waits, or failed before its first record, has nothing."""
+    return (folder / "records.jsonl").exists() or (folder / "epochs.parquet").exists()

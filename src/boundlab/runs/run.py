@@ -1,0 +1,92 @@
+"""A run in memory: spec, records, sample, certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from boundlab.bounds import pac_bayes as pacbayes
+from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.records import from_columns
+from boundlab.quantities.sample import SampleStats
+from boundlab.specs.run import PLATEAU, RunSpec
+
+_DAMAGES = (  # what reading contents that nobody wrote may raise
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, pa.ArrowException),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: spec, records (one row each, columns of `norms` and `measure`), the sample it was trained on."""
+
+    spec: RunSpec
+    records: pd.DataFrame
+    sample: SampleStats
+    state: str  # as in status.json, "paused", "stopped"
+    certificates: tuple[pacbayes.PacBayes, ...] = ()  # at most one per prior
+    trouble: str | None = None  # why a stored certificate was left out
+
+    @property
+    def id(self) -> str:
+        return self.spec.id
+
+    @cached_property
+    def epochs(self) -> pd.DataFrame:
+        """The records that carry errors and margins."""
+        if "train_error" not in self.records:
+            return self.records.iloc[:0]
+        return self.records[self.records["train_error"].notna()]
+
+    @property
+    def final(self) -> pd.Series:
+        """The last record with errors."""
+        return self.epochs.iloc[-1]
+
+    def norms(self, records: pd.DataFrame) -> NetworkNorms:
+        """Norms of some of this run's records, vectorised over rows."""
+        return from_columns(records, self.spec.arch.shapes())
+
+    @property
+    def plateau_number(self) -> float:
+        """`RunSpec.plateau_number` of this run's sample size, to compare with `PLATEAU`."""
+        return self.spec.plateau_number(self.sample.n)
+
+    @property
+    def at_plateau(self) -> bool:
+        """Whether rho had time to come down (empirical rule, about weight decay; loss "certificate" does without)."""
+        return self.spec.train.loss == "certificate" or self.plateau_number >= PLATEAU
+
+    @property
+    def trained(self) -> bool:
+        """False when the final train error is near chance: rho -> 0 gives such a network a small bound for nothing."""
+        return not self.epochs.empty and self.beats_chance(float(self.final["train_error"]))
+
+    def beats_chance(self, train_error: float) -> bool:
+        """Whether a train error is less than half of what guessing gives."""
+        chance = 1 - 1 / self.spec.arch.classes
+        return train_error < chance * (1 + self.spec.train.label_noise) / 2
+
+
+class Found(NamedTuple):
+    """What a store holds: the runs that can be used, and of everything else its name and why it was left out."""
+
+    runs: list[Run]
+    left_out: dict[str, str]
+
+
+def _table(path: Path) -> pa.Table:
+    """A parquet file, read once: it may be replaced meanwhile."""
+
+    return pq.read_table(pa.BufferReader(path.read_bytes()))
+
+
+def _troubles(runs: Iterable[Run]) -> dict[str, str]:
+    return {f"certificate of {run.id}": run.trouble for run in runs if run.trouble}

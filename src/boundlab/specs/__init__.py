@@ -1,0 +1,1 @@
+"""What can be asked for: data sets, presets, geometry, architectures, runs and settings, grids."""

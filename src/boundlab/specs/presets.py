@@ -1,0 +1,49 @@
+"""Training recipes by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A measured training recipe. `drops`: (fraction of steps or epoch, factor), per `drops_in`."""
+
+    bias: bool
+    epochs: int | None  # None: the data set's `short_epochs`
+    lr: float
+    momentum: float
+    init: str
+    warmup: bool
+    clip_norm: float | None
+    drops: tuple[float, ...]
+    drops_in: str
+    record_epochs: int | None = None  # records only every so many epochs, all with errors; None: the data set's spacing
+    loss: str = "mse"
+    weight_decay: float = 1e-3
+    batch_size: int = 32
+    raw: bool = False  # pixels in [0, 1] where `normalize` is left out (TOML has no null)
+    figures: bool = True  # whether its runs belong to the pages that redraw the paper's figures
+
+
+PRESETS = {
+    "short": Preset(False, None, 0.1, 0.9, "he", True, 1.0, (0.6, 0.85), "fraction"),
+    "paper": Preset(True, 500, 0.01, 0.9, "torch", False, None, (60, 120, 160), "epochs", 5),
+    "certified": Preset(
+        bias=False,
+        epochs=30,
+        lr=0.02,
+        momentum=0.9,
+        init="unit",
+        warmup=False,
+        clip_norm=1.0,
+        drops=(0.7, 0.9),
+        drops_in="fraction",
+        record_epochs=5,
+        loss="certificate",
+        weight_decay=0.0,
+        batch_size=500,
+        raw=True,
+        figures=False,
+    ),
+}

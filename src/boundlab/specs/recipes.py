@@ -1,0 +1,89 @@
+"""A run in words: its task, what its training asked for, its recipe. Different recipes are never averaged into one line."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import lru_cache
+
+from boundlab.specs.arch import listed
+from boundlab.specs.own_data import DATASETS
+from boundlab.specs.presets import PRESETS
+from boundlab.specs.run import RunSpec
+
+_WORDS = {  # what is not the standard of the preset and the data set, in the order it is named
+    "n_train": "n = {:,}",
+    "epochs": "{} epochs",
+    "loss": "loss {}",
+    "batch_size": "batch size {}",
+    "lr": "lr {:g}",
+    "momentum": "momentum {:g}",
+    "kernel_size": "kernel {}",
+    "stride": "stride {}",
+    "padding": "padding {}",
+    "dilation": "dilation {}",
+    "groups": "groups {}",
+    "pool": "pool {}",
+    "head": "head {}",
+    "label_noise": "label noise {:g}",
+}
+
+
+def task(spec: RunSpec) -> str:
+    """The data, the classes of a sub-task, the window that a network looks at."""
+    return data_of(spec.train.dataset, spec.train.labels, spec.arch.in_shape)
+
+
+def data_of(dataset: str, labels: Sequence[Sequence[int]] | None, in_shape: tuple[int, int, int]) -> str:
+    """`task` where there is no spec of a run."""
+    facts = DATASETS[dataset]
+    _, height, width = in_shape
+    middle = "" if in_shape == facts.in_shape else f", middle {height}×{width}"
+    classes = "" if labels is None else " " + " or ".join("".join(map(str, group)) for group in labels)
+    return facts.title + classes + middle
+
+
+def asked(spec: RunSpec) -> str:
+    """What training weighed beside the errors."""
+    train = spec.train
+    return f"λ = {train.weight_decay:g}" if train.loss == "mse" else f"weight {train.certificate_weight:g}"
+
+
+def described(spec: RunSpec) -> tuple[str, ...]:
+    """Network, task, λ or weight, recipe where it is not the usual one, seed."""
+    in_title = ["kernel ", "stride ", "padding ", "dilation ", "groups ", "pool ", "head "]
+    in_title += ["biases"] if spec.arch.kind != "mlp" else []
+    made = ", ".join(part for part in recipe(spec).split(", ") if not part.startswith(tuple(in_title)))
+    parts = (spec.arch.title, task(spec), asked(spec), "" if made == "short" else made, f"seed {spec.train.seed}")
+    return tuple(filter(None, parts))
+
+
+@lru_cache(4096)
+def recipe(spec: RunSpec) -> str:
+    """The preset's name and what differs from its standard for that data set: "short", "short, 60 epochs".
+
+    Not part of a recipe: what the figures' axes and controls tell apart (data, task, depth, width, lambda, seed).
+    """
+    arch, train = spec.arch, spec.train
+    about = {"dataset": train.dataset, "preset": train.preset, "labels": train.labels and [*map(list, train.labels)]}
+    standard = RunSpec.from_dict(about | {"arch": {"kind": "mlp", "hidden": []}})  # no kernel that might not fit
+    own, usual = (vars(s.arch) | vars(s.train) for s in (spec, standard))
+    if arch.kind != "mlp":
+        usual |= {f.name: f.default for f in dataclasses.fields(arch) if f.name in _WORDS}
+    parts = [train.preset]
+    parts += [words.format(listed(own[name], "/")) for name, words in _WORDS.items() if own[name] != usual[name]]
+    if arch.bias != standard.arch.bias:
+        parts.append("biases" if arch.bias else "no biases")
+    if not arch.weight_norm:
+        parts.append("no weight norm")
+    if arch.normalize != standard.arch.normalize:
+        scale = arch.normalize
+        parts.append("raw pixels" if scale is None else f"pixels less {scale[0]:g}, over {scale[1]:g}")
+    return ", ".join(parts)
+
+
+def figured(spec: RunSpec) -> bool:
+    """Whether the figures are about such a run: CONV-L-H, all classes, whole images, weight decay on a log axis."""
+    train, arch = spec.train, spec.arch
+    plain = arch.uniform and arch.in_shape == DATASETS[train.dataset].in_shape and train.labels is None
+    return plain and train.weight_decay > 0 and train.loss == "mse" and PRESETS[train.preset].figures

@@ -1,0 +1,174 @@
+"""What a run is: architecture, data, optimiser. What fixes the weights is hashed into the run's id; `Settings` never is."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.own_data import DATASETS
+from boundlab.specs.presets import PRESETS
+from boundlab.validation import known_fields, number, one_of, plain, shown, whole
+
+SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
+PLATEAU = 4.0  # empirical: below this number rho has not come down yet
+LARGEST_MARGIN = 1e300  # a product with it must not overflow
+LOSSES = ("mse", "certificate")
+_NUMBERS = ("label_noise", "weight_decay", "lr", "momentum", "certificate_weight")
+_NOT_CERTIFICATE = 'certificate_weight belongs to loss "certificate"; leave it out for loss "{}"'
+
+
+def label_groups(given: Any) -> tuple[tuple[Any, ...], ...]:
+    """A sub-task's labels, one tuple per class, from lists, tuples or arrays; raises ValueError for another shape.
+
+    Whether they are labels of the data set is TrainSpec's to say.
+    """
+    groups = plain(given)
+    groups = [plain(group) for group in groups] if isinstance(groups, list | tuple) else None
+    nested = groups is not None and {isinstance(group, list | tuple) for group in groups}
+    if nested == {False}:  # [0, 1]: a label for each class
+        return tuple((label,) for label in groups or ())
+    if nested != {True}:
+        raise ValueError(f"labels must be null or a list of one list per class, got {shown(given)}")
+    return tuple(tuple(map(plain, group)) for group in groups or ())
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """Data and optimiser; together with ArchSpec it fixes the weights."""
+
+    dataset: str
+    n_train: int | None = None  # first n of a permutation with seed 0, so subsets are nested
+    labels: tuple[tuple[int, ...], ...] | None = None  # a sub-task: one tuple of original labels per class
+    label_noise: float = 0.0  # fraction of training labels redrawn uniformly
+    weight_decay: float = 1e-3
+    preset: str = "short"
+    epochs: int = 5
+    batch_size: int = 32
+    lr: float = 0.1
+    momentum: float = 0.9
+    loss: str = "mse"
+    certificate_weight: float = 1.0  # of the complexity in loss "certificate"; 1: the certificate itself
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        one_of("dataset", self.dataset, DATASETS)
+        one_of("preset", self.preset, PRESETS)
+        one_of("loss", self.loss, LOSSES)
+        if self.n_train is not None:
+            whole("n_train", self.n_train, 2, DATASETS[self.dataset].train_size)
+        if self.labels is not None:
+            flat = [label for group in self.labels for label in group]
+            for label in flat:
+                whole("labels", label, 0, DATASETS[self.dataset].classes - 1)
+            if len(self.labels) < 2 or not all(self.labels) or len(set(flat)) != len(flat):
+                raise ValueError(f"labels must be two or more disjoint non-empty lists, got {shown(self.labels)}")
+        number("label_noise", self.label_noise, 0.0, 1.0)
+        number("weight_decay", self.weight_decay, 0.0, 10.0)
+        whole("epochs", self.epochs, 1, 100_000)
+        whole("batch_size", self.batch_size, 1, 1_000_000)
+        number("lr", self.lr, 1e-9, 100.0)
+        number("momentum", self.momentum, 0.0, 0.9999)
+        whole("seed", self.seed, 0, 2**31 - 1)
+        number("certificate_weight", self.certificate_weight, 0.0, 1000.0)
+        for name in _NUMBERS:  # 1, 1.0 and -0.0 must not make different ids
+            object.__setattr__(self, name, float(getattr(self, name)) + 0.0)
+        if self.loss != "certificate" and self.certificate_weight != 1.0:
+            raise ValueError(_NOT_CERTIFICATE.format(self.loss))
+        if self.loss == "certificate" and self.weight_decay != 0:
+            raise ValueError(f'weight_decay must be 0 for loss "certificate", got {self.weight_decay:g}')
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form; `certificate_weight` only where it means something."""
+        fields: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        if self.loss != "certificate":
+            del fields["certificate_weight"]
+        return fields
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training run: architecture and training."""
+
+    arch: ArchSpec
+    train: TrainSpec
+
+    def __post_init__(self) -> None:
+        data = DATASETS[self.train.dataset]
+        classes = len(self.train.labels) if self.train.labels else data.classes
+        if not data.fits(self.arch.in_shape) or self.arch.classes != classes:
+            raise ValueError(
+                f"{data.name} needs in_shape {list(data.in_shape)} (or an even number less: the middle) and {classes} classes, "
+                f"got {list(self.arch.in_shape)} and {self.arch.classes}"
+            )
+        if self.train.loss == "certificate" and self.arch.bias:
+            raise ValueError('loss "certificate" needs a network without biases (Theorem S has none), got bias true')
+        unshared_max = self.arch.kind == "lc" and any(pool.startswith("max") for pool in self.arch.per_layer("pool"))
+        if self.train.loss == "certificate" and unshared_max:
+            raise ValueError(
+                'loss "certificate" needs shared filters before max-pooling (Theorem S covers nothing else); use kind "conv", '
+                'or "avg2" for pool'
+            )
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> RunSpec:
+        """Build from JSON, filling what is left out from the data set and the preset; raises ValueError."""
+        if not isinstance(given, dict) or not isinstance(given.get("arch", {}), dict):
+            raise ValueError('a run spec must be a JSON object with an object under "arch"')
+        train = {k: v for k, v in given.items() if k != "arch"}
+        known_fields(given, "run spec", ["arch", *(f.name for f in dataclasses.fields(TrainSpec))])
+        one_of("dataset", train.get("dataset"), DATASETS)
+        one_of("preset", train.setdefault("preset", "short"), PRESETS)
+        data, preset = DATASETS[train["dataset"]], PRESETS[train["preset"]]
+        if train.get("labels") is not None:
+            train["labels"] = label_groups(train["labels"])
+        if "certificate_weight" in train and train.get("loss", preset.loss) != "certificate":
+            raise ValueError(_NOT_CERTIFICATE.format(train.get("loss", preset.loss)))
+        defaults = {name: getattr(preset, name) for name in ("lr", "momentum", "loss", "weight_decay", "batch_size")}
+        train = {"epochs": preset.epochs or data.short_epochs} | defaults | train
+        training = TrainSpec(**train)
+        arch = {
+            "in_shape": list(data.in_shape),
+            "classes": len(training.labels) if training.labels else data.classes,
+            "bias": preset.bias,
+            "normalize": list(data.normalize) if data.normalize and not preset.raw else None,
+        } | given.get("arch", {})
+        return cls(ArchSpec.from_dict(arch), training)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, every field written out."""
+        return {"arch": self.arch.to_dict(), **self.train.to_dict()}
+
+    @cached_property
+    def id(self) -> str:
+        """Readable slug and 12 hex digits of sha256 over the canonical JSON."""
+        text = json.dumps({**self.to_dict(), "schema": SCHEMA}, sort_keys=True, separators=(",", ":"))
+        t = self.train
+        name = self.arch.title.lower().replace(" ", "-").replace(",", ".")
+        rule = f"wd{t.weight_decay:g}" if t.loss == "mse" else f"cert{t.certificate_weight:g}"
+        return f"{t.dataset}-{name}-{rule}-s{t.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    def drop_steps(self, steps_per_epoch: int) -> tuple[int, ...]:
+        """Steps at which the learning rate falls by 10."""
+        preset = PRESETS[self.train.preset]
+        unit = steps_per_epoch * (self.train.epochs if preset.drops_in == "fraction" else 1)
+        return tuple(round(d * unit) for d in preset.drops)
+
+    def plateau_number(self, n: int) -> float:
+        """(steps before the first drop) x lr / (1 - momentum) x weight_decay, to compare with `PLATEAU`."""
+        steps_per_epoch = -(-n // self.train.batch_size)
+        steps = min(self.drop_steps(steps_per_epoch)[0], self.train.epochs * steps_per_epoch)
+        return steps * self.train.lr / (1 - self.train.momentum) * self.train.weight_decay
+
+
+def _between(value: Any, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low < value < high
+
+
+DEVICES = ("auto", "cpu", "cuda")
+
+DEVICES = ("auto", "cpu", "cuda")

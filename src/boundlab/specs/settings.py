@@ -1,0 +1,34 @@
+"""How bounds are evaluated: convention, delta, n, margin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from boundlab.specs.run import LARGEST_MARGIN, _between
+from boundlab.validation import one_of, plain, shown, whole
+
+CONVENTIONS = ("published", "theorem", "strict")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the reader chooses. `n` None: the convention's own; `margin` None: 1, or optimised in `strict`."""
+
+    convention: str = "published"
+    delta: float = 0.001
+    n: int | None = None
+    margin: float | None = None
+    reference: str = "zero"  # reference weights of the theorems that have them: "zero" or "init"
+    output_fan_in: bool = True  # sparse, `theorem`: count the output layer's fan-in
+
+    def __post_init__(self) -> None:
+        for name in ("delta", "n", "margin"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
+        one_of("convention", self.convention, CONVENTIONS)
+        one_of("reference", self.reference, ("zero", "init"))
+        if not _between(self.delta, 0, 1):
+            raise ValueError(f"delta must lie strictly between 0 and 1, got {shown(self.delta)}")
+        if self.n is not None:
+            whole("n", self.n, 2, 10**15)
+        if self.margin is not None and not _between(self.margin, 0, LARGEST_MARGIN):
+            raise ValueError(f"margin must be a positive number below {LARGEST_MARGIN:g}, got {shown(self.margin)}")

@@ -1,0 +1,76 @@
+"""Plain words: numbers as people read them, one line of what may be many, what somebody typed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+
+def cut(text: str) -> str:
+    """The text with words of more than 200 letters cut: what somebody gave must not hide what is said about it."""
+    return re.sub(r"\S{201,}", lambda word: f"{word[0][:80]}…({len(word[0]):,} letters)…{word[0][-40:]}", text)
+
+
+def one_line(text: str) -> str:
+    """At most 600 characters of it, on one line."""
+    line = " ".join(cut(text).split())
+    return line if len(line) <= 600 else f"{line[:600]} ..."
+
+
+def in_words(seconds: float) -> str:
+    """ "about 40 s", "about 3 minutes", "about 2 hours", "about 3 days"."""
+    if seconds < 57.5:
+        return f"about {max(5, 5 * round(seconds / 5))} s"
+    for size, most, name in ((60, 57.5, "minute"), (3600, 47.5, "hour"), (86400, math.inf, "day")):
+        if seconds < size * most:
+            count = round(seconds / size) if seconds < 10 * size or size > 60 else 5 * round(seconds / size / 5)
+            return f"about {max(1, count)} {name}{'s' * (count > 1)}"
+    raise ValueError(f"seconds must be a number, got {seconds!r}")
+
+
+def epochs(value: float) -> str:
+    """A number of epochs as it is written everywhere: at most two decimals."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def power(exponent: int) -> str:
+    """2 to a whole power as text, 1 for 0."""
+    return "1" if exponent == 0 else "2" + str(exponent).translate(_SUPERSCRIPT)
+
+
+def readable(value: float, series: str = "") -> str:
+    """A value for people: per cent for errors, three digits, powers of ten from a million on and below 1e-4."""
+    if not math.isfinite(value):
+        return "infinite"
+    if series in ("test_error", "train_error", "gap", "holdout"):
+        return f"{100 * value:.2f} %"
+    if abs(value) >= 1e6 or 0 < abs(value) < 1e-4:
+        exponent = math.floor(math.log10(abs(value)))
+        return f"{value / 10**exponent:.1f}×10{str(exponent).translate(_SUPERSCRIPT)}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def times(ratio: float) -> str:
+    """A factor for people."""
+    if ratio >= 10:
+        return readable(ratio) if ratio >= 1e6 else f"{ratio:,.0f}"
+    return f"{ratio:.1f}" if ratio >= 1.2 else f"{ratio:.2f}"
+
+
+def tick(value: float, scientific: bool | None = None) -> str:
+    """An axis label, 8e-4 or 0.0008; None: the shorter one."""
+    if value > 0 and (value < 0.01 if scientific is None else scientific):
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    return f"{value:g}"
+
+
+def quoted(values: Sequence[str], most: int = 40) -> str:
+    """Text from a link, safe to show: each cut to `most` letters, in code marks."""
+    plain = ["".join(c if c.isprintable() and c != "`" else " " for c in value) for value in values[:5]]
+    shown = ", ".join(f"`{' '.join(value.split())[:most]}`" for value in plain)
+    return shown + (f" and {len(values) - 5} more" if len(values) > 5 else "")

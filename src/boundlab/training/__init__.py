@@ -1,0 +1,1 @@
+"""Training in torch: loop, objective, CUDA graph, session, worker."""

@@ -1,0 +1,150 @@
+"""Train one run into its folder: resumable after any kill, sealed when finished.
+
+`python -m boundlab.training.worker RUN_DIR [--lock-fd N] [--with-parent]` trains a job; `--spare` waits ready for one (spare.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from boundlab.data.splits import seen
+from boundlab.errors import BoundlabError, RunError
+from boundlab.runs.folder import sealed
+from boundlab.runs.status import Heartbeat, Interrupted, Watch, read_job
+from boundlab.specs.run import DEVICES, RunSpec
+from boundlab.specs.work import memory
+from boundlab.system import memory as room
+from boundlab.system.files import make_folder, read_json, write_atomic
+from boundlab.system.locks import _only_one
+from boundlab.system.processes import end_with_parent
+from boundlab.text import one_line
+from boundlab.training import warm_worker as spare
+from boundlab.training.failure import explain
+from boundlab.training.session import Progress, train
+from boundlab.validation import one_of
+
+
+def pick_device(name: str) -> str:
+    """ "auto" -> "cuda" where there is one; raises ValueError when "cuda" is asked for and missing."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda was asked for, but this torch sees no CUDA device; use --device cpu or auto")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def run(
+    spec: RunSpec, out: Path, device: str = "cpu", root: Path | None = None, progress: Progress = lambda *_: None
+) -> Path:
+    """Train `spec` below `out`, or resume it, or return at once when it is sealed; returns the run folder.
+
+    Raises DataError when the data set is missing, Diverged when the loss is no longer finite (status "failed"), RunError
+    when another process is training it.
+    """
+    started = time.monotonic()
+    folder = out / spec.id
+    with _only_one(folder), _wished(folder), Heartbeat(folder) as beat, _reported(beat):
+        if not sealed(folder):
+            torch.set_num_threads(1)
+            data, device = seen(spec, root), pick_device(device)
+            make_folder(folder)
+            train(folder, spec, data, device, beat, Watch(folder), progress, started)
+    return folder
+
+
+@contextmanager
+def _wished(folder: Path) -> Iterator[None]:
+    """Whoever starts a run by hand wishes it to run, whatever a page wished before."""
+    if (asked := read_job(folder)).get("wish", "run") != "run":
+        write_atomic(folder / "job.json", json.dumps(asked | {"wish": "run"}) + "\n")
+    yield
+
+
+def job(folder: Path, lock: int | None = None) -> None:
+    """Train the job that `folder` describes (spec.json, job.json) until its end or until its wish is pause or stop.
+
+    `lock`: descriptor that holds the run's lock; without one it is taken here. Raises what `run` raises, and ValueError
+    when the folder is not named after its spec; whatever is raised is in status.json.
+    """
+    started = time.monotonic()
+    if not (folder / "spec.json").is_file():
+        raise RunError(f"{folder} is not the folder of a run: it has no spec.json; give one that has")
+    with _only_one(folder, lock), Heartbeat(folder) as beat, _reported(beat):
+        spec = RunSpec.from_dict(read_json(folder / "spec.json"))
+        if spec.id != folder.name:
+            raise ValueError(f"the folder of this spec must be named {spec.id}, got {folder.name}; rename it")
+        one_of("device", name := read_job(folder).get("device", "auto"), DEVICES)
+        if sealed(folder):
+            return
+        beat.beat()
+        torch.set_num_threads(1)
+        device = pick_device(name)
+        if device == "cpu":
+            room.limit_itself(memory(spec))
+        data = seen(spec)
+        train(folder, spec, data, device, beat, Watch(folder), lambda *_: None, started)
+
+
+@contextmanager
+def _reported(beat: Heartbeat) -> Iterator[None]:
+    """Put how training ends into status.json. An interruption is an end like others, an error goes on to the caller."""
+    try:
+        yield
+    except Interrupted as end:
+        beat.end(end.state)
+    except Exception as error:
+        try:
+            beat.end("failed", _too_large(error) or explain(error, beat.folder, beat.saved))
+        except OSError as another:
+            print(f"boundlab: {beat.folder / 'status.json'} cannot be written ({another})", file=sys.stderr)
+        raise
+
+
+def _too_large(error: Exception) -> str | None:
+    """The sentence about a run that wanted more memory than there is for it; None for any other error."""
+    if not room.exceeded(error) or isinstance(error, torch.OutOfMemoryError):
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = "the system gives it" if soft == resource.RLIM_INFINITY else f"the {soft / room.GIB:.1f} GiB it may have"
+    return f"the run needs more memory than {allowed}; train a smaller network, or smaller batches"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train one job; returns the exit code: 2 and one sentence for bad input, 1 and a traceback for anything else."""
+    parser = argparse.ArgumentParser(prog="boundlab.training.worker", description="Train one job.")
+    parser.add_argument("folder", nargs="?", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--lock-fd", type=int, metavar="N", help="descriptor that holds the run's lock")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
+    parser.add_argument("--spare", action="store_true", help="wait for a job on standard input, a Unix socket")
+    a = parser.parse_args(argv)
+    if a.spare == (a.folder is not None):
+        parser.error("give the folder of a run, or --spare")
+    try:
+        if a.spare:
+            job(*spare.wait())
+        else:
+            if a.with_parent:
+                end_with_parent()
+            job(a.folder, a.lock_fd)
+    except (ValueError, OSError, BoundlabError) as error:
+        print(f"boundlab: {one_line(str(error))}", file=sys.stderr)
+        return 2
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # tearing torch down takes a second, in which the run's lock would be held for nothing

@@ -1,0 +1,45 @@
+"""What `streamlit run app.py` serves beside the pages: limits on what comes in, and tidying up at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+from starlette.middleware import Middleware
+from streamlit.cli_util import open_browser
+from streamlit.web.server.server_util import get_display_address, get_url
+
+from boundlab.errors import RunError
+from boundlab.runs.folder import runs_folder
+from boundlab.system.files import make_folder
+from boundlab.ui.intake import Intake
+from boundlab.ui.server import judges
+from boundlab.ui.visitor import at_home
+
+MIDDLEWARE = [Middleware(Intake)]
+
+
+def _keep_private() -> None:
+    """In a class, runs and what belongs to them are for this server's account only."""
+    os.umask(0o077)  # workers inherit it
+    try:
+        make_folder(runs_folder())
+        runs_folder().chmod(0o700)
+    except (OSError, RunError) as error:
+        print(f"{runs_folder()} may be readable by other accounts of this machine ({error})", file=sys.stderr)
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[None]:
+    """From the server's start to its end, whichever signal ends it: `atexit` does not see SIGTERM here."""
+    if not st.get_option("server.headless"):  # `streamlit run` does it for a plain script only
+        address = st.get_option("server.address") or "localhost"
+        asyncio.get_running_loop().call_later(0.5, open_browser, get_url(get_display_address(address)))
+    if not at_home():
+        _keep_private()
+    yield
+    judges().close()

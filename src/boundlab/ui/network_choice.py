@@ -1,0 +1,123 @@
+"""Which network a page is about: one of the figures' runs, one trained for its certificate, or one trained here."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from boundlab.runs.run import Run
+from boundlab.specs.recipes import recipe, task
+from boundlab.text import epochs
+from boundlab.ui.controls import Controls, by_seed
+from boundlab.ui.shelf import certified_runs, datasets, find_run, listing, run_name, shelf, shipped_ids, shipped_runs
+
+FIGURES = "figures"
+OWN = "trained here"
+KINDS_HELP = {
+    FIGURES: "the runs of the paper's four figures, trained for accuracy",
+    "certified": "small networks trained so that Theorems S and S2 say something about them",
+    OWN: "every finished run of this server's own, whatever it is",
+}
+WEIGHT_HELP = (
+    "How much the training objective weighs Theorem S's complexity against the ramp error: at 1 it is Theorem S's certificate "
+    "itself, at 0.7 about that of Theorem S2; smaller is more accurate and less certified."
+)
+
+
+def chosen_network(controls: Controls) -> Run | None:
+    """Sliders that pick one run; None (and a note) when there is none."""
+    kind = kind_of(controls)
+    if kind != FIGURES:
+        return named_run(controls, kind)
+    dataset = controls.pick("Data", datasets(), "dataset")
+    runs = controls.trusted(controls.recipe(controls.origin(listing(dataset))))
+    if runs.empty:
+        st.info("No run of this data set trained and reached the plateau; include the others above.")
+        return None
+    return find_run(controls.network(runs))
+
+
+def kind_of(controls: Controls) -> str:
+    """Which runs to choose from; those trained here where there are some."""
+    kinds = (FIGURES, *(("certified",) if certified_runs() else ()), *((OWN,) if shelf().runs else ()))
+    if len(kinds) > 1:
+        return controls.pick("Networks", kinds, "networks", " · ".join(f"{k}: {KINDS_HELP[k]}" for k in kinds))
+    controls.check("networks", kinds, "Networks")
+    return kinds[0]
+
+
+def named_run(controls: Controls, kind: str) -> Run:
+    """A run that is not one of the figures'."""
+    return own_run(controls) if kind == OWN else _certified(controls)
+
+
+def own_run(controls: Controls) -> Run:
+    """One of the runs trained here, by name, the newest first."""
+    names = {run_name(run): run for run in shelf().runs.values()}
+    return names[_by_name(controls, "Run", list(names), "run")]
+
+
+def _by_name(controls: Controls, label: str, names: list[str], key: str) -> str:
+    return controls.choose(label, names, key, width=560, few=len(names) < 5)
+
+
+def second_run(controls: Controls, first: Run) -> Run | None:
+    """Another run, by name, of all trained here and of those shipped on the same data; None where there is none."""
+    data = first.spec.train.dataset
+    others = [*shelf().runs.values(), *(run for run in shipped_runs() if run.spec.train.dataset == data)]
+    names = {run_name(run): run for run in others if run.id != first.id}
+    if not names:
+        st.info("There is no second run to compare with.")
+        return None
+    return names[_by_name(controls, "Second: run", list(names), "run2")]
+
+
+def task_title(run: Run) -> str:
+    """What the network tells apart, and which network it is."""
+    many = run.spec.arch.classes
+    classes = f", {'ten' if many == 10 else many} classes" if run.spec.train.labels is None else ""
+    return f"{task(run.spec)}{classes}, {run.spec.arch.title}"
+
+
+def trade_off_runs(title: str) -> pd.DataFrame:
+    """Certified runs of one task: weight, seed, run (id)."""
+    rows = [
+        {"weight": run.spec.train.certificate_weight, "seed": run.spec.train.seed, "run": run.id}
+        for run in certified_runs()
+        if task_title(run) == title
+    ]
+    return pd.DataFrame(rows).sort_values(["weight", "seed"])
+
+
+def _certified(controls: Controls) -> Run:
+    tasks = sorted({task_title(run) for run in certified_runs()}, key=lambda title: ("ten classes" not in title, title))
+    first = max(tasks, key=lambda title: trade_off_runs(title)["weight"].nunique())  # the longest slide
+    rows = trade_off_runs(controls.choose("Task", tasks, "task", default=first, width=430))
+    weights = {f"{weight:g}": weight for weight in rows["weight"].unique()}
+    last = list(weights)[-1]
+    weight = controls.slide("accurate → certified", list(weights), "weight", last, WEIGHT_HELP)
+    rows = rows[rows["weight"] == weights[weight]]
+    seeds = by_seed(rows)
+    return find_run(seeds[controls.choose("Seed", list(seeds), "seed")])
+
+
+def subject(run: Run, label: str) -> str:
+    """What the network is, in a line."""
+    train = run.spec.train
+    asked = f"λ = {train.weight_decay:g}"
+    if train.loss == "certificate":
+        asked = f"trained for its certificate, weight {train.certificate_weight:g}"
+    made = recipe(run.spec)
+    own = run.id not in shipped_ids()
+    usual = made == "short" or (train.preset == "certified" and not own)  # shipped in several forms
+    parts = [run.spec.arch.title, task(run.spec), asked, "" if usual else f"recipe {made}", f"seed {train.seed}"]
+    return " · ".join(filter(None, [*parts, "trained here" if own else "", f"epoch {label}"]))
+
+
+def epoch_of(controls: Controls, run: Run, second: bool = False) -> str:
+    """The epoch looked at, one at whose end errors and margins were measured."""
+    labels = [epochs(e) for e in run.epochs["epoch"]]
+    name, key = ("Second: epoch", "epoch2") if second else ("Epoch", "epoch")
+    default = labels[0] if second else labels[-1]
+    controls.renew(key, labels, default)
+    return controls.slide(name, labels, key, default)

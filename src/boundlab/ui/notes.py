@@ -1,0 +1,29 @@
+"""Notes that one run of a page leaves for the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from boundlab.errors import BoundlabError
+from boundlab.ui.controls import plain
+from boundlab.ui.server import scheduler
+
+_NOTES = "train_notes"
+
+
+def notes() -> list[tuple[str, str]]:
+    """(kind, words) of what the last click led to; they stay until the next one."""
+    return st.session_state.get(_NOTES, [])
+
+
+def act(*what: Callable[[], None]) -> None:
+    """Do what a button is for, as its callback; what goes wrong is said on the page."""
+    st.session_state[_NOTES] = []
+    try:
+        for each in what:
+            each()
+    except BoundlabError as error:
+        st.session_state[_NOTES] = [("error", f"{plain(str(error))}.")]
+    scheduler().wake()

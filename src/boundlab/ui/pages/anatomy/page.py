@@ -1,0 +1,182 @@
+"""The anatomy page: a bound as a waterfall of its factors, alone or beside a second one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from boundlab.analysis.anatomy import anatomy, compare, published_to_strict
+from boundlab.bounds import ALL, BY_KEY
+from boundlab.bounds.base import Bound, only
+from boundlab.charts.dumbbell import dumbbell
+from boundlab.charts.theme import CONFIG, styles
+from boundlab.charts.waterfall import waterfall
+from boundlab.runs.run import Run
+from boundlab.specs.settings import Settings
+from boundlab.ui.controls import Controls, with_controls
+from boundlab.ui.formulas import explain
+from boundlab.ui.network_choice import FIGURES, epoch_of, kind_of, named_run, second_run
+from boundlab.ui.page import is_dark
+from boundlab.ui.pages.anatomy.sides import MODES, MODES_HELP, Side, changed, second_side, side
+from boundlab.ui.shelf import datasets, find_run, listing
+from boundlab.ui.tables import told
+from boundlab.words.anatomy import BRIDGE, HELD, READING, _bridge_words, _largest, _moved
+
+
+@st.fragment
+@with_controls
+def take_apart(controls: Controls) -> None:
+    """Controls, waterfall, what it says, the numbers."""
+    mode = controls.pick("View", MODES, "view", MODES_HELP)
+    with st.container(horizontal=True):
+        kind = kind_of(controls)
+        runs = _figure_runs(controls) if kind == FIGURES else pd.DataFrame()
+        settings, bounds = _formula(controls, mode)
+    if kind == FIGURES:
+        runs = controls.trusted(runs)
+        if runs.empty:
+            st.info("No run of this data set trained and reached the plateau; include the others above.")
+            return
+    with st.container(horizontal=True):
+        run = find_run(controls.network(runs)) if kind == FIGURES else named_run(controls, kind)
+        label = epoch_of(controls, run)
+    first = side(run, label, settings)
+    if mode == "published to strict":
+        _bridge(first)
+        return
+    with st.container(horizontal=True):
+
+        def other() -> Run | None:
+            return find_run(controls.network(runs, second=True)) if kind == FIGURES else second_run(controls, run)
+
+        second = second_side(mode, controls, run, label, settings, other)
+    if mode == "what if":
+        st.info(HELD, icon=":material/science:")
+        try:
+            second = changed(first, controls)
+        except ValueError as error:
+            st.warning(f"This geometry is not possible: {error}.")
+            return
+    if mode == "two epochs" and second is not None:
+        first, second = second, first  # in order of time
+    _draw(controls, bounds, first, second)
+    if mode == "what if" and second is not None:
+        _everything(first, second)
+    explain(settings.convention, list(dict.fromkeys(bound.key for bound in bounds)), banner=mode != "what if")
+
+
+def _figure_runs(controls: Controls) -> pd.DataFrame:
+    """Runs of one data set and one recipe, untrustworthy ones too."""
+    dataset = controls.pick("Data", datasets(), "dataset")
+    return controls.recipe(controls.origin(listing(dataset)))
+
+
+def _formula(controls: Controls, mode: str) -> tuple[Settings, tuple[Bound, Bound]]:
+    """Convention, delta and which bound, of the first and of the second side; two views have their own."""
+    if mode in ("published to strict", "two theorems"):
+        delta = controls.choose("δ", ("0.1", "0.05", "0.01", "0.001", "0.0001"), "delta", default="0.001")
+        return Settings("strict", float(delta)), (BY_KEY["sparse"], BY_KEY["doubled"])
+    settings = controls.settings()
+    bound = controls.bound(settings.convention)
+    return settings, (bound, bound)
+
+
+def _draw(controls: Controls, bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> None:
+    """`bounds`: of the first and of the second side."""
+    values = []
+    for bound, each in zip(bounds, (first, second), strict=True):
+        if each is not None:
+            values.append(each.value(bound))
+            if values[-1].value is None:
+                st.info(
+                    f"{styles(each.settings.convention)[bound.key].name} has no number for **{each.name}**: {values[-1].reason}."
+                )
+                return
+    words = _largest(anatomy(values[0], per_layer=False))
+    layers = len(first.world.norms.layers)
+    per_layer = not controls.switch("Multiply the layers together", "merge") if layers > 1 else True
+    rows = [anatomy(value, per_layer) for value in values]
+    table = compare(rows[0], rows[-1])
+    _names(bounds, first, second)
+    st.plotly_chart(
+        waterfall(rows[0], rows[1] if second else None, table, is_dark()),
+        key="chart_waterfall",
+        config=CONFIG,
+        alt=_moved(table) if second else words,
+    )
+    st.caption(READING)
+    st.markdown(_moved(table) if second else words)
+    _numbers(table if second else rows[0].drop(columns=["start", "end"]), bounds[0].key)
+
+
+def _names(bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> None:
+    if bounds[0] is not bounds[1] and second is not None:
+        st.caption(
+            f"{first.name} · {first.settings.convention} · δ = {first.settings.delta:g} · **solid**: Theorem S · **hatched**: Theorem S2"
+        )
+        return
+    words = f"{styles(first.settings.convention)[bounds[0].key].name} · {first.settings.convention} · δ = {first.settings.delta:g}"
+    st.caption(
+        f"{words} · {first.name}"
+        if second is None
+        else f"{words} · **solid**: {first.name} · **hatched**: {second.name}"
+    )
+
+
+def _numbers(table: pd.DataFrame, name: str) -> None:
+    table = table.assign(label=table["label"].str.removeprefix("+ "))  # a spreadsheet takes a leading + for a formula
+    st.download_button(
+        "CSV of what is drawn",
+        table.to_csv(index=False, float_format="%.10g"),
+        f"boundlab-anatomy-{name}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    with st.expander("Every factor, with what it is"):
+        st.dataframe(
+            told(table.drop(columns=["row", "group"])), hide_index=True, alt="Factors in log2 and their meaning"
+        )
+
+
+def _bridge(first: Side) -> None:
+    """From the plotted curve to the proved one."""
+    try:
+        rows = published_to_strict(first.world.norms, first.world.sample, first.settings)
+    except ValueError as error:
+        st.info(str(error))
+        return
+    table = rows[["row", "label", "kind", "group"]].assign(difference=0.0)
+    st.caption(f"Sparse bound, from the published curve to Theorem S · δ = {first.settings.delta:g} · {first.name}")
+    alt = _bridge_words(rows)
+    st.plotly_chart(waterfall(rows, None, table, is_dark()), key="chart_waterfall", config=CONFIG, alt=alt)
+    st.caption(BRIDGE)
+    st.markdown(alt)
+    _numbers(rows.drop(columns=["start", "end"]), "published-to-strict")
+    explain("strict", ["sparse"])
+
+
+def _everything(first: Side, second: Side) -> None:
+    """Every bound before and after the change."""
+    rows = []
+    for bound in ALL:
+        if first.settings.convention not in bound.formulas:
+            continue
+        before, after = first.value(bound), second.value(bound)
+        numbers = [np.nan if v.value is None else only(v.value) for v in (before, after)]
+        rows.append({"series": bound.key, "before": numbers[0], "after": numbers[1], "reason": after.reason})
+    table = pd.DataFrame(rows)
+    st.markdown("##### Every bound")
+    logs = np.log2(table[["before", "after"]].to_numpy(float))
+    logs = logs[np.isfinite(logs)]
+    low, high = (5 * np.floor(min(0.0, logs.min(initial=0)) / 5), 5 * np.ceil((logs.max(initial=0) + 1) / 5))
+    reach = (low - 0.04 * (high - low), high + 0.34 * (high - low))
+    st.plotly_chart(
+        dumbbell(table, reach, is_dark()),
+        key="chart_dumbbell",
+        config=CONFIG,
+        alt="Every bound as trained and under the change; the table below has the numbers",
+    )
+    for why, part in table.dropna(subset=["reason"]).groupby("reason"):
+        st.caption(f"{', '.join(styles(first.settings.convention)[s].name for s in part['series'])}: {why}.")

@@ -1,0 +1,87 @@
+"""A session's upload: received, handed to a judge, dropped with the session. The server's judges are one for all."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from boundlab.errors import BoundlabError
+from boundlab.ui.server import judges
+from boundlab.ui.subjects import UNSAVED
+from boundlab.ui.visitor import address, name
+from boundlab.uploads.server import Labels, Upload
+
+
+class Desk:
+    """What one session has uploaded last."""
+
+    def __init__(self) -> None:
+        self.judges = judges()
+        self.upload: Upload | None = None
+        self.error: str | None = None  # why the last file was refused
+
+    def receive(self, file: UploadedFile, dataset: str, labels: Labels) -> None:
+        """Take a file in and have it measured."""
+        self.clear()
+        try:
+            self.upload = self.judges.hold(file.getvalue(), _title(file.name), name(), address())
+            self.judges.measure(self.upload, dataset, labels)
+        except BoundlabError as error:
+            self.clear()
+            self.error = str(error)
+        _forget(file)
+
+    def again(self, dataset: str, labels: Labels) -> None:
+        """Measure the same file on other data."""
+        if self.upload is not None:
+            st.session_state.pop(UNSAVED, None)
+            self.judges.measure(self.upload, dataset, labels)
+
+    def look(self) -> dict[str, Any]:
+        """`Judges.look`, and what follows: a finished subject goes into the session, a broken file is dropped."""
+        if self.upload is None:
+            return {"state": "idle"}
+        now = self.judges.look(self.upload)
+        if now["state"] == "done" and UNSAVED not in st.session_state:
+            st.session_state[UNSAVED] = self.judges.result(self.upload)
+        if now["state"] == "failed" and not now.get("arch"):
+            self.clear()
+            self.error = now["error"]
+            return {"state": "idle"}
+        return now
+
+    def clear(self) -> None:
+        """Drop the upload and what was found."""
+        self.close()
+        self.error = None
+        st.session_state.pop(UNSAVED, None)
+
+    def close(self) -> None:
+        """End its judge and delete the file: also at the session's end, where no session state is left."""
+        if self.upload is not None:
+            self.judges.drop(self.upload)
+            self.upload = None
+
+
+@st.cache_resource(show_spinner=False, scope="session", on_release=Desk.close)
+def desk() -> Desk:
+    """This session's."""
+    return Desk()
+
+
+def _title(name: str) -> str:
+    """A file's name without what could mean something elsewhere."""
+    stem = PurePath(name.replace("\\", "/")).stem
+    return re.sub(r"[^\w .+=-]", " ", stem, flags=re.ASCII).strip()[:40] or "network"
+
+
+def _forget(file: UploadedFile) -> None:
+    """Free the server's own copy, which it would keep in memory until the session ends."""
+    if context := get_script_run_ctx():
+        manager = context.uploaded_file_mgr  # MemoryUploadedFileManager; the protocol it follows lacks the method
+        manager.remove_file(context.session_id, file.file_id)  # type: ignore[attr-defined]

@@ -1,0 +1,199 @@
+"""The page "Your checkpoint": upload, progress, result, what is kept, how to write such a file."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from boundlab.analysis.subject import Subject
+from boundlab.data import sources
+from boundlab.errors import BoundlabError, RunError
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.own_data import DATASETS
+from boundlab.specs.tasks import TASKS
+from boundlab.text import quoted
+from boundlab.ui import subjects
+from boundlab.ui.address import get, put
+from boundlab.ui.controls import Controls, plain, with_controls
+from boundlab.ui.download import data_ready
+from boundlab.ui.pages.checkpoint.desk import Desk, desk
+from boundlab.ui.pages.checkpoint.export import how_to
+from boundlab.ui.pages.checkpoint.show import show
+from boundlab.ui.visitor import at_home, visitor
+from boundlab.uploads import kept
+from boundlab.uploads.protocol import memory_limit
+from boundlab.uploads.server import MOST, MOST_MB, SECONDS, Labels
+
+LINK = "checkpoint"  # in the address: the key of the kept one that is shown
+_ROUND, _NOTE = "checkpoint_round", "checkpoint_note"
+PICKLES = ("pt", "pth", "bin", "ckpt")  # taken in only to say what to do with them
+BUSY = ("queued", "running")
+
+
+@with_controls
+def checkpoint(controls: Controls) -> None:
+    """Everything on the page; only the progress refreshes by itself, and only while a judge works."""
+    me, mine = visitor(), desk()
+    now = mine.look()
+    controls.hold(LINK)
+    st.caption(
+        "Upload a `.safetensors` file that says what network it holds. None at hand? `data/runs/checkpoints` has examples, a "
+        "finished run of the page Train can be downloaded as one, and *How to write such a file* below turns yours into one."
+    )
+    names = sorted(DATASETS, key=lambda name: bool(sources.missing(name)))  # first those whose images are here
+    with st.container(horizontal=True):
+        dataset = controls.pick("Data", names, "dataset", "The network's errors and margins are measured on it.")
+        labels = _task(controls, dataset, now.get("arch"))
+    data_ready(dataset)
+    _uploader(mine, dataset, labels)
+    busy = now["state"] in BUSY
+    st.fragment(_progress, run_every=0.5 if busy else None)(mine, busy)
+    if not busy:
+        _other_data(mine, dataset, labels)
+    if note := st.session_state.pop(_NOTE, None):
+        st.error(f"{plain(note)}.")
+    subject = _shown(mine, me)
+    if subject is not None:
+        show(controls, subject)
+    _kept(me)
+    how_to()
+
+
+def _task(controls: Controls, dataset: str, arch: dict[str, Any] | None) -> Labels:
+    """A sub-task of the data set; of a file that is there already, one with its number of classes."""
+    facts = DATASETS[dataset]
+    possible = {
+        name: groups
+        for name, groups in TASKS.items()
+        if groups is None or max(max(group) for group in groups) < facts.classes
+    }
+    if arch:
+        fitting = {n: g for n, g in possible.items() if (len(g) if g else facts.classes) == arch["classes"]}
+        possible = fitting or possible
+    return possible[controls.choose("Task", list(possible), "task", "Which labels are the classes.", width=220)]
+
+
+def _uploader(mine: Desk, dataset: str, labels: Labels) -> None:
+    key = f"checkpoint_file_{st.session_state.get(_ROUND, 0)}"
+    st.file_uploader(
+        "Checkpoint (.safetensors with its spec)",
+        type=["safetensors", *PICKLES],
+        max_upload_size=MOST_MB,
+        key=key,
+        on_change=partial(_received, mine, key, dataset, labels),
+        disabled=bool(sources.missing(dataset)),
+        help=f"At most {MOST_MB} MB; measure a larger one with `boundlab evaluate FILE`. It is checked and measured by a "
+        f"process of its own with at most {memory_limit(dataset) / 2**30:.1f} GiB and {SECONDS} seconds, and deleted when "
+        "you leave, unless you keep it.",
+    )
+    if mine.error:
+        st.error(f"{plain(mine.error)}.", icon=":material/error:")
+
+
+def _received(mine: Desk, key: str, dataset: str, labels: Labels) -> None:
+    """A file has come: take it in, and make room for another."""
+    if (file := st.session_state.get(key)) is not None:
+        mine.receive(file, dataset, labels)
+        st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+        put(LINK, [])
+
+
+def _progress(mine: Desk, was_busy: bool) -> None:
+    """How far the judge is."""
+    now = mine.look()
+    if (now["state"] in BUSY) != was_busy:
+        st.rerun()
+    if now["state"] == "queued":
+        st.info(
+            f"In the queue behind {now['ahead']}: {MOST} uploads are measured at once.", icon=":material/hourglass:"
+        )
+    elif now["state"] == "running":
+        name = f"{ArchSpec.from_dict(now['arch']).title}: " if now.get("arch") else ""
+        st.info(f"{name}{now['part']} …", icon=":material/hourglass:")
+    elif now["state"] == "failed":
+        st.error(f"{plain(now['error'])}.", icon=":material/error:")
+
+
+def _other_data(mine: Desk, dataset: str, labels: Labels) -> None:
+    """Where other data are chosen than the file was measured on."""
+    if mine.upload and mine.upload.asked != (dataset, labels):
+        name = next(name for name, groups in TASKS.items() if groups == labels)
+        st.button(
+            f"Measure on {DATASETS[dataset].title}, {name}",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=partial(_act, partial(mine.again, dataset, labels)),
+            disabled=bool(sources.missing(dataset)),
+        )
+
+
+def _act(what: partial[Any]) -> None:
+    """Do what a button is for; what goes wrong is said on the page."""
+    try:
+        what()
+    except BoundlabError as error:
+        st.session_state[_NOTE] = str(error)
+
+
+def _shown(mine: Desk, me: str) -> Subject | None:
+    """The kept one that the link names, else the session's upload."""
+    if key := get(LINK):
+        try:
+            if one := kept.find(key):
+                return one.subject
+            st.warning(f"This server keeps no checkpoint {quoted([key])}; it was deleted, or the link is wrong.")
+        except RunError as error:
+            st.warning(f"{plain(str(error))}.")
+    subject: Subject | None = st.session_state.get(subjects.UNSAVED)
+    if subject is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if mine.upload:
+                st.button("Keep it", icon=":material/bookmark_add:", on_click=partial(_act, partial(_keep, mine, me)))
+            st.button("Delete it", icon=":material/delete:", on_click=mine.clear)
+            st.caption("Not kept: it is deleted when you leave.")
+    return subject
+
+
+def _keep(mine: Desk, me: str) -> None:
+    subject = st.session_state.get(subjects.UNSAVED)
+    if mine.upload and subject:
+        key = kept.keep(mine.upload.network, subject, me)
+        mine.clear()
+        _open(key)
+
+
+def _open(key: str) -> None:
+    put(LINK, [key])
+
+
+def _kept(me: str) -> None:
+    """What this reader keeps, to open and to delete."""
+    every, wrong = kept.listing(me, at_home()), kept.left_out(me, at_home())
+    if not every and not wrong:
+        return
+    st.markdown("#### Kept")
+    if wrong:
+        st.caption(subjects.said_of(wrong))
+    for one in every:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                plain(kept.name_of(one)), key=f"open_{one.key}", on_click=partial(_open, one.key), type="tertiary"
+            )
+            st.caption(f"{one.subject.arch.title}, {one.size / 2**20:.1f} MB")
+            _delete_button(one.key)
+    for key in wrong:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"`{key}`, not readable")
+            _delete_button(key)
+
+
+def _delete_button(key: str) -> None:
+    st.button("Delete", key=f"delete_{key}", icon=":material/delete:", on_click=partial(_delete, key))
+
+
+def _delete(key: str) -> None:
+    kept.delete(key)
+    if get(LINK) == key:
+        put(LINK, [])

@@ -1,0 +1,147 @@
+"""Which networks are compared: buttons for ready-made comparisons, and a drawer with a table to pick two to four from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from boundlab.analysis.subject import Subject
+from boundlab.ui import visitor
+from boundlab.ui.address import here
+from boundlab.ui.controls import Controls, plain
+from boundlab.ui.pages.compare import link
+from boundlab.ui.pages.compare.listing import COLUMNS, listing, narrowed
+from boundlab.ui.pages.compare.offers import FEWEST, MOST, Offer, Pick, Preset, offer, opening, presets
+from boundlab.ui.subjects import said_of
+from boundlab.uploads.kept import left_out
+
+# in the session
+PICKED = "compare_picked"  # a widget's, and gone after a visit to another page
+SHOWN = "compare_shown"  # names of the networks last compared
+TABLE = "compare_rows"  # how many tables there were; the rows of the last one, and which are ticked
+VISIT = "compare_visit"  # the arrival at this page that they are from
+FULL = "compare_full"  # a row was picked that has no place
+
+PICK_HELP = "In the order of the columns. Type to search, for example `MLP` or `0.004`; or pick rows of the table."
+FILTER_HELP = "Rows that have all these words, in any order."
+TYPICAL = "of each network the one whose training error is nearest to its mean over the seeds."
+
+
+def chosen(controls: Controls) -> list[list[Subject]]:
+    """The networks to compare, each with the same network's other seeds behind it."""
+    known = offer()
+    if len(known.picks()) < FEWEST:
+        st.info("There are not two networks to compare: train some, or restore the shipped runs.")
+        st.stop()
+    offered = presets(known.runs)
+    start = [known.typical(label) for label in opening(known, offered)]
+    _arrive(controls, known, offered, start)
+    with st.container(horizontal=True):
+        for preset in offered:
+            _button(preset, [known.typical(label) for label in preset.labels])
+    with st.expander(f"Choose networks: two to four of {len(known.picks())}", icon=":material/checklist:"):
+        picks = _drawer(known, start)
+    if words := _seeds(known, picks):
+        st.caption(words)
+    if wrong := left_out(visitor.name(), visitor.at_home()):
+        st.caption(said_of(wrong))
+    return [known.group(pick) for pick in picks]
+
+
+def _arrive(controls: Controls, known: Offer, offered: Sequence[Preset], start: Sequence[Pick]) -> None:
+    """Before the widgets: on arrival what the address names; what was compared before a visit to another page, where the menu
+    led back here; never a network that is gone."""
+    there = known.picks()
+    more = offered[-1].labels if offered else ()
+    defaults = list(dict.fromkeys([*(pick.label for pick in start), *more, *known.labels]))
+    linked = [pick.name for pick in link.read(controls, known, [pick.label for pick in start], defaults)]
+    kept = [name for name in st.session_state.get(SHOWN, []) if name in there]
+    arriving = st.session_state.get(VISIT) != here().visit or PICKED not in st.session_state
+    if arriving:
+        st.session_state[TABLE] = (st.session_state.get(TABLE, (0, None))[0], None)
+    if arriving and not link.asked() and len(kept) >= FEWEST:
+        st.session_state[PICKED] = kept
+        link.write([there[name] for name in kept], start)
+    elif arriving or len(kept) < FEWEST:
+        st.session_state[PICKED] = kept = linked
+    st.session_state[PICKED] = [name for name in st.session_state[PICKED] if name in there]
+    st.session_state[SHOWN], st.session_state[VISIT] = kept, here().visit
+
+
+def _button(preset: Preset, picks: Sequence[Pick]) -> None:
+    names = [pick.name for pick in picks]
+    icon = ":material/check:" if st.session_state[PICKED] == names else None
+    st.button(preset.title, key=f"preset_{preset.title}", help=preset.help, on_click=_set, args=(names,), icon=icon)
+
+
+def _set(names: list[str]) -> None:
+    st.session_state[PICKED] = names
+
+
+def _drawer(known: Offer, start: Sequence[Pick]) -> list[Pick]:
+    """What is compared, and the table to pick it from."""
+    there = known.picks()
+    picked = st.multiselect(
+        "Compared", list(there), key=PICKED, max_selections=MOST, help=PICK_HELP, placeholder="Two to four networks"
+    )
+    if len(picked) < FEWEST:
+        st.warning("Pick two to four networks. Until then the ones before stay on the page.")
+    elif picked != st.session_state[SHOWN]:
+        st.session_state[SHOWN] = picked
+        link.write([there[name] for name in picked], start)
+    if st.session_state.pop(FULL, False):
+        st.warning(f"{MOST} networks are compared at most: take one away first.")
+    words = st.text_input(
+        "Filter the table", key="compare_filter", placeholder="for example: MLP 0.001", help=FILTER_HELP, live=True
+    )
+    _table(narrowed(listing(known), words), picked)
+    return [there[name] for name in st.session_state[SHOWN]]
+
+
+def _table(rows: pd.DataFrame, picked: Sequence[str]) -> None:
+    """The networks, the compared ones ticked. Ticks that came from elsewhere make a new table, in another place than the last:
+    the browser would keep the old ones, set by session state or not, and send them back as the reader's."""
+    now = _ticks(list(rows.index), picked)
+    number, before = st.session_state.get(TABLE, (0, None))
+    number += now != before
+    st.session_state[TABLE] = number, now
+    places = st.empty(), st.empty()
+    places[number % 2].dataframe(
+        rows,
+        key=f"compare_rows_{number}",
+        height=390,
+        hide_index=True,
+        column_config=COLUMNS,
+        placeholder="",
+        on_select=partial(_take, number, list(rows.index)),
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": now[1]}},
+        alt="All networks that can be compared, one per row",
+    )
+    st.caption(f"{len(rows)} rows. Tick the ones to compare; a click on a column's name sorts.")
+
+
+def _ticks(names: list[str], picked: Sequence[str]) -> tuple[list[str], list[int]]:
+    return names, sorted(names.index(name) for name in picked if name in names)
+
+
+def _take(number: int, names: list[str]) -> None:
+    """The rows ticked in that table of these networks: new ones come last, those that the filter hides stay."""
+    ticked = [names[row] for row in st.session_state[f"compare_rows_{number}"]["selection"]["rows"] if row < len(names)]
+    before = st.session_state[PICKED]
+    kept = [name for name in before if name in ticked or name not in names]
+    wanted = [*kept, *(name for name in ticked if name not in before)]
+    st.session_state[PICKED], st.session_state[FULL] = wanted[:MOST], len(wanted) > MOST
+    st.session_state[TABLE] = (number, _ticks(names, wanted))
+
+
+def _seeds(known: Offer, picks: Sequence[Pick]) -> str:
+    """Which seeds are shown, where each is the one that stands for its network."""
+    several = [pick for pick in picks if pick.seed and len(known.runs[pick.label].seeds) > 1]
+    if not several or any(pick != known.typical(pick.label) for pick in several):
+        return ""
+    seeds = [plain(pick.seed) for pick in several]
+    return f"Seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}: {TYPICAL}"

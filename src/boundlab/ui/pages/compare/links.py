@@ -1,0 +1,54 @@
+"""Links to the Train form, filled in with the same network built otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import streamlit as st
+
+from boundlab.analysis.subject import Subject
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.counterparts import locally_connected, mlp, tree
+from boundlab.ui.train_link import arch_values
+
+_WAYS: dict[str, Callable[[ArchSpec], ArchSpec]] = {
+    "Train it without weight sharing": locally_connected,
+    "Train it without overlap (tree)": tree,
+    "Train an MLP of as many parameters": mlp,
+}
+
+
+def counterparts(subject: Subject) -> None:
+    """A link per counterpart that this network has."""
+    found = _found(subject.arch)
+    if not found:
+        return
+    with st.popover("Counterparts", icon=":material/alt_route:"):
+        for words, arch in found.items():
+            link = {"form": "true"} | _training(subject) | _form(arch)
+            st.page_link("pages/9_train.py", label=f"{words}: {arch.title}", query_params=link)
+
+
+def _found(arch: ArchSpec) -> dict[str, ArchSpec]:
+    made = {}
+    for words, way in _WAYS.items():
+        with suppress(ValueError):  # groups, or no convolution to begin with
+            made[words] = way(arch)
+    return {words: other for words, other in made.items() if other != arch}
+
+
+def _training(subject: Subject) -> dict[str, str]:
+    """Data and weight decay, as the run's."""
+    run = subject.run
+    if run is None or run.spec.train.loss != "mse" or run.spec.train.labels is not None:
+        return {"dataset": subject.dataset}
+    return {"dataset": subject.dataset, "weight_decay": f"{run.spec.train.weight_decay:g}"}
+
+
+def _form(arch: ArchSpec) -> dict[str, str]:
+    """The network's fields as the form names and writes them."""
+    values = {
+        name: str(value).lower() if value in (True, False) else value for name, value in arch_values(arch).items()
+    }
+    return {name: value for name, value in values.items() if value}

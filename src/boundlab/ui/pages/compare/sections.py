@@ -1,0 +1,215 @@
+"""The sections of the Compare page, top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from boundlab.analysis.comparison import NORMS, bounds_table, factors_table, facts, layers_table, places
+from boundlab.analysis.subject import Subject
+from boundlab.bounds import ALL
+from boundlab.charts.connectivity import connectivity
+from boundlab.charts.factor_bars import factor_bars
+from boundlab.charts.networks import named
+from boundlab.charts.norms_by_layer import norms_by_layer
+from boundlab.charts.theme import CONFIG, styles
+from boundlab.charts.versus import versus
+from boundlab.quantities.receptive_fields import Field, path_counts, receptive_fields
+from boundlab.specs.own_data import DATASETS
+from boundlab.specs.recipes import data_of, recipe, task
+from boundlab.specs.settings import Settings
+from boundlab.text import readable
+from boundlab.ui.controls import Controls, plain
+from boundlab.ui.page import is_dark
+from boundlab.ui.pages.compare.links import counterparts
+from boundlab.ui.pages.compare.pictures import columns, example
+from boundlab.ui.shelf import shipped_ids
+from boundlab.words import comparison as words
+
+_HEIGHTS = {2: 430, 3: 320, 4: 240}  # of a drawing, pixels, by the number of columns
+DRAWING = (
+    "Colour: from how many computation paths a pixel reaches the features that enter the dense layers (π of Theorem S; log₂ "
+    "scale, the same for all; grey: none). Boxes: what one feature sees, layer by layer; red: a middle one of the last "
+    "convolution; a dense layer sees all. White strokes: {}."
+)
+MAX_POOLED = " Under max-pooling Theorems S and S2 charge more than these paths: V of a window is (Σ√V)², or p ΣV for p positions."
+COUNTED = (
+    "Parameters: all trainable numbers, the weight-norm scalar of every hidden layer included. Inputs per neuron: the output "
+    "layer last."
+)
+
+
+def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
+    """Connectivity of every network in its column, on one colour scale."""
+    counts = [path_counts(s.arch.shapes(), s.arch.in_shape[1:]) for s in subjects]
+    top = float(np.log2(max(1.0, *(part.max() for part in counts))))
+    said = []
+    for i, column in enumerate(columns(len(subjects))):
+        subject, size = subjects[i], subjects[i].arch.in_shape[1:]
+        fields = receptive_fields(subject.arch.shapes(), size)
+        picture, what = example(subject)
+        said.append(what)
+        height = _HEIGHTS[len(subjects)]
+        with column:
+            with st.container(key=f"compare_name_{i}"):
+                st.markdown(f"##### {plain(named(names[i], i))}\n{_rest(subject.title, names[i])}")
+            told = _sees(fields, subject, counts[i])
+            st.plotly_chart(
+                connectivity(counts[i], picture, fields, top, height, is_dark()),
+                key=f"chart_connectivity_{i}",
+                config=CONFIG,
+                alt=f"Computation paths from each pixel of {names[i]}: {told}",
+            )
+            st.markdown(told)
+            counterparts(subject)
+    pooled = any(pool.kind == "max" for s in subjects for shape in s.arch.shapes() for pool in shape.pools)
+    st.caption(DRAWING.format(", ".join(dict.fromkeys(said))) + (MAX_POOLED if pooled else ""))
+
+
+def _rest(title: str, name: str) -> str:
+    """Of a title what the short name leaves out, in small letters."""
+    rest = " · ".join(part for part in title.split(" · ") if part not in name.split(" · "))
+    return f":small[:gray[{plain(rest)}]]" if rest else ""
+
+
+def _sees(fields: Sequence[Field], subject: Subject, counts: np.ndarray) -> str:
+    """Pixels that a feature of every layer sees, and paths per pixel."""
+    low, high = int(counts.min()), int(counts.max())
+    paths = f"{low:,} path{'s' * (low != 1)}" if low == high else f"{low:,} to {high:,} paths"
+    if not any(shape.spatial for shape in subject.arch.shapes()):
+        return f"Every neuron of layer 1 sees all **{fields[0].pixels}** pixels. From a pixel: **{paths}**."
+    seen = " → ".join(f"**{field.pixels:,}**" for field in fields)
+    return f"Pixels seen, by layer: {seen}. From a pixel: **{paths}**."
+
+
+def glance(groups: Sequence[Sequence[Subject]], names: Sequence[str]) -> None:
+    """What the networks are, one row per quantity."""
+    rows = [_about(group) for group in groups]
+    st.markdown("#### At a glance")
+    side_by_side(names, {key: [row[key] for row in rows] for key in rows[0]}, "glance")
+    st.caption(COUNTED)
+
+
+def _about(group: Sequence[Subject]) -> dict[str, str]:
+    subject, known = group[0], facts(group[0])
+    run = subject.run
+    trained, data, source = "not known", subject.dataset, "checkpoint"
+    if run is None and data in DATASETS:
+        data = data_of(data, subject.labels, subject.arch.in_shape)
+    if run is not None:
+        train, data = run.spec.train, task(run.spec)
+        asked = f"λ = {train.weight_decay:g}" if train.loss == "mse" else f"certificate × {train.certificate_weight:g}"
+        trained = f"{asked}, {recipe(run.spec)}, seed {train.seed}"
+        source = "shipped" if run.id in shipped_ids() else "trained here"
+        source += f", with {len(group) - 1} other seed{'s' * (len(group) > 2)}" if len(group) > 1 else ""
+    return {
+        "Data": plain(f"{data}, n = {subject.sample.n:,}"),
+        "Training": plain(trained),
+        "From": source,
+        "Parameters": f"{known.parameters:,}",
+        "Inputs per neuron, by layer": " · ".join(f"{fan:,}" for fan in known.fan_in),
+    }
+
+
+def side_by_side(names: Sequence[str], rows: dict[str, list[str]], key: str) -> None:
+    """Quantities down, networks across."""
+    table = pd.DataFrame(rows, index=[plain(named(name, i)) for i, name in enumerate(names)]).T
+    with st.container(key=f"compare_table_{key}"):
+        st.table(table, border="horizontal")
+
+
+def bounds(groups: Sequence[Sequence[Subject]], names: Sequence[str], settings: Settings) -> None:
+    """Every bound that has a value, what to notice, and which have none and why."""
+    subjects, safe = [group[0] for group in groups], [plain(name) for name in names]
+    table = bounds_table(groups, settings)
+    order = [bound.key for bound in ALL if table["value"][table["series"] == bound.key].notna().any()]
+    said = words.notice(safe, subjects, [facts(s) for s in subjects], table)
+    if order:
+        st.plotly_chart(
+            versus(table, names, order, _reach(table["value"]), is_dark()),
+            key="chart_versus",
+            config=CONFIG,
+            alt=said,
+        )
+        seeds = " · broad ends: smallest to largest over seeds" if any(len(g) > 1 for g in groups) else ""
+        st.caption(f"{settings.convention} · δ = {settings.delta:g} for every value by itself{seeds}")
+        with st.expander("The values, and their range over seeds"):
+            _values(table, names, order)
+    st.markdown(said)
+    for line in words.refused(safe, table, settings.convention):
+        st.caption(line)
+
+
+def _values(table: pd.DataFrame, names: Sequence[str], order: Sequence[str]) -> None:
+    """Bounds down, networks across."""
+    rows, looks = {}, styles("strict" if "doubled" in order else "")
+    for series in order:
+        part = table[table["series"] == series].sort_values("network")
+        rows[looks[series].name] = [_value(row.value, row.low, row.high) for row in part.itertuples()]
+    side_by_side(names, rows, "values")
+
+
+def _value(value: float, low: float, high: float) -> str:
+    if np.isnan(value):
+        return "–"
+    ends = readable(low), readable(high)
+    return f"**{readable(value)}**" + ("" if ends[0] == ends[1] else f" ({ends[0]} to {ends[1]})")
+
+
+def _reach(values: pd.Series) -> tuple[float, float]:
+    """A range in log2 with room for the numbers."""
+    logs = np.log2(values[(values > 0) & np.isfinite(values)])
+    low, high = min(0.0, float(np.floor(logs.min()))), max(1.0, float(np.ceil(logs.max())))
+    return low - (0.22 if low < 0 else 0.03) * (high - low), high + 0.25 * (high - low)
+
+
+def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
+    """Norms layer by layer, and what they multiply to."""
+    known = [facts(subject) for subject in subjects]
+    rows: dict[str, Callable[[int], float]] = {
+        "ρ, product of ‖W‖ (F)": lambda i: known[i].rho,
+        "ρ, output layer centred": lambda i: known[i].rho_p,
+        "√P / ‖X‖, path energy": lambda i: known[i].path_root,
+        "Product of the last two": lambda i: known[i].rho_p * known[i].path_root,
+    }
+    st.markdown("#### Norms")
+    side_by_side(names, {key: [readable(of(i)) for i in range(len(names))] for key, of in rows.items()}, "norms")
+    st.plotly_chart(
+        norms_by_layer(layers_table(subjects), names, NORMS, places(subjects), is_dark()),
+        key="chart_norms",
+        config=CONFIG,
+        alt="Frobenius norm, spectral norm and Frobenius norm of the layer as a matrix, of every layer",
+    )
+    st.caption(
+        "Layers matched by position, the output layer last. F: Frobenius norm, 2: spectral norm. W: the kernel or matrix "
+        "(without weight sharing the largest over the positions). op(W): the layer written out as one matrix. ‖X‖: root of the "
+        "summed squared inputs. The last row above is what Theorems S and S2 pay for weights and geometry."
+    )
+
+
+def factors(controls: Controls, subjects: Sequence[Subject], names: Sequence[str], settings: Settings) -> None:
+    """Which factor of one bound differs."""
+    st.markdown("#### Which factor differs?")
+    bound = controls.bound(settings.convention)
+    table = factors_table(subjects, bound, settings)
+    if table["network"].nunique() < 2:
+        st.info(
+            f"{styles(settings.convention)[bound.key].name} has a value for fewer than two of these networks: nothing to compare."
+        )
+        return
+    said = words.moved([plain(name) for name in names], table)
+    differs = table[table["difference"].abs() >= words.MOVED]["row"]
+    still = table[(table["kind"] == "factor") & ~table["row"].isin(differs)].drop_duplicates("row")["label"]
+    drawn = table[(table["kind"] == "total") | ((table["kind"] == "factor") & table["row"].isin(differs))]
+    st.plotly_chart(
+        factor_bars(drawn, names, is_dark()),
+        key="chart_factors",
+        config=CONFIG,
+        alt=" ".join(said),
+    )
+    st.markdown("\n".join(f"- {line}" for line in said))
+    rest = f" The same for all: {', '.join(still)}." if len(still) else ""
+    st.caption(f"Factors of one kind are multiplied over the layers; what is added to them is in the value only.{rest}")

@@ -1,0 +1,1 @@
+"""Pages Lambda, Width, Depth and Training."""

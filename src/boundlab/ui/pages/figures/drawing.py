@@ -1,0 +1,109 @@
+"""What the figure pages draw and say, made once for all readers who choose the same.
+
+Streamlit collects garbage after every rerun, which visits all that is kept: tables are therefore kept pickled (cache_data),
+and only films and a few figures as they are (cache_resource); nobody changes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from boundlab.charts.canvas import canvas
+from boundlab.charts.theme import LEADS
+from boundlab.charts.trend import Film, Picture, film
+from boundlab.ui.pages.figures.numbers import csv, wide_table
+from boundlab.ui.pages.figures.paper import overlay
+from boundlab.ui.pages.figures.selection import labels
+from boundlab.ui.pages.figures.view import Overlay, View, about
+from boundlab.ui.shelf import table
+from boundlab.words import figures as prose
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """All positions of the handle."""
+
+    values: list[float]
+    over: Overlay
+    film: Film
+
+
+@st.cache_resource(show_spinner=False, max_entries=48)  # 0.9 MB each
+def _drawing(_view: View, key: str, dark: bool) -> Drawing:
+    axis, curves, shown = _view.axis, _view.curves(), _view.shown
+    values = sorted(curves["frame"].unique())
+    over = overlay(axis, _view.paper, _view, curves[curves["frame"] == values[-1]], shown)
+    drawn = _view.drawn(curves)
+    finals = table(_view.dataset, _view.settings)
+    finals = finals[finals["run"].isin(_view.peers)]
+    finals = finals[finals["conv_layers"].isin(_view.selection.runs["conv_layers"].unique())]
+    area = canvas(
+        drawn, finals, axis, _view.scale, shown, _view.selection.panels, over.curves, dark, _view.settings.convention
+    )
+    return Drawing(values, over, film(drawn, axis, shown, area, over.curves))
+
+
+def drawing(view: View, dark: bool) -> Drawing:
+    """What is drawn, at every position."""
+    return _drawing(view, view.key, dark)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)  # garbage collection visits all parts of a figure
+def _picture(_view: View, key: str, dark: bool, base: int) -> Picture:
+    return _drawing(_view, key, dark).film.at(base)
+
+
+def picture(view: View, dark: bool, base: int) -> Picture:
+    """The picture with its figure drawn at one position."""
+    return _picture(view, view.key, dark, base)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Words and numbers at one position of the handle."""
+
+    caption: str
+    notices: list[tuple[str, str]]
+    not_drawn: list[str]
+    table: pd.DataFrame  # single runs
+    about: dict[str, object]  # the same for all points of the CSV
+
+
+@st.cache_data(show_spinner=False, max_entries=512)  # 10 kB each
+def _reading(_view: View, key: str, at: int) -> Reading:
+    axis, handle, shown, panel = _view.axis, _view.handle, _view.shown, _view.selection.panel
+    rows, curves = _view.rows(), _view.curves()
+    value = sorted(curves["frame"].unique())[at]
+    here, now = curves[curves["frame"] == value], rows[rows[handle.column] == value] if handle else rows
+    where = f"{handle.name} {labels([value], handle)[0]}" if handle else ""
+    drawn = now[now["series"].isin(shown)]
+    return Reading(
+        prose.subject(now, _view.settings),
+        _notices(_view, here, now, where),
+        prose.not_drawn(now[now["series"].isin(shown) | now["reason"].notna()], _view.scale),
+        wide_table(drawn.dropna(subset=["value"]), axis, shown, panel),
+        about(now, axis, _view.scale, _view.settings),
+    )
+
+
+def _notices(view: View, here: pd.DataFrame, runs: pd.DataFrame, where: str) -> list[tuple[str, str]]:
+    """About what is drawn; the leading bound and the test error are told hidden too. `runs`: single runs' rows."""
+    told = here[here["series"].isin([*view.shown, *LEADS, "test_error"])]
+    said = prose.notices(told, view.axis, view.settings, view.selection.panels, where)
+    lone = prose.lone(runs, view.axis) if len(said) == 1 else ""
+    return [*said, *([("", lone)] if lone else [])]
+
+
+def reading(view: View, at: int) -> Reading:
+    """What is said at one position."""
+    return _reading(view, view.key, at)
+
+
+def points(view: View, over: Overlay, about: dict[str, object], at: int) -> str:
+    """CSV of the points drawn at one position."""
+    curves = view.drawn(view.curves())
+    there = curves["frame"] == sorted(curves["frame"].unique())[at]
+    return csv(curves[there & curves["series"].isin(view.shown)], over, view.axis, about)

@@ -1,0 +1,56 @@
+"""The numbers under a figure: what is drawn as CSV, and the single runs behind it as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from boundlab.analysis.curves import drawn
+from boundlab.analysis.tables import Axis
+from boundlab.charts.theme import styles
+from boundlab.specs.settings import CONVENTIONS
+from boundlab.ui.pages.figures.view import Overlay
+from boundlab.ui.tables import told
+
+PLATEAU_COLUMN = "plateau number"
+PLATEAU_HELP = (
+    "Steps before the learning rate first falls × lr / (1 − momentum) × λ. From 4 on the norms have come down as far as "
+    "they will; below, the run is marked and left out (an empirical rule)."
+)
+
+
+def csv(curves: pd.DataFrame, over: Overlay, axis: Axis, about: dict[str, object]) -> str:
+    """The points of one picture, and of the paper's curves over it; `about`: what is the same for all of ours."""
+    paper = {"scale": about["scale"]} | over.about
+    return drawn(curves, over.curves, axis, about, paper).to_csv(index=False, float_format="%.10g")
+
+
+def numbers(table: pd.DataFrame, points: Callable[[], str], axis: Axis, file: str) -> None:
+    """`table`: `wide_table` at the handle's position; `points`: `csv` of what is drawn there, made when asked for."""
+    st.download_button(
+        "CSV of what is drawn",
+        points,
+        f"{file}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    looks = {style.name: name for convention in CONVENTIONS for name, style in styles(convention).items()}
+    st.dataframe(
+        told(table, {column: looks[column] for column in table if column in looks}),
+        hide_index=True,
+        alt=f"Values of every run against {axis.title}",
+        column_config={PLATEAU_COLUMN: st.column_config.Column(help=PLATEAU_HELP)},
+    )
+
+
+def wide_table(rows: pd.DataFrame, axis: Axis, shown: list[str], panel: str | None = None) -> pd.DataFrame:
+    """One row per run and point, one column per line, and each run's plateau number."""
+    looks = styles("strict" if "strict" in set(rows["convention"]) else "")
+    index = [*([panel] if panel else []), axis.column, "seed"]
+    wide = rows.pivot_table(index=index, columns="series", values="value")
+    wide = wide[[name for name in shown if name in wide]].rename(columns={name: looks[name].name for name in shown})
+    plateau = rows.groupby(index)["plateau_number"].first().rename(PLATEAU_COLUMN)
+    return wide.join(plateau).reset_index().rename(columns={axis.column: axis.title})

@@ -1,0 +1,103 @@
+"""The figure page: controls, handle, chart, what to notice, table. One implementation for every axis."""
+
+from __future__ import annotations
+
+import functools
+
+import streamlit as st
+
+from boundlab.analysis.curves import SCALES
+from boundlab.analysis.tables import AXES, Axis
+from boundlab.charts.theme import CONFIG
+from boundlab.charts.trend import Picture
+from boundlab.specs.settings import Settings
+from boundlab.ui.controls import Controls, with_controls
+from boundlab.ui.formulas import explain, not_drawn
+from boundlab.ui.layout import EMPTY, chart_first, controls_row
+from boundlab.ui.page import is_dark
+from boundlab.ui.pages.figures.drawing import Reading, drawing, picture, points, reading
+from boundlab.ui.pages.figures.numbers import numbers
+from boundlab.ui.pages.figures.paper import paper_control
+from boundlab.ui.pages.figures.selection import ONE, anchored, labels, panel_choices, position, select
+from boundlab.ui.pages.figures.view import View
+from boundlab.ui.player import player
+from boundlab.ui.shelf import datasets, listing
+
+_SCALE_HELP = (
+    "log2: like the paper's figures · linear: the values themselves, up to a little above the sparse bound · relative: "
+    "every line divided by its own first point, to compare trends"
+)
+_PANELS_HELP = "Small multiples side by side, on the same axes, like the paper's three panels; best on a wide screen."
+
+
+@st.fragment
+@with_controls
+def explore(controls: Controls, axis: Axis) -> None:
+    """Controls above, chart, then words and numbers; a moved control reruns only this."""
+    with chart_first():
+        (row, more), stage = controls_row(), st.container(key=f"stage_{axis.key}")
+    with row:
+        dataset = controls.pick("Data", datasets(), "dataset", "MNIST: 60,000 images. digits: 1,437 images of 8×8.")
+        sliders = st.container()
+        convention = controls.convention()
+    with more:
+        across = st.container(horizontal=True)
+        with across:
+            settings = Settings(convention, controls.delta())
+            scale = controls.pick("Scale", SCALES, "scale", _SCALE_HELP)
+        peers = controls.recipe(controls.origin(listing(dataset)))
+        runs = controls.trusted(peers)
+        if runs.empty:
+            stage.info(EMPTY)
+            return
+        with across:
+            choices = panel_choices(runs, axis)
+            panels = controls.choose("Panels", choices, "panels", _PANELS_HELP) if len(choices) > 1 else ONE
+            paper = paper_control(axis, controls)
+        shown = controls.series(convention)
+    with sliders:
+        selection = select(controls, runs, axis, panels)
+    _show(View(axis, dataset, settings, scale, selection, peers["run"], paper, shown), controls, stage)
+
+
+def _show(view: View, controls: Controls, stage: st.delta_generator.DeltaGenerator) -> None:
+    axis, handle, key, dark = view.axis, view.handle, f"player_{view.axis.key}", is_dark()
+    drawn = drawing(view, dark)
+    names = labels(drawn.values, handle)
+    at = position(controls, handle, names, key)
+    base = anchored(key, (view.settings, view.scale, view.runs, view.paper, view.shown, dark), at)
+    now = reading(view, at)
+    file = f"boundlab-{view.dataset}-{axis.key}" + (f"-{handle.word}" if handle else "")
+    words = " · ".join(filter(None, [now.caption, drawn.over.short]))
+    shot = picture(view, dark, base)
+    with stage:
+        player(key, shot, handle.name if handle else "", names, at, file, words)
+        _chart(axis, shot)
+        st.caption(words)  # below, so that its length does not move the chart
+    _words(view, now, drawn.over.note)
+    csv = functools.partial(points, view, drawn.over, now.about, at)
+    numbers(now.table, csv, axis, file + (names[at] if handle else ""))
+
+
+def _chart(axis: Axis, picture: Picture) -> None:
+    st.plotly_chart(
+        picture.figure,
+        key=f"chart_{axis.key}",
+        config=CONFIG,
+        alt=f"Bounds, test and train error against {axis.title}; the words below the chart say what it shows",
+    )
+
+
+def _words(view: View, now: Reading, paper_note: str) -> None:
+    """What to notice at this position, what the overlay is, what is not drawn and why."""
+    for title, words in now.notices:
+        st.markdown(f"**{title}**: {words}" if title else words)
+    if paper_note:
+        st.caption(paper_note)
+    explain(view.settings.convention, view.shown)
+    not_drawn(now.not_drawn)
+
+
+def explore_axis(key: str) -> None:
+    """The figure page of one of `tables.AXES`."""
+    explore(AXES[key])

@@ -1,0 +1,112 @@
+"""Which runs a figure page draws: sliders for the variables that stand still, one that is the handle, one the panels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from boundlab.analysis.tables import Axis
+from boundlab.text import epochs
+from boundlab.ui.address import here
+from boundlab.ui.controls import Controls
+from boundlab.ui.player import reported
+from boundlab.ui.variables import SYMBOLS, VARIABLES
+
+ONE = "one"
+PANELS = {ONE: None, "layers": "conv_layers", "channels": "channels", "weight decay": "weight_decay"}
+MOST_PANELS = 4
+
+
+@dataclass(frozen=True)
+class Handle:
+    """What the handle above the chart runs through: a column of the tables, its words, its name in the link."""
+
+    column: str
+    name: str
+    key: str
+    word: str  # in file names
+    default: str | None = None  # label of the preferred position; None: the last
+
+
+LAMBDA = Handle("weight_decay", "λ =", "wd", "lambda", "0.004")
+EPOCH = Handle("epoch", "epoch", "epoch", "epoch")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`runs`: rows of `tables.runs_table`; `panel`: the column that tells panels apart; `panels`: its values, titled."""
+
+    runs: pd.DataFrame
+    handle: Handle | None
+    panel: str | None
+    panels: dict[float, str]
+
+
+def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -> Selection:
+    """Sliders for what is neither the axis, nor the panels, nor the handle."""
+    panel = PANELS[panels]
+    handle = EPOCH if axis.key != "epoch" else None if panel == "weight_decay" else LAMBDA
+    moving = {axis.column, panel, handle.column if handle else None}
+    still = [column for column in VARIABLES if column not in moving]
+    runs = controls.narrow(_with_a_curve(listing, axis, still, panel), still, whole=listing)
+    if panel is None:
+        return Selection(runs, handle, None, {0.0: ""})
+    values = sorted(runs[panel].astype(float).unique().tolist())
+    kept = [
+        values[i] for i in np.unique(np.linspace(0, len(values) - 1, min(MOST_PANELS, len(values))).round().astype(int))
+    ]
+    runs = runs[runs[panel].isin(kept)]
+    if handle is LAMBDA:  # all panels move together: only through what every one of them has
+        common = set.intersection(*(set(rows["weight_decay"]) for _, rows in runs.groupby(panel)))
+        runs = runs[runs["weight_decay"].isin(common)] if common else runs
+    return Selection(runs, handle, panel, {value: f"{SYMBOLS[panel]} = {value:g}" for value in kept})
+
+
+def _with_a_curve(listing: pd.DataFrame, axis: Axis, still: list[str], panel: str | None) -> pd.DataFrame:
+    """Leave out choices at which the axis has a single value, where there are others."""
+    if axis.key == "epoch":
+        return listing
+    points = listing.groupby([*still, *([panel] if panel else [])])[axis.column].transform("nunique")
+    return listing[points > 1] if (points > 1).any() else listing
+
+
+def panel_choices(listing: pd.DataFrame, axis: Axis) -> list[str]:
+    """By which variables the picture can be split."""
+    return [
+        name
+        for name, column in PANELS.items()
+        if column != axis.column and (column is None or listing[column].nunique() > 1)
+    ]
+
+
+def labels(values: list[float], handle: Handle | None) -> list[str]:
+    """What the positions are called on screen and in the link."""
+    if handle is EPOCH:
+        return [epochs(value) for value in values]
+    return [f"{value:g}" for value in values]
+
+
+def position(controls: Controls, handle: Handle | None, names: list[str], key: str) -> int:
+    """Where the handle stands: where the reader's browser reports that it was moved to, else as the address says."""
+    if handle is None:
+        return 0
+    default = handle.default if handle.default in names else names[-1]
+    arriving, told = controls.arriving(handle.key), reported(key)
+    at = controls.hold(handle.key, names, handle.name.removesuffix(" ="), few=handle is LAMBDA)
+    if not arriving and told in names and told != st.session_state.get(f"{key}_told"):
+        at = told
+    st.session_state[f"{key}_told"] = told
+    controls.keep(handle.key, at or default, default)
+    return names.index(at or default)
+
+
+def anchored(key: str, signature: object, at: int) -> int:
+    """The position the figure is drawn at: that of the last change other than the handle's own, so that a handle at rest
+    does not make a new chart."""
+    name, signature = f"{key}_anchor", (signature, here().visit)
+    if name not in st.session_state or st.session_state[name][0] != signature:
+        st.session_state[name] = (signature, at)
+    return int(st.session_state[name][1])

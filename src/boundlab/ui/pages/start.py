@@ -1,0 +1,80 @@
+"""The landing page's chart: one network, every bound, one ladder."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from boundlab.bounds import ALL
+from boundlab.charts.ladder import ladder
+from boundlab.charts.theme import CONFIG, styles
+from boundlab.specs.settings import Settings
+from boundlab.ui.controls import Controls, with_controls
+from boundlab.ui.formulas import explain, not_drawn
+from boundlab.ui.layout import EMPTY, chart_first, controls_row
+from boundlab.ui.page import is_dark
+from boundlab.ui.shelf import datasets, table
+from boundlab.ui.tables import told
+from boundlab.ui.variables import VARIABLES
+from boundlab.words import figures as prose
+from boundlab.words.figures import sentence
+
+_MEASURED = ("holdout", "test_error")
+
+
+@st.fragment
+@with_controls
+def headline(controls: Controls) -> None:
+    """Pick a network, see what each bound says about its test error."""
+    with chart_first():
+        (row, more), stage = controls_row(), st.container()
+    with row:
+        dataset = controls.pick("Data", datasets(), "dataset")
+        sliders = st.container()
+        convention = controls.convention()
+    with more:
+        settings = Settings(convention, controls.delta())
+        whole = controls.trusted(controls.recipe(controls.origin(table(dataset, settings))))
+    if whole.empty:
+        stage.info(EMPTY)
+        return
+    with sliders:
+        rows = controls.narrow(whole, VARIABLES)
+    _show(whole, rows, settings, stage)
+
+
+def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: Settings, stage: DeltaGenerator) -> None:
+    values = rows.groupby("series")["value"].mean().dropna()
+    order = [b.key for b in ALL if settings.convention in b.formulas]
+    logs = whole["log2_value"][whole["series"].isin([*order, *_MEASURED])].dropna()
+    low, high = float(np.floor(logs.min())), float(np.ceil(logs.max()))
+    reach = (low - 0.12 * (high - low), high + 0.1 * (high - low))  # room for the numbers
+    told_now = sentence(values, rows["seed"].nunique(), settings.convention)
+    with stage:
+        st.plotly_chart(
+            ladder(values, [*order, *_MEASURED], reach, is_dark()),
+            key="chart_ladder",
+            config=CONFIG,
+            alt=told_now,
+        )
+        st.caption(prose.subject(rows, settings, "mean"))
+    st.markdown(told_now)
+    explain(settings.convention, order)
+    not_drawn(prose.not_drawn(rows[rows["series"] != "gap"]))
+    with st.expander("Table and CSV"):
+        drawn = rows[rows["series"].isin([*order, *_MEASURED])].drop(columns="reason")
+        looks = styles(settings.convention)
+        st.dataframe(
+            told(
+                drawn.assign(series=[looks[name].name for name in drawn["series"]])[
+                    ["series", "value", "complexity", "confidence", "empirical", "margin", "n", "delta", "convention"]
+                ]
+            ),
+            hide_index=True,
+            alt="Values of every bar in the chart",
+        )
+        st.download_button(
+            "Download CSV of this run", drawn.to_csv(index=False), "boundlab-start.csv", "text/csv", on_click="ignore"
+        )

@@ -1,0 +1,103 @@
+"""The server's one scheduler, and what a reader may do with jobs. Errors become notes on the page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from boundlab.errors import BoundlabError
+from boundlab.jobs import queue as jobs
+from boundlab.jobs.cost import Measured, read_measured
+from boundlab.runs.folder import runs_folder
+from boundlab.runs.job import Job
+from boundlab.specs.run import RunSpec
+from boundlab.ui.address import put
+from boundlab.ui.controls import plain
+from boundlab.ui.notes import _NOTES, act
+from boundlab.ui.server import scheduler
+from boundlab.ui.visitor import address, at_home
+from boundlab.validation import whole
+
+_ASKED = "train_asked"  # ids of the runs that this session asked for
+WATCHED, FORM = "run", "form"  # in the link: the run that is shown; whether the form is open
+
+
+@st.cache_data(show_spinner=False, ttl=30, max_entries=1)
+def measured() -> list[Measured]:
+    """What finished runs took on this machine."""
+    return read_measured(runs_folder())
+
+
+def longest() -> int:
+    """Minutes a run may take by its estimate (BOUNDLAB_MINUTES); 0: any. By default a class has a limit, one's own machine
+    none. Raises ValueError for anything else."""
+    text = os.environ.get("BOUNDLAB_MINUTES") or ("0" if at_home() else "60")
+    whole("BOUNDLAB_MINUTES", int(text) if text.isascii() and text.isdigit() else text, 0, 10**6)
+    return int(text)
+
+
+def may(job: Job, me: str) -> bool:
+    """Whether this reader may pause, stop, resume and delete a job: it is theirs, or the whole server is."""
+    return job.owner == me or at_home()
+
+
+def may_see(job: Job, me: str) -> bool:
+    """Whether this reader may watch a job and take its history and spec away: it is theirs, shared, nobody's (of the command
+    line), or they asked for the same run in this session."""
+    return may(job, me) or job.shared or job.owner is None or job.id in st.session_state.get(_ASKED, ())
+
+
+def share(job: Job, key: str) -> None:
+    """As the reader has set the switch `key`."""
+    act(partial(jobs.share, job, bool(st.session_state[key])))
+
+
+def submit(specs: Sequence[RunSpec], device: str, me: str) -> None:
+    """Queue the runs; watch the first. What exists already is shown instead."""
+    said: list[tuple[str, str]] = []
+    first: str | None = None
+    for spec in specs:
+        try:
+            before = (runs_folder() / spec.id / "spec.json").exists()
+            job = jobs.submit(spec, me, device, runs_folder(), scheduler().limits, address())
+        except (BoundlabError, ValueError) as error:
+            said.append(("error", f"Not started: {plain(str(error))}."))
+            break
+        first = first or job.id
+        st.session_state.setdefault(_ASKED, set()).add(job.id)
+        if before and job.state == "done":
+            said.append(("info", f"`{job.id}` was trained before: the same settings are the same run. Here it is."))
+        elif before and job.owner != me:
+            said.append(
+                ("info", f"`{job.id}` is somebody else's too: the same settings are one run. You can watch it.")
+            )
+    st.session_state[_NOTES] = said
+    if first:
+        watch(first)
+        st.session_state[FORM] = False
+    scheduler().wake()
+
+
+def watch(run: str) -> None:
+    """Show this run below."""
+    put(WATCHED, [run])
+    st.session_state["moved"] = True
+
+
+def pause(job: Job) -> None:
+    act(partial(jobs.ask, job, "pause"))
+
+
+def stop(*given: Job) -> None:
+    act(*(partial(jobs.ask, job, "stop") for job in given))
+
+
+def resume(me: str, *given: Job) -> None:
+    act(*(partial(jobs.resume, job, me, scheduler().limits, address()) for job in given))
+
+
+def delete(*given: Job) -> None:
+    act(*(partial(jobs.delete, job) for job in given))

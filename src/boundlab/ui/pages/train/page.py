@@ -1,0 +1,122 @@
+"""The Train page: form, cost, button; jobs; curves of the one that is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from boundlab.data import sources
+from boundlab.jobs import queue as jobs
+from boundlab.jobs.scheduler import Scheduler
+from boundlab.runs.folder import runs_folder
+from boundlab.runs.job import LIVE, WAITING, Job
+from boundlab.specs.run import DEVICES
+from boundlab.ui import notes as ui_notes
+from boundlab.ui import server as ui_server
+from boundlab.ui.address import get, here
+from boundlab.ui.controls import Controls, plain, with_controls
+from boundlab.ui.download import data_ready
+from boundlab.ui.pages.train import engine
+from boundlab.ui.pages.train.board import board, sorted_jobs
+from boundlab.ui.pages.train.form import form
+from boundlab.ui.pages.train.price import plateau, price, refusal, waits_for_memory
+from boundlab.ui.pages.train.view import view
+from boundlab.ui.visitor import visitor
+
+WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
+
+
+def train() -> None:
+    """Everything on the page; only the lower part refreshes by itself, and only while a job lives."""
+    me = visitor()
+    try:
+        machine, _ = ui_server.scheduler(), engine.longest()
+    except ValueError as error:
+        st.error(f"The dashboard was started with a setting it cannot use: {error}.")
+        return
+    machine.wake()
+    st.fragment(_order, run_every=None if machine.devices else 1.0)(me, machine, machine.devices is None)
+    alive = _alive(_jobs(), me)
+    st.fragment(_watch, run_every=1.0 if alive else None)(me, machine, alive)
+
+
+def _jobs() -> list[Job]:
+    return jobs.jobs(runs_folder()) if runs_folder().is_dir() else []
+
+
+def _alive(every: Sequence[Job], me: str) -> bool:
+    """Whether something this reader looks at will change by itself."""
+    watched = get(engine.WATCHED)
+    seen = (job for job in every if engine.may(job, me) or (job.id == watched and engine.may_see(job, me)))
+    return any(job.state in (*LIVE, *WAITING) for job in seen)
+
+
+@with_controls
+def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> None:
+    """What to train, what it costs, and the button; `waiting`: the devices were not known yet."""
+    if st.session_state.pop("moved", False) or waiting != (machine.devices is None):
+        st.rerun()
+    controls.answers_for = here().known - WATCHING
+    controls.begin_switch(engine.FORM, "Form", True)
+    with st.expander(
+        "New run: data, network, weight decay, seeds",
+        icon=":material/add:",
+        expanded=True,
+        key=engine.FORM,
+        on_change="rerun",
+    ):
+        specs, wrong, row = form(controls)
+        with row:
+            device = _device(controls, machine)
+            every = _jobs()
+            refused = next(filter(None, (refusal(spec, device, machine, every) for spec in specs)), None)
+            ready = bool(specs) and not refused and not sources.missing(specs[0].train.dataset)
+            st.button(
+                "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
+                type="primary",
+                icon=":material/play_arrow:",
+                disabled=not ready,
+                on_click=engine.submit,
+                args=(specs, device, me),
+            )
+        if wrong or refused:
+            st.error(f"{plain(wrong or refused or '')}.", icon=":material/error:")
+        if specs:
+            data_ready(specs[0].train.dataset)
+            price(specs, device, machine)
+            if not refused:
+                waits_for_memory(specs, device, machine, every)
+            plateau(specs)
+    controls.keep(engine.FORM, str(bool(st.session_state[engine.FORM])).lower(), "true")
+
+
+def _device(controls: Controls, machine: Scheduler) -> str:
+    """Where to train: chosen automatically unless the reader says otherwise."""
+    options = DEVICES if machine.gpus else DEVICES[:2]
+    return controls.pick("Device", options, "device", "auto: a GPU where there is one, else the CPU")
+
+
+@with_controls
+def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool) -> None:
+    """Jobs and curves."""
+    if st.session_state.pop("moved", False):
+        st.rerun()
+    machine.wake()
+    every = _jobs()
+    if _alive(every, me) != was_alive:
+        st.rerun()  # begin, or cease, to refresh
+    controls.answers_for = WATCHING
+    for kind, words in ui_notes.notes():
+        (st.error if kind == "error" else st.info)(words)
+    mine = [job for job in every if engine.may(job, me)]
+    watched = _watched(controls, [job for job in every if engine.may_see(job, me)], mine)
+    board(every, mine, watched.id if watched else None, me, machine)
+    if watched:
+        view(controls, watched, me)
+
+
+def _watched(controls: Controls, every: Sequence[Job], mine: Sequence[Job]) -> Job | None:
+    """The run of `every` that the link names, else the reader's first."""
+    named = controls.hold(engine.WATCHED, [job.id for job in every] or ["(none yet)"], "Run")
+    return next((job for job in every if job.id == named), next(iter(sorted_jobs(mine)), None))

@@ -1,0 +1,230 @@
+"""Which runs the pages know: the shipped pack, and the finished ones trained here, as they come and go."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from boundlab.analysis.curves import last_known
+from boundlab.analysis.tables import final_table, history_table, runs_table
+from boundlab.errors import BoundlabError, RunError
+from boundlab.runs.folder import open_run, runs_folder, sealed, status
+from boundlab.runs.pack import PACK, open_pack
+from boundlab.runs.run import Run
+from boundlab.specs.own_data import DATASETS
+from boundlab.specs.recipes import described, figured
+from boundlab.specs.settings import Settings
+
+SCAN_EVERY = 1.0  # seconds
+_NEEDED = ("step", "epoch", "train_error", "test_error")
+Stamp = tuple[int, int]  # mtime in ns
+
+
+@st.cache_resource(show_spinner=False)
+def _shipped() -> tuple[dict[str, Run], dict[str, str]]:
+    """The shipped pack by id and what was left out of it, read once per server; what it allocated is then left alone by
+    garbage collection."""
+    found = open_pack(PACK)
+    runs = {run.id: run for run in found.runs}
+    gc.collect()
+    gc.freeze()
+    return runs, found.left_out
+
+
+def shipped_ids() -> dict[str, Run]:
+    """The shipped pack by id."""
+    return _shipped()[0]
+
+
+def shipped_left_out() -> dict[str, str]:
+    """What of the shipped pack cannot be used, and why."""
+    return _shipped()[1]
+
+
+def shipped_runs() -> list[Run]:
+    """The shipped pack, ordered by id."""
+    return list(shipped_ids().values())
+
+
+class Shelf:
+    """The sealed runs of one folder: looked at most once a second, each read once, a deleted one forgotten."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.runs: dict[str, Run] = {}  # newest first
+        self.broken: dict[str, str] = {}  # folder's name -> why
+        self.version = ""  # another one whenever `runs` changes
+        self._gone: dict[str, Run] = {}  # by the latest change: a page under way still finds what it listed
+        self._stamps: dict[str, Stamp] = {}
+        self._samples = {json.dumps(s.to_dict()): s for s in {id(r.sample): r.sample for r in shipped_runs()}.values()}
+        self._looked = -float("inf")
+        self._lock = threading.Lock()
+
+    def look(self) -> Shelf:
+        """Itself, up to date."""
+        with self._lock:
+            if time.monotonic() - self._looked >= SCAN_EVERY:
+                stamps = _scan(self.folder)
+                if stamps != self._stamps:
+                    self._update(stamps)
+                self._looked = time.monotonic()
+        return self
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """What lies there and cannot be used, and why: whole folders, and certificates of runs that can."""
+        return self.broken | {f"certificate of {name}": run.trouble for name, run in self.runs.items() if run.trouble}
+
+    def find(self, name: str) -> Run | None:
+        """A run by id."""
+        return self.runs.get(name) or self._gone.get(name)
+
+    def _update(self, stamps: dict[str, Stamp]) -> None:
+        same = {name for name, stamp in stamps.items() if self._stamps.get(name) == stamp}
+        runs = {name: run for name, run in self.runs.items() if name in same}
+        broken = {name: why for name, why in self.broken.items() if name in same}
+        for name in sorted(set(stamps) - same):
+            try:
+                run = _opened(self.folder / name)
+            except BoundlabError as error:
+                broken[name] = str(error)
+            else:
+                runs |= {name: self._sharing(run)} if run else {}
+        runs = dict(sorted(runs.items(), key=lambda item: (-stamps[item[0]][1], item[0])))
+        if {id(run) for run in runs.values()} != {id(run) for run in self.runs.values()}:
+            self._gone = {name: run for name, run in self.runs.items() if name not in runs}
+            self.version = str(time.time_ns())
+        self.runs, self.broken, self._stamps = runs, broken, stamps
+
+    def _sharing(self, run: Run) -> Run:
+        """The run; those on equal samples hold the same one, so that `tables` evaluates them together."""
+        return dataclasses.replace(run, sample=self._samples.setdefault(json.dumps(run.sample.to_dict()), run.sample))
+
+
+def _scan(folder: Path) -> dict[str, Stamp]:
+    """Name of every folder that has a status -> when the folder and the status last changed."""
+    stamps = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):  # no run, not started, or deleted this moment
+                    status_changed = os.stat(f"{entry.path}/status.json").st_mtime_ns
+                    stamps[entry.name] = (entry.stat().st_mtime_ns, status_changed)
+    except OSError:
+        return {}
+    return stamps
+
+
+def _opened(folder: Path) -> Run | None:
+    """The run, None while it is not finished; raises RunError."""
+    if status(folder)["state"] != "done":
+        return None
+    if not sealed(folder):
+        raise RunError(f"{folder} says that it is done, but lacks its results; delete it and train again")
+    run = open_run(folder)
+    if run.id != folder.name:
+        raise RunError(f"{folder} holds the run {run.id}; give the folder that name, or delete it")
+    if run.epochs.empty or not set(_NEEDED) <= set(run.records):
+        raise RunError(f"{folder} lacks the errors of training; delete it and train again")
+    return run
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _shelf(folder: str) -> Shelf:
+    return Shelf(Path(folder))
+
+
+def shelf() -> Shelf:
+    """The runs trained here, as they are now."""
+    return _shelf(str(runs_folder().absolute())).look()
+
+
+def own_runs() -> list[Run]:
+    """The finished runs trained here, newest first; one that is shipped too counts as shipped."""
+    shipped = shipped_ids()
+    return [run for name, run in shelf().runs.items() if name not in shipped]
+
+
+def all_runs() -> list[Run]:
+    """Shipped, then trained here."""
+    return [*shipped_runs(), *own_runs()]
+
+
+def certified_runs() -> list[Run]:
+    """The shipped runs trained for their certificate."""
+    return [run for run in shipped_runs() if run.spec.train.loss == "certificate"]
+
+
+def find_run(name: str) -> Run:
+    """One of all runs, by id; raises RunError when it is gone."""
+    if run := shipped_ids().get(name) or shelf().find(name):
+        return run
+    raise RunError(f"the run {name} is no longer there; reload the page")
+
+
+def figure_runs(dataset: str) -> list[Run]:
+    """All runs on one data set that the figures are about; those made for their certificate are not."""
+    return [run for run in all_runs() if run.spec.train.dataset == dataset and drawn(run)]
+
+
+def datasets() -> list[str]:
+    """The data sets that the figures have runs of, in the catalogue's order."""
+    known = {run.spec.train.dataset for run in all_runs() if drawn(run)}
+    return [name for name in DATASETS if name in known]
+
+
+def drawn(run: Run) -> bool:
+    """Whether a figure has a place for the run; of the shipped ones only those with the paper's layers."""
+    return figured(run.spec) and (run.spec.arch.papers or run.id not in shipped_ids())
+
+
+def run_name(run: Run) -> str:
+    """A run trained here as the pages call it, and links do (`?networks=trained here&run=...`)."""
+    return " · ".join((*described(run.spec), run.id[-6:]))
+
+
+def _origin(table: pd.DataFrame) -> pd.DataFrame:
+    """With the column `trained_here`."""
+    return table.assign(trained_here=~table["run"].isin(shipped_ids()))
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _listing(dataset: str, version: str) -> pd.DataFrame:
+    return _origin(runs_table(figure_runs(dataset)))
+
+
+def listing(dataset: str) -> pd.DataFrame:
+    """`runs_table` of the figures' runs on one data set, and `trained_here`."""
+    return _listing(dataset, shelf().version)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _table(dataset: str, settings: Settings, version: str) -> pd.DataFrame:
+    return _origin(final_table(figure_runs(dataset), settings))
+
+
+def table(dataset: str, settings: Settings) -> pd.DataFrame:
+    """`final_table` of the figures' runs on one data set, and `trained_here`."""
+    return _table(dataset, settings, shelf().version)
+
+
+@st.cache_data(show_spinner=False, max_entries=24)  # up to 3 MB each
+def _history(ids: tuple[str, ...], settings: Settings, about: int, carry_on: bool, version: str) -> pd.DataFrame:
+    rows = _origin(history_table([find_run(name) for name in ids], settings, about))
+    return last_known(rows) if carry_on else rows
+
+
+def history(ids: tuple[str, ...], settings: Settings, about: int, carry_on: bool) -> pd.DataFrame:
+    """`history_table` of some runs, and `trained_here`; about that many records of each; `carry_on`: errors between epoch
+    ends too."""
+    version = "" if set(ids) <= set(shipped_ids()) else shelf().version
+    return _history(ids, settings, about, carry_on, version)
