@@ -22,7 +22,7 @@ from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
 
 _LN2 = math.log(2)
-TERMS = {
+_TERMS = {
     "confidence": ("+ confidence", "price of certainty: the bound fails with probability δ"),
     "chaining": ("+ chaining", "the last step of the covering argument; of order n to the −3/2"),
     "norm_grid": ("+ grid over norms", "an additive term of the released code that does not shrink with n"),
@@ -90,7 +90,7 @@ def _terms(value: Value) -> list[dict[str, Any]]:
         parts["empirical"] = missed
     rows = []
     for name, term in parts.items():
-        label, meaning = TERMS[name]
+        label, meaning = _TERMS[name]
         rows.append(
             _row(name, label, "term", "", _log2(so_far), _log2(so_far + term), f"{meaning}; it adds {term:.3g}", term)
         )
@@ -104,7 +104,7 @@ def compare(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     one of them does not have counts as 1 there); of terms, log2 of what they add."""
     both = pd.concat([first, second]).drop_duplicates("row").set_index("row")
     factors = _in_order(both.index[both["kind"] == "factor"])
-    rest = ["complexity", *(name for name in TERMS if name in both.index), "value"]
+    rest = ["complexity", *(name for name in _TERMS if name in both.index), "value"]
     table = both.loc[[*factors, *rest], ["label", "kind", "group", "meaning"]]
     for name, part in (("first", first), ("second", second)):
         given = part.set_index("row")

@@ -29,7 +29,7 @@ NORMS = {  # field of `LayerNorms`: symbol
     "spectral_map": "‖op(W)‖<sub>2</sub>",
     "map_frobenius": "‖op(W)‖<sub>F</sub>",
 }
-OUTPUT = "output"
+_OUTPUT = "output"
 PROMISES = {"theorem_s2": "Theorem S2", "holdout": "Hold-out limit"}
 NOT_MEASURED = "the network was not run over the data, so its margins and errors are not known"
 
@@ -89,7 +89,7 @@ def bounds_table(groups: Sequence[Sequence[Subject]], settings: Settings) -> pd.
 
 def places(subjects: Sequence[Subject]) -> list[str]:
     """Layers by position, "1", "2", ..., as many as the deepest network has before its output layer, then "output"."""
-    return [*map(str, range(1, max(len(s.arch.shapes()) for s in subjects))), OUTPUT]
+    return [*map(str, range(1, max(len(s.arch.shapes()) for s in subjects))), _OUTPUT]
 
 
 def layers_table(subjects: Sequence[Subject]) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def layers_table(subjects: Sequence[Subject]) -> pd.DataFrame:
 
 
 def _place(shape: LayerShape, number: int) -> str:
-    return OUTPUT if shape.name == "output" else str(number)
+    return _OUTPUT if shape.name == "output" else str(number)
 
 
 def promises_table(subjects: Sequence[Subject], delta: float) -> pd.DataFrame:

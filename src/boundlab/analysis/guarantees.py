@@ -20,7 +20,7 @@ from boundlab.specs.settings import Settings
 
 THEOREMS = {"S2": "doubled", "S": "sparse"}  # name -> key of its bound, the smaller first
 _THEOREM_OF = {"theorem_s2": "S2", "theorem_s": "S"}
-KINDS = (*_THEOREM_OF, "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
+_KINDS = (*_THEOREM_OF, "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ def promises(run: Run, record: pd.DataFrame, delta: float) -> list[Promise]:
     """Every promise about `run` at `record` (one row of `run.epochs`), each with delta / (number of those that have one),
     so that all of them hold together with probability 1 - delta."""
     final = bool(record["step"].iloc[0] == run.final["step"])
-    have = [kind for kind in KINDS if _available(kind, run, record, final) is None]
+    have = [kind for kind in _KINDS if _available(kind, run, record, final) is None]
     share = delta / max(1, len(have))
-    return [_promise(kind, run, record, final, share) for kind in KINDS]
+    return [_promise(kind, run, record, final, share) for kind in _KINDS]
 
 
 def promises_about(subject: Subject, delta: float) -> list[Promise]:

@@ -52,7 +52,7 @@ COLUMNS = (
 )
 MEASURED = ("holdout", "test_error", "train_error", "gap")
 SERIES = (*(bound.key for bound in ALL), *MEASURED)
-PAPER = Path(__file__).resolve().parents[3] / "data" / "paper" / "figures_digitized.csv"
+_PAPER = Path(__file__).resolve().parents[3] / "data" / "paper" / "figures_digitized.csv"
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def reasons(table: pd.DataFrame) -> dict[str, str]:
     return dict(zip(missing["series"], missing["reason"], strict=True))
 
 
-def read_paper(axis: Axis, path: Path = PAPER) -> pd.DataFrame:
+def read_paper(axis: Axis, path: Path = _PAPER) -> pd.DataFrame:
     """The paper's curves over `axis`, read off its figures: panel, x, series, log2_value, approx_error_log2.
 
     The paper counts depth with the output layer; here it is the number of convolutional layers.

@@ -18,13 +18,13 @@ from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
 from boundlab.specs.shapes import Pool
 
-TINY = 1e-300
+_TINY = 1e-300
 Parts = Mapping[str, Any]  # name -> number or array
 
 
 def log(x: Array | float) -> Array:
     """Natural log, with 0 mapped to a very small number so that a dead network gives 0 and not NaN."""
-    return np.log(np.maximum(x, TINY))
+    return np.log(np.maximum(x, _TINY))
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
 from boundlab.specs.shapes import LayerShape
 
-PSI = 2.7  # supremum of the increasing function psi in the second form
+_PSI = 2.7  # supremum of the increasing function psi in the second form
 
 
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
@@ -98,7 +98,7 @@ def theorem_params(net: NetworkNorms, sample: SampleStats, settings: Settings) -
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
     capacities = [2 * math.log(depth) + 2 * c for c in _capacities(net, sample, settings, n)]
     covering = sum(
-        2 * _kernel_weights(shape) * (np.logaddexp(0.0, _ceil_log(c)) + PSI)
+        2 * _kernel_weights(shape) * (np.logaddexp(0.0, _ceil_log(c)) + _PSI)
         for shape, c in zip(net.shapes, capacities, strict=True)
     )
     factors = {

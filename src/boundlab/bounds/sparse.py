@@ -164,7 +164,7 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     return Terms(factors | {"margin": -np.log(margin)}, confidence, net.error_at(margin, "ramp"), margin)
 
 
-NEURONS = Assumption(
+_NEURONS = Assumption(
     "every neuron applies a ReLU to a weighted sum, so that there is no pooling",
     lambda net, sample, settings: not any(shape.pools for shape in net.shapes),
 )
@@ -211,7 +211,7 @@ BOUND = Bound(
             symbols=r"First term: share of training margins of at most $\gamma$ (not the ramp) · $pred(l,j)$: positions that "
             r"position $j$ of layer $l$ sees · $\deg$: the largest $|pred|$ · $E_j$: energy of pixel $j$ as the network sees it "
             r"· $\rho=\prod_l\|W^l\|_F$, without weight sharing the largest norm over positions.",
-            assumptions=(NO_BIAS, NEURONS, IID),
+            assumptions=(NO_BIAS, _NEURONS, IID),
             note="Statement written from memory: constants not re-checked against the paper.",
         ),
         "strict": Formula(

@@ -20,8 +20,8 @@ from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
 from boundlab.specs.shapes import LayerShape
 
-ETA = 0.02  # spacing of the grid over rho / margin, in logs
-ENERGY_SHARE = 0.1  # of delta, for the inputs' energy
+_ETA = 0.02  # spacing of the grid over rho / margin, in logs
+_ENERGY_SHARE = 0.1  # of delta, for the inputs' energy
 
 
 def direction_factor(classes: int) -> float:
@@ -80,7 +80,7 @@ def _weightless(shapes: tuple[LayerShape, ...], sample: SampleStats, delta: floa
     n, max_pools = sample.n, sum(pool.kind == "max" for shape in shapes for pool in shape.pools)
     first = len(shapes) > 1 and not any(pool.kind == "max" for pool in shapes[0].pools)
     largest = largest_energy(shapes, sample)
-    paths, limit, contrast = _inputs(shapes, sample, largest, ENERGY_SHARE * delta)
+    paths, limit, contrast = _inputs(shapes, sample, largest, _ENERGY_SHARE * delta)
     constants = {
         "symmetrisation": math.log(doubling_factor(n)),
         "gaussian": math.log(direction_factor(sample.classes)),
@@ -99,10 +99,10 @@ def _weightless(shapes: tuple[LayerShape, ...], sample: SampleStats, delta: floa
 
 def _grid(log_tau: Array, log_scale: float, n: int, delta: float) -> tuple[Array, Array]:
     """(log of what rounding tau up to the grid costs, confidence term); `log_scale` centres the grid."""
-    at = (log_tau + log_scale) / ETA
+    at = (log_tau + log_scale) / _ETA
     t = np.ceil(at)
     omega = 1.5 * (np.abs(t) + 1) * (np.abs(t) + 2)
-    return ETA * (t - at), np.sqrt(np.log(omega / ((1 - ENERGY_SHARE) * delta)) / (2 * n))
+    return _ETA * (t - at), np.sqrt(np.log(omega / ((1 - _ENERGY_SHARE) * delta)) / (2 * n))
 
 
 def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
@@ -121,20 +121,20 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     return Terms(factors, {"confidence": confidence}, net.error_at(margin, "ramp"), margin)
 
 
-PIXELS = Assumption(
+_PIXELS = Assumption(
     "pixels lie in [0, 1]",
     lambda net, sample, settings: sample.fed.max_abs <= sample.fed.limit * (1 + 1e-6),  # measured in float32
     measured=True,
 )
-REACHED = Assumption(
+_REACHED = Assumption(
     "some pixel reaches the output layer", lambda net, sample, settings: largest_energy(net.shapes, sample) > 0
 )
-PATCHES = Assumption(
+_PATCHES = Assumption(
     "the patches of the first layer were measured (runs and checkpoints from before Theorem S2 must be measured again)",
     lambda net, sample, settings: len(net.shapes) == 1 or sample.patch_energy is not None,
     measured=True,
 )
-NOT_PUBLISHED = "it is not a published bound but this project's own, with every constant proved; choose strict"
+_NOT_PUBLISHED = "it is not a published bound but this project's own, with every constant proved; choose strict"
 BOUND = Bound(
     key="doubled",
     title="Sparse, doubled sample (Theorem S2)",
@@ -155,9 +155,9 @@ BOUND = Bound(
                 NO_BIAS_LAYERS,
                 SHARED_UNDER_MAX,
                 OWN_N,
-                PIXELS,
-                PATCHES,
-                REACHED,
+                _PIXELS,
+                _PATCHES,
+                _REACHED,
                 IID,
                 Assumption("architecture, sample size and input scaling were fixed before seeing the data"),
             ),
@@ -165,5 +165,5 @@ BOUND = Bound(
             "replace Gaussians, and the inputs' energy has a limit of its own. The margin is optimised at no cost.",
         ),
     },
-    refusals={"published": NOT_PUBLISHED, "theorem": NOT_PUBLISHED},
+    refusals={"published": _NOT_PUBLISHED, "theorem": _NOT_PUBLISHED},
 )

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from boundlab.analysis.guarantees import THEOREMS
 from boundlab.charts.theme import FONT, INK, STYLES, axis_look, names_at_end, vacuous_note, vacuous_zone
 
-HEIGHT = 430
+_HEIGHT = 430
 LINES = {  # column beside the certificate: words, light, dark, dash, width, marker
     "ramp": ("ramp error", "#0B7A8C", "#4FC3D6", "solid", 3, "square"),
     "complexity": ("complexity", "#3B6EA8", "#7FB2E8", "solid", 3, "diamond"),
@@ -39,7 +39,7 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, theorem: str
     pad = 0.06 * max(1.0, float(x.max() - x.min()))
     here = {"type": "line", "x0": np.log10(weight), "x1": np.log10(weight), "yref": "paper", "y0": 0, "y1": 1}
     layout = {
-        "height": HEIGHT,
+        "height": _HEIGHT,
         "margin": {"l": 66, "r": 124, "t": 34, "b": 62},
         "showlegend": False,
         "font": {"size": FONT - 1, "color": INK[dark]},
@@ -53,7 +53,7 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, theorem: str
             here | {"line": {"color": INK[dark], "width": 2, "dash": "dash"}},
         ],
         "annotations": [
-            *names_at_end(last, named, colours, (0.0, top), HEIGHT - 96, dark),
+            *names_at_end(last, named, colours, (0.0, top), _HEIGHT - 96, dark),
             vacuous_note(dark, x=1, xref="paper", y=1.0, yanchor="bottom", xanchor="right"),
         ],
     }

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from boundlab.charts.theme import FONT, INK, axis_look, log2_axis, styles, vacuous_note, vacuous_zone
 from boundlab.text import readable, times
 
-ROW = 46  # pixels per bound
+_ROW = 46  # pixels per bound
 
 
 def dumbbell(table: pd.DataFrame, x_range: tuple[float, float], dark: bool = False) -> go.Figure:
@@ -54,7 +54,7 @@ def dumbbell(table: pd.DataFrame, x_range: tuple[float, float], dark: bool = Fal
         "ticktext": names,
     }
     layout = {
-        "height": ROW * len(table) + 100,
+        "height": _ROW * len(table) + 100,
         "margin": {"l": 132, "r": 12, "t": 34, "b": 62},
         "showlegend": False,
         "font": {"size": FONT},

@@ -12,7 +12,7 @@ from boundlab.charts.networks import NETWORKS, layout, named
 from boundlab.charts.theme import FONT, GRID, INK, axis_look, log2_axis
 from boundlab.charts.waterfall import factor_text
 
-LANE = 25  # pixels per network and factor
+_LANE = 25  # pixels per network and factor
 _BETWEEN = 0.7
 
 
@@ -48,7 +48,7 @@ def factor_bars(table: pd.DataFrame, names: Sequence[str], dark: bool = False) -
     y_axis = axis_look("", dark, grid=False) | {"range": [whole - _BETWEEN - 0.3, -0.7]}
     y_axis |= {"tickvals": [top + (len(others) - 1) / 2 for top in tops.values()], "ticktext": _labels(table, rows)}
     rule = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": GRID[dark], "width": 1}}
-    look = layout(int(LANE * whole) + 112, dark, {"l": 178, "r": 12, "t": 44, "b": 62}) | {
+    look = layout(int(_LANE * whole) + 112, dark, {"l": 178, "r": 12, "t": 44, "b": 62}) | {
         "xaxis": log2_axis(low - room, high + room, dark, f"÷ the same factor of {names[first]} (log₂ scale)"),
         "yaxis": y_axis,
         "shapes": [

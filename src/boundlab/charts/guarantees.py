@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 from boundlab.analysis.guarantees import Promise
 from boundlab.charts.theme import ALERT, FONT, INK, STYLES, VEIL, axis_look, vacuous_zone
 
-ROW = 62  # pixels per promise
-TOP = 1.3  # end of the axis; a longer bar is cut there and its number says so
+_ROW = 62  # pixels per promise
+_TOP = 1.3  # end of the axis; a longer bar is cut there and its number says so
 COLOURS = {
     "theorem_s2": (STYLES["doubled"].light, STYLES["doubled"].dark),
     "theorem_s": (STYLES["sparse"].light, STYLES["sparse"].dark),
@@ -30,7 +30,7 @@ def _number(promise: Promise) -> str:
 def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, dark: bool = False) -> go.Figure:
     """One row per promise, top to bottom; `guessing`: error of a guess among the classes."""
     places = [float(len(made) - 1 - i) for i in range(len(made))]
-    lengths = [0.0 if p.limit is None else min(p.limit, TOP) for p in made]
+    lengths = [0.0 if p.limit is None else min(p.limit, _TOP) for p in made]
     bars = {
         "type": "bar",
         "orientation": "h",
@@ -58,18 +58,18 @@ def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, d
         for p, y, far, length in zip(made, places, beyond, lengths, strict=True)
     ]
     layout: dict[str, Any] = {
-        "height": ROW * len(made) + 126,
+        "height": _ROW * len(made) + 126,
         "margin": {"l": 216, "r": 12, "t": 58, "b": 62},
         "showlegend": False,
         "font": {"size": FONT},
         "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
         "uirevision": "promises",
         "xaxis": axis_look("error on new images is at most", dark)
-        | {"range": [0, TOP], "tickvals": [0, 0.5, 1], "tickangle": 0},
+        | {"range": [0, _TOP], "tickvals": [0, 0.5, 1], "tickangle": 0},
         "yaxis": axis_look("", dark, grid=False)
         | {"range": [-0.6, len(made) - 0.4], "tickvals": places, "ticktext": [p.title for p in made]},
         "shapes": [
-            *vacuous_zone("x", TOP, dark, 1.0),
+            *vacuous_zone("x", _TOP, dark, 1.0),
             _line(test_error, "dash", 3, dark),
             _line(guessing, "dot", 1.5, dark),
         ],

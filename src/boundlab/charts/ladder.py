@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from boundlab.charts.theme import FONT, LEADS, Style, axis_look, log2_axis, styles, vacuous_note, vacuous_zone
 from boundlab.text import readable
 
-ROW = 54  # pixels per series
+_ROW = 54  # pixels per series
 
 
 def _traces(values: pd.Series, rows: dict[str, int], looks: Mapping[str, Style], dark: bool) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def ladder(values: pd.Series, shown: Sequence[str], x_range: tuple[float, float]
         "ticktext": [looks[name].short for name in places],
     }
     layout = {
-        "height": ROW * len(shown) + 120,
+        "height": _ROW * len(shown) + 120,
         "margin": {"l": 128, "r": 16, "t": 58, "b": 62},
         "showlegend": False,
         "font": {"size": FONT},

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from boundlab.analysis.guarantees import THEOREMS
 from boundlab.charts.theme import ALERT, FONT, INK, STYLES, axis_look, faded, names_at_end, vacuous_zone
 
-HEIGHT = 390
+_HEIGHT = 390
 LINES = {  # column of `margins.trade_off`: words, light, dark, dash, width
     "ramp": ("ramp error", "#0B7A8C", "#4FC3D6", "solid", 3),
     "indicator": ("share within γ", "#0B7A8C", "#4FC3D6", "dot", 2),
@@ -118,12 +118,12 @@ def _names(last: pd.Series, lines: Mapping[str, tuple[Any, ...]], top: float, da
         [w for w, *_ in looks],
         [look[1 + dark] for look in looks],
     )
-    return names_at_end(ends, words, colours, (0.0, top), HEIGHT - 96, dark)
+    return names_at_end(ends, words, colours, (0.0, top), _HEIGHT - 96, dark)
 
 
 def _layout(dark: bool) -> dict[str, Any]:
     return {
-        "height": HEIGHT,
+        "height": _HEIGHT,
         "margin": {"l": 66, "r": 12, "t": 34, "b": 62},
         "showlegend": False,
         "font": {"size": FONT - 1, "color": INK[dark]},

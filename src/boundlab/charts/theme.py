@@ -19,7 +19,7 @@ CONFIG = {  # of every chart: Plotly's toolbar with what these charts need, so t
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
     "toImageButtonOptions": {"format": "png", "scale": 2},
 }
-VACUOUS = "above 1: vacuous, says nothing"
+_VACUOUS = "above 1: vacuous, says nothing"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ LEADS = (
     "sparse",
 )  # what a picture and its words are about: Theorem S2 where there is one, it is the one to quote
 ALERT = ("#A8321F", "#FF8E7A")
-SHADE = ("rgba(200, 60, 30, 0.06)", "rgba(255, 120, 90, 0.08)")
+_SHADE = ("rgba(200, 60, 30, 0.06)", "rgba(255, 120, 90, 0.08)")
 VEIL = ("rgba(255, 255, 255, 0.75)", "rgba(17, 19, 24, 0.75)")  # behind words on a picture
 LEADER = ("#8A8F98", "#7C828C")  # thin lines from words to what they name
 GRID = ("rgba(0,0,0,0.10)", "rgba(255,255,255,0.14)")
@@ -126,7 +126,7 @@ def vacuous_zone(along: str, high: float, dark: bool, one: float = 0.0) -> list[
     zone = {
         "type": "rect",
         f"{along}1": max(high, one),
-        "fillcolor": SHADE[dark],
+        "fillcolor": _SHADE[dark],
         "line": {"width": 0},
         "layer": "below",
     }
@@ -139,7 +139,7 @@ def vacuous_zone(along: str, high: float, dark: bool, one: float = 0.0) -> list[
 def vacuous_note(dark: bool, **place: Any) -> dict[str, Any]:
     """The annotation that names the zone."""
     look = {"showarrow": False, "font": {"size": FONT - 3, "color": ALERT[dark]}, "bgcolor": VEIL[dark]}
-    return {"text": VACUOUS} | look | place
+    return {"text": _VACUOUS} | look | place
 
 
 def names_at_end(

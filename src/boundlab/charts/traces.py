@@ -18,7 +18,7 @@ from boundlab.charts.theme import ALERT, FONT, HEIGHT, LEADER, LEADS, NAME, Styl
 from boundlab.text import epochs, readable
 
 TOP, BOTTOM, RIGHT = 34, 62, 132
-GUTTER = 0.065  # of the x axis: the room for slanting leaders
+_GUTTER = 0.065  # of the x axis: the room for slanting leaders
 Part = dict[str, Any]
 Cells = dict[tuple[str, float], np.ndarray]  # (series, frame) -> the numbers of FIELDS; each over x
 FIELDS = ["mean", "low", "high", "seeds", "flagged", "as_of"]
@@ -45,7 +45,7 @@ class Canvas:
     def gutter(self) -> float:
         """Where, right of the last points, leaders turn towards the names."""
         low, high = self.x
-        return high ** (1 - GUTTER) * low**GUTTER if self.x_log else high - GUTTER * (high - low)
+        return high ** (1 - _GUTTER) * low**_GUTTER if self.x_log else high - _GUTTER * (high - low)
 
     @property
     def logarithmic(self) -> bool:

@@ -24,7 +24,7 @@ from boundlab.charts.theme import (
 )
 from boundlab.text import readable
 
-LANE = 25  # pixels per network and bound
+_LANE = 25  # pixels per network and bound
 _BETWEEN = 0.7  # lanes between two bounds
 
 
@@ -40,7 +40,7 @@ def versus(
     middles = [top + (count - 1) / 2 for top in tops.values()]
     y_axis = axis_look("", dark, grid=False) | {"range": [whole - _BETWEEN - 0.3, -0.7], "tickvals": middles}
     y_axis |= {"ticktext": [looks[name].short for name in order]}
-    look = layout(int(LANE * whole) + 128, dark, {"l": 132, "r": 12, "t": 62, "b": 62}) | {
+    look = layout(int(_LANE * whole) + 128, dark, {"l": 132, "r": 12, "t": 62, "b": 62}) | {
         "xaxis": log2_axis(*x_range, dark),
         "yaxis": y_axis,
         "shapes": [*vacuous_zone("x", x_range[1], dark), *_stems(rows, dark), *_rules(tops, dark)],

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from boundlab.charts.theme import ALERT, FONT, GRID, INK, axis_look, log2_axis, vacuous_note, vacuous_zone
 from boundlab.text import power, readable
 
-ROW = 34  # pixels per factor
+_ROW = 34  # pixels per factor
 GROUPS = {  # of `bounds.factors`: words, light, dark
     "weights": ("weights", "#BD5004", "#F6982E"),
     "geometry": ("geometry", "#3B6EA8", "#7FB2E8"),
@@ -117,7 +117,7 @@ def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFr
     y_axis = axis_look("", dark, grid=False) | {"range": [-0.7, len(names) - 0.3], "tickvals": list(places.values())}
     room = 0.14 * (high - low)  # for the numbers
     layout: dict[str, Any] = {
-        "height": ROW * len(names) + 116,
+        "height": _ROW * len(names) + 116,
         "margin": {"l": _LEFT, "r": 12, "t": 52, "b": 62},
         "showlegend": False,
         "barmode": "overlay",

@@ -17,15 +17,15 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.shapes import LayerShape
 
 LARGEST = 1e30
-MOST_BYTES = 16 * MAX_WEIGHTS  # of a file: float64, with the initial weights
-MOST_HEADER = 2**20  # bytes; a network of 64 layers needs 30 kB
-DTYPES = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
+_MOST_BYTES = 16 * MAX_WEIGHTS  # of a file: float64, with the initial weights
+_MOST_HEADER = 2**20  # bytes; a network of 64 layers needs 30 kB
+_DTYPES = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
 _PART = 2**20  # numbers looked at together
 _QUOTE = 60  # letters of a name out of the file
 _ECHO = 300  # letters of a sentence about its spec
 _PREFIXES = ("module.", "_orig_mod.")  # of torch's DataParallel and compile
 _PICKLES = (b"PK\x03\x04", *(bytes([0x80, protocol]) for protocol in range(1, 6)))
-REMEDY = (
+_REMEDY = (
     "write it again with `boundlab export`, or with the code under *How to write such a file* (src/boundlab/snippet.py)"
 )
 
@@ -89,7 +89,7 @@ def check_fit(header: Header, dataset: str, classes: int | None = None) -> None:
 def check_values(header: Header) -> None:
     """Look at every number, a few MB at a time; raises CheckpointError where one is not finite or absurdly large."""
     for name, (dtype, _, data) in header.tensors.items():
-        numbers = np.frombuffer(data, DTYPES[dtype])
+        numbers = np.frombuffer(data, _DTYPES[dtype])
         for first in range(0, len(numbers), _PART):
             _check_part(f"{header.path}: {name}", numbers[first : first + _PART], dtype)
 
@@ -117,12 +117,12 @@ def _entries(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
         if start.startswith(_PICKLES):
             raise CheckpointError(
                 "this is not a complete .safetensors file but a pickle, as torch.save writes it, which may run code when it is "
-                f"opened: load it yourself, and {REMEDY}"
+                f"opened: load it yourself, and {_REMEDY}"
             )
         announced = f"its first 8 bytes announce a header of {length:,} bytes, it has {size:,} in all"
         raise broken(announced if size >= 8 else f"it has {size} bytes")
-    if length > MOST_HEADER:
-        raise CheckpointError(f"the header should have at most {MOST_HEADER:,} bytes, it has {length:,}")
+    if length > _MOST_HEADER:
+        raise CheckpointError(f"the header should have at most {_MOST_HEADER:,} bytes, it has {length:,}")
     header = file.read(length)
     try:
         entries = json.loads(header, object_pairs_hook=_once)
@@ -130,8 +130,8 @@ def _entries(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
         raise broken(f"its header is not JSON: {str(error)[:_QUOTE]}") from error
     if not isinstance(entries, dict):
         raise broken("its header is not a JSON object")
-    if size > MOST_BYTES:
-        raise CheckpointError(f"a checkpoint should have at most {MOST_BYTES:,} bytes, it has {size:,}")
+    if size > _MOST_BYTES:
+        raise CheckpointError(f"a checkpoint should have at most {_MOST_BYTES:,} bytes, it has {size:,}")
     return entries, start + header + file.read()
 
 
@@ -146,7 +146,7 @@ def _arch(text: str | None, dataset: str | None) -> ArchSpec:
     if text is None:
         raise CheckpointError(
             f"the header has no metadata entry 'spec' (JSON with kind, in_shape, classes, ...), so nothing says what network it is: "
-            f"{REMEDY}"
+            f"{_REMEDY}"
         )
     try:
         given = json.loads(text)
@@ -206,5 +206,5 @@ def _check_tensors(tensors: dict[str, Stored], expected: dict[str, tuple[int, ..
         dtype, shape, _ = tensors[key]
         if shape != known[key]:
             raise CheckpointError(f"{key} should have shape {list(known[key])}, got {list(shape)[:8]}")
-        if dtype not in DTYPES:
-            raise CheckpointError(f"{key} should be one of {', '.join(DTYPES)}, got {dtype}")
+        if dtype not in _DTYPES:
+            raise CheckpointError(f"{key} should be one of {', '.join(_DTYPES)}, got {dtype}")

@@ -31,7 +31,7 @@ from boundlab.text import one_line
 from boundlab.training.failure import of_a_command
 from boundlab.validation import one_of
 
-MOST_WORDS = 5  # things left out that are named one by one
+_MOST_WORDS = 5  # things left out that are named one by one
 
 
 def _train(a: argparse.Namespace) -> int:
@@ -171,10 +171,10 @@ def _runs(a: argparse.Namespace) -> int:
 
 def _say_left_out(found: Found) -> None:
     """On standard error what of a store cannot be used, and why: the rest is not held up by it."""
-    for name, why in [*found.left_out.items()][:MOST_WORDS]:
+    for name, why in [*found.left_out.items()][:_MOST_WORDS]:
         print(f"boundlab: left out {name}: {one_line(why)}", file=sys.stderr)
     if found.left_out:
-        more = len(found.left_out) - MOST_WORDS
+        more = len(found.left_out) - _MOST_WORDS
         rest = f" ({more} more than are named here)" if more > 0 else ""
         words = f"{len(found.left_out)} left out{rest}, {len(found.runs)} {'run is' if len(found.runs) == 1 else 'runs are'} there"
         print(f"boundlab: {words}", file=sys.stderr)
@@ -252,7 +252,7 @@ def _bench(a: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {
+_COMMANDS = {
     "evaluate": _evaluate,
     "export": _export,
     "train": _train,
@@ -267,7 +267,7 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    a = parser(COMMANDS).parse_args(argv)
+    a = parser(_COMMANDS).parse_args(argv)
     try:
         with (
             at_root(getattr(a, "data_root", None)),

@@ -16,7 +16,7 @@ WANTED = (
     "x_train and y_train, perhaps x_test and y_test (or train_images, train_labels, test_images, test_labels; or X, y; or "
     "images, labels)"
 )
-ROUNDING = 1e-6  # so far outside [0, 1] a pixel is clipped
+_ROUNDING = 1e-6  # so far outside [0, 1] a pixel is clipped
 _LARGEST_LABEL = 2**31 - 1
 
 
@@ -172,7 +172,7 @@ def _floats(images: Array, name: str, store: bool) -> Array:
         raise ValueError(
             f"{name} should be finite floats in [0, 1], got NaN among them; replace or remove those images"
         )
-    if low >= -ROUNDING and high <= 1 + ROUNDING:
+    if low >= -_ROUNDING and high <= 1 + _ROUNDING:
         return pixels if low >= 0 and high <= 1 else np.clip(pixels, 0, 1)
     subtracted = "give what was subtracted and divided as normalize=(mean, deviation)"
     remedy = "divide by 255" if low >= 0 and 1 < high <= 255 else "rescale them" if store else subtracted

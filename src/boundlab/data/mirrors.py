@@ -12,8 +12,8 @@ from typing import NamedTuple
 from boundlab.errors import DataError
 
 LARGEST = 256 * 2**20  # bytes in an unpacked file
-CHUNK = 2**16  # bytes between two reports
-PATIENCE = 30.0  # seconds without a byte before the next mirror is tried
+_CHUNK = 2**16  # bytes between two reports
+_PATIENCE = 30.0  # seconds without a byte before the next mirror is tried
 Progress = Callable[[int, int, str], None]  # (bytes so far, bytes in all, the file that is being fetched)
 
 
@@ -79,7 +79,7 @@ def from_mirrors(mirrors: Sequence[str], archive: Archive, target: Path, bar: Ba
             if bar:
                 bar.start(target.name)
             _download(url, part, bar)
-            CHECKS[archive.check](part, archive.digest)
+            _CHECKS[archive.check](part, archive.digest)
             part.replace(target)
             return
         except DataError as error:
@@ -95,11 +95,11 @@ def _download(url: str, part: Path, bar: Bar | None) -> None:
     import requests
 
     try:
-        pooch.HTTPDownloader(progressbar=bar or True, chunk_size=CHUNK, timeout=PATIENCE)(url, str(part), None)
+        pooch.HTTPDownloader(progressbar=bar or True, chunk_size=_CHUNK, timeout=_PATIENCE)(url, str(part), None)
     except requests.HTTPError as error:
         raise DataError(f"answered {getattr(error.response, 'status_code', error)}") from error
     except requests.Timeout as error:
-        raise DataError(f"did not answer within {PATIENCE:g} s") from error
+        raise DataError(f"did not answer within {_PATIENCE:g} s") from error
     except requests.exceptions.ChunkedEncodingError as error:
         raise DataError("broke off in the middle") from error
     except requests.RequestException as error:
@@ -132,7 +132,7 @@ def _check_file(part: Path, expected: str) -> None:
         )
 
 
-CHECKS: dict[str, Callable[[Path, str], None]] = {
+_CHECKS: dict[str, Callable[[Path, str], None]] = {
     "sha256 of the contents": _check_contents,  # archives of one file differ by who packed it
     "sha256 of the file": _check_file,
 }

@@ -14,10 +14,10 @@ from boundlab.data.arrays import WANTED, chosen, read_arrays
 from boundlab.data.pictures import LARGEST, Array, Pictures, check_size
 from boundlab.errors import DataError
 
-COLOURS = (1, 3)  # channels that pictures may have
+_COLOURS = (1, 3)  # channels that pictures may have
 
 
-def read_npz(source: Path | bytes, channels: Collection[int] = COLOURS, store: bool = True) -> Pictures:
+def read_npz(source: Path | bytes, channels: Collection[int] = _COLOURS, store: bool = True) -> Pictures:
     """What `read_arrays` makes of an .npz file. `store`: what is too large is refused before it is read. Raises DataError."""
     what = str(source) if isinstance(source, Path) else "the file"
     try:

@@ -25,7 +25,7 @@ from boundlab.specs.own_data import OWN_KEY, own_dataset, own_datasets, own_fold
 from boundlab.system.files import read_json, write_atomic
 from boundlab.validation import number, shown, whole
 
-TEST = 0.2  # fraction that becomes the test part where there is none
+_TEST = 0.2  # fraction that becomes the test part where there is none
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST_NAME = 32
 
@@ -43,7 +43,7 @@ def _named(name: str | None, source: Path | None) -> str:
     return name
 
 
-def split(labels: Array, fraction: float = TEST) -> Array:
+def split(labels: Array, fraction: float = _TEST) -> Array:
     """(n,) True where an image becomes a test image: of each class the nearest number to `fraction`, drawn with seed 0,
     but at least 1, and all but at least 2."""
     rng, test = np.random.default_rng(0), np.zeros(len(labels), bool)
@@ -92,7 +92,7 @@ def _divided(pictures: Pictures, test: float | None) -> Pictures:
             raise ValueError(f"this data has a test part of its own, got --test {test:g}; leave that out")
         return pictures
     whole = pictures.train
-    out = split(whole.labels, TEST if test is None else test)
+    out = split(whole.labels, _TEST if test is None else test)
     train, held_out = (Part(whole.pixels[chosen], whole.labels[chosen]) for chosen in (~out, out))
     return Pictures(train, held_out, pictures.class_names)
 

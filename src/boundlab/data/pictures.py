@@ -17,7 +17,7 @@ from boundlab.errors import DataError
 Array = np.ndarray
 LARGEST = 2 * 2**30  # bytes of a data set as float32
 LONGEST = 4096  # pixels; of ArchSpec
-MOST_CLASSES = 1000
+_MOST_CLASSES = 1000
 _SMALLER = "take fewer, smaller or grey images (pictures in a folder can be scaled with --size and --grey)"
 _FORMATS = ("PNG", "JPEG", "BMP")
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp")
@@ -140,8 +140,8 @@ def _classes(folder: Path, root: Path) -> dict[str, list[Path]]:
 
 def check_classes(train: dict[str, int], test: dict[str, int] | None, what: str) -> None:
     """Raise DataError unless the numbers of images per class name, of a whole where `test` is None, will do."""
-    if not 2 <= len(train) <= MOST_CLASSES:
-        raise DataError(f"{what} should have 2 to {MOST_CLASSES} classes, got {len(train)}")
+    if not 2 <= len(train) <= _MOST_CLASSES:
+        raise DataError(f"{what} should have 2 to {_MOST_CLASSES} classes, got {len(train)}")
     if test is not None and set(train) != set(test):
         odd = sorted(set(train) ^ set(test))
         raise DataError(

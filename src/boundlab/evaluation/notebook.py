@@ -25,7 +25,7 @@ from boundlab.specs.run import TrainSpec, label_groups
 from boundlab.specs.settings import Settings
 from boundlab.validation import numbers
 
-OWN = "your data"  # the name of arrays that belong to no data set
+_OWN = "your data"  # the name of arrays that belong to no data set
 Data = tuple[Split, Split | None]
 
 
@@ -92,7 +92,7 @@ def evaluate(
     try:
         # what is infinite or not measured is said in the result; building a network draws weights
         with np.errstate(all="ignore"), torch.random.fork_rng(devices=()):
-            name = data if isinstance(data, str) and data in DATASETS else OWN
+            name = data if isinstance(data, str) and data in DATASETS else _OWN
             read = _from_file(model, name, groups, shape, normalize) if isinstance(model, str | Path) else None
             splits = _data(name, data, groups, _channels(model, read, shape), data_root)
             checkpoint = read or checkpoint_of(model, shape or tuple(splits[0].images.shape[1:]), normalize)  # type: ignore[arg-type]
@@ -107,7 +107,7 @@ def _from_file(
 ) -> Checkpoint:
     if in_shape is not None or normalize is not None:
         raise ValueError("in_shape and normalize of a checkpoint are in its file; leave them out")
-    return load(path, None if name == OWN else name, None if labels is None else len(labels))
+    return load(path, None if name == _OWN else name, None if labels is None else len(labels))
 
 
 def _channels(model: Any, read: Checkpoint | None, in_shape: tuple[Any, ...] | None) -> tuple[int, ...]:
@@ -127,7 +127,7 @@ def _data(
     channels: tuple[int, ...],
     root: str | Path | None,
 ) -> Data:
-    if name != OWN:
+    if name != _OWN:
         return task(TrainSpec(name, labels=labels), root)
     if labels is not None:
         raise ValueError("labels choose a sub-task of a data set; leave them out for data of your own")

@@ -22,9 +22,9 @@ from boundlab.specs.shapes import LayerShape
 from boundlab.training.worker import run
 from boundlab.validation import one_of, whole
 
-MEMORY = 2**21  # numbers in the widest layer's maps and kernels of one batch: they stay in cache
-SEARCH_DRAWS = 2000
-SEARCH_DELTA = 0.001  # the search aims at this one; the certificate holds for every delta
+_MEMORY = 2**21  # numbers in the widest layer's maps and kernels of one batch: they stay in cache
+_SEARCH_DRAWS = 2000
+_SEARCH_DELTA = 0.001  # the search aims at this one; the certificate holds for every delta
 Progress = Callable[[int, int], None]  # (draws done, draws in all)
 
 
@@ -74,7 +74,7 @@ def noisy_outputs(
 def _batch(shapes: Sequence[LayerShape]) -> int:
     maps = max(s.in_channels * s.in_size[0] * s.in_size[1] + s.out_channels * s.positions for s in shapes)
     kernels = max((s.weights for s in shapes if s.kind == "conv"), default=1)
-    return max(1, min(1024, MEMORY // max(maps, kernels)))
+    return max(1, min(1024, _MEMORY // max(maps, kernels)))
 
 
 @torch.no_grad()
@@ -112,9 +112,9 @@ def choose_noise(data: Split, weights: Sequence[Tensor], shapes: Sequence[LayerS
     def estimate(steps: tuple[float, ...]) -> float:
         noise = norms * 2.0 ** np.array(steps)
         rng = torch.Generator().manual_seed(seed)
-        wrong = count_errors(data, weights, noise.tolist(), shapes, SEARCH_DRAWS, rng)
+        wrong = count_errors(data, weights, noise.tolist(), shapes, _SEARCH_DRAWS, rng)
         kl = best_prior_noise(norms, sizes, noise)[1]
-        return certificate(wrong / SEARCH_DRAWS, kl, len(shapes), len(data.labels), SEARCH_DELTA)
+        return certificate(wrong / _SEARCH_DRAWS, kl, len(shapes), len(data.labels), _SEARCH_DELTA)
 
     seen = {start: estimate(start) for start in ((-float(k),) * len(shapes) for k in range(1, 9))}
     for step in (2.0, 1.0, 0.5):

@@ -15,8 +15,8 @@ from boundlab.networks.checkpoint import Checkpoint
 from boundlab.networks.sample_stats import feed
 from boundlab.quantities.sample import pixel_limit
 
-SMALLEST = 1e-100  # of a weight that is not 0: the square of a much smaller one has no digits in float64
-SAFE = {torch.float32: (1e-20, 1e30), torch.float64: (1e-250, 1e280)}  # of what stands between input and output
+_SMALLEST = 1e-100  # of a weight that is not 0: the square of a much smaller one has no digits in float64
+_SAFE = {torch.float32: (1e-20, 1e30), torch.float64: (1e-250, 1e280)}  # of what stands between input and output
 
 
 def precision(checkpoint: Checkpoint, images: Tensor) -> torch.dtype:
@@ -45,7 +45,7 @@ def precision(checkpoint: Checkpoint, images: Tensor) -> torch.dtype:
         if norm > -math.inf:  # else every margin is 0, exactly
             scale += norm - sum(math.log(pool.area) for pool in shape.pools if pool.kind == "avg")
             low = min(low, norm, scale)
-    for dtype, (least, most) in SAFE.items():
+    for dtype, (least, most) in _SAFE.items():
         if low >= math.log(least) and high <= math.log(most):
             return dtype
     raise CheckpointError(
@@ -74,8 +74,8 @@ def check_weights(weights: Sequence[Tensor | None]) -> None:
         if weight is None:
             continue
         size = weight.double().abs()
-        if bool(((size > 0) & (size < SMALLEST)).any()):
+        if bool(((size > 0) & (size < _SMALLEST)).any()):
             raise CheckpointError(
-                f"there are weights below {SMALLEST:g} that are not 0, or such biases, beyond what can be measured; set them to 0 or rescale the "
+                f"there are weights below {_SMALLEST:g} that are not 0, or such biases, beyond what can be measured; set them to 0 or rescale the "
                 "layer"
             )

@@ -30,7 +30,7 @@ from boundlab.specs.run import TrainSpec
 from boundlab.specs.settings import Settings
 
 Labels = tuple[tuple[int, ...], ...]
-NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
+_NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
 
 
 def measure_checkpoint(
@@ -179,7 +179,7 @@ def value_json(value: Value) -> dict[str, Any]:
     if value.value is None:
         return {"value": None, "reason": value.reason}
     number = _number(value.value)
-    missing = {} if number is not None else {"reason": NOT_MEASURED if np.isnan(value.value) else "it is infinite"}
+    missing = {} if number is not None else {"reason": _NOT_MEASURED if np.isnan(value.value) else "it is infinite"}
     return missing | {
         "value": number,
         "complexity": _number(value.complexity),

@@ -26,8 +26,8 @@ from boundlab.specs.work import _patches, _per_image, _values, memory, sample_si
 from boundlab.system.files import read_json
 from boundlab.validation import number, one_of
 
-MOST_EPOCHS = 100_000  # of TrainSpec
-DENSE = 0.4  # of a convolution's overhead in a step, for a hidden dense layer
+_MOST_EPOCHS = 100_000  # of TrainSpec
+_DENSE = 0.4  # of a convolution's overhead in a step, for a hidden dense layer
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,17 @@ class Rates:
     record_gram: float  # per multiply-add of a Gram matrix
 
 
-RATES = {
+_RATES = {
     "cpu": Rates(3.5, 3e-8, 5.4e-4, 3.0e-9, 2.4e-11, 2.1e-8, 4e-9, 3.4e-6, 4.4e-4, 4.3e-3, 4.4e-8, 1.1e-9),
     # Arithmetic for an H100 with a captured step, nothing measured: 1 to 1.5 minutes for 110 epochs of CONV-3-200.
     "cuda": Rates(6.0, 1e-8, 2.5e-5, 3e-12, 1e-14, 2e-11, 1e-11, 1e-6, 2e-3, 5e-2, 1e-10, 1e-12),
 }
-UNMEASURED = {
+_UNMEASURED = {
     "cpu": ("from a model fitted on another machine with one CPU thread", (0.5, 2.0)),
     "cuda": ("from arithmetic about the GPU, not from a measurement", (1 / 3, 3.0)),
 }
 FEW = (0.6, 1.7)  # spread where one or two runs were measured
-MANY = (0.8, 1.25)  # the least spread that any number of runs gives: the machine's own noise
+_MANY = (0.8, 1.25)  # the least spread that any number of runs gives: the machine's own noise
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Measured:
 def _layers(spec: RunSpec) -> float:
     """Layers as a step's overhead counts them."""
     hidden = sum(not s.spatial for s in spec.arch.shapes()[:-1])
-    return len(spec.arch.shapes()) - (1 - DENSE) * hidden
+    return len(spec.arch.shapes()) - (1 - _DENSE) * hidden
 
 
 def _record_seconds(spec: RunSpec, rates: Rates) -> float:
@@ -122,7 +122,7 @@ def _seconds(spec: RunSpec, rates: Rates) -> tuple[float, float]:
 
 def _kind(device: str) -> str:
     kind = device.split(" ")[0].split(":")[0]  # "cuda:0", "cuda (NVIDIA H100)"
-    one_of("device", kind, RATES)
+    one_of("device", kind, _RATES)
     return kind
 
 
@@ -142,12 +142,12 @@ def _quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:
 
 def _correction(spec: RunSpec, kind: str, runs: Sequence[Measured]) -> tuple[float, tuple[float, float]]:
     """(median of actual / model, spread around it), weighted to like runs."""
-    ratios = np.array([math.log(run.seconds / _seconds(run.spec, RATES[kind])[1]) for run in runs])
+    ratios = np.array([math.log(run.seconds / _seconds(run.spec, _RATES[kind])[1]) for run in runs])
     weights = np.array([_likeness(spec, run.spec) for run in runs])
     low, median, high = (math.exp(_quantile(ratios, weights, q)) for q in (0.1, 0.5, 0.9))
     if len(runs) < 3:
         return median, FEW
-    return median, (min(MANY[0], low / median), max(MANY[1], high / median))
+    return median, (min(_MANY[0], low / median), max(_MANY[1], high / median))
 
 
 def estimate(spec: RunSpec, device: str, measured: Sequence[Measured] = ()) -> Cost:
@@ -157,8 +157,8 @@ def estimate(spec: RunSpec, device: str, measured: Sequence[Measured] = ()) -> C
     """
     kind = _kind(device)
     runs = [run for run in measured if run.device.startswith(kind)]
-    start, training = _seconds(spec, RATES[kind])
-    basis, spread = UNMEASURED[kind]
+    start, training = _seconds(spec, _RATES[kind])
+    basis, spread = _UNMEASURED[kind]
     if runs:
         factor, spread = _correction(spec, kind, runs)
         training *= factor ** (len(runs) / (len(runs) + 1))  # one run on a busy machine is not the whole truth
@@ -203,5 +203,5 @@ def epochs_for_plateau(spec: RunSpec) -> int | None:
     def reached(epochs: int) -> float:
         return dataclasses.replace(spec, train=dataclasses.replace(spec.train, epochs=epochs)).plateau_number(n)
 
-    least = bisect.bisect_left(range(1, MOST_EPOCHS + 1), PLATEAU, key=reached) + 1
-    return least if least <= MOST_EPOCHS else None
+    least = bisect.bisect_left(range(1, _MOST_EPOCHS + 1), PLATEAU, key=reached) + 1
+    return least if least <= _MOST_EPOCHS else None

@@ -14,7 +14,7 @@ from boundlab.system.files import make_folder, read_json, write_atomic
 from boundlab.system.processes import ATTACHED
 
 _processes: dict[str, subprocess.Popen[bytes]] = {}  # of this server
-SILENT = 10.0  # seconds without a heartbeat after which the process is taken for dead
+_SILENT = 10.0  # seconds without a heartbeat after which the process is taken for dead
 
 
 def _file(name: str) -> Path:
@@ -51,6 +51,6 @@ def progress(name: str) -> dict[str, Any]:
         return {}
     ended = name in _processes and _processes[name].poll() is not None
     now = read_json(_file(name))
-    if now.get("state") == "running" and (ended or time.time() - now.get("heartbeat", 0) > SILENT):
+    if now.get("state") == "running" and (ended or time.time() - now.get("heartbeat", 0) > _SILENT):
         return now | {"state": "failed", "error": "the download was interrupted; try again"}
     return now

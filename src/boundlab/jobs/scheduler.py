@@ -26,8 +26,8 @@ from boundlab.system.devices import Device, cpu, free_memory, probe
 from boundlab.system.locks import take
 from boundlab.system.processes import Worker, detached
 
-BUSY, IDLE = 0.2, 1.0  # seconds between two looks at the folder
-SPARE_FOR = 600.0  # seconds a spare worker is kept after somebody last looked at the Train page
+_BUSY, _IDLE = 0.2, 1.0  # seconds between two looks at the folder
+_SPARE_FOR = 600.0  # seconds a spare worker is kept after somebody last looked at the Train page
 GRACE = 30.0  # seconds in which a worker must have stopped when asked; then it is killed and keeps its last checkpoint
 BREATH = 3.0  # seconds that a started job has for itself before the next spare loads
 
@@ -120,13 +120,13 @@ class Scheduler:
             except Exception as error:  # whatever it is: the queue must go on
                 self.trouble, busy = str(error) or type(error).__name__, False
                 traceback.print_exc()
-            self._wake.wait(BUSY if busy else IDLE)
+            self._wake.wait(_BUSY if busy else _IDLE)
             self._wake.clear()
 
     def tick(self) -> bool:
         """One look at the folder: bury the dead, start what may start; returns whether anything waits or runs."""
         self._bury()
-        self.spare.mind(time.monotonic() - self._wanted < SPARE_FOR and not detached())
+        self.spare.mind(time.monotonic() - self._wanted < _SPARE_FOR and not detached())
         if not self.out.is_dir() or not self._leading():
             self.trouble = None
             return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-OWN_SPEED = 0.03  # fraction of a run after which its own speed counts as much as the estimate
+_OWN_SPEED = 0.03  # fraction of a run after which its own speed counts as much as the estimate
 
 
 def remaining(step: int, steps: int, seconds: float, expected: float, start: int = 0) -> float:
@@ -14,5 +14,5 @@ def remaining(step: int, steps: int, seconds: float, expected: float, start: int
     done, left = step - start, max(0, steps - step)
     if done <= 0 or seconds <= 0:
         return expected * left / max(1, steps)
-    trust = done / (done + OWN_SPEED * steps)
+    trust = done / (done + _OWN_SPEED * steps)
     return left * float((seconds / done) ** trust * (max(expected, 1e-3) / steps) ** (1 - trust))

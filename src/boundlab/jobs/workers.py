@@ -14,7 +14,7 @@ from pathlib import Path
 from boundlab.system.files import make_folder
 from boundlab.system.processes import NICENESS, ONE_THREAD, Worker, _attached, _nice, detached
 
-WORKER = (sys.executable, "-m", "boundlab.training.worker")
+_WORKER = (sys.executable, "-m", "boundlab.training.worker")
 
 
 def for_job(folder: Path, lock: int, environment: dict[str, str]) -> Worker:
@@ -24,7 +24,7 @@ def for_job(folder: Path, lock: int, environment: dict[str, str]) -> Worker:
         make_folder(folder.parent / ".queue")
         with (folder.parent / ".queue" / f"{folder.name}.log").open("wb") as log:
             process = subprocess.Popen(
-                [*WORKER, *arguments],
+                [*_WORKER, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -19,9 +19,9 @@ from boundlab.networks.sequential import PERMANENT, Layer, Reader, geometry
 from boundlab.specs.arch import ArchSpec
 from boundlab.validation import numbers
 
-TESTED = 8  # random inputs on which model and checkpoint are compared
-WRITTEN = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # what a checkpoint may hold
-CLOSE = 1e-9  # relative to the largest output, in float64
+_TESTED = 8  # random inputs on which model and checkpoint are compared
+_WRITTEN = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # what a checkpoint may hold
+_CLOSE = 1e-9  # relative to the largest output, in float64
 
 
 def checkpoint_of(
@@ -75,7 +75,7 @@ def _read(
         arch = _arch(read, numbers("in_shape", in_shape, ("channels", "height", "width")), fed)
         found = Checkpoint(arch, [s.weight for s in read.layers], [_bias(s, arch) for s in read.layers], None)
         _compare(exact, found, flat=not any(isinstance(m, nn.Flatten) for m in model.modules()))
-    one = dtypes[0] if len(set(dtypes)) == 1 and dtypes[0] in WRITTEN else torch.float64
+    one = dtypes[0] if len(set(dtypes)) == 1 and dtypes[0] in _WRITTEN else torch.float64
     rounded = [torch.float64 if layer.folded else one for layer in read.layers]
     for tensor in (*found.weights, *(b for b in found.biases if b is not None)):
         if tensor.numel() and float(tensor.abs().max()) > LARGEST:
@@ -150,7 +150,7 @@ def _compare(model: nn.Sequential, found: Checkpoint, flat: bool) -> None:
     """Raise ValueError unless both give the same outputs on random inputs; `flat`: the model wants flattened ones."""
     if not all(bool(torch.isfinite(w).all()) for w in [*found.weights, *(b for b in found.biases if b is not None)]):
         raise ValueError("the model has NaN or infinite weights; every weight must be finite")
-    x = torch.randn(TESTED, *found.arch.in_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(_TESTED, *found.arch.in_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     try:
         expected = model(x.flatten(1) if flat and found.arch.kind == "mlp" else x)
         if not isinstance(expected, Tensor):
@@ -161,7 +161,7 @@ def _compare(model: nn.Sequential, found: Checkpoint, flat: bool) -> None:
             f"the model does not take inputs of in_shape {size} ({(str(error) or type(error).__name__).splitlines()[0]})"
         ) from error
     got = outputs(found, x)
-    if expected.shape != got.shape or not bool((expected - got).abs().max() <= CLOSE * expected.abs().max()):
+    if expected.shape != got.shape or not bool((expected - got).abs().max() <= _CLOSE * expected.abs().max()):
         raise ValueError(
             "the exported network does not compute what the model computes, so nothing was written; does a module have "
             "hooks or a forward of its own?"

@@ -15,7 +15,7 @@ from boundlab.networks.build import position_norms
 from boundlab.quantities.records import norm_column
 from boundlab.specs.shapes import LayerShape
 
-TOLERANCE = (
+_TOLERANCE = (
     1e-3  # of ARPACK; the singular value is then off by some 1e-7 (see the oracle test), at half the cost of 1e-7
 )
 
@@ -46,7 +46,7 @@ def spectral_map(weight: Tensor, shape: LayerShape) -> float:
         return float(np.linalg.norm(matrix, 2))
     operator = LinearOperator((rows, columns), matvec=forwards, rmatvec=backwards, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(min(rows, columns))
-    return float(svds(operator, k=1, v0=start, tol=TOLERANCE, return_singular_vectors=False)[0])
+    return float(svds(operator, k=1, v0=start, tol=_TOLERANCE, return_singular_vectors=False)[0])
 
 
 def _filters(weight: Tensor, shape: LayerShape) -> Tensor:

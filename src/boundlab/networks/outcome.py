@@ -18,9 +18,9 @@ from boundlab.quantities.records import norm_column
 
 BATCH = 50  # images per pass (their maps stay in cache: 1.6 to 3 times faster than 500), fewer for very wide layers
 
-MEMORY = 2**26
+_MEMORY = 2**26
 
-QUANTILES = np.linspace(0.0, 1.0, 101)
+_QUANTILES = np.linspace(0.0, 1.0, 101)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def _batch(net: nn.Sequential, inputs: Tensor, most: int) -> int:
     for module in net:
         x = module(x)
         widest = max(widest, x.numel())
-    return max(1, min(most, MEMORY // widest))
+    return max(1, min(most, _MEMORY // widest))
 
 
 def _margins(outputs: Tensor, labels: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ def outcome_columns(train: Outcome, test: Outcome | None) -> dict[str, object]:
         "test_error": None if test is None else test.error,
         "train_loss": train.loss,
         "test_loss": None if test is None else test.loss,
-        "margin_quantiles": np.quantile(train.margins, QUANTILES).tolist(),
+        "margin_quantiles": np.quantile(train.margins, _QUANTILES).tolist(),
         "ramp": ramp.tolist(),
         "indicator": indicator.tolist(),
         "margin_scale": scale,

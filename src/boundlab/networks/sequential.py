@@ -13,7 +13,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from boundlab.networks.build import LocallyConnected2d
 
-SUPPORTED = (
+_SUPPORTED = (
     "Conv2d, boundlab.nets.LocallyConnected2d, Linear, ReLU, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d(1), BatchNorm1d, "
     "BatchNorm2d, Flatten, Dropout and Identity"
 )
@@ -85,7 +85,7 @@ class Reader:
         elif isinstance(module, _MONOTONE):
             self._refuse("leave it out at the end of a network; it does not change which class has the largest output")
         else:
-            self._refuse(f"supported are {SUPPORTED}; replace it and train again")
+            self._refuse(f"supported are {_SUPPORTED}; replace it and train again")
 
     def _last(self, what: str) -> Layer:
         if not self.layers:
@@ -155,7 +155,7 @@ class Reader:
 
     def _end(self) -> None:
         if not self.layers:
-            raise ValueError(f"the model has no layer with weights; supported are {SUPPORTED}")
+            raise ValueError(f"the model has no layer with weights; supported are {_SUPPORTED}")
         last = self.layers[-1]
         if last.spatial:
             raise ValueError(

@@ -24,9 +24,9 @@ from boundlab.specs.shapes import LayerShape
 from boundlab.validation import number
 
 Array = np.ndarray
-LARGEST = 1e100  # norms and losses of float32 weights lie far below; a product over layers may not
-QUANTILES = 101
-OF_INIT = tuple(
+_LARGEST = 1e100  # norms and losses of float32 weights lie far below; a product over layers may not
+_QUANTILES = 101
+_OF_INIT = tuple(
     name for name in NORM_FIELDS if name.endswith("init")
 )  # unknown for a checkpoint without initial weights
 
@@ -47,7 +47,7 @@ class Rule:
     name: str
     words: str
     low: float = 0.0
-    high: float = LARGEST
+    high: float = _LARGEST
     length: Array | None = None
     rising: bool = False
 
@@ -154,7 +154,7 @@ def check_record(record: Mapping[str, Any], shapes: Sequence[LayerShape]) -> Non
     _check_errors(rows, every)
     rows.check(Rule("path_l1", "a number from 0 on", high=np.finfo(float).max), every, every)
     for i, shape in enumerate(shapes):
-        _check_layer(rows, i, np.array([len(shapes)]), np.array([shape.area]), every, OF_INIT)
+        _check_layer(rows, i, np.array([len(shapes)]), np.array([shape.area]), every, _OF_INIT)
     if rows.faults:
         raise ValueError(rows.faults[0])
 
@@ -175,11 +175,11 @@ def check_sums(sample: SampleStats, size: tuple[int, int], patches: tuple[int, i
     energies = [("raw", sample.raw.pixel_energy, size), ("fed", sample.fed.pixel_energy, size)]
     energies += [] if sample.patch_energy is None else [("patch_energy", sample.patch_energy, patches)]
     for name, energy, shape in energies:
-        if energy.shape != shape or not ((energy >= 0) & (energy <= LARGEST)).all():
+        if energy.shape != shape or not ((energy >= 0) & (energy <= _LARGEST)).all():
             raise ValueError(f"its sample should have {shape[0]} x {shape[1]} sums of squares in {name}, it has others")
     for name, stats in (("raw", sample.raw), ("fed", sample.fed)):
-        number(f"max_norm of {name}", stats.max_norm, 0.0, LARGEST)
-        number(f"max_abs of {name}", stats.max_abs, 0.0, LARGEST)
+        number(f"max_norm of {name}", stats.max_norm, 0.0, _LARGEST)
+        number(f"max_abs of {name}", stats.max_abs, 0.0, _LARGEST)
 
 
 def _check_steps(rows: _Rows, origins: Sequence[Origin], of: Array) -> None:
@@ -213,8 +213,10 @@ def _check_errors(rows: _Rows, needed: Array | None = None) -> Array:
         Rule(name, f"{size} fractions that rise", 0.0, 1.0, np.full(len(every), size), True)
         for name, size in lists.items()
     ]
-    quantiles = np.full(len(every), QUANTILES)
-    rules.append(Rule("margin_quantiles", f"{QUANTILES} numbers that rise", -LARGEST, LARGEST, quantiles, rising=True))
+    quantiles = np.full(len(every), _QUANTILES)
+    rules.append(
+        Rule("margin_quantiles", f"{_QUANTILES} numbers that rise", -_LARGEST, _LARGEST, quantiles, rising=True)
+    )
     for rule in rules:
         rows.check(rule, every, needed)
     _check_scaled(rows)

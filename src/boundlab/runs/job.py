@@ -21,7 +21,7 @@ from boundlab.validation import number, one_of, whole
 
 WAITING, LIVE = ("queued",), ("running", "stopping")
 RESTING = ("paused", "stopped", "failed", "lost")
-STATES = (*WAITING, *LIVE, *RESTING, "done")
+_STATES = (*WAITING, *LIVE, *RESTING, "done")
 _AFTER = {"run": "queued", "pause": "paused", "stop": "stopped"}  # where a wish leads when no process is there
 
 

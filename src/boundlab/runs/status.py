@@ -16,10 +16,10 @@ from boundlab.runs.job import Job
 from boundlab.system.files import write_atomic
 
 EVERY = 1.0  # seconds between two heartbeats
-LOOK_EVERY = 0.2  # seconds between two looks at the wish
+_LOOK_EVERY = 0.2  # seconds between two looks at the wish
 RESERVE = ".reserve"  # a file whose deletion makes room for the last status on a full disk
 RESERVED = 16_384  # bytes
-ENDS = {"pause": "paused", "stop": "stopped"}  # wish -> state in which the process ends
+_ENDS = {"pause": "paused", "stop": "stopped"}  # wish -> state in which the process ends
 
 
 class Interrupted(Exception):
@@ -48,15 +48,15 @@ class Watch:
     def __call__(self) -> None:
         if (now := time.monotonic()) < self.next:
             return
-        self.next = now + LOOK_EVERY
+        self.next = now + _LOOK_EVERY
         try:
             found = os.stat(self.folder / "job.json")
         except OSError:
             return
         if (seen := (found.st_mtime_ns, found.st_ino, found.st_size)) != self.seen:
             self.seen, self.wish = seen, str(read_job(self.folder).get("wish", "run"))
-        if self.wish in ENDS:
-            raise Interrupted(ENDS[self.wish])
+        if self.wish in _ENDS:
+            raise Interrupted(_ENDS[self.wish])
 
 
 class Heartbeat:

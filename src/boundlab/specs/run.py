@@ -14,10 +14,10 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.presets import PRESETS
 from boundlab.validation import known_fields, number, one_of, plain, shown, whole
 
-SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
+_SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
 PLATEAU = 4.0  # empirical: below this number rho has not come down yet
 LARGEST_MARGIN = 1e300  # a product with it must not overflow
-LOSSES = ("mse", "certificate")
+_LOSSES = ("mse", "certificate")
 _NUMBERS = ("label_noise", "weight_decay", "lr", "momentum", "certificate_weight")
 _NOT_CERTIFICATE = 'certificate_weight belongs to loss "certificate"; leave it out for loss "{}"'
 
@@ -58,7 +58,7 @@ class TrainSpec:
     def __post_init__(self) -> None:
         one_of("dataset", self.dataset, DATASETS)
         one_of("preset", self.preset, PRESETS)
-        one_of("loss", self.loss, LOSSES)
+        one_of("loss", self.loss, _LOSSES)
         if self.n_train is not None:
             whole("n_train", self.n_train, 2, DATASETS[self.dataset].train_size)
         if self.labels is not None:
@@ -146,7 +146,7 @@ class RunSpec:
     @cached_property
     def id(self) -> str:
         """Readable slug and 12 hex digits of sha256 over the canonical JSON."""
-        text = json.dumps({**self.to_dict(), "schema": SCHEMA}, sort_keys=True, separators=(",", ":"))
+        text = json.dumps({**self.to_dict(), "schema": _SCHEMA}, sort_keys=True, separators=(",", ":"))
         t = self.train
         name = self.arch.title.lower().replace(" ", "-").replace(",", ".")
         rule = f"wd{t.weight_decay:g}" if t.loss == "mse" else f"cert{t.certificate_weight:g}"

@@ -14,7 +14,7 @@ from boundlab.validation import shown
 if TYPE_CHECKING:
     pass
 
-MAX_POOL = 64
+_MAX_POOL = 64
 
 
 class Pool(NamedTuple):
@@ -141,8 +141,8 @@ def parse_pool(text: str) -> Pool | None:
     if text == "":
         return None
     found = re.fullmatch(r"(max|avg)([1-9]\d?)", text) if isinstance(text, str) else None
-    if found is None or not 2 <= int(found[2]) <= MAX_POOL:
+    if found is None or not 2 <= int(found[2]) <= _MAX_POOL:
         raise ValueError(
-            f'pool must be "" (none), or "max" or "avg" and a size from 2 to {MAX_POOL}, got {shown(text)}'
+            f'pool must be "" (none), or "max" or "avg" and a size from 2 to {_MAX_POOL}, got {shown(text)}'
         )
     return Pool(found[1], (int(found[2]), int(found[2])))

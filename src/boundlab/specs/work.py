@@ -10,7 +10,7 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.presets import PRESETS
 from boundlab.specs.run import RunSpec
 
-TORCH = 450e6  # bytes of a process that has loaded torch and done nothing
+_TORCH = 450e6  # bytes of a process that has loaded torch and done nothing
 
 
 @dataclass(frozen=True)
@@ -73,4 +73,4 @@ def memory(spec: RunSpec) -> int:
     images = (data.train_size + data.test_size) * math.prod(data.in_shape)
     largest = max(shape.weights for shape in shapes)
     network = 6 * sum(shape.weights for shape in shapes) + 4 * largest  # v, weight, gradient, momentum, start; float64
-    return round(TORCH + 4 * (2 * images + network + 3 * spec.train.batch_size * (_values(spec) + _patches(spec))))
+    return round(_TORCH + 4 * (2 * images + network + 3 * spec.train.batch_size * (_values(spec) + _patches(spec))))

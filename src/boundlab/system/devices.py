@@ -13,7 +13,7 @@ from pathlib import Path
 
 from boundlab.system.processes import ATTACHED
 
-TIME_LIMIT = 60  # seconds for importing torch and asking it
+_TIME_LIMIT = 60  # seconds for importing torch and asking it
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def ask_torch() -> list[Device]:
     return found
 
 
-def probe(limit: float = TIME_LIMIT) -> list[Device]:
+def probe(limit: float = _TIME_LIMIT) -> list[Device]:
     """What can train here, CPU first, asked in a process of its own (some seconds); on failure the CPU with a `note`."""
     theirs, ours = os.pipe()  # it ends with this process, which holds the other end
     try:

@@ -13,7 +13,7 @@ from boundlab.errors import RunError
 from boundlab.system.files import make_folder
 
 BUSY = "is being trained by another process"
-PATIENCE = 10  # tries: a reader that looks whether a lock is held has it for a few microseconds
+_PATIENCE = 10  # tries: a reader that looks whether a lock is held has it for a few microseconds
 
 
 def take(out: Path, run: str) -> int | None:
@@ -21,12 +21,12 @@ def take(out: Path, run: str) -> int | None:
     inherits it holds it too), or None when another process has it."""
     make_folder(out / ".locks")
     descriptor = os.open(out / ".locks" / run, os.O_RDWR | os.O_CREAT, 0o644)
-    for attempt in range(PATIENCE):
+    for attempt in range(_PATIENCE):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return descriptor
         except BlockingIOError:
-            time.sleep(0.01 if attempt < PATIENCE - 1 else 0)
+            time.sleep(0.01 if attempt < _PATIENCE - 1 else 0)
     os.close(descriptor)
     return None
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from boundlab.errors import BoundlabError
 from boundlab.text import one_line
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
-IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+_IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 def explain(error: Exception, folder: Path, saved: float | None) -> str:
@@ -34,10 +34,10 @@ def of_a_command(error: Exception, folder: Path | None = None) -> str:
 def _of_files(error: OSError, folder: Path | str | None, then: str) -> str:
     """What the file system would not do; `folder`: where something was written, if that is known better than by the error."""
     what, where = error.strerror or str(error), error.filename2 or error.filename or folder or "a file"
-    if error.errno in FULL:
+    if error.errno in _FULL:
         return f"the disk with {folder or where} is full: free space and {then}"
-    if error.errno in FORBIDDEN:
+    if error.errno in _FORBIDDEN:
         return f"{where} cannot be read or written ({what}): change its permissions and {then}"
-    if error.errno in IN_THE_WAY:
+    if error.errno in _IN_THE_WAY:
         return f"{where} is a file where a folder should be, or a folder where a file should be ({what}): move it and {then}"
     return f"{where} failed ({what}): put that right and {then}"

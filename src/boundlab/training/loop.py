@@ -26,7 +26,7 @@ from boundlab.training.cuda_graph import CapturedStep, Step
 from boundlab.training.objective import objective
 
 Record = dict[str, Any]
-PART, LEAST, SHARE = (
+_PART, _LEAST, _SHARE = (
     2000,
     200,
     5,
@@ -36,7 +36,7 @@ PART, LEAST, SHARE = (
 def _part_of(split: Split) -> Split:
     """The first of a fixed permutation: labels may lie in order."""
     n = len(split.labels)
-    chosen = torch.randperm(n, generator=torch.Generator().manual_seed(0))[: min(PART, max(LEAST, n // SHARE))]
+    chosen = torch.randperm(n, generator=torch.Generator().manual_seed(0))[: min(_PART, max(_LEAST, n // _SHARE))]
     chosen = chosen.to(split.labels.device)
     return Split(split.images[chosen], split.labels[chosen])
 

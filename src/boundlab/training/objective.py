@@ -13,9 +13,9 @@ from boundlab.networks import build as nets
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.run import RunSpec
 
-HINGE_UNTIL, RAMP_FROM = 0.1, 0.3  # fractions of the steps; between them the cap comes down to the ramp's 1
-FIRST_CAP = 3.0
-FIRST_WEIGHT, WHOLE_WEIGHT_FROM = 0.2, 0.7  # the complexity counts little before the classes are told apart
+_HINGE_UNTIL, _RAMP_FROM = 0.1, 0.3  # fractions of the steps; between them the cap comes down to the ramp's 1
+_FIRST_CAP = 3.0
+_FIRST_WEIGHT, _WHOLE_WEIGHT_FROM = 0.2, 0.7  # the complexity counts little before the classes are told apart
 
 
 class Objective(Protocol):
@@ -54,9 +54,9 @@ class Certificate:
 
     def at(self, fraction: float) -> None:
         """Set cap and weight for this fraction of the steps."""
-        left = min(1.0, max(0.0, (RAMP_FROM - fraction) / (RAMP_FROM - HINGE_UNTIL)))
-        self.cap.fill_(1 + (FIRST_CAP - 1) * left if fraction >= HINGE_UNTIL else torch.inf)
-        self.weight.fill_(self.final_weight * FIRST_WEIGHT ** max(0.0, 1 - fraction / WHOLE_WEIGHT_FROM))
+        left = min(1.0, max(0.0, (_RAMP_FROM - fraction) / (_RAMP_FROM - _HINGE_UNTIL)))
+        self.cap.fill_(1 + (_FIRST_CAP - 1) * left if fraction >= _HINGE_UNTIL else torch.inf)
+        self.weight.fill_(self.final_weight * _FIRST_WEIGHT ** max(0.0, 1 - fraction / _WHOLE_WEIGHT_FROM))
 
     def complexity(self) -> Tensor:
         """Theorem S's complexity at margin 1 of the network as it is now."""

@@ -27,10 +27,10 @@ from boundlab.system.files import read_lines, write_atomic, write_parquet
 from boundlab.training.loop import Record, Training
 from boundlab.version import __version__
 
-SAVE_EVERY = 20.0  # seconds; besides at epoch ends
-PARTS = (8, 1)  # images at a time, tried in turn where a whole minibatch does not fit into the GPU's memory
-RUNNING = ("state.safetensors", "records.jsonl", part_errors.FILE)  # of a run that is not sealed
-OWN = ("status.json", "sample.json", "network.safetensors", "epochs.parquet", *RUNNING)
+_SAVE_EVERY = 20.0  # seconds; besides at epoch ends
+_PARTS = (8, 1)  # images at a time, tried in turn where a whole minibatch does not fit into the GPU's memory
+_RUNNING = ("state.safetensors", "records.jsonl", part_errors.FILE)  # of a run that is not sealed
+_OWN = ("status.json", "sample.json", "network.safetensors", "epochs.parquet", *_RUNNING)
 Progress = Callable[[int, int, Record | None], None]  # (step, steps in all, latest record)
 
 
@@ -69,7 +69,7 @@ def _plans(device: str, batch: int) -> Iterator[tuple[str, int | None, str | Non
     """(device, images at a time or None for all, what to say of it), in the order in which they are tried."""
     yield device, None, None
     small = f"the GPU's memory is too small for batches of {batch}: going on"
-    for part in (part for part in PARTS if part < batch):
+    for part in (part for part in _PARTS if part < batch):
         yield device, part, f"{small} " + (f"in parts of {part}" if part > 1 else "one image at a time")
     if device != "cpu":
         yield "cpu", None, "the GPU's memory is too small for this network: going on on the CPU"
@@ -111,7 +111,7 @@ class Session:
     def _begin(self) -> None:
         """Write the head of the folder; go back to the saved state, or to the beginning where none can be used."""
         self.beat.device = _device_name(self.training)
-        for leftover in (path for name in OWN for path in self.folder.glob(f".{name}.*")):
+        for leftover in (path for name in _OWN for path in self.folder.glob(f".{name}.*")):
             leftover.unlink(missing_ok=True)  # of a killed process
         (self.folder / RESERVE).write_bytes(os.urandom(RESERVED))  # no zeros: some file systems store none
         write_atomic(self.folder / "spec.json", json.dumps(self.training.spec.to_dict(), indent=1) + "\n")
@@ -156,7 +156,7 @@ class Session:
             log.write(json.dumps(record) + "\n")
         self._beat()
         self.progress(record["step"], self.training.steps, record)
-        if time.monotonic() - self.saved > SAVE_EVERY:
+        if time.monotonic() - self.saved > _SAVE_EVERY:
             self._save()
 
     def _measure_part(self) -> None:
@@ -197,7 +197,7 @@ class Session:
         write_atomic(self.folder / "env.json", json.dumps(environment, indent=1) + "\n")
         self.beat.step = training.finished
         self.beat.end("done")
-        for leftover in RUNNING:
+        for leftover in _RUNNING:
             with suppress(OSError):  # sealed: what is left does no harm
                 (self.folder / leftover).unlink(missing_ok=True)
 

@@ -19,7 +19,7 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.run import RunSpec
 from boundlab.training.loop import Training
 
-LONGEST = 2**20  # bytes of a message
+_LONGEST = 2**20  # bytes of a message
 
 
 def wait() -> tuple[Path, int]:
@@ -46,7 +46,7 @@ def wait() -> tuple[Path, int]:
 
 def _receive(channel: socket.socket) -> tuple[bytes, list[int]]:
     text, descriptors = b"", list[int]()
-    while not text.endswith(b"\n") and len(text) < LONGEST:
+    while not text.endswith(b"\n") and len(text) < _LONGEST:
         part, found, _, _ = socket.recv_fds(channel, 65536, 4)
         if not part:
             os._exit(1)

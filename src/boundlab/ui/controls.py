@@ -21,8 +21,8 @@ from boundlab.ui.variables import VARIABLES, narrow
 from boundlab.ui.widgets import Widgets
 
 DELTAS = ("0.1", "0.05", "0.01", "0.001", "0.0001")
-P = ParamSpec("P")
-SHOW_HELP = (
+_P = ParamSpec("_P")
+_SHOW_HELP = (
     "Hide or show lines; the axes stay put. Hold-out limit: with probability 1 − δ the error is below it, judging by the "
     "test images alone (Clopper–Pearson). Generalization gap: test error minus train error. An arrow at a name: its "
     "line is off the picture."
@@ -31,8 +31,8 @@ RECIPE_HELP = (
     "short: a few epochs, no biases, from He initialisation · paper: the authors' own recipe, with biases. What else "
     "differs is named; runs of different recipes are never averaged."
 )
-RUNS = ("all", "shipped")
-RUNS_HELP = "all: the shipped runs and the finished ones trained here · shipped: without the ones trained here"
+_RUNS = ("all", "shipped")
+_RUNS_HELP = "all: the shipped runs and the finished ones trained here · shipped: without the ones trained here"
 _SIDE_BY_SIDE = 4  # recipes; more of them go into a list
 CONVENTION_HELP = (
     "published: what the paper's figures plot · theorem: the cited theorem, constants and empirical error included · "
@@ -40,11 +40,11 @@ CONVENTION_HELP = (
 )
 
 
-def with_controls(part: Callable[Concatenate[Controls, P], None]) -> Callable[P, None]:
+def with_controls(part: Callable[Concatenate[Controls, _P], None]) -> Callable[_P, None]:
     """A part of a page, given its controls; what it does not draw any more leaves the address."""
 
     @functools.wraps(part)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
         with Controls(part.__name__) as controls:
             part(controls, *args, **kwargs)
 
@@ -85,9 +85,9 @@ class Controls(Widgets):
     def origin(self, table: pd.DataFrame) -> pd.DataFrame:
         """With or without the runs trained here; a choice only where there are some."""
         if not table["trained_here"].any():
-            self.check("runs", RUNS, "Runs")
+            self.check("runs", _RUNS, "Runs")
             return table
-        return table if self.pick("Runs", RUNS, "runs", RUNS_HELP) == "all" else table[~table["trained_here"]]
+        return table if self.pick("Runs", _RUNS, "runs", _RUNS_HELP) == "all" else table[~table["trained_here"]]
 
     def narrow(
         self, table: pd.DataFrame, columns: Iterable[str], second: bool = False, whole: pd.DataFrame | None = None
@@ -129,7 +129,7 @@ class Controls(Widgets):
         called = lambda name: looks[names[name]].name  # noqa: E731
         return [
             names[name]
-            for name in self.choose_some("Show", list(names), "show", SHOW_HELP, offered, convention, called)
+            for name in self.choose_some("Show", list(names), "show", _SHOW_HELP, offered, convention, called)
         ]
 
 

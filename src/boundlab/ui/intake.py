@@ -14,9 +14,9 @@ from streamlit import runtime
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_HELD = 240 * 2**20  # bytes of the files that no page has taken yet, of all sessions together
-AT_ONCE = 4  # files on their way; the others wait
-PATIENCE = 180.0  # seconds for one file, waiting included
+_MOST_HELD = 240 * 2**20  # bytes of the files that no page has taken yet, of all sessions together
+_AT_ONCE = 4  # files on their way; the others wait
+_PATIENCE = 180.0  # seconds for one file, waiting included
 _ENDPOINT = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+/?$")
 
 
@@ -28,7 +28,7 @@ class Intake:
         self._app = app
         self._coming: set[str] = set()  # sessions
         self._held: OrderedDict[str, int] = OrderedDict()  # session -> bytes of its last file, the latest last
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._turn = asyncio.Semaphore(_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         session = _session(scope)
@@ -58,7 +58,7 @@ class Intake:
             await send(message)
 
         try:
-            async with asyncio.timeout(PATIENCE), self._turn:
+            async with asyncio.timeout(_PATIENCE), self._turn:
                 self._drop(session)
                 await self._app(scope, counted, watched)
         except TimeoutError:
@@ -69,7 +69,7 @@ class Intake:
 
     def _hold(self, session: str, size: int) -> None:
         self._held[session] = size
-        while sum(self._held.values()) > MOST_HELD:
+        while sum(self._held.values()) > _MOST_HELD:
             self._drop(next(iter(self._held)))
 
     def _drop(self, session: str) -> None:

@@ -12,13 +12,13 @@ from boundlab.ui.controls import Controls, by_seed
 from boundlab.ui.shelf import certified_runs, datasets, find_run, listing, run_name, shelf, shipped_ids, shipped_runs
 
 FIGURES = "figures"
-OWN = "trained here"
-KINDS_HELP = {
+_OWN = "trained here"
+_KINDS_HELP = {
     FIGURES: "the runs of the paper's four figures, trained for accuracy",
     "certified": "small networks trained so that Theorems S and S2 say something about them",
-    OWN: "every finished run of this server's own, whatever it is",
+    _OWN: "every finished run of this server's own, whatever it is",
 }
-WEIGHT_HELP = (
+_WEIGHT_HELP = (
     "How much the training objective weighs Theorem S's complexity against the ramp error: at 1 it is Theorem S's certificate "
     "itself, at 0.7 about that of Theorem S2; smaller is more accurate and less certified."
 )
@@ -39,16 +39,16 @@ def chosen_network(controls: Controls) -> Run | None:
 
 def kind_of(controls: Controls) -> str:
     """Which runs to choose from; those trained here where there are some."""
-    kinds = (FIGURES, *(("certified",) if certified_runs() else ()), *((OWN,) if shelf().runs else ()))
+    kinds = (FIGURES, *(("certified",) if certified_runs() else ()), *((_OWN,) if shelf().runs else ()))
     if len(kinds) > 1:
-        return controls.pick("Networks", kinds, "networks", " · ".join(f"{k}: {KINDS_HELP[k]}" for k in kinds))
+        return controls.pick("Networks", kinds, "networks", " · ".join(f"{k}: {_KINDS_HELP[k]}" for k in kinds))
     controls.check("networks", kinds, "Networks")
     return kinds[0]
 
 
 def named_run(controls: Controls, kind: str) -> Run:
     """A run that is not one of the figures'."""
-    return own_run(controls) if kind == OWN else _certified(controls)
+    return own_run(controls) if kind == _OWN else _certified(controls)
 
 
 def own_run(controls: Controls) -> Run:
@@ -95,7 +95,7 @@ def _certified(controls: Controls) -> Run:
     rows = trade_off_runs(controls.choose("Task", tasks, "task", default=first, width=430))
     weights = {f"{weight:g}": weight for weight in rows["weight"].unique()}
     last = list(weights)[-1]
-    weight = controls.slide("accurate → certified", list(weights), "weight", last, WEIGHT_HELP)
+    weight = controls.slide("accurate → certified", list(weights), "weight", last, _WEIGHT_HELP)
     rows = rows[rows["weight"] == weights[weight]]
     seeds = by_seed(rows)
     return find_run(seeds[controls.choose("Seed", list(seeds), "seed")])

@@ -15,7 +15,7 @@ from boundlab.ui.shelf import shelf, shipped_left_out, shipped_runs
 from boundlab.ui.visitor import at_home
 
 _SETTINGS = ("convention", "delta")
-SHARED = (
+_SHARED = (
     *("dataset", "recipe", "runs", "flagged", "networks", "layers", "channels", "wd", "seed", "task", "weight"),
     *(*_SETTINGS, "scale", "show"),
 )
@@ -31,7 +31,7 @@ class Page:
     icon: str
     help: str
     params: tuple[str, ...]
-    takes: tuple[str, ...] = SHARED  # of these, what a reader brings along through the menu
+    takes: tuple[str, ...] = _SHARED  # of these, what a reader brings along through the menu
 
 
 _FIGURE = ("dataset", "convention", "delta", "scale", "panels", "paper", "show", "flagged", "recipe", "runs")

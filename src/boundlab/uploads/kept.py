@@ -20,8 +20,8 @@ from boundlab.system.files import make_folder, read_json
 from boundlab.text import one_line
 from boundlab.uploads.protocol import NETWORK, SUBJECT
 
-OWNER = "owner.json"
-MOST, MOST_BYTES = 20, 200 * 2**20  # of one person
+_OWNER = "owner.json"
+MOST, _MOST_BYTES = 20, 200 * 2**20  # of one person
 MOST_OF_ALL = 500
 _WRONG = (ValueError, KeyError, TypeError, AttributeError, OverflowError)  # what reading wrong contents raises
 
@@ -67,7 +67,7 @@ def _found(me: str, everybody: bool) -> dict[str, Kept | str]:
 
 def _owner(folder: Path) -> str | None:
     try:
-        return str(read_json(folder / OWNER)["owner"])
+        return str(read_json(folder / _OWNER)["owner"])
     except (BoundlabError, *_WRONG):
         return None
 
@@ -107,10 +107,10 @@ def keep(network: Path, subject: Subject, me: str) -> str:
     """Keep a network and what was measured; returns its key. Raises RunError beyond the limits or where there is no room."""
     mine = listing(me)
     used = sum(one.size for one in mine)
-    if len(mine) >= MOST or used + network.stat().st_size > MOST_BYTES:
+    if len(mine) >= MOST or used + network.stat().st_size > _MOST_BYTES:
         raise RunError(
             f"you keep {len(mine)} checkpoints of {used / 2**20:.0f} MB together, at most {MOST} and "
-            f"{MOST_BYTES // 2**20} MB are possible; delete one first"
+            f"{_MOST_BYTES // 2**20} MB are possible; delete one first"
         )
     if len(_folders()) >= MOST_OF_ALL:
         raise RunError(f"this server keeps {MOST_OF_ALL} checkpoints, no more are possible; delete one first")
@@ -128,7 +128,7 @@ def keep(network: Path, subject: Subject, me: str) -> str:
             folder.mkdir()
             (folder / NETWORK).write_bytes(content)
             (folder / SUBJECT).write_text(json.dumps(subject.to_dict()))
-            (folder / OWNER).write_text(json.dumps({"owner": me}))
+            (folder / _OWNER).write_text(json.dumps({"owner": me}))
             delete(key)  # kept before: the same again
             folder.rename(_root() / key)
     except OSError as error:

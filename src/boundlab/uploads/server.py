@@ -27,7 +27,7 @@ from boundlab.system.processes import Worker, _attached
 from boundlab.uploads.protocol import NETWORK, REQUEST, STATUS, SUBJECT
 
 MOST = 2  # judges at once
-PER_PERSON = 3  # uploads of one person that may wait, beside the one that is measured
+_PER_PERSON = 3  # uploads of one person that may wait, beside the one that is measured
 PER_ADDRESS, WAITING = 30, 60  # of one network address, where it is known; of everybody
 MOST_MB = 30  # of a file
 SECONDS = 300  # of one measurement
@@ -171,9 +171,9 @@ class Judges:
         """Raise RunError where one more may not wait. The lock is held."""
         of_person = sum(other.person == upload.person for other in self._queue)
         of_address = sum(other.address == upload.address is not None for other in self._queue)
-        if of_person >= PER_PERSON:
+        if of_person >= _PER_PERSON:
             raise RunError(
-                f"you have {of_person} uploads waiting, and {PER_PERSON} is the most for one person; wait until one is measured"
+                f"you have {of_person} uploads waiting, and {_PER_PERSON} is the most for one person; wait until one is measured"
             )
         if of_address >= PER_ADDRESS or len(self._queue) >= WAITING:
             raise RunError(f"{len(self._queue)} uploads wait, too many; try again when some are measured")

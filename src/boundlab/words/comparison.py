@@ -15,7 +15,7 @@ from boundlab.charts.waterfall import factor_text
 from boundlab.text import readable, times
 
 MOVED = 0.005  # log2
-FITS = 2.5  # training errors further apart than that are no like with like
+_FITS = 2.5  # training errors further apart than that are no like with like
 
 
 def notice(names: Sequence[str], subjects: Sequence[Subject], facts: Sequence[Facts], bounds: pd.DataFrame) -> str:
@@ -112,7 +112,7 @@ def unlike(subjects: Sequence[Subject]) -> list[str]:
     if len(epochs) > 1:
         words.append(f"They were trained for different numbers of epochs ({', '.join(map(str, sorted(epochs)))}).")
     errors = [s.train_error for s in subjects if s.train_error]
-    if errors and max(errors) > FITS * min(errors):
+    if errors and max(errors) > _FITS * min(errors):
         words.append(
             f"Their training errors differ by a factor of {times(max(errors) / min(errors))}: a network that fits less well has "
             "smaller norms, and a smaller bound for that reason alone."

@@ -24,11 +24,11 @@ from boundlab.ui.page import is_dark
 from boundlab.ui.shelf import certified_runs, own_runs, shipped_ids, shipped_runs
 from boundlab.words.guarantees import BEST, CHOICE, WINDOW, _trade_words, spelled_out, verdict
 
-DELTA_HELP = (
+_DELTA_HELP = (
     "All promises of the first chart, and the margins, hold together with probability 1 − δ: each is made with δ divided by "
     "their number. The chart from accurate to certified has all of δ for its theorem."
 )
-THEOREM_HELP = (
+_THEOREM_HELP = (
     "The theorem of the charts after the first: S2 is S with sharper steps in its proof, about the same networks and promising the "
     "same; both are under Theory, side by side under Anatomy."
 )
@@ -43,9 +43,9 @@ def certify(controls: Controls) -> None:
     if run is None:
         return
     with st.container(horizontal=True):
-        delta = float(controls.choose("δ", DELTAS, "delta", DELTA_HELP, "0.001"))
+        delta = float(controls.choose("δ", DELTAS, "delta", _DELTA_HELP, "0.001"))
         label = epoch_of(controls, run)
-        theorem = controls.pick("Theorem", tuple(THEOREMS), "theorem", THEOREM_HELP)
+        theorem = controls.pick("Theorem", tuple(THEOREMS), "theorem", _THEOREM_HELP)
     record = run.epochs[[epochs(e) == label for e in run.epochs["epoch"]]]
     made = promises(run, record, delta)
     _panel(run, label, record, made, delta)

@@ -22,18 +22,18 @@ from boundlab.ui.network_choice import chosen_network, subject
 from boundlab.words.figures import CONVENTIONS as MEANINGS
 
 SECTIONS = ("bounds", "proof", "gaps", "references")
-SECTIONS_HELP = (
+_SECTIONS_HELP = (
     "bounds: each one stated, its assumptions checked, its numbers filled in · proof: Theorems S2 and S · gaps: where the published "
     "curves differ from the theorems · references: BibTeX"
 )
-GAPS = Path(boundlab.bounds.__file__).with_name("gaps.md")
+_GAPS = Path(boundlab.bounds.__file__).with_name("gaps.md")
 _LATEX_NAMES = str.maketrans({"√": r"root of ", "‖": r"|", "ρ": "rho ", "γ": "gamma", "ℓ": "l", "Π": "P "})
 
 
 @with_controls
 def theory(controls: Controls) -> None:
     """One section at a time; the link says which."""
-    section = controls.pick("Section", SECTIONS, "section", SECTIONS_HELP)
+    section = controls.pick("Section", SECTIONS, "section", _SECTIONS_HELP)
     {"bounds": lambda: _bounds(controls), "proof": lambda: _proof(controls), "gaps": _gaps, "references": _references}[
         section
     ]()
@@ -113,7 +113,7 @@ def _proof(controls: Controls) -> None:
 
 
 def _gaps() -> None:
-    st.markdown(GAPS.read_text())
+    st.markdown(_GAPS.read_text())
 
 
 def _references() -> None:

@@ -31,8 +31,8 @@ MODES_HELP = (
 )
 _TIMES = ("0.01", "0.1", "0.25", "0.5", "1", "2", "4", "10", "100", "1000", "10000")
 _MARGINS = ("0.1", "0.2", "0.5", "1", "2", "5", "10")
-AS_IS = "as it is"
-HEADS = ("flattened", "pooled")
+_AS_IS = "as it is"
+_HEADS = ("flattened", "pooled")
 
 
 @dataclass(frozen=True)
@@ -81,25 +81,25 @@ def changed(first: Side, controls: Controls) -> Side:
         times = controls.slide(
             "n ×", _TIMES, "times", "1", "So many times the examples, with the same energy per image."
         )
-        delta = controls.slide("δ →", (AS_IS, *DELTAS), "new_delta", AS_IS)
-        margin = controls.slide("Margin γ →", (AS_IS, *_MARGINS), "margin", AS_IS, _MARGIN_HELP)
-        head = controls.pick("Head", HEADS, "head", "pooled: global average pooling before the dense layers")
+        delta = controls.slide("δ →", (_AS_IS, *DELTAS), "new_delta", _AS_IS)
+        margin = controls.slide("Margin γ →", (_AS_IS, *_MARGINS), "margin", _AS_IS, _MARGIN_HELP)
+        head = controls.pick("Head", _HEADS, "head", "pooled: global average pooling before the dense layers")
     with st.container(horizontal=True):
         asked = {
-            name: controls.slide(title, (AS_IS, *map(str, values)), key, AS_IS)
+            name: controls.slide(title, (_AS_IS, *map(str, values)), key, _AS_IS)
             for name, title, key, values in _geometry(first.world.arch.in_shape[1])
         }
-    new = {name: int(value) for name, value in asked.items() if value != AS_IS}
+    new = {name: int(value) for name, value in asked.items() if value != _AS_IS}
     change = Change(n_times=float(times), pooled=head == "pooled", **new)
     settings = Settings(
         first.settings.convention,
-        first.settings.delta if delta == AS_IS else float(delta),
-        margin=None if margin == AS_IS else float(margin),
+        first.settings.delta if delta == _AS_IS else float(delta),
+        margin=None if margin == _AS_IS else float(margin),
     )
     world, settings = apply(change, first.world, settings)
-    said = {"n ×": AS_IS if times == "1" else times, "δ =": delta, "γ =": margin}
-    said |= {f"{_SHORT[name]} =": value for name, value in asked.items()} | {"head": head if change.pooled else AS_IS}
-    made = ", ".join(f"{name} {value}" for name, value in said.items() if value != AS_IS)
+    said = {"n ×": _AS_IS if times == "1" else times, "δ =": delta, "γ =": margin}
+    said |= {f"{_SHORT[name]} =": value for name, value in asked.items()} | {"head": head if change.pooled else _AS_IS}
+    made = ", ".join(f"{name} {value}" for name, value in said.items() if value != _AS_IS)
     return Side(f"what if {made}" if made else "what if (nothing is changed yet: move a slider)", world, settings)
 
 

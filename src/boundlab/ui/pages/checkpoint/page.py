@@ -26,10 +26,10 @@ from boundlab.uploads import kept
 from boundlab.uploads.protocol import memory_limit
 from boundlab.uploads.server import MOST, MOST_MB, SECONDS, Labels
 
-LINK = "checkpoint"  # in the address: the key of the kept one that is shown
+_LINK = "checkpoint"  # in the address: the key of the kept one that is shown
 _ROUND, _NOTE = "checkpoint_round", "checkpoint_note"
-PICKLES = ("pt", "pth", "bin", "ckpt")  # taken in only to say what to do with them
-BUSY = ("queued", "running")
+_PICKLES = ("pt", "pth", "bin", "ckpt")  # taken in only to say what to do with them
+_BUSY = ("queued", "running")
 
 
 @with_controls
@@ -37,7 +37,7 @@ def checkpoint(controls: Controls) -> None:
     """Everything on the page; only the progress refreshes by itself, and only while a judge works."""
     me, mine = visitor(), desk()
     now = mine.look()
-    controls.hold(LINK)
+    controls.hold(_LINK)
     st.caption(
         "Upload a `.safetensors` file that says what network it holds. None at hand? `data/runs/checkpoints` has examples, a "
         "finished run of the page Train can be downloaded as one, and *How to write such a file* below turns yours into one."
@@ -48,7 +48,7 @@ def checkpoint(controls: Controls) -> None:
         labels = _task(controls, dataset, now.get("arch"))
     data_ready(dataset)
     _uploader(mine, dataset, labels)
-    busy = now["state"] in BUSY
+    busy = now["state"] in _BUSY
     st.fragment(_progress, run_every=0.5 if busy else None)(mine, busy)
     if not busy:
         _other_data(mine, dataset, labels)
@@ -79,7 +79,7 @@ def _uploader(mine: Desk, dataset: str, labels: Labels) -> None:
     key = f"checkpoint_file_{st.session_state.get(_ROUND, 0)}"
     st.file_uploader(
         "Checkpoint (.safetensors with its spec)",
-        type=["safetensors", *PICKLES],
+        type=["safetensors", *_PICKLES],
         max_upload_size=MOST_MB,
         key=key,
         on_change=partial(_received, mine, key, dataset, labels),
@@ -97,13 +97,13 @@ def _received(mine: Desk, key: str, dataset: str, labels: Labels) -> None:
     if (file := st.session_state.get(key)) is not None:
         mine.receive(file, dataset, labels)
         st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
-        put(LINK, [])
+        put(_LINK, [])
 
 
 def _progress(mine: Desk, was_busy: bool) -> None:
     """How far the judge is."""
     now = mine.look()
-    if (now["state"] in BUSY) != was_busy:
+    if (now["state"] in _BUSY) != was_busy:
         st.rerun()
     if now["state"] == "queued":
         st.info(
@@ -139,7 +139,7 @@ def _act(what: partial[Any]) -> None:
 
 def _shown(mine: Desk, me: str) -> Subject | None:
     """The kept one that the link names, else the session's upload."""
-    if key := get(LINK):
+    if key := get(_LINK):
         try:
             if one := kept.find(key):
                 return one.subject
@@ -165,7 +165,7 @@ def _keep(mine: Desk, me: str) -> None:
 
 
 def _open(key: str) -> None:
-    put(LINK, [key])
+    put(_LINK, [key])
 
 
 def _kept(me: str) -> None:
@@ -195,5 +195,5 @@ def _delete_button(key: str) -> None:
 
 def _delete(key: str) -> None:
     kept.delete(key)
-    if get(LINK) == key:
-        put(LINK, [])
+    if get(_LINK) == key:
+        put(_LINK, [])

@@ -19,15 +19,15 @@ from boundlab.ui.subjects import said_of
 from boundlab.uploads.kept import left_out
 
 # in the session
-PICKED = "compare_picked"  # a widget's, and gone after a visit to another page
-SHOWN = "compare_shown"  # names of the networks last compared
-TABLE = "compare_rows"  # how many tables there were; the rows of the last one, and which are ticked
-VISIT = "compare_visit"  # the arrival at this page that they are from
-FULL = "compare_full"  # a row was picked that has no place
+_PICKED = "compare_picked"  # a widget's, and gone after a visit to another page
+_SHOWN = "compare_shown"  # names of the networks last compared
+_TABLE = "compare_rows"  # how many tables there were; the rows of the last one, and which are ticked
+_VISIT = "compare_visit"  # the arrival at this page that they are from
+_FULL = "compare_full"  # a row was picked that has no place
 
-PICK_HELP = "In the order of the columns. Type to search, for example `MLP` or `0.004`; or pick rows of the table."
-FILTER_HELP = "Rows that have all these words, in any order."
-TYPICAL = "of each network the one whose training error is nearest to its mean over the seeds."
+_PICK_HELP = "In the order of the columns. Type to search, for example `MLP` or `0.004`; or pick rows of the table."
+_FILTER_HELP = "Rows that have all these words, in any order."
+_TYPICAL = "of each network the one whose training error is nearest to its mean over the seeds."
 
 
 def chosen(controls: Controls) -> list[list[Subject]]:
@@ -58,56 +58,56 @@ def _arrive(controls: Controls, known: Offer, offered: Sequence[Preset], start: 
     more = offered[-1].labels if offered else ()
     defaults = list(dict.fromkeys([*(pick.label for pick in start), *more, *known.labels]))
     linked = [pick.name for pick in link.read(controls, known, [pick.label for pick in start], defaults)]
-    kept = [name for name in st.session_state.get(SHOWN, []) if name in there]
-    arriving = st.session_state.get(VISIT) != here().visit or PICKED not in st.session_state
+    kept = [name for name in st.session_state.get(_SHOWN, []) if name in there]
+    arriving = st.session_state.get(_VISIT) != here().visit or _PICKED not in st.session_state
     if arriving:
-        st.session_state[TABLE] = (st.session_state.get(TABLE, (0, None))[0], None)
+        st.session_state[_TABLE] = (st.session_state.get(_TABLE, (0, None))[0], None)
     if arriving and not link.asked() and len(kept) >= FEWEST:
-        st.session_state[PICKED] = kept
+        st.session_state[_PICKED] = kept
         link.write([there[name] for name in kept], start)
     elif arriving or len(kept) < FEWEST:
-        st.session_state[PICKED] = kept = linked
-    st.session_state[PICKED] = [name for name in st.session_state[PICKED] if name in there]
-    st.session_state[SHOWN], st.session_state[VISIT] = kept, here().visit
+        st.session_state[_PICKED] = kept = linked
+    st.session_state[_PICKED] = [name for name in st.session_state[_PICKED] if name in there]
+    st.session_state[_SHOWN], st.session_state[_VISIT] = kept, here().visit
 
 
 def _button(preset: Preset, picks: Sequence[Pick]) -> None:
     names = [pick.name for pick in picks]
-    icon = ":material/check:" if st.session_state[PICKED] == names else None
+    icon = ":material/check:" if st.session_state[_PICKED] == names else None
     st.button(preset.title, key=f"preset_{preset.title}", help=preset.help, on_click=_set, args=(names,), icon=icon)
 
 
 def _set(names: list[str]) -> None:
-    st.session_state[PICKED] = names
+    st.session_state[_PICKED] = names
 
 
 def _drawer(known: Offer, start: Sequence[Pick]) -> list[Pick]:
     """What is compared, and the table to pick it from."""
     there = known.picks()
     picked = st.multiselect(
-        "Compared", list(there), key=PICKED, max_selections=MOST, help=PICK_HELP, placeholder="Two to four networks"
+        "Compared", list(there), key=_PICKED, max_selections=MOST, help=_PICK_HELP, placeholder="Two to four networks"
     )
     if len(picked) < FEWEST:
         st.warning("Pick two to four networks. Until then the ones before stay on the page.")
-    elif picked != st.session_state[SHOWN]:
-        st.session_state[SHOWN] = picked
+    elif picked != st.session_state[_SHOWN]:
+        st.session_state[_SHOWN] = picked
         link.write([there[name] for name in picked], start)
-    if st.session_state.pop(FULL, False):
+    if st.session_state.pop(_FULL, False):
         st.warning(f"{MOST} networks are compared at most: take one away first.")
     words = st.text_input(
-        "Filter the table", key="compare_filter", placeholder="for example: MLP 0.001", help=FILTER_HELP, live=True
+        "Filter the table", key="compare_filter", placeholder="for example: MLP 0.001", help=_FILTER_HELP, live=True
     )
     _table(narrowed(listing(known), words), picked)
-    return [there[name] for name in st.session_state[SHOWN]]
+    return [there[name] for name in st.session_state[_SHOWN]]
 
 
 def _table(rows: pd.DataFrame, picked: Sequence[str]) -> None:
     """The networks, the compared ones ticked. Ticks that came from elsewhere make a new table, in another place than the last:
     the browser would keep the old ones, set by session state or not, and send them back as the reader's."""
     now = _ticks(list(rows.index), picked)
-    number, before = st.session_state.get(TABLE, (0, None))
+    number, before = st.session_state.get(_TABLE, (0, None))
     number += now != before
-    st.session_state[TABLE] = number, now
+    st.session_state[_TABLE] = number, now
     places = st.empty(), st.empty()
     places[number % 2].dataframe(
         rows,
@@ -131,11 +131,11 @@ def _ticks(names: list[str], picked: Sequence[str]) -> tuple[list[str], list[int
 def _take(number: int, names: list[str]) -> None:
     """The rows ticked in that table of these networks: new ones come last, those that the filter hides stay."""
     ticked = [names[row] for row in st.session_state[f"compare_rows_{number}"]["selection"]["rows"] if row < len(names)]
-    before = st.session_state[PICKED]
+    before = st.session_state[_PICKED]
     kept = [name for name in before if name in ticked or name not in names]
     wanted = [*kept, *(name for name in ticked if name not in before)]
-    st.session_state[PICKED], st.session_state[FULL] = wanted[:MOST], len(wanted) > MOST
-    st.session_state[TABLE] = (number, _ticks(names, wanted))
+    st.session_state[_PICKED], st.session_state[_FULL] = wanted[:MOST], len(wanted) > MOST
+    st.session_state[_TABLE] = (number, _ticks(names, wanted))
 
 
 def _seeds(known: Offer, picks: Sequence[Pick]) -> str:
@@ -144,4 +144,4 @@ def _seeds(known: Offer, picks: Sequence[Pick]) -> str:
     if not several or any(pick != known.typical(pick.label) for pick in several):
         return ""
     seeds = [plain(pick.seed) for pick in several]
-    return f"Seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}: {TYPICAL}"
+    return f"Seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}: {_TYPICAL}"

@@ -8,9 +8,9 @@ from boundlab.ui import address
 from boundlab.ui.controls import Controls
 from boundlab.ui.pages.compare.offers import FEWEST, MOST, Offer, Pick
 
-COUNTS = tuple(map(str, range(FEWEST, MOST + 1)))
-PLACES = range(1, MOST + 1)
-_KEYS = ("count", *(f"{kind}{place}" for kind in "ns" for place in PLACES))
+_COUNTS = tuple(map(str, range(FEWEST, MOST + 1)))
+_PLACES = range(1, MOST + 1)
+_KEYS = ("count", *(f"{kind}{place}" for kind in "ns" for place in _PLACES))
 
 
 def asked() -> bool:
@@ -21,10 +21,10 @@ def asked() -> bool:
 def read(controls: Controls, known: Offer, start: Sequence[str], defaults: Sequence[str]) -> list[Pick]:
     """The networks the address names, each once; `start`: the labels without a link, `defaults`: one for every place and more.
     Called on every run, so that the words about what a link gets wrong stay."""
-    named = [place for place in PLACES if address.get(f"n{place}")]
-    count = controls.hold("count", COUNTS, "Networks")
+    named = [place for place in _PLACES if address.get(f"n{place}")]
+    count = controls.hold("count", _COUNTS, "Networks")
     number = int(count) if count else max(FEWEST, *named) if named else len(start)
-    found = [_pick(controls, known, place, defaults[place - 1]) for place in PLACES[:number]]
+    found = [_pick(controls, known, place, defaults[place - 1]) for place in _PLACES[:number]]
     picks = list(dict.fromkeys(found))
     if len(picks) < len(found):
         controls.notes.warning("The link names one network twice; it is shown once.")

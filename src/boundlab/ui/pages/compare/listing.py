@@ -19,7 +19,7 @@ from boundlab.specs.settings import Settings
 from boundlab.ui.pages.compare.offers import Offer
 from boundlab.ui.shelf import find_run, shelf, shipped_ids
 
-SHIPPED, OWN, CHECKPOINT = "shipped", "trained here", "checkpoint"
+_SHIPPED, _OWN, _CHECKPOINT = "shipped", "trained here", "checkpoint"
 _PERCENT = {"Train error", "Test error"}
 COLUMNS = {
     "Network": st.column_config.TextColumn(pinned=True, width=155),
@@ -89,14 +89,14 @@ def _of_run(run: Run, seed: str, sparse: float) -> dict[str, Any]:
     decay = train.weight_decay if train.loss == "mse" else None
     made = recipe(run.spec) if decay is not None else f"weight {train.certificate_weight:g}, {recipe(run.spec)}"
     about = {"λ": decay, "Seed": seed, "Epochs": train.epochs, "Recipe": made, "Sparse bound": sparse}
-    return _of(Subject.of_run(run)) | about | {"Origin": SHIPPED if run.id in shipped_ids() else OWN}
+    return _of(Subject.of_run(run)) | about | {"Origin": _SHIPPED if run.id in shipped_ids() else _OWN}
 
 
 def _of_checkpoint(subject: Subject) -> dict[str, Any]:
     value = evaluate(BY_KEY["sparse"], subject.norms, subject.sample, Settings()).value
     unknown = {"λ": None, "Seed": "", "Epochs": None, "Recipe": ""}
     sparse = float("nan") if value is None else float(value)
-    return _of(subject) | unknown | {"Sparse bound": sparse, "Origin": CHECKPOINT}
+    return _of(subject) | unknown | {"Sparse bound": sparse, "Origin": _CHECKPOINT}
 
 
 def _of(subject: Subject) -> dict[str, Any]:

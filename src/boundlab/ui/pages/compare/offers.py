@@ -20,9 +20,9 @@ from boundlab.ui.shelf import all_runs, find_run, shelf
 from boundlab.ui.subjects import kept_subjects
 
 FEWEST, MOST = 2, 4
-ARCHITECTURES = ("CONV-3-16", "LC-3-4,4,3", "CONV-3-107 stride 2", "MLP-102-102-102")  # about 102,000 parameters each
-REFERENCE = 0.001  # weight decay of the shipped comparison
-MATCHED, LEVEL = "Matched in parameters", "Matched in training error too"
+_ARCHITECTURES = ("CONV-3-16", "LC-3-4,4,3", "CONV-3-107 stride 2", "MLP-102-102-102")  # about 102,000 parameters each
+_REFERENCE = 0.001  # weight decay of the shipped comparison
+_MATCHED, _LEVEL = "Matched in parameters", "Matched in training error too"
 
 
 @dataclass(frozen=True)
@@ -121,16 +121,16 @@ def presets(known: Mapping[str, Entry]) -> list[Preset]:
     errors = sorted(known[label].train_error for label in level)
     wanted = [
         Preset(
-            LEVEL,
+            _LEVEL,
             "Shared weights, own weights at every position, patches that do not overlap, and dense layers: about 102,000 "
             "parameters each, at plateau, each at the λ that brings the training errors closest together"
             + (f": {errors[0]:.1%} to {errors[-1]:.1%}, means over the seeds." if errors else "."),
             level,
         ),
         Preset(
-            MATCHED,
-            f"The same four kinds of network with about 102,000 parameters each, all at λ = {REFERENCE:g}.",
-            tuple(_label(title, REFERENCE) for title in ARCHITECTURES),
+            _MATCHED,
+            f"The same four kinds of network with about 102,000 parameters each, all at λ = {_REFERENCE:g}.",
+            tuple(_label(title, _REFERENCE) for title in _ARCHITECTURES),
         ),
         Preset("Width", "Eight times the channels.", tuple(_label(f"CONV-3-{h}", 0.004) for h in (8, 16, 32, 64))),
         Preset("Depth", "From 3 to 8 convolutions.", tuple(_label(f"CONV-{d}-16", 0.004) for d in (3, 4, 6, 8))),
@@ -150,7 +150,7 @@ def _level(known: Mapping[str, Entry]) -> tuple[str, ...]:
         return abs(math.log(known[label].train_error / known[anchor].train_error))
 
     good = [label for label, entry in known.items() if entry.good and entry.train_error > 0]
-    options = [[label for label in good if label.startswith(f"{title} · MNIST · λ = ")] for title in ARCHITECTURES]
+    options = [[label for label in good if label.startswith(f"{title} · MNIST · λ = ")] for title in _ARCHITECTURES]
     if not all(options):
         return ()
     found = []
@@ -163,6 +163,6 @@ def _level(known: Mapping[str, Entry]) -> tuple[str, ...]:
 def opening(known: Offer, offered: list[Preset]) -> tuple[str, ...]:
     """What is compared to begin with: the shipped comparison, else a shallow and a deep network, else any two."""
     pair = (_label("CONV-3-16", 0.004), _label("CONV-8-16", 0.004))
-    if offered and len(offered[0].labels) > FEWEST and offered[0].title in (LEVEL, MATCHED):
+    if offered and len(offered[0].labels) > FEWEST and offered[0].title in (_LEVEL, _MATCHED):
         return offered[0].labels
     return pair if all(label in known.runs for label in pair) else tuple(known.labels[:FEWEST])

@@ -18,7 +18,7 @@ from boundlab.ui.page import is_dark
 from boundlab.ui.pages.compare.sections import side_by_side
 from boundlab.words.guarantees import CHOICE
 
-TOGETHER = (
+_TOGETHER = (
     "With probability 1 − δ, δ = {delta:g}, all limits of this table hold together: each is made with δ / {count} = {share:.3g}. "
     "Theorem S2: from the training images and the norms. Hold-out limit: from the test images alone (Clopper–Pearson)."
 )
@@ -39,7 +39,7 @@ def outcomes(subjects: Sequence[Subject], names: Sequence[str], delta: float) ->
     st.markdown("#### Errors, promises, margins")
     side_by_side(names, rows, "errors")
     if count := int(made["limit"].notna().sum()):
-        st.caption(f"{TOGETHER.format(delta=delta, count=count, share=delta / count)} {CHOICE}")
+        st.caption(f"{_TOGETHER.format(delta=delta, count=count, share=delta / count)} {CHOICE}")
     for kind, reason in made.dropna(subset=["reason"]).groupby(["kind", "reason"], sort=False).groups:
         whom = made[(made["kind"] == kind) & (made["reason"] == reason)]["network"]
         st.caption(f"{PROMISES[kind]}: none for {', '.join(plain(named(names[i], i)) for i in whom)}: {reason}.")

@@ -30,13 +30,13 @@ from boundlab.ui.shelf import shipped_ids
 from boundlab.words import comparison as words
 
 _HEIGHTS = {2: 430, 3: 320, 4: 240}  # of a drawing, pixels, by the number of columns
-DRAWING = (
+_DRAWING = (
     "Colour: from how many computation paths a pixel reaches the features that enter the dense layers (π of Theorem S; log₂ "
     "scale, the same for all; grey: none). Boxes: what one feature sees, layer by layer; red: a middle one of the last "
     "convolution; a dense layer sees all. White strokes: {}."
 )
-MAX_POOLED = " Under max-pooling Theorems S and S2 charge more than these paths: V of a window is (Σ√V)², or p ΣV for p positions."
-COUNTED = (
+_MAX_POOLED = " Under max-pooling Theorems S and S2 charge more than these paths: V of a window is (Σ√V)², or p ΣV for p positions."
+_COUNTED = (
     "Parameters: all trainable numbers, the weight-norm scalar of every hidden layer included. Inputs per neuron: the output "
     "layer last."
 )
@@ -66,7 +66,7 @@ def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
             st.markdown(told)
             counterparts(subject)
     pooled = any(pool.kind == "max" for s in subjects for shape in s.arch.shapes() for pool in shape.pools)
-    st.caption(DRAWING.format(", ".join(dict.fromkeys(said))) + (MAX_POOLED if pooled else ""))
+    st.caption(_DRAWING.format(", ".join(dict.fromkeys(said))) + (_MAX_POOLED if pooled else ""))
 
 
 def _rest(title: str, name: str) -> str:
@@ -90,7 +90,7 @@ def glance(groups: Sequence[Sequence[Subject]], names: Sequence[str]) -> None:
     rows = [_about(group) for group in groups]
     st.markdown("#### At a glance")
     side_by_side(names, {key: [row[key] for row in rows] for key in rows[0]}, "glance")
-    st.caption(COUNTED)
+    st.caption(_COUNTED)
 
 
 def _about(group: Sequence[Subject]) -> dict[str, str]:

@@ -14,8 +14,8 @@ from boundlab.specs.settings import CONVENTIONS
 from boundlab.ui.pages.figures.view import Overlay
 from boundlab.ui.tables import told
 
-PLATEAU_COLUMN = "plateau number"
-PLATEAU_HELP = (
+_PLATEAU_COLUMN = "plateau number"
+_PLATEAU_HELP = (
     "Steps before the learning rate first falls × lr / (1 − momentum) × λ. From 4 on the norms have come down as far as "
     "they will; below, the run is marked and left out (an empirical rule)."
 )
@@ -42,7 +42,7 @@ def numbers(table: pd.DataFrame, points: Callable[[], str], axis: Axis, file: st
         told(table, {column: looks[column] for column in table if column in looks}),
         hide_index=True,
         alt=f"Values of every run against {axis.title}",
-        column_config={PLATEAU_COLUMN: st.column_config.Column(help=PLATEAU_HELP)},
+        column_config={_PLATEAU_COLUMN: st.column_config.Column(help=_PLATEAU_HELP)},
     )
 
 
@@ -52,5 +52,5 @@ def wide_table(rows: pd.DataFrame, axis: Axis, shown: list[str], panel: str | No
     index = [*([panel] if panel else []), axis.column, "seed"]
     wide = rows.pivot_table(index=index, columns="series", values="value")
     wide = wide[[name for name in shown if name in wide]].rename(columns={name: looks[name].name for name in shown})
-    plateau = rows.groupby(index)["plateau_number"].first().rename(PLATEAU_COLUMN)
+    plateau = rows.groupby(index)["plateau_number"].first().rename(_PLATEAU_COLUMN)
     return wide.join(plateau).reset_index().rename(columns={axis.column: axis.title})

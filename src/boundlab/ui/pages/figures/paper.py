@@ -17,8 +17,8 @@ from boundlab.ui.shelf import listing
 if TYPE_CHECKING:
     from boundlab.ui.pages.figures.view import View
 
-OFF = "off"
-PAPER_LAMBDA = 3e-3
+_OFF = "off"
+_PAPER_LAMBDA = 3e-3
 _HELP = (
     "Faint dashed lines: the curves of the paper's figure, read off the plot, ± the reading error. Where we have a point "
     "at the same place, the hover says by how much ours differs."
@@ -27,7 +27,7 @@ _HELP = (
 
 @st.cache_resource(show_spinner=False)
 def _panels(key: str) -> list[str]:
-    return [OFF, *sorted(read_paper(AXES[key])["panel"].unique(), key=lambda p: (len(p), p))]
+    return [_OFF, *sorted(read_paper(AXES[key])["panel"].unique(), key=lambda p: (len(p), p))]
 
 
 def paper_control(axis: Axis, controls: Controls) -> str:
@@ -38,7 +38,7 @@ def paper_control(axis: Axis, controls: Controls) -> str:
 def overlay(axis: Axis, panel: str, view: View, ends: pd.DataFrame, shown: list[str]) -> Overlay:
     """`ends`: our curves at the end of training. Epochs are shrunk so that the paper's 500 lie over ours, unless the runs
     follow the paper's own recipe."""
-    if panel == OFF:
+    if panel == _OFF:
         return Overlay(None)
     paper = read_paper(axis)
     paper = paper[(paper["panel"] == panel) & paper["series"].isin(shown)]
@@ -59,7 +59,7 @@ def overlay(axis: Axis, panel: str, view: View, ends: pd.DataFrame, shown: list[
     short = f"dashed: the paper's {panel}, published, read off its figure {axis.paper_figure}"
     about: dict[str, object] = {"source": f"paper's figure {axis.paper_figure}, {panel}, read off the plot"}
     about |= {"convention": "published", "n": 50_000, "delta": 0.001, "dataset": "mnist"}
-    about |= {} if axis.key == "weight_decay" else {"weight_decay": PAPER_LAMBDA}
+    about |= {} if axis.key == "weight_decay" else {"weight_decay": _PAPER_LAMBDA}
     drawn = relative_paper(paper).assign(difference=float("nan")) if view.scale == "relative" else paper
     return Overlay(drawn, _note(axis, panel, view, apart, why_not), short, about)
 
@@ -73,8 +73,8 @@ def _incomparable(axis: Axis, view: View, own_recipe: bool) -> str:
         return "The paper plots the published convention, so no difference is taken."
     if view.selection.panel:
         return "With one panel, the difference to ours is given per point."
-    if axis.key != "weight_decay" and not (decay - PAPER_LAMBDA).abs().lt(1e-9).any():
-        return f"The paper's λ here is {PAPER_LAMBDA:g}, ours is {decay.iloc[0]:g}, so no difference is taken."
+    if axis.key != "weight_decay" and not (decay - _PAPER_LAMBDA).abs().lt(1e-9).any():
+        return f"The paper's λ here is {_PAPER_LAMBDA:g}, ours is {decay.iloc[0]:g}, so no difference is taken."
     if axis.key == "epoch" and not own_recipe:
         return "Its 500 epochs are shrunk to the length of our training, so no difference is taken."
     return ""
@@ -85,7 +85,7 @@ def _signed(number: float) -> str:
 
 
 def _note(axis: Axis, panel: str, view: View, apart: pd.DataFrame, why_not: str) -> str:
-    fixed = "" if axis.key == "weight_decay" else f", λ = {PAPER_LAMBDA:g}"
+    fixed = "" if axis.key == "weight_decay" else f", λ = {_PAPER_LAMBDA:g}"
     words = (
         f"Faint dashed lines with crosses: the paper's {panel} on MNIST, read off its figure {axis.paper_figure} (published "
         f"convention, n = 50,000, 500 epochs{fixed}). Every other point is a run of ours. "

@@ -16,8 +16,8 @@ from boundlab.ui.player import reported
 from boundlab.ui.variables import SYMBOLS, VARIABLES
 
 ONE = "one"
-PANELS = {ONE: None, "layers": "conv_layers", "channels": "channels", "weight decay": "weight_decay"}
-MOST_PANELS = 4
+_PANELS = {ONE: None, "layers": "conv_layers", "channels": "channels", "weight decay": "weight_decay"}
+_MOST_PANELS = 4
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Handle:
     default: str | None = None  # label of the preferred position; None: the last
 
 
-LAMBDA = Handle("weight_decay", "λ =", "wd", "lambda", "0.004")
-EPOCH = Handle("epoch", "epoch", "epoch", "epoch")
+_LAMBDA = Handle("weight_decay", "λ =", "wd", "lambda", "0.004")
+_EPOCH = Handle("epoch", "epoch", "epoch", "epoch")
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Selection:
 
 def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -> Selection:
     """Sliders for what is neither the axis, nor the panels, nor the handle."""
-    panel = PANELS[panels]
-    handle = EPOCH if axis.key != "epoch" else None if panel == "weight_decay" else LAMBDA
+    panel = _PANELS[panels]
+    handle = _EPOCH if axis.key != "epoch" else None if panel == "weight_decay" else _LAMBDA
     moving = {axis.column, panel, handle.column if handle else None}
     still = [column for column in VARIABLES if column not in moving]
     runs = controls.narrow(_with_a_curve(listing, axis, still, panel), still, whole=listing)
@@ -56,10 +56,11 @@ def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -
         return Selection(runs, handle, None, {0.0: ""})
     values = sorted(runs[panel].astype(float).unique().tolist())
     kept = [
-        values[i] for i in np.unique(np.linspace(0, len(values) - 1, min(MOST_PANELS, len(values))).round().astype(int))
+        values[i]
+        for i in np.unique(np.linspace(0, len(values) - 1, min(_MOST_PANELS, len(values))).round().astype(int))
     ]
     runs = runs[runs[panel].isin(kept)]
-    if handle is LAMBDA:  # all panels move together: only through what every one of them has
+    if handle is _LAMBDA:  # all panels move together: only through what every one of them has
         common = set.intersection(*(set(rows["weight_decay"]) for _, rows in runs.groupby(panel)))
         runs = runs[runs["weight_decay"].isin(common)] if common else runs
     return Selection(runs, handle, panel, {value: f"{SYMBOLS[panel]} = {value:g}" for value in kept})
@@ -77,14 +78,14 @@ def panel_choices(listing: pd.DataFrame, axis: Axis) -> list[str]:
     """By which variables the picture can be split."""
     return [
         name
-        for name, column in PANELS.items()
+        for name, column in _PANELS.items()
         if column != axis.column and (column is None or listing[column].nunique() > 1)
     ]
 
 
 def labels(values: list[float], handle: Handle | None) -> list[str]:
     """What the positions are called on screen and in the link."""
-    if handle is EPOCH:
+    if handle is _EPOCH:
         return [epochs(value) for value in values]
     return [f"{value:g}" for value in values]
 
@@ -95,7 +96,7 @@ def position(controls: Controls, handle: Handle | None, names: list[str], key: s
         return 0
     default = handle.default if handle.default in names else names[-1]
     arriving, told = controls.arriving(handle.key), reported(key)
-    at = controls.hold(handle.key, names, handle.name.removesuffix(" ="), few=handle is LAMBDA)
+    at = controls.hold(handle.key, names, handle.name.removesuffix(" ="), few=handle is _LAMBDA)
     if not arriving and told in names and told != st.session_state.get(f"{key}_told"):
         at = told
     st.session_state[f"{key}_told"] = told

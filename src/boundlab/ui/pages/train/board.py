@@ -21,8 +21,8 @@ from boundlab.ui.controls import plain
 from boundlab.ui.pages.train import engine
 from boundlab.ui.visitor import at_home
 
-ROWS = 4
-SILENT = 30.0  # seconds without a heartbeat after which a process may hang
+_ROWS = 4
+_SILENT = 30.0  # seconds without a heartbeat after which a process may hang
 _ICONS = {
     "queued": ":material/hourglass_empty:",
     "running": ":material/play_circle:",
@@ -81,7 +81,7 @@ def _shown(every: Sequence[Job], watched: str | None) -> list[Job]:
     rows = [
         job
         for place, job in enumerate(every)
-        if all_of_them or place < ROWS or job.id in (watched, *before) or job.state in (*WAITING, *LIVE)
+        if all_of_them or place < _ROWS or job.id in (watched, *before) or job.state in (*WAITING, *LIVE)
     ]
     if not all_of_them:
         st.session_state["job_rows"] = {job.id for job in rows}
@@ -183,7 +183,7 @@ def _progress(job: Job) -> str:
         if not job.steps:
             return f"starting on {job.used or 'its device'}"
         words += f" · {in_words(_left(job))} left · {job.used or 'starting'}"
-        if job.heartbeat and time.time() - job.heartbeat > SILENT:
+        if job.heartbeat and time.time() - job.heartbeat > _SILENT:
             words += f" · no sign of life for {time.time() - job.heartbeat:.0f} s: stop it and resume"
     return words + (" · keeping what it has" if job.state == "stopping" else "")
 

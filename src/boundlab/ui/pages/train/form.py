@@ -18,7 +18,7 @@ from boundlab.ui.controls import RECIPE_HELP, Controls
 from boundlab.ui.pages.train.network import counterparts, network, read, whole_numbers
 from boundlab.ui.pages.train.starts import ALL, FIRST, STARTS, Start, default_epochs, sizes
 
-WEIGHT_DECAYS = (
+_WEIGHT_DECAYS = (
     "0",
     "0.0001",
     "0.0003",
@@ -32,10 +32,10 @@ WEIGHT_DECAYS = (
     "0.01",
     "0.03",
 )
-SEEDS = tuple(map(str, range(10)))
-WEIGHTS = ("0.01", "0.03", "0.1", "0.3", "1", "3")
-NOISES = ("0", "0.1", "0.2", "0.5", "1")
-MOST_RUNS = 60
+_SEEDS = tuple(map(str, range(10)))
+_WEIGHTS = ("0.01", "0.03", "0.1", "0.3", "1", "3")
+_NOISES = ("0", "0.1", "0.2", "0.5", "1")
+_MOST_RUNS = 60
 _RECIPE_HELP = RECIPE_HELP + " · certified: minimises the certificate of Theorem S, no weight decay"
 _DECAY_HELP = "One run per value (and seed). Type another number and press Enter to add it."
 _SEED_HELP = "One run per seed; the same seed gives the same run again."
@@ -89,7 +89,7 @@ def _data(controls: Controls) -> dict[str, Any]:
         dataset = controls.pick("Data", list(DATASETS), "dataset", default=FIRST["dataset"], on_change=_renew)
         n = _choose(controls, "Training images", sizes(dataset), "n_train", 150, on_change=_renew)
         task = _choose(controls, "Classes", tasks(dataset), "task", 190)
-        noise = _choose(controls, "Label noise", NOISES, "label_noise", help=_NOISE_HELP)
+        noise = _choose(controls, "Label noise", _NOISES, "label_noise", help=_NOISE_HELP)
     return {
         "dataset": dataset,
         "n_train": None if n == ALL else int(n),
@@ -102,11 +102,11 @@ def _training(controls: Controls, last: DeltaGenerator) -> dict[str, Any]:
     with st.container(horizontal=True):
         preset = controls.pick("Recipe", list(PRESETS), "preset", _RECIPE_HELP, on_change=_renew)
         if PRESETS[preset].loss == "certificate":
-            weight = _choose(controls, "Weight of the complexity", WEIGHTS, "certificate_weight", 200)
+            weight = _choose(controls, "Weight of the complexity", _WEIGHTS, "certificate_weight", 200)
             axes: dict[str, Any] = {"certificate_weight": [weight], "weight_decay": ["0"]}
         else:
-            axes = {"weight_decay": _many(controls, "Weight decay λ", WEIGHT_DECAYS, "weight_decay", _DECAY_HELP, 330)}
-        axes["seed"] = _many(controls, "Seeds", SEEDS, "seeds", _SEED_HELP, 240)
+            axes = {"weight_decay": _many(controls, "Weight decay λ", _WEIGHT_DECAYS, "weight_decay", _DECAY_HELP, 330)}
+        axes["seed"] = _many(controls, "Seeds", _SEEDS, "seeds", _SEED_HELP, 240)
     with last:
         numbers = {
             "epochs": _number(controls, "Epochs", "epochs", 1, 100_000),
@@ -127,8 +127,8 @@ def _many(controls: Controls, label: str, options: Sequence[str], name: str, hel
 def _specs(given: dict[str, Any]) -> list[RunSpec]:
     """Raises ValueError naming the field, what was expected and what came."""
     arch, axes = read(given.pop("arch")), given.pop("axes")
-    if max(map(len, axes.values())) > MOST_RUNS:
-        raise ValueError(f"at most {MOST_RUNS} runs at once, got {max(map(len, axes.values())):,} values; take fewer")
+    if max(map(len, axes.values())) > _MOST_RUNS:
+        raise ValueError(f"at most {_MOST_RUNS} runs at once, got {max(map(len, axes.values())):,} values; take fewer")
     numbers: dict[str, list[Any]] = {
         name: [_float(name, text) for text in values] for name, values in axes.items() if name != "seed"
     }
@@ -136,8 +136,8 @@ def _specs(given: dict[str, Any]) -> list[RunSpec]:
     for name, values in numbers.items():
         if not values:
             raise ValueError(f"{name} must have at least one value; choose one")
-    if (count := math.prod(map(len, numbers.values()))) > MOST_RUNS:
-        raise ValueError(f"at most {MOST_RUNS} runs at once, got {count:,}; take fewer values or seeds")
+    if (count := math.prod(map(len, numbers.values()))) > _MOST_RUNS:
+        raise ValueError(f"at most {_MOST_RUNS} runs at once, got {count:,}; take fewer values or seeds")
     specs = product(given | {"arch": arch}, numbers)
     return list({spec.id: spec for spec in specs}.values())
 

@@ -24,7 +24,7 @@ from boundlab.ui.pages.train.price import plateau, price, refusal, waits_for_mem
 from boundlab.ui.pages.train.view import view
 from boundlab.ui.visitor import visitor
 
-WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
+_WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
 
 
 def train() -> None:
@@ -57,7 +57,7 @@ def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> No
     """What to train, what it costs, and the button; `waiting`: the devices were not known yet."""
     if st.session_state.pop("moved", False) or waiting != (machine.devices is None):
         st.rerun()
-    controls.answers_for = here().known - WATCHING
+    controls.answers_for = here().known - _WATCHING
     controls.begin_switch(engine.FORM, "Form", True)
     with st.expander(
         "New run: data, network, weight decay, seeds",
@@ -106,7 +106,7 @@ def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool) -> 
     every = _jobs()
     if _alive(every, me) != was_alive:
         st.rerun()  # begin, or cease, to refresh
-    controls.answers_for = WATCHING
+    controls.answers_for = _WATCHING
     for kind, words in ui_notes.notes():
         (st.error if kind == "error" else st.info)(words)
     mine = [job for job in every if engine.may(job, me)]
