@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from boundlab.networks import build as nets
-from boundlab.networks import layer_maps as maps
+from boundlab.networks import build, layer_maps
 from boundlab.networks.measure import layer_norms, norm_columns
 from boundlab.quantities.norms import NORM_FIELDS
 from boundlab.quantities.records import from_columns, norm_column
@@ -89,9 +88,9 @@ def test_a_layer_against_its_matrix(name, shape):
     weight = torch.randn(shape.weight_shape, generator=rng, dtype=torch.float64)
     matrix = matrix_of(weight, shape)
     x = torch.randn(2, shape.in_channels, *shape.in_size, generator=rng, dtype=torch.float64)
-    assert maps.apply(x, weight, None, shape).flatten(1).numpy() == pytest.approx(x.flatten(1).numpy() @ matrix.T)
+    assert layer_maps.apply(x, weight, None, shape).flatten(1).numpy() == pytest.approx(x.flatten(1).numpy() @ matrix.T)
     y = torch.randn(2, shape.out_channels, *shape.out_size, generator=rng, dtype=torch.float64)
-    assert maps.adjoint(y, weight, shape).flatten(1).numpy() == pytest.approx(y.flatten(1).numpy() @ matrix)
+    assert layer_maps.adjoint(y, weight, shape).flatten(1).numpy() == pytest.approx(y.flatten(1).numpy() @ matrix)
     fields = layer_norms(weight, None, None, shape)
     norms = from_columns({norm_column(0, k): v for k, v in fields.items()} | {"path_l1": 0.0}, [shape]).layers[0]
     assert norms.map_frobenius == pytest.approx(np.linalg.norm(matrix), rel=1e-12)
@@ -108,9 +107,9 @@ def test_without_sharing_equal_kernels_are_the_convolution(name):
     copies = untied(weights, free)
     x = torch.rand(3, 2, 8, 7, dtype=torch.float64)
     nothing: list[torch.Tensor | None] = [None] * len(weights)
-    one, other = (nets.from_weights(a, w, nothing).double() for a, w in ((shared, weights), (free, copies)))
+    one, other = (build.from_weights(a, w, nothing).double() for a, w in ((shared, weights), (free, copies)))
     for net, tensors in ((one, weights), (other, copies)):
-        for layer, tensor in zip(nets.layers(net), tensors, strict=True):
+        for layer, tensor in zip(build.layers(net), tensors, strict=True):
             layer.weight.data.copy_(tensor)
     torch.testing.assert_close(one(x), other(x))
     norms = [
@@ -199,9 +198,9 @@ def test_what_cannot_be_built_is_named(fields, said):
 
 def test_without_sharing_every_position_trains_on_its_own():
     arch = arch_of("lc")
-    net = nets.build(arch)
-    nets.initialise(net, arch, "he", 0)
+    net = build.build(arch)
+    build.initialise(net, arch, "he", 0)
     net(torch.rand(4, 2, 8, 7)).square().sum().backward()
-    gradient = nets.layers(net)[0].parametrizations.weight.original1.grad
+    gradient = build.layers(net)[0].parametrizations.weight.original1.grad
     assert gradient.shape == arch.shapes()[0].weight_shape
     assert len(torch.unique(gradient.flatten(1), dim=0)) == arch.shapes()[0].positions

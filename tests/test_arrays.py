@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import boundlab
-from boundlab.data import own as owndata
+from boundlab.data import own
 from boundlab.data.splits import load
 from boundlab.errors import DataError
 from tests.cases import checkpoint
@@ -174,7 +174,7 @@ def test_names_that_people_use(tmp_path, monkeypatch, names, more):
     assert boundlab.evaluate(linear(), tmp_path / "a.npz") == boundlab.evaluate(linear(), given) == plain
     with np.load(tmp_path / "a.npz") as opened:
         assert boundlab.evaluate(linear(), opened) == plain
-    assert owndata.add(tmp_path / "a.npz", "a").name == owndata.add(tmp_path / "plain.npz", "a").name
+    assert own.add(tmp_path / "a.npz", "a").name == own.add(tmp_path / "plain.npz", "a").name
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_names_that_say_too_little_or_too_much(tmp_path, given, words):
     np.savez(tmp_path / "a.npz", **given)
     told(lambda: boundlab.evaluate(linear(), tmp_path / "a.npz"), words)
     told(lambda: boundlab.evaluate(linear(), given), words)
-    told(lambda: owndata.add(tmp_path / "a.npz", root=tmp_path), words)
+    told(lambda: own.add(tmp_path / "a.npz", root=tmp_path), words)
 
 
 def test_both_doors_read_the_same_pixels(tmp_path):
@@ -200,8 +200,8 @@ def test_both_doors_read_the_same_pixels(tmp_path):
     for kind in ("u1", "u2", ">u4", "i8", "f2", ">f4", "f8"):
         x = BYTES.astype(kind) if kind[-2] in "ui" else X.astype(kind)
         np.savez(tmp_path / "a.npz", x_train=x, y_train=Y * 2)
-        stored = owndata.read(owndata.add(tmp_path / "a.npz", test=0.3, root=tmp_path).name, tmp_path)
-        train, _ = load(owndata.add(tmp_path / "a.npz", test=0.3, root=tmp_path).name, tmp_path)
+        stored = own.read(own.add(tmp_path / "a.npz", test=0.3, root=tmp_path).name, tmp_path)
+        train, _ = load(own.add(tmp_path / "a.npz", test=0.3, root=tmp_path).name, tmp_path)
         assert stored.class_names == ("0", "2", "4")
         assert sorted(set(train.labels.tolist())) == [0, 1, 2]
         whole = {image.astype(np.float32).tobytes() for image in (X.astype(kind) if kind[-2] not in "ui" else X)}

@@ -13,8 +13,7 @@ from boundlab.cli.main import main
 from boundlab.data.splits import Split, task
 from boundlab.errors import CheckpointError
 from boundlab.evaluation.pac_bayes import certify_learnt, certify_weights, count_errors, noisy_outputs, prior_spec
-from boundlab.networks import build as nets
-from boundlab.networks import layer_maps as maps
+from boundlab.networks import build, layer_maps
 from boundlab.networks.checkpoint import Checkpoint, load, save
 from boundlab.runs.certificates import CERTIFICATES
 from boundlab.runs.folder import open_run
@@ -38,8 +37,8 @@ def random_network(arch, dtype=torch.float64):
 
 def network(arch, weights):
     """In float64."""
-    net = nets.build(dataclasses.replace(arch, weight_norm=False)).double()
-    for layer, weight in zip(nets.layers(net), weights, strict=True):
+    net = build.build(dataclasses.replace(arch, weight_norm=False)).double()
+    for layer, weight in zip(build.layers(net), weights, strict=True):
         layer.weight.data = weight
     return net
 
@@ -54,7 +53,7 @@ def one_by_one(arch, weights, noise, inputs, rng):
             change = drawn[i]
             if change.ndim == 1:
                 net = network(arch, perturbed)
-                entering = net[: list(net).index(nets.layers(net)[layer])](x[None])[0]
+                entering = net[: list(net).index(build.layers(net)[layer])](x[None])[0]
                 change = torch.outer(change, entering / entering.norm())
             perturbed[layer] = weights[layer] + scale * change
         yield network(arch, perturbed)(x[None])[0].detach()
@@ -88,7 +87,7 @@ def test_without_noise_errors_are_the_networks_own():
     weights = random_network(arch, torch.float32)
     images = task(SMALL.train)[0].images
     with torch.no_grad():
-        answers = nets.from_weights(arch, weights, [None, None])(images).argmax(1)
+        answers = build.from_weights(arch, weights, [None, None])(images).argmax(1)
     for labels, wrong in ((answers, 0), ((answers + 1) % 10, 3000)):
         assert count_errors(Split(images, labels), weights, [1e-12] * 2, arch.shapes(), 3000, generator()) == wrong
     dead = [torch.zeros_like(w) for w in weights]
@@ -202,7 +201,7 @@ def met_by_an_input(weight, shape):
     """1 where a weight of a locally connected layer sees a pixel, by what an image of ones makes of it; else 0."""
     real = torch.ones_like(weight, requires_grad=True)
     ones = torch.ones(1, shape.in_channels, *shape.in_size)
-    (gradient,) = torch.autograd.grad(maps.apply(ones, real, None, shape).sum(), real)
+    (gradient,) = torch.autograd.grad(layer_maps.apply(ones, real, None, shape).sum(), real)
     return (gradient != 0).float()
 
 

@@ -17,8 +17,7 @@ from boundlab.evaluation.report import evaluate_file, measure_checkpoint
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.networks.checkpoint import load
 from boundlab.specs.settings import Settings
-from boundlab.ui import server as ui_server
-from boundlab.ui import subjects
+from boundlab.ui import server, subjects
 from boundlab.ui.page import PAGES
 from boundlab.uploads import kept
 from tests.cases import DIGITS, checkpoint
@@ -33,7 +32,7 @@ PAGE = next(page for page in PAGES if page.key == "checkpoint")
 def fresh(tmp_path, monkeypatch):
     monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "runs"))
     yield
-    ui_server.judges().close()
+    server.judges().close()
     st.cache_resource.clear()
 
 
@@ -84,12 +83,12 @@ def test_a_broken_file_is_said_dropped_and_forgotten_with_the_next(tmp_path):
     (said,) = [e.value for e in app.error]
     assert "unknown fields" in said
     assert "<img" not in said.replace("\\<", "")  # escaped
-    assert list(ui_server.judges()._home.iterdir()) == []
+    assert list(server.judges()._home.iterdir()) == []
     app = uploaded(app, good())
     assert not app.error
-    assert len(list(ui_server.judges()._home.iterdir())) == 1
+    assert len(list(server.judges()._home.iterdir())) == 1
     button(app, "Delete it").click().run()
-    assert list(ui_server.judges()._home.iterdir()) == []
+    assert list(server.judges()._home.iterdir()) == []
     assert not app.dataframe
 
 
@@ -119,7 +118,7 @@ def test_what_is_kept_is_listed_opened_by_link_and_deleted(tmp_path):
     assert app.session_state[subjects.UNSAVED].title == "net"
     button(app, "Keep it").click().run()
     (key,) = [folder.name for folder in (tmp_path / "runs" / "checkpoints").iterdir()]
-    assert list(ui_server.judges()._home.iterdir()) == []
+    assert list(server.judges()._home.iterdir()) == []
     assert (tmp_path / "runs" / "checkpoints" / key / "network.safetensors").read_bytes() == good()
     other = open_link(PAGE, checkpoint=key)
     assert not other.warning

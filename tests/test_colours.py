@@ -8,9 +8,7 @@ import pytest
 from plotly.colors import hex_to_rgb
 
 from boundlab.analysis.tables import SERIES
-from boundlab.charts import certified, waterfall
-from boundlab.charts import guarantees as promises
-from boundlab.charts import margins_of_run as margins
+from boundlab.charts import certified, guarantees, margins_of_run, waterfall
 from boundlab.charts.networks import NETWORKS
 from boundlab.charts.theme import ALERT, INK, STYLES, tick_texts
 from tests.conftest import ROOT
@@ -92,8 +90,8 @@ def test_words_in_charts_meet_aa(dark):
     page = hex_to_rgb(THEME["dark" if dark else "light"]["backgroundColor"])
     colours = [style.colour(dark) for style in STYLES.values()] + [INK[dark], ALERT[dark]]
     colours += [network.colour(dark) for network in NETWORKS]
-    lines = (*margins.LINES.values(), *certified.LINES.values(), *waterfall.GROUPS.values())
-    colours += [look[1 + dark] for look in lines] + [pair[dark] for pair in promises.COLOURS.values()]
+    lines = (*margins_of_run.LINES.values(), *certified.LINES.values(), *waterfall.GROUPS.values())
+    colours += [look[1 + dark] for look in lines] + [pair[dark] for pair in guarantees.COLOURS.values()]
     for colour in colours:
         assert contrast(hex_to_rgb(colour), page) >= 4.5, (colour, contrast(hex_to_rgb(colour), page))
 

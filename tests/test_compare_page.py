@@ -28,7 +28,7 @@ from boundlab.specs.arch import ArchSpec
 from boundlab.specs.settings import Settings
 from boundlab.text import readable
 from boundlab.ui.page import PAGES
-from boundlab.words import comparison as said
+from boundlab.words import comparison
 from tests.conftest import make_sample
 from tests.test_pages import numbers as sent
 from tests.test_pages import open_link
@@ -261,11 +261,11 @@ def test_ready_made_comparisons_say_their_seeds():
 
 def test_bounds_that_refuse_are_named_with_the_reason(mixed):
     table = bounds_table([[s] for s in mixed], Settings("published"))
-    lines = said.refused(short_names(mixed), table, "published")
+    lines = comparison.refused(short_names(mixed), table, "published")
     for bound in (b for b in BY_KEY.values() if "published" not in b.formulas):
         assert any(bound.refusals["published"] in line for line in lines)
     unmeasured = [mixed[0], measured(**MIXED["conv"], errors=False)]
-    lines = said.refused(["a", "b"], bounds_table([[s] for s in unmeasured], Settings("theorem")), "theorem")
+    lines = comparison.refused(["a", "b"], bounds_table([[s] for s in unmeasured], Settings("theorem")), "theorem")
     assert any(NOT_MEASURED in line and "b" in line.partition(":")[0] for line in lines)
 
 
@@ -330,13 +330,13 @@ def test_names_tell_the_networks_apart():
 
 def test_what_to_notice_is_true_of_the_numbers(mixed):
     table = bounds_table([[s] for s in mixed[:2]], Settings("theorem"))
-    words = said.notice(["a", "b"], mixed[:2], [facts(s) for s in mixed[:2]], table)
+    words = comparison.notice(["a", "b"], mixed[:2], [facts(s) for s in mixed[:2]], table)
     sparse = table[table["series"] == "sparse"]["value"]
     from boundlab.text import times
 
     assert f"by a factor of {times(sparse.max() / sparse.min())}" in words
     assert "path energy √P not at all" in words
-    assert said.unlike(mixed) == []
+    assert comparison.unlike(mixed) == []
 
 
 def test_every_chart_of_mixed_networks_is_valid(mixed):

@@ -7,7 +7,7 @@ import pytest
 
 from boundlab.analysis.conditions import conditions_of
 from boundlab.cli.main import main
-from boundlab.data import own as owndata
+from boundlab.data import own
 from boundlab.specs.run import RunSpec
 from boundlab.ui.page import PAGES
 from tests.cases import checkpoint
@@ -50,7 +50,7 @@ def test_own_data_with_and_without_a_test_part(tmp_path, monkeypatch):
     np.savez(tmp_path / "parts.npz", x_train=x, y_train=y, x_test=255 - x[:4], y_test=y[:4])
     np.savez(tmp_path / "copies.npz", x_train=x, y_train=y, x_test=x[:4], y_test=y[:4])
     for name, expected in (("whole", {"stratified"}), ("parts", set()), ("copies", {"copies"})):
-        data = owndata.add(tmp_path / f"{name}.npz")
+        data = own.add(tmp_path / f"{name}.npz")
         assert found(conditions_of(RunSpec.from_dict({"dataset": data.name}))) == expected
 
 

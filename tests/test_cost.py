@@ -74,10 +74,10 @@ def test_multiply_adds_are_those_that_torch_counts(given):
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from boundlab.networks import build as nets
+    from boundlab.networks import build
 
     spec = make(given)
-    net = nets.build(dataclasses.replace(spec.arch, weight_norm=False))
+    net = build.build(dataclasses.replace(spec.arch, weight_norm=False))
     with FlopCounterMode(display=False) as counter:
         net(torch.zeros(3, *spec.arch.in_shape)).sum().backward()
     assert 3 * work(spec).multiply_adds // work(spec).images == counter.get_total_flops() // 2

@@ -8,8 +8,7 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from boundlab.data import sources
-from boundlab.data import splits as datasets
+from boundlab.data import sources, splits
 from boundlab.data.splits import load, read_idx, read_mat, seen, task
 from boundlab.errors import DataError
 from boundlab.specs.catalog import SHIPPED
@@ -51,7 +50,7 @@ def test_damaged_files_are_named(tmp_path, name, content, message):
 
 
 def test_a_gzip_bomb_is_not_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "LARGEST", 1000)
+    monkeypatch.setattr(splits, "LARGEST", 1000)
     (tmp_path / "a.gz").write_bytes(gzip.compress(idx(np.zeros(5000))))
     with pytest.raises(DataError, match="unpacks to more than 1,000 bytes"):
         read_idx(tmp_path / "a.gz", 1)
@@ -145,7 +144,7 @@ def test_svhns_floating_labels_are_read(tmp_path):
 def test_svhn_needs_little_more_memory_than_its_floats(tmp_path):
     mat(tmp_path / "a.mat", 2000)
     tracemalloc.start()
-    split = datasets.as_split(*read_mat(tmp_path / "a.mat", 2000))
+    split = splits.as_split(*read_mat(tmp_path / "a.mat", 2000))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 4 * split.images.numel() < peak < 2 * 4 * split.images.numel()

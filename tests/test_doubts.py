@@ -11,8 +11,7 @@ from torch import nn
 
 import boundlab
 from boundlab.cli.main import main
-from boundlab.data import inspection as doubts
-from boundlab.data import own as owndata
+from boundlab.data import inspection, own
 from boundlab.data.splits import load
 from boundlab.specs.own_data import own_datasets
 from tests.cases import checkpoint
@@ -110,16 +109,16 @@ def test_an_8x8_network_on_mnist(tmp_path, mnist_root, capsys):
 
 def test_mnist_has_no_copies_and_is_what_was_published(mnist_root):
     train, test = load("mnist", mnist_root)
-    found = doubts.repeated(train.images.numpy(), train.labels.numpy(), test.images.numpy())
+    found = inspection.repeated(train.images.numpy(), train.labels.numpy(), test.images.numpy())
     assert found == CLEAN | {"tested": 10_000}
-    assert doubts.altered("mnist", mnist_root) == []
+    assert inspection.altered("mnist", mnist_root) == []
 
 
 def test_digits_have_no_copies():
     train, test = load("digits")
-    found = doubts.repeated(train.images.numpy(), train.labels.numpy(), test.images.numpy())
+    found = inspection.repeated(train.images.numpy(), train.labels.numpy(), test.images.numpy())
     assert found == CLEAN | {"tested": 360}
-    assert doubts.altered("digits") == []
+    assert inspection.altered("digits") == []
 
 
 def test_a_transposed_copy_of_mnist_is_said(tmp_path, mnist_root, capsys):
@@ -142,12 +141,12 @@ def test_a_transposed_copy_of_mnist_is_said(tmp_path, mnist_root, capsys):
     assert words.startswith(
         "t10k-images-idx3-ubyte does not hold what is published under this name; its images are transposed"
     )
-    assert len(doubts.altered("mnist", tmp_path)) == 1
+    assert len(inspection.altered("mnist", tmp_path)) == 1
 
 
 def test_facts_of_data_added_before_are_still_read(tmp_path):
     np.savez(tmp_path / "a.npz", x_train=X, y_train=Y)
-    key = owndata.add(tmp_path / "a.npz", root=tmp_path).name
+    key = own.add(tmp_path / "a.npz", root=tmp_path).name
     file = tmp_path / "own" / f"{key.removeprefix('own-')}.json"
     facts = json.loads(file.read_text())
     del facts["copies"]

@@ -12,7 +12,7 @@ from torch.nn.utils import parametrizations, prune
 import boundlab
 from boundlab.checkpoints.snippet import EXPORT_SNIPPET
 from boundlab.cli.main import main
-from boundlab.networks import build as nets
+from boundlab.networks import build
 from boundlab.networks.checkpoint import load
 from boundlab.networks.export import checkpoint_of, outputs
 from boundlab.specs.arch import ArchSpec
@@ -41,7 +41,7 @@ def with_norms(*parts: nn.Module) -> nn.Sequential:
 
 
 def local(arch: ArchSpec) -> nn.LazyConv2d:
-    layer = nets.LocallyConnected2d(arch.shapes()[0])
+    layer = build.LocallyConnected2d(arch.shapes()[0])
     nn.init.normal_(layer.weight)
     return layer
 
@@ -50,8 +50,8 @@ def same(model: nn.Sequential, in_shape=SHAPE, atol: float = 1e-12) -> ArchSpec:
     """The checkpoint's network, built by `nets`, against the model; float64 and eval mode."""
     found = checkpoint_of(model, in_shape)
     assert (found.arch.bias, len(found.weights)) == (found.biases[0] is not None, len(found.arch.shapes()))
-    net = nets.from_weights(found.arch, found.weights, found.biases).double()
-    for layer, weight, bias in zip(nets.layers(net), found.weights, found.biases, strict=True):
+    net = build.from_weights(found.arch, found.weights, found.biases).double()
+    for layer, weight, bias in zip(build.layers(net), found.weights, found.biases, strict=True):
         layer.weight.data.copy_(weight)
         if bias is not None:
             layer.bias.data.copy_(bias)
@@ -79,8 +79,8 @@ def test_it_is_the_model_and_what_the_snippet_writes(tmp_path, name):
 @pytest.mark.parametrize("name", CASES)
 def test_what_boundlab_builds_comes_back(kind, name, weight_norm):
     arch = arch_of(kind, **CASES[name], weight_norm=weight_norm, bias=True)
-    net = nets.build(arch)
-    nets.initialise(net, arch, "torch", 0)
+    net = build.build(arch)
+    build.initialise(net, arch, "torch", 0)
     if arch.head == "gap":  # built as a pool of the map's size
         found = checkpoint_of(net, arch.in_shape).arch.shapes()
         assert [(s.pools, s.weight_shape) for s in found] == [(s.pools, s.weight_shape) for s in arch.shapes()]
@@ -303,7 +303,7 @@ EVERY = (
     | {f"folded, {name}": make for name, make in FOLDED.items()}
     | {f"a model, {name}": lambda text=text: test_snippet.build(text) for name, text in MODELS.items()}
     | {f"not a model, {name}": lambda text=text: test_snippet.build(text) for name, text in test_snippet.REFUSED.items()}
-    | {f"built, {name}": lambda case=case: nets.build(arch_of(**case, bias=True, weight_norm=False)) for name, case in CASES.items()}
+    | {f"built, {name}": lambda case=case: build.build(arch_of(**case, bias=True, weight_norm=False)) for name, case in CASES.items()}
     | SNIPPET_REFUSES
     | ALIKE
 )  # fmt: skip

@@ -7,10 +7,10 @@ import time
 import pytest
 
 from boundlab.errors import RunError
-from boundlab.jobs import queue as jobs
+from boundlab.jobs import queue
 from boundlab.jobs.queue import Limits
 from boundlab.runs import job as jobstate
-from boundlab.runs import status as run_status
+from boundlab.runs import status
 from boundlab.specs.run import RunSpec
 from boundlab.system.locks import held, take
 
@@ -22,12 +22,12 @@ def spec(seed=0, **more):
 
 
 def submit(out, seed=0, owner="anna", limits=FEW):
-    return jobs.submit(spec(seed), owner, "cpu", out, limits)
+    return queue.submit(spec(seed), owner, "cpu", out, limits)
 
 
 def say(job, state, **more):
     """Write a status as a worker would."""
-    run_status.with_status(job, state=state, **more)
+    status.with_status(job, state=state, **more)
     return jobstate.read(job.folder)
 
 
@@ -37,7 +37,7 @@ def test_a_new_job_waits_then_runs_while_its_lock_is_held_then_is_lost(tmp_path)
     lock = take(tmp_path, job.id)
     assert held(tmp_path, job.id)
     assert say(job, "running", step=40).state == "running"
-    jobs.ask(job, "pause")
+    queue.ask(job, "pause")
     assert jobstate.read(job.folder).state == "stopping"
     os.close(lock)
     assert jobstate.read(job.folder).state == "paused"  # it died while it was asked to pause
@@ -50,7 +50,7 @@ def test_a_new_job_waits_then_runs_while_its_lock_is_held_then_is_lost(tmp_path)
 def test_resting_jobs_stay_what_they_are_until_they_are_resumed(tmp_path, state):
     job = say(submit(tmp_path), state, step=12, error="because" if state == "failed" else None)
     assert (job.state, job.step) == (state, 12)
-    jobs.resume(job, "anna", FEW)
+    queue.resume(job, "anna", FEW)
     now = jobstate.read(job.folder)
     assert (now.state, now.attempt) == ("queued", 2)
     assert (now.submitted == job.submitted) is (state == "paused")  # a paused job keeps its place in line
@@ -59,15 +59,15 @@ def test_resting_jobs_stay_what_they_are_until_they_are_resumed(tmp_path, state)
 @pytest.mark.parametrize(("wish", "state"), [("pause", "paused"), ("stop", "stopped")])
 def test_a_waiting_job_can_be_taken_out_of_the_queue(tmp_path, wish, state):
     job = submit(tmp_path)
-    jobs.ask(job, wish)
+    queue.ask(job, wish)
     assert jobstate.read(job.folder).state == state
-    assert jobs.in_order(jobs.jobs(tmp_path)) == []
+    assert queue.in_order(queue.jobs(tmp_path)) == []
 
 
 def test_the_same_spec_twice_is_one_run(tmp_path):
     first = submit(tmp_path)
     assert submit(tmp_path, owner="ben") == first
-    assert len(jobs.jobs(tmp_path)) == 1
+    assert len(queue.jobs(tmp_path)) == 1
     say(first, "stopped", step=5)
     again = submit(tmp_path)
     assert (again.state, again.owner, again.attempt) == ("queued", "anna", 2)
@@ -89,25 +89,25 @@ def test_what_broke_down_may_be_started_by_others_and_stays_whose_it_was(tmp_pat
 
 
 def test_a_finished_run_is_not_queued_again(finished):
-    job = jobs.submit(jobstate.read(finished).spec, "anna", "cpu", finished.parent, FEW)
+    job = queue.submit(jobstate.read(finished).spec, "anna", "cpu", finished.parent, FEW)
     assert job.state == "done"
     assert not (finished / "job.json").exists()
-    jobs.resume(job, "anna", FEW)
-    jobs.ask(job, "stop")
+    queue.resume(job, "anna", FEW)
+    queue.ask(job, "stop")
     assert jobstate.read(finished) == job
 
 
 def test_everybodys_first_job_starts_before_anybodys_second(tmp_path):
     anna = [submit(tmp_path, seed) for seed in range(3)]
     ben = submit(tmp_path, 10, "ben")
-    every = jobs.jobs(tmp_path)
-    assert [job.id for job in jobs.in_order(every)] == [anna[0].id, ben.id, anna[1].id, anna[2].id]
-    assert [jobs.position(job, every) for job in (anna[0], ben, anna[2])] == [1, 2, 4]
+    every = queue.jobs(tmp_path)
+    assert [job.id for job in queue.in_order(every)] == [anna[0].id, ben.id, anna[1].id, anna[2].id]
+    assert [queue.position(job, every) for job in (anna[0], ben, anna[2])] == [1, 2, 4]
     lock = take(tmp_path, anna[0].id)
     say(anna[0], "running")
-    every = jobs.jobs(tmp_path)
-    assert jobs.in_order(every)[0].id == ben.id  # she has one running
-    assert jobs.position(anna[0], every) == 0
+    every = queue.jobs(tmp_path)
+    assert queue.in_order(every)[0].id == ben.id  # she has one running
+    assert queue.position(anna[0], every) == 0
     os.close(lock)
 
 
@@ -119,17 +119,17 @@ def test_limits_name_themselves(tmp_path):
     submit(tmp_path, 4, "ben")
     with pytest.raises(RunError, match="queue is full"):
         submit(tmp_path, 5, "ben")
-    resting = say(jobs.jobs(tmp_path)[0], "running")  # nobody holds its lock: lost
+    resting = say(queue.jobs(tmp_path)[0], "running")  # nobody holds its lock: lost
     submit(tmp_path, 6, "ben")
     with pytest.raises(RunError, match="queue is full"):
-        jobs.resume(resting, "ben", FEW)
+        queue.resume(resting, "ben", FEW)
 
 
 def test_fresh_names_from_one_address_fill_a_part_of_the_queue_only(tmp_path):
     limits = Limits(running=2, waiting=10, per_person=3, per_address=4)
 
     def ask(seed, address):
-        return jobs.submit(spec(seed), f"name {seed}", "cpu", tmp_path, limits, address)
+        return queue.submit(spec(seed), f"name {seed}", "cpu", tmp_path, limits, address)
 
     for seed in range(4):
         ask(seed, "here")
@@ -137,10 +137,10 @@ def test_fresh_names_from_one_address_fill_a_part_of_the_queue_only(tmp_path):
         ask(4, "here")
     assert ask(5, "there").address == "there"
     assert ask(6, None).state == "queued"
-    resting = say(jobs.jobs(tmp_path)[-1], "stopped")
+    resting = say(queue.jobs(tmp_path)[-1], "stopped")
     with pytest.raises(RunError, match="4 jobs from your network address"):
-        jobs.resume(resting, "another name", limits, "here")
-    jobs.resume(resting, "name 6", limits, "there")
+        queue.resume(resting, "another name", limits, "here")
+    queue.resume(resting, "name 6", limits, "there")
     assert jobstate.read(resting.folder).address == "there"
 
 
@@ -162,12 +162,12 @@ def test_what_is_being_trained_cannot_be_deleted_and_the_rest_can(tmp_path):
     job = submit(tmp_path)
     lock = take(tmp_path, job.id)
     with pytest.raises(RunError, match="being trained"):
-        jobs.delete(job)
+        queue.delete(job)
     os.close(lock)
-    jobs.delete(job)
-    assert jobs.jobs(tmp_path) == []
+    queue.delete(job)
+    assert queue.jobs(tmp_path) == []
     assert list((tmp_path / ".deleted").iterdir()) == []
-    jobs.delete(job)  # twice is no error: two tabs may ask
+    queue.delete(job)  # twice is no error: two tabs may ask
 
 
 def test_a_file_in_the_way_is_named(tmp_path):
@@ -196,7 +196,7 @@ DAMAGED += [
 def test_a_damaged_job_is_left_out_and_named_and_can_be_asked_for_again(tmp_path, name, content):
     good, bad = submit(tmp_path, 0), submit(tmp_path, 1)
     (bad.folder / name).write_text(content)
-    assert [job.id for job in jobs.jobs(tmp_path)] == [good.id]
+    assert [job.id for job in queue.jobs(tmp_path)] == [good.id]
     with pytest.raises(RunError, match=r"delete that folder|cannot be read"):
         jobstate.read(bad.folder)
     assert submit(tmp_path, 1).state == "queued"
@@ -205,7 +205,7 @@ def test_a_damaged_job_is_left_out_and_named_and_can_be_asked_for_again(tmp_path
 def test_a_folder_with_only_a_spec_is_no_job(tmp_path):
     job = submit(tmp_path)
     (job.folder / "job.json").unlink()
-    assert jobs.jobs(tmp_path) == []
+    assert queue.jobs(tmp_path) == []
     assert submit(tmp_path).state == "queued"
 
 
@@ -220,9 +220,9 @@ def test_a_run_of_the_command_line_is_a_job_that_belongs_to_nobody(tmp_path):
     assert (job.state, job.owner, job.attempt) == ("lost", None, 0)
     lock = take(tmp_path, folder.name)
     assert jobstate.read(folder).state == "running"
-    jobs.ask(job, "stop")
+    queue.ask(job, "stop")
     assert jobstate.read(folder).state == "stopping"
     os.close(lock)
     assert jobstate.read(folder).state == "stopped"
-    jobs.resume(jobstate.read(folder), "anna", FEW)
+    queue.resume(jobstate.read(folder), "anna", FEW)
     assert (jobstate.read(folder).state, jobstate.read(folder).owner) == ("queued", "anna")

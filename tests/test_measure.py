@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from boundlab.networks import build as nets
-from boundlab.networks import layer_maps as maps
+from boundlab.networks import build, layer_maps
 from boundlab.networks.measure import layer_norms, path_l1, references, spectral_map
 from boundlab.networks.outcome import margin_errors, outcome
 from boundlab.networks.sample_stats import feed, sample_stats
@@ -90,8 +89,8 @@ def test_path_norm_against_absolute_matrices():
 
 def small_net():
     arch = ArchSpec(in_shape=(1, 5, 5), conv_layers=2, channels=3, classes=4, kernel_size=3, padding=1)
-    net = nets.build(arch)
-    nets.initialise(net, arch, "he", 1)
+    net = build.build(arch)
+    build.initialise(net, arch, "he", 1)
     return arch, net
 
 
@@ -126,7 +125,7 @@ def test_ties_and_nan_outputs_are_errors():
             parameter.fill_(0.0)
     assert (
         outcome(
-            nets.from_weights(
+            build.from_weights(
                 small_net()[0], [torch.zeros(s.weight_shape) for s in small_net()[0].shapes()], [None] * 3
             ),
             images,
@@ -166,7 +165,7 @@ def test_patches_are_those_that_the_first_layer_sees(fields):
     arch = ArchSpec(**{"in_shape": (2, 6, 7), "channels": 2, "conv_layers": 1} | fields)
     images = torch.rand(9, 2, 6, 7, generator=torch.Generator().manual_seed(0))
     shape = dataclasses.replace(arch.shapes()[0], pools=(), groups=1)
-    sums = maps.apply(images.double(), torch.ones(shape.weight_shape, dtype=torch.float64), None, shape)[:, 0]
+    sums = layer_maps.apply(images.double(), torch.ones(shape.weight_shape, dtype=torch.float64), None, shape)[:, 0]
     got = sample_stats(images, arch, "digits").patch_energy
     np.testing.assert_allclose(got, (sums**2).sum(dim=0) / 8, rtol=1e-10)
     dense = sample_stats(images, ArchSpec(kind="mlp", in_shape=(2, 6, 7), hidden=(3,)), "digits").patch_energy
@@ -177,7 +176,7 @@ def test_weight_norm_has_one_scalar_per_filter_bank():
     arch, net = small_net()
     scalars = [p for name, p in net.named_parameters() if name.endswith("original0")]
     assert [s.numel() for s in scalars] == [1, 1]
-    for layer, scalar in zip(nets.layers(net), scalars, strict=False):
+    for layer, scalar in zip(build.layers(net), scalars, strict=False):
         assert float(scalar.detach()) == pytest.approx(float(layer.weight.detach().norm()), rel=1e-6)
     assert sum(p.numel() for p in net.parameters()) == sum(s.parameters for s in arch.shapes())
 
@@ -211,8 +210,8 @@ def test_patch_norms_of_tiny_and_huge_activations(kind, exponent):
     inputs = torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(0), dtype=dtype)
     found = []
     for scale in (1.0, 2.0**exponent):
-        net = nets.from_weights(arch, weights, [None] * 3).to(dtype)
-        for layer, weight, times in zip(nets.layers(net), weights, (scale, 1 / scale, 1.0), strict=True):
+        net = build.from_weights(arch, weights, [None] * 3).to(dtype)
+        for layer, weight, times in zip(build.layers(net), weights, (scale, 1 / scale, 1.0), strict=True):
             layer.weight.data.copy_(weight * times)
         found.append(outcome(net, inputs, torch.zeros(20, dtype=torch.long), patches=True).patch_norms)
     one, other = found

@@ -9,7 +9,7 @@ import torch
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate
 from boundlab.data.splits import task
-from boundlab.networks import build as nets
+from boundlab.networks import build
 from boundlab.networks.measure import norm_columns
 from boundlab.networks.outcome import margin_errors
 from boundlab.networks.sample_stats import feed, sample_stats
@@ -33,16 +33,16 @@ def case(given):
     spec = RunSpec.from_dict(given)
     train, _ = task(spec.train)
     images, labels = train.images.double()[:200], train.labels[:200]
-    net = nets.build(spec.arch)
-    nets.initialise(net, spec.arch, "he", 3)
+    net = build.build(spec.arch)
+    build.initialise(net, spec.arch, "he", 3)
     return spec, net.double(), images, labels
 
 
 def theorem_s(spec, weights, images, labels):
     """Ramp error and complexity at margin 1 by the bound's own code, for plain weights."""
-    net = nets.build(dataclasses.replace(spec.arch, weight_norm=False)).double()
+    net = build.build(dataclasses.replace(spec.arch, weight_norm=False)).double()
     with torch.no_grad():
-        for layer, weight in zip(nets.layers(net), weights, strict=True):
+        for layer, weight in zip(build.layers(net), weights, strict=True):
             layer.weight.copy_(weight)
         outputs = net(feed(images, spec.arch.normalize)).numpy()
     columns = norm_columns(weights, [None] * len(weights), None, spec.arch.shapes())
@@ -66,7 +66,7 @@ def loss_at(spec, net, images, labels, fraction=1.0):
 @pytest.mark.parametrize("weight", [1.0, 0.03])
 def test_its_value_is_theorem_s_without_the_confidence_term(given, weight):
     spec, net, images, labels = case({**given, "certificate_weight": weight})
-    ramp, complexity = theorem_s(spec, nets.weights(net), images, labels)
+    ramp, complexity = theorem_s(spec, build.weights(net), images, labels)
     assert 0 < ramp < 1
     got = loss_at(spec, net, images, labels).item()
     assert got == pytest.approx(ramp + weight * complexity, rel=1e-12)
@@ -77,8 +77,8 @@ def test_its_gradient_is_the_bounds_own_slope(given):
     """Central differences of the bound, weight by weight, away from the ramp's corners by the random weights."""
     spec, net, images, labels = case({**given, "arch": {**given["arch"], "weight_norm": False}})
     loss_at(spec, net, images, labels).backward()
-    weights, rng = nets.weights(net), np.random.default_rng(0)
-    for index, layer in enumerate(nets.layers(net)):
+    weights, rng = build.weights(net), np.random.default_rng(0)
+    for index, layer in enumerate(build.layers(net)):
         for flat in rng.choice(weights[index].numel(), 5, replace=False):
             values = []
             for step in (1e-7, -1e-7):
@@ -96,12 +96,12 @@ def test_training_goes_from_the_hinge_to_the_ramp_and_to_the_whole_complexity(fr
     """On margins far below -1, where hinge and ramp differ; the complexity is what the weight 1 adds to the weight 0."""
     spec, net, images, labels = case(CERTIFIED | {"certificate_weight": 0.0})
     with torch.no_grad():
-        nets.layers(net)[-1].weight.mul_(100)
+        build.layers(net)[-1].weight.mul_(100)
         outputs = net(images).numpy()
     margins = oracles.margins(outputs, labels.numpy())
     errors = loss_at(spec, net, images, labels, fraction).item()
     assert errors == pytest.approx(np.minimum(cap, np.maximum(0, 1 - margins)).mean(), rel=1e-12)
-    _, complexity = theorem_s(spec, nets.weights(net), images, labels)
+    _, complexity = theorem_s(spec, build.weights(net), images, labels)
     whole = loss_at(RunSpec.from_dict(CERTIFIED), net, images, labels, fraction).item()
     assert whole - errors == pytest.approx(share * complexity, rel=1e-9)
 

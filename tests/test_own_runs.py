@@ -13,7 +13,7 @@ from boundlab.specs.recipes import recipe
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import write_parquet
 from boundlab.training import worker
-from boundlab.ui import shelf as library
+from boundlab.ui import shelf
 from boundlab.ui.page import PAGES
 from boundlab.ui.pages.anatomy.sides import MODES
 from boundlab.ui.shelf import run_name
@@ -68,7 +68,7 @@ def test_every_field_of_a_spec_is_an_axis_a_choice_or_part_of_the_recipe():
 def out(tmp_path, monkeypatch):
     """An empty folder of runs trained here, looked at before every use."""
     monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "own"))
-    monkeypatch.setattr(library, "SCAN_EVERY", 0.0)
+    monkeypatch.setattr(shelf, "SCAN_EVERY", 0.0)
     (tmp_path / "own").mkdir()
     st.cache_data.clear()
     yield tmp_path / "own"
@@ -263,26 +263,26 @@ def test_a_broken_folder_is_named_and_breaks_nothing(out, finished, odd_runs):
         assert note.startswith(
             "Left out, 6 not readable: `broken-0`, `broken-1`, `broken-2`, `broken-3`, `broken-4` and 1 more"
         )
-    assert [run.id for run in library.own_runs()] == [finished.name]
+    assert [run.id for run in shelf.own_runs()] == [finished.name]
 
 
 def test_a_run_comes_and_goes_while_the_page_is_open(out, source, finished):
     app = open_link(LAMBDA, dataset="digits")
     run = stand_in(out, source, finished, weight_decay=0.0025)
     assert 0.0025 in line(app.run(), "Sparse", "x")
-    kept = library.shelf().runs[run.id]
-    assert library.shelf().runs[run.id] is kept  # read once
+    kept = shelf.shelf().runs[run.id]
+    assert shelf.shelf().runs[run.id] is kept  # read once
     shutil.rmtree(out / run.id)
     assert 0.0025 not in line(app.run(), "Sparse", "x")
     assert control(app, "runs") is None
-    assert library.find_run(run.id) is kept  # for a page that listed it a moment ago
+    assert shelf.find_run(run.id) is kept  # for a page that listed it a moment ago
 
 
 def test_a_run_that_still_trains_does_not_join(out, source, finished):
     run = stand_in(out, source, finished, weight_decay=0.0025)
     (out / run.id / "status.json").write_text('{"state": "running"}')
-    assert library.own_runs() == []
-    assert library.shelf().broken == {}
+    assert shelf.own_runs() == []
+    assert shelf.shelf().broken == {}
 
 
 def test_a_shipped_run_trained_again_is_shown_once(out, source, finished):
@@ -299,22 +299,22 @@ def test_a_shipped_run_trained_again_is_shown_once(out, source, finished):
 
 def test_a_missing_folder_is_no_run(monkeypatch, tmp_path):
     monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "nowhere"))
-    assert library.own_runs() == []
+    assert shelf.own_runs() == []
     assert not (tmp_path / "nowhere").exists()
 
 
 def test_the_folder_is_looked_at_once_a_second(out, finished, monkeypatch):
-    monkeypatch.setattr(library, "SCAN_EVERY", 3600.0)
-    assert library.own_runs() == []
+    monkeypatch.setattr(shelf, "SCAN_EVERY", 3600.0)
+    assert shelf.own_runs() == []
     put(out, finished)
-    assert library.own_runs() == []
-    monkeypatch.setattr(library, "SCAN_EVERY", 0.0)
-    assert [run.id for run in library.own_runs()] == [finished.name]
+    assert shelf.own_runs() == []
+    monkeypatch.setattr(shelf, "SCAN_EVERY", 0.0)
+    assert [run.id for run in shelf.own_runs()] == [finished.name]
 
 
 def test_the_tests_do_not_see_the_developers_runs():
     assert os.environ["BOUNDLAB_RUNS"]
-    assert library.own_runs() == []
+    assert shelf.own_runs() == []
 
 
 def test_certified_runs_are_compared_with_their_own_recipe(out, odd_runs):

@@ -12,8 +12,7 @@ import torch
 from PIL import Image
 
 from boundlab.cli.main import main
-from boundlab.data import npz
-from boundlab.data import own as owndata
+from boundlab.data import npz, own
 from boundlab.data import pictures as images
 from boundlab.data.splits import load
 from boundlab.errors import BoundlabError, DataError
@@ -70,7 +69,7 @@ def rows(key):
 
 def test_pictures_of_a_folder_are_split_by_class_and_loaded(tmp_path):
     written = pictures(tmp_path / "My Pets!")
-    data = owndata.add(tmp_path / "My Pets!")
+    data = own.add(tmp_path / "My Pets!")
     assert data.name.startswith("own-my-pets-")
     assert (data.in_shape, data.class_names, data.normalize) == ((3, 6, 4), CLASSES, None)
     assert (data.train_counts, data.test_counts) == ((4, 5, 6), (1, 1, 1))
@@ -85,20 +84,20 @@ def test_pictures_of_a_folder_are_split_by_class_and_loaded(tmp_path):
 def test_a_test_part_of_its_own_is_kept(tmp_path):
     pictures(tmp_path / "a" / "train", (2, 3, 4))
     written = pictures(tmp_path / "a" / "test", (1, 2, 1), seed=1)
-    data = owndata.add(tmp_path / "a")
+    data = own.add(tmp_path / "a")
     assert (data.train_counts, data.test_counts) == ((2, 3, 4), (1, 2, 1))
     np.testing.assert_array_equal(
         load(data.name)[1].images.numpy(), (written / 255).astype(np.float32).transpose(0, 3, 1, 2)
     )
     with pytest.raises(ValueError, match=r"has a test part of its own, got --test 0\.3; leave that out"):
-        owndata.add(tmp_path / "a", test=0.3)
+        own.add(tmp_path / "a", test=0.3)
 
 
 def test_a_class_may_be_called_train(tmp_path):
     pictures(tmp_path / "a")
     for old, new in (("cat", "test"), ("dog", "train")):
         (tmp_path / "a" / old).rename(tmp_path / "a" / new)
-    assert owndata.add(tmp_path / "a").class_names == ("owl", "test", "train")
+    assert own.add(tmp_path / "a").class_names == ("owl", "test", "train")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ def test_a_class_may_be_called_train(tmp_path):
 def test_formats_and_channels(tmp_path, ending, mode):
     pictures(tmp_path / "a", mode=mode, ending=ending)
     (tmp_path / "a" / "cat" / ".DS_Store").write_text("x")
-    data = owndata.add(tmp_path / "a")
+    data = own.add(tmp_path / "a")
     assert data.in_shape == (3 if mode == "RGB" else 1, 6, 4)
     train = load(data.name)[0]
     with Image.open(tmp_path / "a" / "owl" / f"6.{ending}") as image:
@@ -118,7 +117,7 @@ def test_formats_and_channels(tmp_path, ending, mode):
 
 def test_grey_and_size_are_those_of_pillow(tmp_path):
     pictures(tmp_path / "a")
-    grey = owndata.add(tmp_path / "a", size=(3, 5), grey=True)
+    grey = own.add(tmp_path / "a", size=(3, 5), grey=True)
     assert grey.in_shape == (1, 3, 5)
     made = []
     for path in sorted((tmp_path / "a").glob("*/*.png")):
@@ -148,7 +147,7 @@ def test_transparent_pixels_are_white_and_photographs_upright(tmp_path):
         lying = Image.new("RGB", (3, 2), "white")
         lying.paste("black", (0, 0, 3, 1))
         lying.save(tmp_path / "a" / name / "9.png", exif=exif)
-    data = owndata.add(tmp_path / "a")
+    data = own.add(tmp_path / "a")
     assert data.in_shape == (3, 3, 2)
     colours = {tuple(x[:, 0, 0].tolist()) for split in load(data.name) for x in split.images}
     assert colours == {(1.0, 0.0, 0.0), (1.0, 1.0, 1.0)}
@@ -162,7 +161,7 @@ def test_transparent_pixels_are_white_and_photographs_upright(tmp_path):
 @pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32, np.float64])
 def test_arrays_of_every_layout_and_dtype(tmp_path, shape, dtype):
     given = arrays(shape=shape, dtype=dtype)
-    data = owndata.add(saved(tmp_path / "a.npz", **given))
+    data = own.add(saved(tmp_path / "a.npz", **given))
     channels = 3 if 3 in shape else 1
     assert data.in_shape == (channels, 6, 4)
     x = given["x_train"].astype(np.float32) / np.float32(255 if dtype == np.uint8 else 1)
@@ -175,17 +174,17 @@ def test_an_upload_gives_the_same_data_set_as_its_file(tmp_path):
     given = arrays() | {"x_test": rng.integers(0, 256, (4, 6, 4), dtype=np.uint8), "y_test": np.array([1, 0, 0, 1])}
     given |= {"y_train": given["y_train"][:, None] * 5 - 1, "y_test": given["y_test"] * 5 - 1}
     path = saved(tmp_path / "shapes.npz", **given)
-    data = owndata.add(path)
+    data = own.add(path)
     assert (data.train_counts, data.test_counts, data.class_names) == ((10, 10), (2, 2), ("-1", "4"))
     assert load(data.name)[1].labels.tolist() == [1, 0, 0, 1]
-    assert owndata.add(path.read_bytes(), "shapes") == data
+    assert own.add(path.read_bytes(), "shapes") == data
     assert len(list((tmp_path / "data" / "own").iterdir())) == 2
     with pytest.raises(ValueError, match="a data set's name must be 1 to 32 lower-case letters"):
-        owndata.add(path.read_bytes())
+        own.add(path.read_bytes())
 
 
 def test_scaling_floats_stays_in_range(tmp_path):
-    data = owndata.add(saved(tmp_path / "a.npz", **arrays(shape=(6, 4, 3), dtype=np.float64)), size=(9, 9), grey=True)
+    data = own.add(saved(tmp_path / "a.npz", **arrays(shape=(6, 4, 3), dtype=np.float64)), size=(9, 9), grey=True)
     train = load(data.name)[0].images
     assert data.in_shape == (1, 9, 9)
     assert 0 <= float(train.min()) < float(train.max()) <= 1
@@ -193,13 +192,13 @@ def test_scaling_floats_stays_in_range(tmp_path):
 
 def test_the_key_names_the_contents(tmp_path):
     given = arrays()
-    keys = {owndata.add(saved(tmp_path / "a.npz", **given)).name, owndata.add(saved(tmp_path / "a.npz", **given)).name}
+    keys = {own.add(saved(tmp_path / "a.npz", **given)).name, own.add(saved(tmp_path / "a.npz", **given)).name}
     assert len(keys) == 1
     given["x_train"][3, 2, 1] ^= 1
-    keys.add(owndata.add(saved(tmp_path / "a.npz", **given)).name)
-    keys.add(owndata.add(saved(tmp_path / "a.npz", **given), test=0.4).name)
+    keys.add(own.add(saved(tmp_path / "a.npz", **given)).name)
+    keys.add(own.add(saved(tmp_path / "a.npz", **given), test=0.4).name)
     given["y_train"] = given["y_train"] + 1  # the same images by other names
-    keys.add(owndata.add(saved(tmp_path / "a.npz", **given)).name)
+    keys.add(own.add(saved(tmp_path / "a.npz", **given)).name)
     assert len(keys) == 4
     assert set(DATASETS) - set(SHIPPED) == keys
 
@@ -207,15 +206,15 @@ def test_the_key_names_the_contents(tmp_path):
 @pytest.mark.parametrize("fraction", [0.001, 0.2, 0.5, 0.999])
 def test_splits_are_stratified_and_repeat(fraction):
     labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [3, 40, 200]))
-    test = owndata.split(labels, fraction)
+    test = own.split(labels, fraction)
     counts, whole = np.bincount(labels[test], minlength=3), np.array([3, 40, 200])
     assert counts.tolist() == [min(max(1, round(fraction * n)), n - 2) for n in whole]
-    np.testing.assert_array_equal(test, owndata.split(labels, fraction))
+    np.testing.assert_array_equal(test, own.split(labels, fraction))
 
 
 def test_the_catalogue_follows_what_lies_there(tmp_path, monkeypatch):
     assert list(DATASETS) == list(SHIPPED)
-    data = owndata.add(saved(tmp_path / "a.npz", **arrays(classes=3)))
+    data = own.add(saved(tmp_path / "a.npz", **arrays(classes=3)))
     assert (list(DATASETS), len(DATASETS)) == ([*SHIPPED, data.name], len(SHIPPED) + 1)
     assert DATASETS[data.name] == data
     spec = RunSpec.from_dict({"dataset": data.name, "arch": {"conv_layers": 2}})
@@ -225,7 +224,7 @@ def test_the_catalogue_follows_what_lies_there(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=rf"dataset must be one of \['digits', .*got '{data.name}'"):
         RunSpec.from_dict({"dataset": data.name})
     monkeypatch.setenv("BOUNDLAB_DATA", str(tmp_path / "data"))
-    assert owndata.remove("a") == data.name
+    assert own.remove("a") == data.name
     assert list(DATASETS) == list(SHIPPED)
     assert DATASETS[data.name] == data  # what holds runs of it still knows it
     with pytest.raises(ValueError, match="dataset must be one of"):
@@ -241,7 +240,7 @@ def test_facts_are_read_without_numpy_and_torch():
 
 
 def test_damaged_facts_are_left_out_and_listed(tmp_path, root):
-    data = owndata.add(saved(tmp_path / "a.npz", **arrays()))
+    data = own.add(saved(tmp_path / "a.npz", **arrays()))
     file = root / "own" / f"{data.name.removeprefix('own-')}.json"
     facts = json.loads(file.read_text())
     for changes in (
@@ -253,24 +252,24 @@ def test_damaged_facts_are_left_out_and_listed(tmp_path, root):
     ):
         file.write_text("[" if changes is None else json.dumps(facts | changes))
         assert own_datasets() == {}
-        assert owndata.broken() == [data.name]
-    assert owndata.add(tmp_path / "a.npz") == data  # adding it again mends it
-    assert (list(own_datasets()), owndata.broken()) == ([data.name], [])
+        assert own.broken() == [data.name]
+    assert own.add(tmp_path / "a.npz") == data  # adding it again mends it
+    assert (list(own_datasets()), own.broken()) == ([data.name], [])
     file.with_suffix(".npz").unlink()
-    assert (own_datasets(), owndata.broken()) == ({}, [data.name])
-    assert owndata.remove(data.name) == data.name
+    assert (own_datasets(), own.broken()) == ({}, [data.name])
+    assert own.remove(data.name) == data.name
     assert not list((root / "own").iterdir())
 
 
 def test_damaged_contents_are_never_trained_on(tmp_path, root):
-    data = owndata.add(saved(tmp_path / "a.npz", **arrays()))
+    data = own.add(saved(tmp_path / "a.npz", **arrays()))
     file = root / "own" / f"{data.name.removeprefix('own-')}.npz"
     whole = file.read_bytes()
     for content in (whole[:-100], b"", b"PK", whole.replace(b"x_train", b"x_trainx"), b"\x80\x04N."):
         file.write_bytes(content)
         with pytest.raises(DataError, match=r"got a damaged file .*boundlab data remove own-a-.*then add it again"):
             load(data.name)
-    with np.load(owndata.add(saved(tmp_path / "a.npz", **arrays())) and file) as stored:
+    with np.load(own.add(saved(tmp_path / "a.npz", **arrays())) and file) as stored:
         changed = {name: stored[name].copy() for name in stored.files}
     changed["x_test"][0, 0, 0, 0] ^= 1
     np.savez(file, **changed)
@@ -281,15 +280,15 @@ def test_damaged_contents_are_never_trained_on(tmp_path, root):
 def test_other_contents_of_the_same_key_are_refused(tmp_path, root):
     """Eight digits are few: two contents that share them must not become one data set."""
     path = saved(tmp_path / "a.npz", **arrays())
-    data = owndata.add(path)
+    data = own.add(path)
     file = root / "own" / f"{data.name.removeprefix('own-')}.json"
     facts = json.loads(file.read_text())
     file.write_text(json.dumps(facts | {"sha256": data.name[-8:].ljust(64, "0")}))
     with pytest.raises(DataError, match=f"{data.name} should name these contents, but names others already"):
-        owndata.add(path)
+        own.add(path)
     with pytest.raises(DataError, match=r"should have contents of sha256 \w{8}0{56}, got "):
         load(data.name)
-    assert owndata.add(path, "b").name.startswith("own-b-")
+    assert own.add(path, "b").name.startswith("own-b-")
 
 
 def test_own_recipes_are_those_measured_where_they_were():
@@ -309,7 +308,7 @@ def test_own_recipes_are_those_measured_where_they_were():
 
 def refused(source, message, **more):
     with pytest.raises((DataError, ValueError), match=message) as error:
-        owndata.add(source, **more)
+        own.add(source, **more)
     assert "\n" not in str(error.value)
     assert not own_datasets()
 
@@ -425,7 +424,7 @@ def test_files_that_are_no_arrays_are_refused_wherever_they_break(tmp_path):
         content = bytearray(whole)
         content[rng.integers(len(content))] ^= 1 << rng.integers(8)
         try:
-            owndata.remove(owndata.add(bytes(content), "a").name)
+            own.remove(own.add(bytes(content), "a").name)
         except (BoundlabError, ValueError) as error:
             said.append(str(error))
     assert len(said) > 200
@@ -451,7 +450,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
     refused(saved(tmp_path / "b.npz", **arrays(n=6, shape=(5000, 1, 1))), "at most 4096 pixels on a side, got 5000×1×1")
     for module in (images, npz):
         monkeypatch.setattr(module, "LARGEST", 4 * 20 * 24)
-    owndata.remove(owndata.add(saved(tmp_path / "a.npz", **arrays())).name)
+    own.remove(own.add(saved(tmp_path / "a.npz", **arrays())).name)
     refused(saved(tmp_path / "b.npz", **arrays(n=21)), "21 images of 6×4 are")
     refused(tmp_path / "a.npz", "20 images of 1×6×5 are", size=(6, 5))
     pictures(tmp_path / "c", (3, 3, 1 + 3))
@@ -511,7 +510,7 @@ def test_the_command_line(tmp_path, capsys):
 
 
 def test_a_name_that_several_have_is_not_removed_by_accident(tmp_path, capsys):
-    keys = [owndata.add(saved(tmp_path / "a.npz", **arrays(seed=seed))).name for seed in (0, 1)]
+    keys = [own.add(saved(tmp_path / "a.npz", **arrays(seed=seed))).name for seed in (0, 1)]
     code, _, err = run(capsys, "remove", "a")
     assert (code, all(key in err for key in keys)) == (2, True)
     assert run(capsys, "remove", keys[0])[0] == 0
@@ -520,7 +519,7 @@ def test_a_name_that_several_have_is_not_removed_by_accident(tmp_path, capsys):
 
 def test_a_run_of_own_data_is_trained_listed_and_evaluated(tmp_path, capsys):
     pictures(tmp_path / "pets", (10, 10, 10), size=(6, 6))
-    key = owndata.add(tmp_path / "pets", root=tmp_path / "x").name
+    key = own.add(tmp_path / "pets", root=tmp_path / "x").name
     (tmp_path / "spec.json").write_text(
         json.dumps({"dataset": key, "epochs": 2, "arch": {"channels": 4, "conv_layers": 1}})
     )
@@ -537,7 +536,7 @@ def test_a_run_of_own_data_is_trained_listed_and_evaluated(tmp_path, capsys):
 
 def test_three_channels_in_the_statistics_of_a_sample(tmp_path):
     pictures(tmp_path / "a")
-    data = owndata.add(tmp_path / "a")
+    data = own.add(tmp_path / "a")
     pixels = load(data.name)[0].images
     sample = sample_stats(pixels, ArchSpec(in_shape=(3, 6, 4), classes=3, normalize=(0.5, 0.25)), data.name)
     assert (sample.n, sample.published_n) == (15, 15)
@@ -558,7 +557,7 @@ def choices(app, key):
 
 def test_the_train_page_offers_and_queues_own_data(tmp_path, machine):  # noqa: F811
     pictures(tmp_path / "pets", (200, 200, 200))
-    key = owndata.add(tmp_path / "pets").name
+    key = own.add(tmp_path / "pets").name
     app = open_link(TRAIN, dataset=key, channels="4", conv_layers="2")
     assert (list(app.exception), list(app.warning), list(app.error)) == ([], [], [])
     assert choices(app, "dataset") == [*SHIPPED, key]
@@ -572,7 +571,7 @@ def test_the_train_page_offers_and_queues_own_data(tmp_path, machine):  # noqa: 
 
 
 def test_figures_offer_the_data_sets_that_have_runs(tmp_path):
-    owndata.add(saved(tmp_path / "a.npz", **arrays()))
+    own.add(saved(tmp_path / "a.npz", **arrays()))
     for key in ("start", "lambda", "anatomy", "theory"):
         app = open_link(next(page for page in PAGES if page.key == key), dataset="svhn")
         assert choices(app, "dataset") == ["mnist", "digits"]

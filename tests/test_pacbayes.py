@@ -13,7 +13,7 @@ import torch
 from scipy.stats import binomtest
 from torch.distributions import Normal, kl_divergence
 
-from boundlab.bounds import pac_bayes as pacbayes
+from boundlab.bounds import pac_bayes
 from boundlab.bounds.concentration import kl_inverse
 from boundlab.bounds.pac_bayes import GRID, PacBayes, best_prior_noise, gaussian_kl
 from boundlab.runs.certificates import CERTIFICATES, store
@@ -124,12 +124,12 @@ def test_damaged_certificates_are_sentences(change, words):
 
 
 def test_a_list_has_one_certificate_per_prior():
-    assert pacbayes.from_list([FIXED.to_dict(), LEARNT.to_dict()]) == (FIXED, LEARNT)
+    assert pac_bayes.from_list([FIXED.to_dict(), LEARNT.to_dict()]) == (FIXED, LEARNT)
     for bad in ({}, [FIXED.to_dict()] * 2, [3]):
         with pytest.raises(ValueError, match="certificate"):
-            pacbayes.from_list(bad)
+            pac_bayes.from_list(bad)
     newer = dataclasses.replace(FIXED, wrong=5)
-    assert pacbayes.replaced((FIXED, LEARNT), newer) == (newer, LEARNT)
+    assert pac_bayes.replaced((FIXED, LEARNT), newer) == (newer, LEARNT)
 
 
 def certificate_of(run) -> PacBayes:

@@ -19,7 +19,7 @@ from boundlab.charts.theme import STYLES
 from boundlab.runs.run import Found
 from boundlab.specs.run import RunSpec
 from boundlab.specs.settings import Settings
-from boundlab.ui import shelf as library
+from boundlab.ui import shelf
 from boundlab.ui.page import PAGES
 from tests.conftest import ROOT
 
@@ -208,7 +208,7 @@ def dead_runs(pack, monkeypatch):
 
     dead = [run for run in pack if run.id.startswith("mnist-conv-3-16-wd0.004-")]
     changed = [untrained(run) if run in dead else run for run in pack]
-    monkeypatch.setattr(library, "open_pack", lambda folder: Found(changed, {}))
+    monkeypatch.setattr(shelf, "open_pack", lambda folder: Found(changed, {}))
     for cache in (st.cache_data, st.cache_resource):
         cache.clear()
     yield dead
@@ -244,7 +244,7 @@ def a_paper_run(pack, monkeypatch):
         dataclasses.replace(source, spec=RunSpec(arch, dataclasses.replace(train, weight_decay=decay)))
         for decay in (1e-3, 3e-3)
     ]
-    monkeypatch.setattr(library, "open_pack", lambda folder: Found([*pack, *runs], {}))
+    monkeypatch.setattr(shelf, "open_pack", lambda folder: Found([*pack, *runs], {}))
     for cache in (st.cache_data, st.cache_resource):
         cache.clear()
     yield
@@ -274,11 +274,11 @@ def test_runs_made_for_their_certificate_are_not_on_the_figure_pages(pack, monke
     certified = dataclasses.replace(
         source, spec=RunSpec(source.spec.arch, dataclasses.replace(source.spec.train, **loss))
     )
-    monkeypatch.setattr(library, "shipped_runs", lambda: [certified, source])
-    assert library.figure_runs("mnist") == [source]
+    monkeypatch.setattr(shelf, "shipped_runs", lambda: [certified, source])
+    assert shelf.figure_runs("mnist") == [source]
     st.cache_data.clear()
-    assert set(library.listing("mnist")["run"]) == {source.id}
-    assert set(library.table("mnist", Settings())["run"]) == {source.id}
+    assert set(shelf.listing("mnist")["run"]) == {source.id}
+    assert set(shelf.table("mnist", Settings())["run"]) == {source.id}
     st.cache_data.clear()
 
 

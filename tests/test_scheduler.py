@@ -14,8 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from boundlab.jobs import queue as jobs
-from boundlab.jobs import scheduler
+from boundlab.jobs import queue, scheduler
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs import job as jobstate
@@ -69,7 +68,7 @@ def running(out, at_once=2):
 
 
 def submit(out, given=TRAINED, seed=0, owner="anna"):
-    return jobs.submit(RunSpec.from_dict({**given, "seed": seed}), owner, "auto", out, Limits(running=2))
+    return queue.submit(RunSpec.from_dict({**given, "seed": seed}), owner, "auto", out, Limits(running=2))
 
 
 def state(job):
@@ -131,11 +130,11 @@ def test_a_killed_worker_is_lost_and_its_neighbour_is_not_touched(tmp_path, fini
         assert len(open_run(victim.folder).records) >= recorded
         now = step(neighbour)
         wait(lambda: step(neighbour) > now and state(neighbour) == "running")
-        jobs.resume(victim, "anna", Limits(running=2))
+        queue.resume(victim, "anna", Limits(running=2))
         machine.wake()
         wait(is_(victim, "done"))
         assert jobstate.read(victim.folder).error is None
-        jobs.ask(neighbour, "stop")
+        queue.ask(neighbour, "stop")
         wait(is_(neighbour, "stopped"))
     assert_same(victim.folder, finished)
 
@@ -146,14 +145,14 @@ def test_a_paused_job_frees_its_place_and_goes_on_where_it_was(tmp_path, finishe
         machine.wake()
         wait(lambda: step(first) > 100)
         assert state(second) == "queued"
-        jobs.ask(first, "pause")
+        queue.ask(first, "pause")
         wait(is_(first, "paused"))
         stood = step(first)
         wait(is_(second, "running"))
         assert step(first) == stood
-        jobs.ask(second, "stop")
+        queue.ask(second, "stop")
         wait(is_(second, "stopped"))
-        jobs.resume(first, "anna", Limits(running=1))
+        queue.resume(first, "anna", Limits(running=1))
         machine.wake()
         wait(is_(first, "done"))
     assert_same(first.folder, finished)
@@ -187,11 +186,11 @@ def test_workers_end_with_a_killed_server_and_the_next_one_finds_their_jobs(tmp_
     wait(is_(job, "lost"))
     assert [state(w) for w in waiting] == ["lost", "queued"]
     for other in waiting:
-        jobs.delete(jobstate.read(other.folder))
+        queue.delete(jobstate.read(other.folder))
     with running(tmp_path) as machine:
         look(machine)
         assert state(job) == "lost"  # offered, not resumed by itself
-        jobs.resume(jobstate.read(job.folder), "anna", Limits(running=2))
+        queue.resume(jobstate.read(job.folder), "anna", Limits(running=2))
         machine.wake()
         wait(is_(job, "done"))
     assert_same(job.folder, finished)
@@ -223,7 +222,7 @@ def test_of_two_servers_one_starts_jobs_and_the_other_takes_over(tmp_path):
         if leader is first:
             wait(lambda: sorted(state(job) for job in pair) == ["lost", "running"])
         for job in pair:
-            jobs.ask(jobstate.read(job.folder), "stop")
+            queue.ask(jobstate.read(job.folder), "stop")
 
 
 def test_two_tabs_that_press_start_together_make_one_run(tmp_path):
@@ -244,7 +243,7 @@ def test_two_tabs_that_press_start_together_make_one_run(tmp_path):
         wait(is_(found[0], "running"))
         wait(lambda: step(found[0]) > 0)
         assert len(machine.running) == 1
-        jobs.ask(found[0], "stop")
+        queue.ask(found[0], "stop")
         wait(is_(found[0], "stopped"))
 
 
@@ -265,7 +264,7 @@ def test_a_worker_that_does_not_listen_is_killed_when_asked_to_stop(tmp_path, mo
         machine.wake()
         wait(lambda: step(job) > 100)
         os.kill(status(job.folder)["pid"], signal.SIGSTOP)
-        jobs.ask(job, "stop")
+        queue.ask(job, "stop")
         wait(is_(job, "stopped"))
         assert step(job) > 0
 
@@ -277,7 +276,7 @@ def test_a_run_of_the_command_line_can_be_stopped_and_gone_on_with(tmp_path, fin
     folder = tmp_path / "runs" / finished.name
     process = subprocess.Popen([*command, "--device", "cpu"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     wait(lambda: folder.exists() and status(folder).get("step", 0) > 100)
-    jobs.ask(jobstate.read(folder), "stop")
+    queue.ask(jobstate.read(folder), "stop")
     _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert b"stopped from the dashboard" in said
@@ -289,7 +288,7 @@ def test_a_run_of_the_command_line_can_be_stopped_and_gone_on_with(tmp_path, fin
 def test_the_scheduler_outlives_whatever_happens_to_it(tmp_path, monkeypatch, capsys):
     with running(tmp_path) as machine:
         with monkeypatch.context() as patch:
-            patch.setattr(jobs, "jobs", lambda out: 1 / 0)
+            patch.setattr(queue, "jobs", lambda out: 1 / 0)
             machine.wake()
             assert wait(lambda: machine.trouble) == "division by zero"
         job = submit(tmp_path)
@@ -332,7 +331,7 @@ def test_each_gpu_gets_one_job_and_the_cpu_its_own(tmp_path, device, kind):
     every = []
     for seed in range(4):
         spec = RunSpec.from_dict({**TRAINED, "seed": seed})
-        every.append(jobs.submit(spec, "anna", device, tmp_path, Limits(running=1)))
+        every.append(queue.submit(spec, "anna", device, tmp_path, Limits(running=1)))
     assert {machine.kind(job) for job in every} == {kind}
     assert len(machine._startable(every)) == (2 if kind == "cuda" else 1)
 
@@ -347,7 +346,7 @@ def test_a_run_starts_only_when_its_memory_fits_beside_what_runs(tmp_path):
     total = round(1.5 * memory(one))
     machine = Scheduler(tmp_path, Limits(running=4), free=lambda: total)
     machine.devices = [Device("cpu", "a processor", total)]
-    every = [jobs.submit(spec, "anna", "cpu", tmp_path, Limits(running=4)) for spec in (one, other, small)]
+    every = [queue.submit(spec, "anna", "cpu", tmp_path, Limits(running=4)) for spec in (one, other, small)]
     assert [job.id for job in machine._startable(every)] == [one.id]
     assert machine.waits == {other.id: (memory(other), total - memory(one))}
     runs = [replace(every[0], state="running", used="cpu"), *every[1:]]
@@ -359,7 +358,7 @@ def test_other_programs_memory_counts_and_what_never_fits_holds_up_nobody(tmp_pa
     big, small = large(10_000), RunSpec.from_dict(TRAINED)
     machine = Scheduler(tmp_path, Limits(running=2), free=lambda: 2**30)
     machine.devices = [Device("cpu", "a processor", 2**40)]
-    every = [jobs.submit(spec, "anna", "cpu", tmp_path, Limits(running=2)) for spec in (big, small)]
+    every = [queue.submit(spec, "anna", "cpu", tmp_path, Limits(running=2)) for spec in (big, small)]
     assert [job.id for job in machine._startable(every)] == [small.id]
     assert machine.waits == {big.id: (memory(big), 2**30)}
     unknown = Scheduler(tmp_path, Limits(running=2), free=lambda: None)  # a system that does not say

@@ -9,7 +9,7 @@ import torch
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate
 from boundlab.bounds.sparse import ETA
-from boundlab.networks import layer_maps as maps
+from boundlab.networks import layer_maps
 from boundlab.networks.measure import norm_columns
 from boundlab.networks.sample_stats import sample_stats
 from boundlab.quantities.records import from_columns
@@ -40,8 +40,8 @@ def ramp_errors(
     def outputs_of(*own: torch.Tensor) -> torch.Tensor:
         x, shapes = images, arch.shapes()
         for w, shape in zip(own[:-1], shapes[:-1], strict=True):
-            x = maps.pooled(maps.apply(x, w, None, shape).relu(), shape)
-        return maps.apply(x, own[-1], None, shapes[-1])
+            x = layer_maps.pooled(layer_maps.apply(x, w, None, shape).relu(), shape)
+        return layer_maps.apply(x, own[-1], None, shapes[-1])
 
     outputs = torch.vmap(outputs_of)(*weights)
     own = outputs.gather(2, labels.expand(many, -1)[..., None]).squeeze(2)

@@ -8,8 +8,7 @@ import pytest
 import torch
 from scipy.stats import binom
 
-from boundlab.bounds import BY_KEY
-from boundlab.bounds import sparse_doubled as doubled
+from boundlab.bounds import BY_KEY, sparse_doubled
 from boundlab.bounds.base import evaluate, only
 from boundlab.bounds.concentration import kl_inverse
 from boundlab.bounds.sparse import class_factor
@@ -46,7 +45,7 @@ def test_b1_the_gap_is_at_most_twice_the_complexity_of_two_samples(n):
         gap = np.mean([(values.mean(axis=1) - values[:, s].mean(axis=1)).max() for s in samples])
         pairs = np.array(list(itertools.product(range(atoms), repeat=2 * n)))
         sums = [(signs @ values[:, z].T).max(axis=1).mean() / n for z in pairs]
-        price = doubled.doubling_factor(n) / math.sqrt(2)
+        price = sparse_doubled.doubling_factor(n) / math.sqrt(2)
         assert gap <= price * np.mean(sums)
         closest = min(closest, np.mean(sums) / max(gap, 1e-12))
     assert closest < 2  # the toys come near enough for the constant to matter
@@ -60,7 +59,7 @@ def test_b1_independent_signs_lean_towards_balanced_ones(n):
         total += 2 * n - 2 * abs(sum(x > 0 for x in xi) - n)  # sum of xi_j s_j, whichever signs are turned
     alpha = total / 4**n / (2 * n)
     assert alpha == pytest.approx(1 - math.comb(2 * n, n) / 4**n)
-    assert math.sqrt(2) / doubled.doubling_factor(n) <= alpha
+    assert math.sqrt(2) / sparse_doubled.doubling_factor(n) <= alpha
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4, 10])
@@ -72,8 +71,8 @@ def test_b2_directions(classes):
     theta *= math.sqrt(d) / np.linalg.norm(theta, axis=1, keepdims=True)
     v = rng.standard_normal(classes)
     v -= v.mean()
-    assert np.abs(theta @ v).mean() == pytest.approx(np.linalg.norm(v) / doubled.direction_factor(classes), rel=0.01)
-    assert 1 - 1e-12 < doubled.direction_factor(classes) < math.sqrt(math.pi / 2)
+    assert np.abs(theta @ v).mean() == pytest.approx(np.linalg.norm(v) / sparse_doubled.direction_factor(classes), rel=0.01)
+    assert 1 - 1e-12 < sparse_doubled.direction_factor(classes) < math.sqrt(math.pi / 2)
 
 
 def margin_loss(outputs: np.ndarray, label: int) -> np.ndarray:
@@ -84,7 +83,7 @@ def margin_loss(outputs: np.ndarray, label: int) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(6))
 def test_b2_signs_of_losses_against_directions_of_outputs(seed):
     """Three classes: theta is on a circle, whose mean over two examples is a double sum over angles."""
-    rng, s = np.random.default_rng(seed), doubled.direction_factor(3)
+    rng, s = np.random.default_rng(seed), sparse_doubled.direction_factor(3)
     outputs = rng.standard_normal((4, 2, 3)) * rng.choice([0.3, 1.0])  # (functions, examples, classes)
     labels = rng.integers(0, 3, 2)
     losses = np.stack([margin_loss(outputs[:, i], labels[i]) for i in range(2)], axis=1)
@@ -140,7 +139,7 @@ def test_b3_one_layer(kind):
     energy, mean = (u**2).sum(), (u.sum(axis=1) ** 2).sum() / 2
     nu = (energy - mean) / energy
     factor = (0.5 + 0.5 * math.sqrt(1 + nu)) ** 2
-    assert factor == pytest.approx(doubled.depth_factor(nu, 1, 0, True), rel=1e-12)
+    assert factor == pytest.approx(sparse_doubled.depth_factor(nu, 1, 0, True), rel=1e-12)
     assert truth <= factor * energy * 1.02
     if kind == "bright":  # here the step pays: close to the truth, which is the energy
         assert factor < 1.02 < truth / energy * 1.05
@@ -154,7 +153,7 @@ def test_b4_the_limit_on_the_energy_covers(n, mean):
         limits = kl_inverse(counts / n, math.log(1 / delta) / n)
         assert binom.pmf(counts[limits < mean], n, mean).sum() <= delta
         for count in (0, n // 10):
-            assert doubled.energy_limit(3.0 * count / n, 3.0, n, delta) == pytest.approx(3 * limits[count])
+            assert sparse_doubled.energy_limit(3.0 * count / n, 3.0, n, delta) == pytest.approx(3 * limits[count])
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -172,8 +171,8 @@ def test_it_is_never_below_the_gap_that_it_bounds(name, monkeypatch):
     net = from_columns(norm_columns(weights, [None] * len(weights), None, arch.shapes()), arch.shapes())
     population = sample_stats(images, arch, "digits")
     with monkeypatch.context() as patch:
-        patch.setattr(doubled, "energy_limit", lambda mean, largest, n, delta: mean)
-        patch.setattr(doubled, "doubling_factor", lambda _: math.sqrt(2 * size / n) / (1 - 1 / math.sqrt(math.pi * n)))
+        patch.setattr(sparse_doubled, "energy_limit", lambda mean, largest, n, delta: mean)
+        patch.setattr(sparse_doubled, "doubling_factor", lambda _: math.sqrt(2 * size / n) / (1 - 1 / math.sqrt(math.pi * n)))
         value = evaluate(BY_KEY["doubled"], net, population, Settings("strict", margin=1.0))
     bound = only(value.complexity) / math.exp(only(value.log_factors["scale_grid"]))
     assert gap > 0.05  # the ascent found something
@@ -205,9 +204,9 @@ def test_where_no_pixel_is_seen_or_all_that_are_seen_are_black():
     images[:, :, 1::2, 1::2] = 1.0
     sample, net = sample_stats(images, arch, "digits"), drawn(arch)
     value = evaluate(BY_KEY["doubled"], net, sample, STRICT)
-    limit = doubled.energy_limit(0.0, 4.0, 5, 0.05 * 0.001)  # four pixels are seen
+    limit = sparse_doubled.energy_limit(0.0, 4.0, 5, 0.05 * 0.001)  # four pixels are seen
     rho = only(net.layers[0].frobenius) * only(net.layers[1].centered_frobenius)
-    factors = doubled.doubling_factor(5) * doubled.direction_factor(3) * class_factor(3)[1] * (0.5 + math.sqrt(0.5))
+    factors = sparse_doubled.doubling_factor(5) * sparse_doubled.direction_factor(3) * class_factor(3)[1] * (0.5 + math.sqrt(0.5))
     rounding = math.exp(only(value.log_factors["scale_grid"]))
     assert only(value.complexity) == pytest.approx(factors * rounding * rho * math.sqrt(limit / 5), rel=1e-6)
 

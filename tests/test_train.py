@@ -10,7 +10,7 @@ import torch
 
 from boundlab.data.splits import Split, task
 from boundlab.errors import Diverged
-from boundlab.networks import build as nets
+from boundlab.networks import build
 from boundlab.networks.checkpoint import load
 from boundlab.networks.measure import norm_columns
 from boundlab.runs.folder import open_run, status
@@ -264,10 +264,10 @@ def test_the_certified_grid_is_read_from_toml_as_meant():
 
 def test_unit_initialisation_has_he_s_directions_and_norm_one():
     arch = RunSpec.from_dict(CERTIFIED).arch
-    he, unit = (nets.build(arch) for _ in range(2))
-    nets.initialise(he, arch, "he", 5)
-    nets.initialise(unit, arch, "unit", 5)
-    for one, other in zip(nets.weights(he), nets.weights(unit), strict=True):
+    he, unit = (build.build(arch) for _ in range(2))
+    build.initialise(he, arch, "he", 5)
+    build.initialise(unit, arch, "unit", 5)
+    for one, other in zip(build.weights(he), build.weights(unit), strict=True):
         assert float(other.norm()) == pytest.approx(1.0, rel=1e-6)
         torch.testing.assert_close(one / one.norm(), other)
 

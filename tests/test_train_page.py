@@ -12,11 +12,11 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from boundlab.data import sources
-from boundlab.jobs import queue as jobs
+from boundlab.jobs import queue
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs import job as jobstate
-from boundlab.runs import status as run_status
+from boundlab.runs import status
 from boundlab.specs.counterparts import locally_connected, mlp, tree
 from boundlab.specs.run import RunSpec
 from boundlab.specs.work import memory
@@ -72,7 +72,7 @@ def trains(app):
 
 
 def queued(machine):
-    return [job.spec for job in jobs.jobs(machine.out)]
+    return [job.spec for job in queue.jobs(machine.out)]
 
 
 def test_the_page_opens_names_the_device_and_the_price(machine):
@@ -237,7 +237,7 @@ def test_nobody_touches_other_peoples_jobs_in_a_class(machine, monkeypatch):
     mine, other = open_link(TRAIN), open_link(TRAIN)
     trains(mine).click().run()
     other.run()
-    (job,) = jobs.jobs(machine.out)
+    (job,) = queue.jobs(machine.out)
     assert f"stop_{job.id}" in {b.key for b in mine.button}
     assert f"stop_{job.id}" not in {b.key for b in other.button}
     assert any("1 of them somebody else's" in c.value for c in other.caption)
@@ -289,7 +289,7 @@ def test_in_a_class_a_run_of_nobody_and_one_that_was_asked_for_are_seen(machine,
     shutil.copytree(finished, machine.out / finished.name)  # of the command line
     assert {"Checkpoint", "History", "Spec"} <= taken_away(open_as("ben", run=finished.name))
     trains(open_as("anna")).click().run()
-    (job,) = [job for job in jobs.jobs(machine.out) if job.owner]
+    (job,) = [job for job in queue.jobs(machine.out) if job.owner]
     ben = open_as("ben", run=job.id)
     assert "the link asks for" in ben.warning[0].value
     trains(ben).click().run()
@@ -354,7 +354,7 @@ def test_pressing_twice_makes_one_run_and_the_limit_is_said(machine):
     for seed in "1234":
         app = open_link(TRAIN, seeds=seed)
         trains(app).click().run()
-    jobs_of = {job.owner for job in jobs.jobs(machine.out)}
+    jobs_of = {job.owner for job in queue.jobs(machine.out)}
     assert len(jobs_of) == 5  # every AppTest is another browser
 
 
@@ -379,7 +379,7 @@ def test_missing_images_are_said_with_the_size_of_the_download(machine, tmp_path
 def test_a_queued_job_can_be_stopped_resumed_and_deleted(machine):
     app = open_link(TRAIN)
     trains(app).click().run()
-    (job,) = jobs.jobs(machine.out)
+    (job,) = queue.jobs(machine.out)
     app.button(key=f"stop_{job.id}").click().run()
     assert jobstate.read(job.folder).state == "stopped"
     app.button(key=f"resume_{job.id}").click().run()
@@ -406,7 +406,7 @@ def test_after_stop_no_job_changes_its_place_and_the_buttons_name_their_run(mach
         assert rows(app) == before
     app.button(key=f"resume_{before[3]}").click().run()
     assert rows(app) == before
-    for job in jobs.jobs(machine.out):
+    for job in queue.jobs(machine.out):
         seed = f"seed {job.spec.train.seed}"
         assert app.button(key=f"resume_{job.id}" if job.state == "stopped" else f"stop_{job.id}").help.count(seed) == 1
         if job.state == "stopped":
@@ -442,7 +442,7 @@ def test_memory_is_summed_over_what_runs_and_waits_and_is_free(machine):
     (said,) = [c.value for c in second.caption if "wait in line until there is room" in c.value]
     assert f"{need / 2**30:.1f} GiB are wanted by runs that wait" in said
     assert not trains(second).disabled
-    machine.waits = {job.id: (need, 2**29) for job in jobs.jobs(machine.out)}
+    machine.waits = {job.id: (need, 2**29) for job in queue.jobs(machine.out)}
     second.run()
     first.run()
     assert any("of memory are free; 0.5 are" in m.value for m in first.markdown)
@@ -455,8 +455,8 @@ def test_memory_is_summed_over_what_runs_and_waits_and_is_free(machine):
 @pytest.mark.parametrize(("state", "words"), [("failed", "the loss is not finite"), ("lost", "Interrupted")])
 def test_how_a_job_ended_is_said(machine, state, words):
     spec = RunSpec.from_dict({"dataset": "digits"})
-    job = jobs.submit(spec, "anna", "cpu", machine.out, machine.limits)
-    run_status.with_status(
+    job = queue.submit(spec, "anna", "cpu", machine.out, machine.limits)
+    status.with_status(
         job, state="running" if state == "lost" else state, error=words if state == "failed" else None
     )
     app = open_link(TRAIN)

@@ -11,8 +11,7 @@ from boundlab.bounds import BY_KEY
 from boundlab.charts.theme import STYLES, lead, styles
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.text import readable
-from boundlab.words import figures as prose
-from boundlab.words import live as live_words
+from boundlab.words import figures, live
 
 VARIABLES = {"epoch": (), "weight_decay": ("conv_layers", "channels"), "channels": ("conv_layers", "weight_decay")}
 VARIABLES |= {"depth": ("channels", "weight_decay"), "epoch": ("conv_layers", "channels", "weight_decay")}
@@ -81,7 +80,7 @@ def test_the_words_of_a_figure_hold_for_its_curves(key, rows):
     table, settings = rows
     axis, seen = AXES[key], 0
     for curves in views(table, axis):
-        words = prose.notice(curves, axis, settings, "epoch 5")
+        words = figures.notice(curves, axis, settings, "epoch 5")
         first = lead(curves["series"])
         assert first == ("doubled" if settings.convention == "strict" else "sparse")
         line = curves[curves["series"] == first]
@@ -99,7 +98,7 @@ def test_what_moves_most_and_least_is_said_of_the_right_bounds(rows):
     table, settings = rows
     for axis in (AXES["weight_decay"], AXES["depth"], AXES["channels"]):
         for curves in views(table, axis):
-            words = prose.notice(curves, axis, settings)
+            words = figures.notice(curves, axis, settings)
             first = lead(curves["series"])
             groups = curves[curves["series"].isin(BY_KEY) & (curves["series"] != first)].groupby("series")["mean"]
             ratios = {name: part.iloc[-1] / part.iloc[0] for name, part in groups if len(part) > 1}
@@ -119,7 +118,7 @@ def test_starts_sentence_holds_for_every_network(rows):
     seen = set()
     for _, part in table.groupby(["architecture", "weight_decay"]):
         values = part.groupby("series")["value"].mean().dropna()
-        words = prose.sentence(values, part["seed"].nunique(), settings.convention)
+        words = figures.sentence(values, part["seed"].nunique(), settings.convention)
         bounds = {name: value for name, value in values.items() if name in BY_KEY}
         first = lead(bounds)
         check_standing(words, bounds, first, settings.convention)
@@ -137,7 +136,7 @@ def test_during_training_too(pack):
         runs = [run for run in pack if run.spec.train.dataset == dataset and run.spec.train.seed == 0]
         table = history_table(runs, Settings(convention), 12)
         for curves in views(table, axis):
-            words = prose.notice(curves, axis, Settings(convention))
+            words = figures.notice(curves, axis, Settings(convention))
             first = lead(curves["series"])
             line = curves[curves["series"] == first]
             check_journey(words, line, first)
@@ -150,7 +149,7 @@ def test_levelled_off_is_said_where_the_last_fifth_moved_less_than_5_percent(pac
     for run, part, convention in itertools.product(runs, (0.3, 1), ("published", "strict")):
         so_far = run.records.iloc[: int(part * len(run.records))]
         curves = of_one_run(growing_table(run, so_far, Settings(convention)), AXES["epoch"])
-        words = live_words.bounds_notice(curves, run, Settings(convention))
+        words = live.bounds_notice(curves, run, Settings(convention))
         line = curves[curves["series"] == lead(curves["series"])]
         recent = line[line["epoch"] >= 0.8 * line["epoch"].iloc[-1] - 1e-9]["mean"]
         if len(recent) >= 5:
@@ -171,7 +170,7 @@ def test_one_name_per_bound_and_convention():
 def test_a_lone_run_is_said_to_be_one(pack):
     runs = [run for run in pack if run.spec.train.dataset == "digits" and run.spec.arch.channels == 16][:1]
     table = final_table(runs, Settings()).assign(trained_here=True, recipe="short, 60 epochs")
-    words = prose.lone(table, AXES["weight_decay"])
+    words = figures.lone(table, AXES["weight_decay"])
     assert words.startswith("**Points, not lines**")
     for part in (
         runs[0].spec.arch.title,
@@ -180,8 +179,8 @@ def test_a_lone_run_is_said_to_be_one(pack):
         "short, 60 epochs",
     ):
         assert part in words
-    assert prose.lone(table, AXES["epoch"]) == ""
+    assert figures.lone(table, AXES["epoch"]) == ""
     two = final_table([run for run in pack if run.spec.train.dataset == "digits"], Settings()).assign(
         trained_here=False
     )
-    assert prose.lone(two, AXES["weight_decay"]) == ""
+    assert figures.lone(two, AXES["weight_decay"]) == ""

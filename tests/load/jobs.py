@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from boundlab.jobs import queue as jobs
+from boundlab.jobs import queue
 from boundlab.jobs.queue import Limits
 from boundlab.runs import job as jobstate
 from boundlab.specs.run import RunSpec
@@ -34,14 +34,14 @@ async def start_jobs(url: str, out: Path, number: int) -> AsyncIterator[list[Pat
     """That many jobs, queued for the dashboard at `url`, whose runs lie in `out`; gives their run folders, and stops them
     in the end."""
     limits = Limits(running=number)
-    queued = [jobs.submit(spec, "load", "cpu", out, limits) for spec in specs(number)]
+    queued = [queue.submit(spec, "load", "cpu", out, limits) for spec in specs(number)]
     async with visiting(url, Place("train", "", "")):  # who opens the page starts the scheduler
         pass
     try:
         yield [job.folder for job in queued]
     finally:
         for job in queued:
-            jobs.ask(job, "stop")
+            queue.ask(job, "stop")
         while any(jobstate.read(job.folder).state in jobstate.LIVE for job in queued):
             await asyncio.sleep(0.1)
 

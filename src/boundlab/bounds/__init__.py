@@ -1,7 +1,6 @@
 """Every bound, in display order. To add one: copy a file, list its BOUND here; tests and pages walk this list."""
 
-from boundlab.bounds import bartlett, golowich, gonon, graf, ledent, long_sedghi, neyshabur, sparse
-from boundlab.bounds import sparse_doubled as doubled
+from boundlab.bounds import bartlett, golowich, gonon, graf, ledent, long_sedghi, neyshabur, sparse, sparse_doubled
 from boundlab.bounds.base import Bound, Value, broken, effective_n, evaluate, only
 
 ALL: tuple[Bound, ...] = (
@@ -13,7 +12,7 @@ ALL: tuple[Bound, ...] = (
     gonon.BOUND,
     graf.PARAMS,
     long_sedghi.BOUND,
-    doubled.BOUND,
+    sparse_doubled.BOUND,
     sparse.BOUND,
 )
 BY_KEY = {bound.key: bound for bound in ALL}

@@ -14,8 +14,7 @@ import numpy as np
 from boundlab.analysis.conditions import conditions_of
 from boundlab.bounds.pac_bayes import PacBayes
 from boundlab.cli.arguments import parser
-from boundlab.data import own as owndata
-from boundlab.data import sources
+from boundlab.data import own, sources
 from boundlab.errors import BoundlabError, RunError
 from boundlab.quantities.doubts import doubts
 from boundlab.runs.certificates import check, store
@@ -226,15 +225,15 @@ def _line(bound: dict[str, Any]) -> str:
 
 def _data(a: argparse.Namespace) -> int:
     if a.action == "add":
-        data = owndata.add(a.source, a.name, a.test, a.size, a.grey)
+        data = own.add(a.source, a.name, a.test, a.size, a.grey)
         print("\n".join([_facts(data), *(f"warning: {words}" for words in doubts(data.copies, data.in_shape))]))
     elif a.action == "remove":
-        print(f"{owndata.remove(a.name)} removed from {own_folder()}")
+        print(f"{own.remove(a.name)} removed from {own_folder()}")
     else:
         for facts in DATASETS.values():
             size = sources.download_size(facts.name) / 1e6
             print(_facts(facts) + (f"; not on this machine yet, {size:.0f} MB to download" if size else ""))
-        for key in owndata.broken():
+        for key in own.broken():
             print(f"{key:22} cannot be used: its .json in {own_folder()} is damaged, or a file is missing; remove it")
     return 0
 

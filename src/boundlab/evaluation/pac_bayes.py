@@ -14,7 +14,7 @@ from torch import Tensor
 from boundlab.bounds.pac_bayes import GRID, LEAST, PRIORS, PacBayes, best_prior_noise, certificate
 from boundlab.data.splits import Split, seen
 from boundlab.errors import CheckpointError
-from boundlab.networks import layer_maps as maps
+from boundlab.networks import layer_maps
 from boundlab.networks.checkpoint import Checkpoint, load
 from boundlab.networks.sample_stats import feed
 from boundlab.specs.run import RunSpec
@@ -65,16 +65,16 @@ def noisy_outputs(
             drawn = torch.randn((len(x), *weight.shape), generator=rng, dtype=x.dtype)
             x = convolve(x, drawn.mul_(scale).add_(weight), shape)
         else:
-            mean, spread = maps.apply(x, weight, None, shape), scale * patch_norms(x, shape)
+            mean, spread = layer_maps.apply(x, weight, None, shape), scale * patch_norms(x, shape)
             x = mean + spread * torch.randn(mean.shape, generator=rng, dtype=x.dtype)
-        x = maps.pooled(x.relu_(), shape) if i < len(shapes) - 1 else x
+        x = layer_maps.pooled(x.relu_(), shape) if i < len(shapes) - 1 else x
     return x
 
 
 def _batch(shapes: Sequence[LayerShape]) -> int:
-    maps = max(s.in_channels * s.in_size[0] * s.in_size[1] + s.out_channels * s.positions for s in shapes)
+    layer_maps = max(s.in_channels * s.in_size[0] * s.in_size[1] + s.out_channels * s.positions for s in shapes)
     kernels = max((s.weights for s in shapes if s.kind == "conv"), default=1)
-    return max(1, min(1024, _MEMORY // max(maps, kernels)))
+    return max(1, min(1024, _MEMORY // max(layer_maps, kernels)))
 
 
 @torch.no_grad()

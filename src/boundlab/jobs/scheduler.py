@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boundlab.errors import BoundlabError
-from boundlab.jobs import queue as jobs
-from boundlab.jobs import workers
+from boundlab.jobs import queue, workers
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.workers import Spare
 from boundlab.runs import job as jobstate
-from boundlab.runs import status as run_status
+from boundlab.runs import status
 from boundlab.runs.job import Job
 from boundlab.specs.work import memory
 from boundlab.system import memory as room
@@ -130,7 +129,7 @@ class Scheduler:
         if not self.out.is_dir() or not self._leading():
             self.trouble = None
             return False
-        every, trouble = jobs.jobs(self.out), None
+        every, trouble = queue.jobs(self.out), None
         self._end_the_deaf(every)
         for job in self._startable(every):
             try:
@@ -163,7 +162,7 @@ class Scheduler:
         chosen: list[Job] = []
         free, most, waits = self.memory_left(every), self.memory_most(every), {}
         busy = any(not (job.used or "cpu").startswith("cuda") for job in live)
-        for job in jobs.in_order(every):
+        for job in queue.in_order(every):
             kind, need = self.kind(job), memory(job.spec)
             if places[kind] <= 0:
                 continue
@@ -186,7 +185,7 @@ class Scheduler:
             if jobstate.read(job.folder).state == "done":  # and is done already
                 return
             gpu = self._free_gpu() if self.kind(job) == "cuda" else None
-            run_status.with_status(job, device="cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})")
+            status.with_status(job, device="cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})")
             environment = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(self.gpus[gpu].index)}
             self.spare.not_before = time.monotonic() + BREATH
             worker = self.spare.take(job.folder, lock, environment)
@@ -218,6 +217,6 @@ class Scheduler:
         if lock is not None:
             error = f"its process was killed (signal {signal}" + (", perhaps for memory)" if signal == 9 else ")")
             try:
-                run_status.with_status(job, state="lost", error=error, heartbeat=job.heartbeat, device=job.used)
+                status.with_status(job, state="lost", error=error, heartbeat=job.heartbeat, device=job.used)
             finally:
                 os.close(lock)

@@ -10,7 +10,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator, svds
 from torch import Tensor
 
-from boundlab.networks import layer_maps as maps
+from boundlab.networks import layer_maps
 from boundlab.networks.build import position_norms
 from boundlab.quantities.records import norm_column
 from boundlab.specs.shapes import LayerShape
@@ -34,11 +34,11 @@ def spectral_map(weight: Tensor, shape: LayerShape) -> float:
 
     def forwards(x: np.ndarray) -> np.ndarray:
         inputs = torch.from_numpy(np.ascontiguousarray(x)).reshape(in_shape).to(kernel.device)
-        return maps.apply(inputs, kernel, None, shape).cpu().numpy().ravel()
+        return layer_maps.apply(inputs, kernel, None, shape).cpu().numpy().ravel()
 
     def backwards(y: np.ndarray) -> np.ndarray:
         outputs = torch.from_numpy(np.ascontiguousarray(y)).reshape(out_shape).to(kernel.device)
-        return maps.adjoint(outputs, kernel, shape).cpu().numpy().ravel()
+        return layer_maps.adjoint(outputs, kernel, shape).cpu().numpy().ravel()
 
     rows, columns = int(np.prod(out_shape)), int(np.prod(in_shape))
     if min(rows, columns) <= 8:  # ARPACK needs room; such a map is small enough to write out
@@ -130,7 +130,7 @@ def path_l1(weights: Sequence[Tensor], biases: Sequence[Tensor | None], shapes: 
     x = torch.ones(1, first.in_channels, *first.in_size, dtype=torch.float64, device=weights[0].device)
     for weight, bias, shape in zip(weights, biases, shapes, strict=True):
         b = None if bias is None else bias.double().abs()
-        x = maps.pooled(maps.apply(x, weight.double().abs(), b, shape), shape, summed=True)
+        x = layer_maps.pooled(layer_maps.apply(x, weight.double().abs(), b, shape), shape, summed=True)
     return float(x.sum())
 
 

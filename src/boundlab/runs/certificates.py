@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from boundlab.bounds import pac_bayes as pacbayes
+from boundlab.bounds import pac_bayes
 from boundlab.errors import RunError
 from boundlab.runs import certificates as stored_certificates
 from boundlab.runs.run import Run
@@ -39,13 +39,13 @@ def read(path: Path, packed: bool = False) -> dict[str, Any]:
     return dict(given) if packed else {"": given}
 
 
-def usable(run: Run, given: Any, where: Path) -> tuple[tuple[pacbayes.PacBayes, ...], str | None]:
+def usable(run: Run, given: Any, where: Path) -> tuple[tuple[pac_bayes.PacBayes, ...], str | None]:
     """The certificates of `given` that are about the run, at most one per prior; and what is wrong with the rest, if any."""
-    found: dict[str, pacbayes.PacBayes] = {}
+    found: dict[str, pac_bayes.PacBayes] = {}
     trouble = None if isinstance(given, list) else f"{where} has no list of certificates of {run.id}; certify it again"
     for item in given if isinstance(given, list) else ():
         try:
-            one = pacbayes.PacBayes.from_dict(item)
+            one = pac_bayes.PacBayes.from_dict(item)
             if one.prior in found:
                 raise ValueError(f"there must be at most one certificate of the {one.prior} prior")
             check(run, one)
@@ -58,10 +58,10 @@ def usable(run: Run, given: Any, where: Path) -> tuple[tuple[pacbayes.PacBayes, 
     return tuple(found.values()), trouble
 
 
-def check(run: Run, found: pacbayes.PacBayes) -> None:
+def check(run: Run, found: pac_bayes.PacBayes) -> None:
     """Raises RunError when a certificate is not about the run: n, grid and KL follow from it."""
     n, kl = found.n + found.n_prior, _divergence(run, found)
-    grid = len(pacbayes.GRID) if found.prior == "fixed" else 1
+    grid = len(pac_bayes.GRID) if found.prior == "fixed" else 1
     if n != run.sample.n or found.grid != grid or not abs(found.kl - kl) <= 1e-4 * (1 + kl):
         raise RunError(
             f"the {found.prior} certificate of {run.id} is not about it (n {n}, grid {found.grid}, KL {found.kl:.6g}; the run "
@@ -70,7 +70,7 @@ def check(run: Run, found: pacbayes.PacBayes) -> None:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a forged scale; the sum is then not the one that is stored
-def _divergence(run: Run, found: pacbayes.PacBayes) -> float:
+def _divergence(run: Run, found: pac_bayes.PacBayes) -> float:
     """The certificate's KL, from the run's own final norms."""
     if found.prior == "learnt":
         return 0.0  # the prior's own network
@@ -79,7 +79,7 @@ def _divergence(run: Run, found: pacbayes.PacBayes) -> float:
         return float("nan")
     size = np.array([float(layer.tensor_norm[0]) for layer in last])
     weights = np.array([layer.shape.used_weights for layer in last])
-    return float(pacbayes.gaussian_kl(size, weights, np.array(found.noise), np.array(found.prior_noise)).sum())
+    return float(pac_bayes.gaussian_kl(size, weights, np.array(found.noise), np.array(found.prior_noise)).sum())
 
 
 def write(certificates: Mapping[str, list[Any]], folder: Path) -> None:
@@ -91,14 +91,14 @@ def write(certificates: Mapping[str, list[Any]], folder: Path) -> None:
         (folder / CERTIFICATES).unlink(missing_ok=True)
 
 
-def store(folder: Path, run: str, new: pacbayes.PacBayes, packed: bool = False) -> None:
+def store(folder: Path, run: str, new: pac_bayes.PacBayes, packed: bool = False) -> None:
     """Put `new` in place of the run's certificate of the same prior, in its run folder or in a pack; what else is there
     stays as it is, damaged or not. Raises RunError."""
     with locked(folder):
         stored = read(folder / CERTIFICATES, packed)
         before = stored.get(run if packed else "", [])
         others = [c for c in before if _prior(c) != new.prior] if isinstance(before, list) else []
-        now = sorted([*others, new.to_dict()], key=lambda c: (*pacbayes.PRIORS, _prior(c)).index(_prior(c)))
+        now = sorted([*others, new.to_dict()], key=lambda c: (*pac_bayes.PRIORS, _prior(c)).index(_prior(c)))
         if packed:
             write(stored | {run: now}, folder)
         else:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from boundlab.errors import RunError
 from boundlab.quantities.sample import SampleStats
-from boundlab.runs import certificates as stored_certificates
+from boundlab.runs import certificates
 from boundlab.runs.certificates import CERTIFICATES, _with_certificates
 from boundlab.runs.contents import Origin, check_sample, faults
 from boundlab.runs.run import _DAMAGES, Found, Run, _table, _troubles
@@ -44,7 +44,7 @@ def open_run(folder: Path) -> Run:
     except _DAMAGES as error:
         raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
     try:
-        return _with_certificates(run, stored_certificates.read(folder / CERTIFICATES).get("", []), folder)
+        return _with_certificates(run, certificates.read(folder / CERTIFICATES).get("", []), folder)
     except RunError as error:
         return dataclasses.replace(run, trouble=str(error))
 

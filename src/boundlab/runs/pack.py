@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from boundlab.errors import RunError
 from boundlab.quantities.sample import SampleStats
-from boundlab.runs import certificates as stored_certificates
+from boundlab.runs import certificates
 from boundlab.runs.certificates import CERTIFICATES, _with_certificates
 from boundlab.runs.contents import Origin, check_sample, faults
 from boundlab.runs.run import _DAMAGES, Found, Run, _table, _troubles
@@ -36,7 +36,7 @@ def write_pack(runs: Iterable[Run], folder: Path) -> None:
         entries.append({"id": run.id, "spec": run.spec.to_dict(), "sample": samples.index(sample)})
     frame = pd.concat([run.records.assign(run=run.id) for run in runs], ignore_index=True)
     write_parquet(frame, folder / "epochs.parquet")
-    stored_certificates.write({run.id: [c.to_dict() for c in run.certificates] for run in runs}, folder)
+    certificates.write({run.id: [c.to_dict() for c in run.certificates] for run in runs}, folder)
     write_atomic(folder / "pack.json", json.dumps({"runs": entries, "samples": samples}) + "\n")
 
 
@@ -56,7 +56,7 @@ def open_pack(folder: Path = PACK) -> Found:
     runs, more = _packed(folder / "epochs.parquet", heads, set(left_out))
     given, left_out = {}, left_out | more
     try:
-        given = stored_certificates.read(folder / CERTIFICATES, packed=True)
+        given = certificates.read(folder / CERTIFICATES, packed=True)
     except RunError as error:
         left_out[CERTIFICATES] = str(error)
     for name in set(given) - {head.spec.id for head in heads}:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from boundlab.bounds import pac_bayes as pacbayes
+from boundlab.bounds import pac_bayes
 from boundlab.quantities.norms import NetworkNorms
 from boundlab.quantities.records import from_columns
 from boundlab.quantities.sample import SampleStats
@@ -31,7 +31,7 @@ class Run:
     records: pd.DataFrame
     sample: SampleStats
     state: str  # as in status.json, "paused", "stopped"
-    certificates: tuple[pacbayes.PacBayes, ...] = ()  # at most one per prior
+    certificates: tuple[pac_bayes.PacBayes, ...] = ()  # at most one per prior
     trouble: str | None = None  # why a stored certificate was left out
 
     @property

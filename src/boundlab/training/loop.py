@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from boundlab.data.splits import Split
 from boundlab.errors import Diverged
-from boundlab.networks import build as nets
+from boundlab.networks import build
 from boundlab.networks.measure import Reference, norm_columns, references
 from boundlab.networks.outcome import BATCH, outcome, outcome_columns
 from boundlab.networks.sample_stats import feed, sample_stats
@@ -52,9 +52,9 @@ class Training:
     def __init__(self, spec: RunSpec, data: tuple[Split, Split], device: str = "cpu", part: int | None = None) -> None:
         self.spec, self.facts, self.preset = spec, DATASETS[spec.train.dataset], PRESETS[spec.train.preset]
         self.shapes, self.part = spec.arch.shapes(), part
-        self.net = nets.build(spec.arch)
-        nets.initialise(self.net, spec.arch, self.preset.init, spec.train.seed)
-        self.init = nets.weights(self.net)
+        self.net = build.build(spec.arch)
+        build.initialise(self.net, spec.arch, self.preset.init, spec.train.seed)
+        self.init = build.weights(self.net)
         self.references: list[Reference] = references(self.init, self.shapes)
         self.sample = sample_stats(data[0].images, spec.arch, spec.train.dataset)
         self.net.to(device)
@@ -139,7 +139,7 @@ class Training:
 
     def _norms(self, step: int) -> dict[str, object]:
         try:
-            norms = norm_columns(nets.weights(self.net), nets.biases(self.net), self.references, self.shapes)
+            norms = norm_columns(build.weights(self.net), build.biases(self.net), self.references, self.shapes)
         except (torch.linalg.LinAlgError, ArpackError) as error:
             raise self._diverged(f"the weights are too large to be measured ({error})", step) from error
         for name, value in norms.items():
@@ -162,7 +162,7 @@ class Training:
             wrong = (~torch.isfinite(torch.stack(self.losses))).nonzero()
             if len(wrong):
                 raise self._diverged("the loss is not finite", self.finished - len(self.losses) + 1 + int(wrong[0]))
-        tensors = [*nets.weights(self.net), *(b for b in nets.biases(self.net) if b is not None)]
+        tensors = [*build.weights(self.net), *(b for b in build.biases(self.net) if b is not None)]
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
             raise self._diverged("a weight is not finite", self.finished)
 

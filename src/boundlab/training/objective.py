@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from boundlab.bounds.sparse import complexity_per_norm
-from boundlab.networks import build as nets
+from boundlab.networks import build
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.run import RunSpec
 
@@ -45,7 +45,7 @@ class Certificate:
     """
 
     def __init__(self, net: nn.Sequential, sample: SampleStats, spec: RunSpec) -> None:
-        self.layers, self.shapes = nets.layers(net), spec.arch.shapes()
+        self.layers, self.shapes = build.layers(net), spec.arch.shapes()
         self.per_norm = complexity_per_norm(self.shapes, sample)
         self.final_weight = spec.train.certificate_weight
         like = next(net.parameters())
@@ -63,7 +63,7 @@ class Certificate:
         *hidden, output = (cast(Tensor, layer.weight) for layer in self.layers)
         rho = (output - output.mean(0)).norm()
         for weight, shape in zip(hidden, self.shapes[:-1], strict=True):
-            rho = rho * nets.position_norms(weight, shape).max()
+            rho = rho * build.position_norms(weight, shape).max()
         return self.per_norm * rho
 
     def __call__(self, out: Tensor, labels: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 
 from boundlab.data.splits import Split
-from boundlab.networks import build as nets
+from boundlab.networks import build
 from boundlab.networks.checkpoint import Checkpoint, read_tensors, save, write_tensors
 from boundlab.runs import part_errors
 from boundlab.runs.certificates import CERTIFICATES
@@ -181,7 +181,7 @@ class Session:
 
     def _seal(self) -> None:
         training, seconds = self.training, self._trained()
-        network = Checkpoint(training.spec.arch, nets.weights(training.net), nets.biases(training.net), training.init)
+        network = Checkpoint(training.spec.arch, build.weights(training.net), build.biases(training.net), training.init)
         save(self.folder / "network.safetensors", network)
         write_parquet(pd.DataFrame(self.records), self.folder / "epochs.parquet")
         environment: dict[str, Any] = {

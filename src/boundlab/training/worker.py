@@ -29,7 +29,7 @@ from boundlab.system.files import make_folder, read_json, write_atomic
 from boundlab.system.locks import _only_one
 from boundlab.system.processes import end_with_parent
 from boundlab.text import one_line
-from boundlab.training import warm_worker as spare
+from boundlab.training import warm_worker
 from boundlab.training.failure import explain
 from boundlab.training.session import Progress, train
 from boundlab.validation import one_of
@@ -130,7 +130,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("give the folder of a run, or --spare")
     try:
         if a.spare:
-            job(*spare.wait())
+            job(*warm_worker.wait())
         else:
             if a.with_parent:
                 end_with_parent()

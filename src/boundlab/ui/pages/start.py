@@ -18,7 +18,7 @@ from boundlab.ui.page import is_dark
 from boundlab.ui.shelf import datasets, table
 from boundlab.ui.tables import told
 from boundlab.ui.variables import VARIABLES
-from boundlab.words import figures as prose
+from boundlab.words import figures
 from boundlab.words.figures import sentence
 
 _MEASURED = ("holdout", "test_error")
@@ -59,10 +59,10 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: Settings, stage: De
             config=CONFIG,
             alt=told_now,
         )
-        st.caption(prose.subject(rows, settings, "mean"))
+        st.caption(figures.subject(rows, settings, "mean"))
     st.markdown(told_now)
     explain(settings.convention, order)
-    not_drawn(prose.not_drawn(rows[rows["series"] != "gap"]))
+    not_drawn(figures.not_drawn(rows[rows["series"] != "gap"]))
     with st.expander("Table and CSV"):
         drawn = rows[rows["series"].isin([*order, *_MEASURED])].drop(columns="reason")
         looks = styles(settings.convention)

@@ -9,8 +9,7 @@ import streamlit as st
 
 import boundlab.bounds
 from boundlab.analysis.anatomy import anatomy
-from boundlab.bounds import ALL
-from boundlab.bounds import pac_bayes as pacbayes
+from boundlab.bounds import ALL, pac_bayes
 from boundlab.bounds.base import SYMBOLS, Assumption, Bound, effective_n, evaluate, only
 from boundlab.charts.theme import styles
 from boundlab.runs.run import Run
@@ -120,6 +119,6 @@ def _references() -> None:
     st.markdown("BibTeX of every bound and certificate on these pages; the copy button is at the top right of the box.")
     entries = [bound.bibtex for bound in reversed(ALL)] + [
         PROOFS["S2"].with_suffix(".bib").read_text(),
-        *pacbayes.BIBTEX,
+        *pac_bayes.BIBTEX,
     ]
     st.code("\n\n".join(dict.fromkeys(entry.strip() for entry in entries)), language="bibtex", wrap_lines=True)

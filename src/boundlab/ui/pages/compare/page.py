@@ -11,7 +11,7 @@ from boundlab.ui.formulas import explain
 from boundlab.ui.pages.compare import sections
 from boundlab.ui.pages.compare.choice import chosen
 from boundlab.ui.pages.compare.outcomes import outcomes
-from boundlab.words import comparison as words
+from boundlab.words import comparison
 
 # columns wrap where they would be too narrow to read, their drawings begin at one height; the networks' columns of all
 # tables are equally wide; the names of what is compared are never cut, and in ink
@@ -39,9 +39,9 @@ def compare(controls: Controls) -> None:
     names = short_names(subjects)
     sections.drawings(subjects, names)
     sections.glance(groups, names)
-    for line in words.unlike(subjects):
+    for line in comparison.unlike(subjects):
         st.info(line, icon=":material/difference:")
-    for line in words.untrusted([plain(name) for name in names], subjects):
+    for line in comparison.untrusted([plain(name) for name in names], subjects):
         st.warning(line)
     st.markdown("#### Bounds")
     with st.container(horizontal=True):

@@ -27,7 +27,7 @@ from boundlab.ui.page import is_dark
 from boundlab.ui.pages.compare.links import counterparts
 from boundlab.ui.pages.compare.pictures import columns, example
 from boundlab.ui.shelf import shipped_ids
-from boundlab.words import comparison as words
+from boundlab.words import comparison
 
 _HEIGHTS = {2: 430, 3: 320, 4: 240}  # of a drawing, pixels, by the number of columns
 _DRAWING = (
@@ -126,7 +126,7 @@ def bounds(groups: Sequence[Sequence[Subject]], names: Sequence[str], settings: 
     subjects, safe = [group[0] for group in groups], [plain(name) for name in names]
     table = bounds_table(groups, settings)
     order = [bound.key for bound in ALL if table["value"][table["series"] == bound.key].notna().any()]
-    said = words.notice(safe, subjects, [facts(s) for s in subjects], table)
+    said = comparison.notice(safe, subjects, [facts(s) for s in subjects], table)
     if order:
         st.plotly_chart(
             versus(table, names, order, _reach(table["value"]), is_dark()),
@@ -139,7 +139,7 @@ def bounds(groups: Sequence[Sequence[Subject]], names: Sequence[str], settings: 
         with st.expander("The values, and their range over seeds"):
             _values(table, names, order)
     st.markdown(said)
-    for line in words.refused(safe, table, settings.convention):
+    for line in comparison.refused(safe, table, settings.convention):
         st.caption(line)
 
 
@@ -200,8 +200,8 @@ def factors(controls: Controls, subjects: Sequence[Subject], names: Sequence[str
             f"{styles(settings.convention)[bound.key].name} has a value for fewer than two of these networks: nothing to compare."
         )
         return
-    said = words.moved([plain(name) for name in names], table)
-    differs = table[table["difference"].abs() >= words.MOVED]["row"]
+    said = comparison.moved([plain(name) for name in names], table)
+    differs = table[table["difference"].abs() >= comparison.MOVED]["row"]
     still = table[(table["kind"] == "factor") & ~table["row"].isin(differs)].drop_duplicates("row")["label"]
     drawn = table[(table["kind"] == "total") | ((table["kind"] == "factor") & table["row"].isin(differs))]
     st.plotly_chart(

@@ -19,7 +19,7 @@ from boundlab.ui.pages.figures.paper import overlay
 from boundlab.ui.pages.figures.selection import labels
 from boundlab.ui.pages.figures.view import Overlay, View, about
 from boundlab.ui.shelf import table
-from boundlab.words import figures as prose
+from boundlab.words import figures
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ def _reading(_view: View, key: str, at: int) -> Reading:
     where = f"{handle.name} {labels([value], handle)[0]}" if handle else ""
     drawn = now[now["series"].isin(shown)]
     return Reading(
-        prose.subject(now, _view.settings),
+        figures.subject(now, _view.settings),
         _notices(_view, here, now, where),
-        prose.not_drawn(now[now["series"].isin(shown) | now["reason"].notna()], _view.scale),
+        figures.not_drawn(now[now["series"].isin(shown) | now["reason"].notna()], _view.scale),
         wide_table(drawn.dropna(subset=["value"]), axis, shown, panel),
         about(now, axis, _view.scale, _view.settings),
     )
@@ -92,8 +92,8 @@ def _reading(_view: View, key: str, at: int) -> Reading:
 def _notices(view: View, here: pd.DataFrame, runs: pd.DataFrame, where: str) -> list[tuple[str, str]]:
     """About what is drawn; the leading bound and the test error are told hidden too. `runs`: single runs' rows."""
     told = here[here["series"].isin([*view.shown, *LEADS, "test_error"])]
-    said = prose.notices(told, view.axis, view.settings, view.selection.panels, where)
-    lone = prose.lone(runs, view.axis) if len(said) == 1 else ""
+    said = figures.notices(told, view.axis, view.settings, view.selection.panels, where)
+    lone = figures.lone(runs, view.axis) if len(said) == 1 else ""
     return [*said, *([("", lone)] if lone else [])]
 
 

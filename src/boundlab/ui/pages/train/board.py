@@ -9,7 +9,7 @@ from typing import Literal
 
 import streamlit as st
 
-from boundlab.jobs import queue as jobs
+from boundlab.jobs import queue
 from boundlab.jobs.cost import estimate
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.jobs.time_left import remaining
@@ -61,7 +61,7 @@ def _rank(state: str) -> int:
 
 def sorted_jobs(every: Sequence[Job]) -> list[Job]:
     """As the board shows them at first: what runs, what waits in its order, then the rest, newest first."""
-    waiting = {job.id: place for place, job in enumerate(jobs.in_order(every))}
+    waiting = {job.id: place for place, job in enumerate(queue.in_order(every))}
     return sorted(every, key=lambda job: (_rank(job.state), waiting.get(job.id, 0), -job.submitted, job.id))
 
 
@@ -204,7 +204,7 @@ def _left(job: Job) -> float:
 def _wait(job: Job, every: Sequence[Job], machine: Scheduler) -> str:
     if machine.devices is None:
         return "Looking for devices …"
-    place = jobs.position(job, every)
+    place = queue.position(job, every)
     if job.id in machine.waits:
         need, free = (size / 2**30 for size in machine.waits[job.id])
         return f"Number {place} in line: starts when its {need:,.1f} GiB of memory are free; {free:,.1f} are."

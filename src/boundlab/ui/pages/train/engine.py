@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 
 from boundlab.errors import BoundlabError
-from boundlab.jobs import queue as jobs
+from boundlab.jobs import queue
 from boundlab.jobs.cost import Measured, read_measured
 from boundlab.runs.folder import runs_folder
 from boundlab.runs.job import Job
@@ -52,7 +52,7 @@ def may_see(job: Job, me: str) -> bool:
 
 def share(job: Job, key: str) -> None:
     """As the reader has set the switch `key`."""
-    act(partial(jobs.share, job, bool(st.session_state[key])))
+    act(partial(queue.share, job, bool(st.session_state[key])))
 
 
 def submit(specs: Sequence[RunSpec], device: str, me: str) -> None:
@@ -62,7 +62,7 @@ def submit(specs: Sequence[RunSpec], device: str, me: str) -> None:
     for spec in specs:
         try:
             before = (runs_folder() / spec.id / "spec.json").exists()
-            job = jobs.submit(spec, me, device, runs_folder(), scheduler().limits, address())
+            job = queue.submit(spec, me, device, runs_folder(), scheduler().limits, address())
         except (BoundlabError, ValueError) as error:
             said.append(("error", f"Not started: {plain(str(error))}."))
             break
@@ -88,16 +88,16 @@ def watch(run: str) -> None:
 
 
 def pause(job: Job) -> None:
-    act(partial(jobs.ask, job, "pause"))
+    act(partial(queue.ask, job, "pause"))
 
 
 def stop(*given: Job) -> None:
-    act(*(partial(jobs.ask, job, "stop") for job in given))
+    act(*(partial(queue.ask, job, "stop") for job in given))
 
 
 def resume(me: str, *given: Job) -> None:
-    act(*(partial(jobs.resume, job, me, scheduler().limits, address()) for job in given))
+    act(*(partial(queue.resume, job, me, scheduler().limits, address()) for job in given))
 
 
 def delete(*given: Job) -> None:
-    act(*(partial(jobs.delete, job) for job in given))
+    act(*(partial(queue.delete, job) for job in given))

@@ -23,8 +23,7 @@ from boundlab.charts.traces import Canvas
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
 from boundlab.ui.page import is_dark
-from boundlab.words import figures as prose
-from boundlab.words import live as live_words
+from boundlab.words import figures, live
 
 VIEWS = ("bounds and errors", "loss", "margins", "norms per layer")
 NONE = "none"
@@ -104,12 +103,12 @@ def _bounds(watched: Watched) -> go.Figure | None:
 
 def _bounds_words(watched: Watched) -> list[str]:
     curves, now = _rows(watched.run, watched)
-    words = live_words.bounds_notice(curves, watched.run, watched.settings)
+    words = live.bounds_notice(curves, watched.run, watched.settings)
     if watched.other:
-        words += f" {live_words.against(curves, _rows(watched.other, watched)[0])}"
+        words += f" {live.against(curves, _rows(watched.other, watched)[0])}"
     gap = now[now["series"] == "gap"]["value"]
     unseen = ["The gap is zero or negative now: no place on a log axis; the CSV has it."] if (gap <= 0).any() else []
-    return [words, *prose.not_drawn(now, "linear"), *unseen]
+    return [words, *figures.not_drawn(now, "linear"), *unseen]
 
 
 def _losses(run: Run, span: float) -> pd.DataFrame:
@@ -128,7 +127,7 @@ def _loss(watched: Watched) -> go.Figure | None:
 
 
 def _loss_words(watched: Watched) -> list[str]:
-    return [live_words.loss_notice(watched.run, watched.drops)]
+    return [live.loss_notice(watched.run, watched.drops)]
 
 
 def _margins(watched: Watched) -> go.Figure | None:
@@ -152,7 +151,7 @@ def _margins(watched: Watched) -> go.Figure | None:
 
 def _margins_words(watched: Watched) -> list[str]:
     words = "Median of the training margins, 50 % and 90 % of them in the bands; measured at epoch ends."
-    return [live_words.margins_notice(over_epochs(watched.run), watched.run), words]
+    return [live.margins_notice(over_epochs(watched.run), watched.run), words]
 
 
 def _layers(watched: Watched) -> go.Figure | None:
@@ -167,7 +166,7 @@ def _layers(watched: Watched) -> go.Figure | None:
 
 
 def _layers_words(watched: Watched) -> list[str]:
-    return [live_words.layers_notice(layers_table(watched.run, watched.run.records.iloc[[0, -1]]))]
+    return [live.layers_notice(layers_table(watched.run, watched.run.records.iloc[[0, -1]]))]
 
 
 DRAW: dict[str, tuple[Callable[[Watched], go.Figure | None], Callable[[Watched], list[str]]]] = {

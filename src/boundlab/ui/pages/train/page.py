@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from boundlab.data import sources
-from boundlab.jobs import queue as jobs
+from boundlab.jobs import queue
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs.folder import runs_folder
 from boundlab.runs.job import LIVE, WAITING, Job
 from boundlab.specs.run import DEVICES
-from boundlab.ui import notes as ui_notes
-from boundlab.ui import server as ui_server
+from boundlab.ui import notes, server
 from boundlab.ui.address import get, here
 from boundlab.ui.controls import Controls, plain, with_controls
 from boundlab.ui.download import data_ready
@@ -31,7 +30,7 @@ def train() -> None:
     """Everything on the page; only the lower part refreshes by itself, and only while a job lives."""
     me = visitor()
     try:
-        machine, _ = ui_server.scheduler(), engine.longest()
+        machine, _ = server.scheduler(), engine.longest()
     except ValueError as error:
         st.error(f"The dashboard was started with a setting it cannot use: {error}.")
         return
@@ -42,7 +41,7 @@ def train() -> None:
 
 
 def _jobs() -> list[Job]:
-    return jobs.jobs(runs_folder()) if runs_folder().is_dir() else []
+    return queue.jobs(runs_folder()) if runs_folder().is_dir() else []
 
 
 def _alive(every: Sequence[Job], me: str) -> bool:
@@ -107,7 +106,7 @@ def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool) -> 
     if _alive(every, me) != was_alive:
         st.rerun()  # begin, or cease, to refresh
     controls.answers_for = _WATCHING
-    for kind, words in ui_notes.notes():
+    for kind, words in notes.notes():
         (st.error if kind == "error" else st.info)(words)
     mine = [job for job in every if engine.may(job, me)]
     watched = _watched(controls, [job for job in every if engine.may_see(job, me)], mine)
