@@ -51,10 +51,10 @@ def pack(whole_pack) -> list[Run]:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """The folder of a small run, trained without interruption."""
-    from boundlab.training.worker import run
+    from boundlab.training.worker import train_run
     from tests.cases import TRAINED
 
-    return run(RunSpec.from_dict(TRAINED), tmp_path_factory.mktemp("runs"))
+    return train_run(RunSpec.from_dict(TRAINED), tmp_path_factory.mktemp("runs"))
 
 
 def make_norms(

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from boundlab.analysis.anatomy import anatomy, compare, published_to_strict
+from boundlab.analysis.anatomy import anatomy, joined, published_to_strict
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import Value, evaluate
 from boundlab.bounds.factors import FACTORS, describe
@@ -56,7 +56,7 @@ def test_a_bound_without_a_value_has_no_anatomy():
 def test_a_comparison_is_the_difference_of_the_logs_and_one_where_a_factor_is_missing():
     deep = dataclasses.replace(SMALL, conv_layers=3)
     first, second = anatomy(one()), anatomy(one(deep))
-    table = compare(first, second).set_index("row")
+    table = joined(first, second).set_index("row")
     assert table.loc["frobenius.conv3", "first"] == 0
     factors = table[table["kind"] == "factor"]
     assert factors["difference"].sum() == pytest.approx(table.loc["complexity", "difference"])
@@ -66,7 +66,7 @@ def test_a_comparison_is_the_difference_of_the_logs_and_one_where_a_factor_is_mi
         "frobenius.conv3",
         "frobenius_centered.output",
     ]
-    assert (compare(first, first)["difference"] == 0).all()
+    assert (joined(first, first)["difference"] == 0).all()
 
 
 def test_the_bridge_has_the_steps_of_the_reference_network():

@@ -12,7 +12,7 @@ from boundlab.bounds.base import evaluate
 from boundlab.networks.measure import norm_columns, references
 from boundlab.quantities.norms import MARGIN_GRID
 from boundlab.quantities.records import from_columns, norm_column
-from boundlab.specs.arch import HEADS, KINDS, PER_LAYER, ArchSpec
+from boundlab.specs.arch import ARCHITECTURES, HEADS, PER_LAYER, ArchSpec
 from boundlab.specs.run import RunSpec
 from boundlab.specs.settings import Settings
 from tests.cases import FORMULAS, NAMES
@@ -103,7 +103,7 @@ def test_the_table_is_complete():
     assert {f"{key}-{convention}" for key, convention in ORACLES} == set(NAMES)
     assert {name for refused in REFUSED.values() for name in refused} <= set(NAMES)
     archs = [arch_of(name) for name in CASES]
-    assert {arch.kind for arch in archs} == set(KINDS)
+    assert {arch.kind for arch in archs} == set(ARCHITECTURES)
     assert {arch.head for arch in archs} == set(HEADS)
     assert {pool.kind for arch in archs for s in arch.shapes() for pool in s.pools} == {"max", "avg"}
     usual = ArchSpec(channels=4)

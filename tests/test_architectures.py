@@ -88,7 +88,9 @@ def test_a_layer_against_its_matrix(name, shape):
     weight = torch.randn(shape.weight_shape, generator=rng, dtype=torch.float64)
     matrix = matrix_of(weight, shape)
     x = torch.randn(2, shape.in_channels, *shape.in_size, generator=rng, dtype=torch.float64)
-    assert layer_maps.apply(x, weight, None, shape).flatten(1).numpy() == pytest.approx(x.flatten(1).numpy() @ matrix.T)
+    assert layer_maps.apply_layer(x, weight, None, shape).flatten(1).numpy() == pytest.approx(
+        x.flatten(1).numpy() @ matrix.T
+    )
     y = torch.randn(2, shape.out_channels, *shape.out_size, generator=rng, dtype=torch.float64)
     assert layer_maps.adjoint(y, weight, shape).flatten(1).numpy() == pytest.approx(y.flatten(1).numpy() @ matrix)
     fields = layer_norms(weight, None, None, shape)

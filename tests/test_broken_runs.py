@@ -15,7 +15,7 @@ import streamlit as st
 
 from boundlab.cli.main import main
 from boundlab.jobs.scheduler import Scheduler
-from boundlab.runs.certificates import CERTIFICATES, store
+from boundlab.runs.certificates import CERTIFICATES, store_certificate
 from boundlab.runs.folder import open_run
 from boundlab.specs.run import RunSpec
 from boundlab.ui import shelf as library
@@ -151,7 +151,7 @@ def source(finished, tmp_path_factory):
     """A small run with a certificate."""
     folder = tmp_path_factory.mktemp("source") / finished.name
     shutil.copytree(finished, folder)
-    store(folder, folder.name, certificate_of(open_run(folder)))
+    store_certificate(folder, folder.name, certificate_of(open_run(folder)))
     return folder
 
 
@@ -242,9 +242,9 @@ def test_the_command_lists_the_good_ones_and_counts_the_rest(broken, source, cap
 
 
 if __name__ == "__main__":
-    from boundlab.training.worker import run
+    from boundlab.training.worker import train_run
 
     target = Path(sys.argv[1])
-    good = run(RunSpec.from_dict(TRAINED), target / "good")
-    store(good, good.name, certificate_of(open_run(good)))
+    good = train_run(RunSpec.from_dict(TRAINED), target / "good")
+    store_certificate(good, good.name, certificate_of(open_run(good)))
     print("\n".join(f"{name}: {what}" for name, what in write_broken(good, target).items()))

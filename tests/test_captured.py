@@ -4,7 +4,7 @@ running stands in; on a machine with a GPU the last test takes the real one."""
 import pytest
 import torch
 
-from boundlab.data.splits import task
+from boundlab.data.splits import apply_task
 from boundlab.specs.run import RunSpec
 from boundlab.training.cuda_graph import WARM_UP, CapturedStep
 from boundlab.training.loop import Training
@@ -24,7 +24,7 @@ def recorded(captures):
 
 
 def trained(spec, captures=None):
-    training = Training(spec, task(spec.train))
+    training = Training(spec, apply_task(spec.train))
     if captures is not None:
         training.step = CapturedStep(training._step, recorded(captures))
     records = [record for _ in range(spec.train.epochs) for record in training.epoch()]
@@ -69,7 +69,7 @@ def test_the_first_steps_run_eagerly():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine: the CUDA graph itself is not run")
 def test_a_cuda_graph_trains_like_eager_steps():
     spec = RunSpec.from_dict(SPEC | {"preset": "paper"})
-    eager, graphed = (Training(spec, task(spec.train), "cuda") for _ in range(2))
+    eager, graphed = (Training(spec, apply_task(spec.train), "cuda") for _ in range(2))
     eager.step = eager._step
     for training in (eager, graphed):
         for _ in range(spec.train.epochs):

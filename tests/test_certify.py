@@ -10,11 +10,11 @@ from scipy.stats import norm
 
 from boundlab.bounds.pac_bayes import gaussian_kl
 from boundlab.cli.main import main
-from boundlab.data.splits import Split, task
+from boundlab.data.splits import Split, apply_task
 from boundlab.errors import CheckpointError
 from boundlab.evaluation.pac_bayes import certify_learnt, certify_weights, count_errors, noisy_outputs, prior_spec
 from boundlab.networks import build, layer_maps
-from boundlab.networks.checkpoint import Checkpoint, load, save
+from boundlab.networks.checkpoint import Checkpoint, load_checkpoint, save
 from boundlab.runs.certificates import CERTIFICATES
 from boundlab.runs.folder import open_run
 from boundlab.runs.pack import PACK, read_pack
@@ -85,7 +85,7 @@ def test_local_reparametrisation_has_the_moments_of_weight_noise():
 def test_without_noise_errors_are_the_networks_own():
     arch = ArchSpec(in_shape=(1, 8, 8), channels=3, conv_layers=1)
     weights = random_network(arch, torch.float32)
-    images = task(SMALL.train)[0].images
+    images = apply_task(SMALL.train)[0].images
     with torch.no_grad():
         answers = build.from_weights(arch, weights, [None, None])(images).argmax(1)
     for labels, wrong in ((answers, 0), ((answers + 1) % 10, 3000)):
@@ -129,7 +129,7 @@ def test_certificates_of_a_linear_classifier_hold_as_often_as_they_say():
 
 def test_biases_and_dead_layers_are_refused():
     arch = ArchSpec(in_shape=(1, 8, 8), channels=3, conv_layers=1)
-    data, _ = task(RunSpec.from_dict({"dataset": "digits"}).train)
+    data, _ = apply_task(RunSpec.from_dict({"dataset": "digits"}).train)
     weights = [torch.ones(s.weight_shape) for s in arch.shapes()]
     with pytest.raises(CheckpointError, match="without biases"):
         certify_learnt(Checkpoint(arch, weights, [torch.zeros(3), None], None), SMALL, data, 10, 0)
@@ -143,8 +143,8 @@ def test_the_prior_has_not_seen_what_certifies_it():
         n = n_train or 1437
         learnt = prior_spec(spec, n)
         assert (learnt.train.n_train, learnt.train.epochs) == (n // 2, 4)
-        whole, seen = task(spec.train)[0].images, task(learnt.train)[0].images
-        ordered = task(dataclasses.replace(spec.train, n_train=n))[0].images
+        whole, seen = apply_task(spec.train)[0].images, apply_task(learnt.train)[0].images
+        ordered = apply_task(dataclasses.replace(spec.train, n_train=n))[0].images
         assert torch.equal(ordered[: n // 2], seen)
         assert sorted(ordered.sum((1, 2, 3)).tolist()) == sorted(whole.sum((1, 2, 3)).tolist())
 
@@ -183,7 +183,7 @@ def test_without_weight_sharing_the_whole_tensor_is_charged_and_read_back(tmp_pa
     run = open_run(tmp_path / "runs" / spec.id)
     assert run.trouble is None
     (found,) = run.certificates
-    network = load(tmp_path / "runs" / spec.id / "network.safetensors", "digits")
+    network = load_checkpoint(tmp_path / "runs" / spec.id / "network.safetensors", "digits")
     expected = 0.0
     for weight, shape, noise, prior in zip(
         network.weights, spec.arch.shapes(), found.noise, found.prior_noise, strict=True
@@ -201,7 +201,7 @@ def met_by_an_input(weight, shape):
     """1 where a weight of a locally connected layer sees a pixel, by what an image of ones makes of it; else 0."""
     real = torch.ones_like(weight, requires_grad=True)
     ones = torch.ones(1, shape.in_channels, *shape.in_size)
-    (gradient,) = torch.autograd.grad(layer_maps.apply(ones, real, None, shape).sum(), real)
+    (gradient,) = torch.autograd.grad(layer_maps.apply_layer(ones, real, None, shape).sum(), real)
     return (gradient != 0).float()
 
 
@@ -210,7 +210,7 @@ def test_a_certificate_of_another_network_is_not_written(tmp_path, capsys):
     (tmp_path / "spec.json").write_text(json.dumps(SMALL.to_dict()))
     assert main(["train", str(tmp_path / "spec.json"), "--out", str(tmp_path), "--quiet"]) == 0
     file = tmp_path / SMALL.id / "network.safetensors"
-    network = load(file, "digits")
+    network = load_checkpoint(file, "digits")
     save(file, dataclasses.replace(network, weights=[1.5 * w for w in network.weights]))
     capsys.readouterr()
     assert main(["certify", "*", "--runs", str(tmp_path), "--draws", "50"]) == 2

@@ -15,7 +15,7 @@ from safetensors.numpy import save
 
 from boundlab.checkpoints.header import check_fit, check_values, read_header
 from boundlab.errors import CheckpointError
-from boundlab.networks.checkpoint import load, read_tensors
+from boundlab.networks.checkpoint import load_checkpoint, read_tensors
 from boundlab.specs.arch import ArchSpec
 from tests.cases import DIGITS
 from tests.conftest import reference_weights, write_checkpoint
@@ -49,7 +49,7 @@ def test_a_broken_file_is_one_sentence_quickly_and_in_little_memory(name, tmp_pa
     assert peak < 20e6
     assert not (tmp_path / "mark").exists()
     with pytest.raises(CheckpointError):
-        load(path, "digits")
+        load_checkpoint(path, "digits")
 
 
 def test_a_file_that_is_not_there(tmp_path):
@@ -69,7 +69,7 @@ def test_what_is_good_passes_in_every_dtype_and_is_read_as_it_was(tmp_path, dtyp
     path = write_checkpoint(tmp_path / "net.safetensors", arch, weights)
     header = checked(path)
     assert header.arch == arch
-    for got, put in zip(load(path, "digits").weights, weights, strict=True):
+    for got, put in zip(load_checkpoint(path, "digits").weights, weights, strict=True):
         assert torch.equal(got, put.to(torch.promote_types(dtype, torch.float32)))
 
 
@@ -79,7 +79,7 @@ def test_prefixes_that_every_name_has_are_dropped(tmp_path, prefix):
     tensors = {f"{lead}{prefix}{name}": w for name, w in zip(NAMES, weights, strict=True) for lead in ("", "init.")}
     path = tmp_path / "net.safetensors"
     path.write_bytes(save(tensors, {"spec": json.dumps(DIGITS.to_dict())}))
-    found = load(path, "digits")
+    found = load_checkpoint(path, "digits")
     for got, start, put in zip(found.weights, found.init, weights, strict=True):
         assert torch.equal(got, torch.as_tensor(put))
         assert torch.equal(start, torch.as_tensor(put))
@@ -173,7 +173,7 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_one_or_the_other(tmp_
     linear = ArchSpec("mlp", (1, 8, 8), hidden=())
     two = (write_checkpoint(path, linear, reference_weights(linear, 0)).read_bytes(), good())
     seen = set()
-    while_replaced(path, two, lambda: seen.add(load(path, "digits").arch.title), 500)
+    while_replaced(path, two, lambda: seen.add(load_checkpoint(path, "digits").arch.title), 500)
     assert seen <= {"LINEAR", DIGITS.title}
 
 

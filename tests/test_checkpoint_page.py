@@ -11,11 +11,11 @@ import streamlit as st
 
 from boundlab.bounds import ALL
 from boundlab.charts.theme import styles
-from boundlab.data.splits import load as load_data
+from boundlab.data.splits import load_splits as load_data
 from boundlab.errors import RunError
 from boundlab.evaluation.report import evaluate_file, measure_checkpoint
 from boundlab.jobs.scheduler import Scheduler
-from boundlab.networks.checkpoint import load
+from boundlab.networks.checkpoint import load_checkpoint
 from boundlab.specs.settings import Settings
 from boundlab.ui import server, subjects
 from boundlab.ui.page import PAGES
@@ -32,7 +32,7 @@ PAGE = next(page for page in PAGES if page.key == "checkpoint")
 def fresh(tmp_path, monkeypatch):
     monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "runs"))
     yield
-    server.judges().close()
+    server.upload_server().close()
     st.cache_resource.clear()
 
 
@@ -83,12 +83,12 @@ def test_a_broken_file_is_said_dropped_and_forgotten_with_the_next(tmp_path):
     (said,) = [e.value for e in app.error]
     assert "unknown fields" in said
     assert "<img" not in said.replace("\\<", "")  # escaped
-    assert list(server.judges()._home.iterdir()) == []
+    assert list(server.upload_server()._home.iterdir()) == []
     app = uploaded(app, good())
     assert not app.error
-    assert len(list(server.judges()._home.iterdir())) == 1
+    assert len(list(server.upload_server()._home.iterdir())) == 1
     button(app, "Delete it").click().run()
-    assert list(server.judges()._home.iterdir()) == []
+    assert list(server.upload_server()._home.iterdir()) == []
     assert not app.dataframe
 
 
@@ -118,7 +118,7 @@ def test_what_is_kept_is_listed_opened_by_link_and_deleted(tmp_path):
     assert app.session_state[subjects.UNSAVED].title == "net"
     button(app, "Keep it").click().run()
     (key,) = [folder.name for folder in (tmp_path / "runs" / "checkpoints").iterdir()]
-    assert list(server.judges()._home.iterdir()) == []
+    assert list(server.upload_server()._home.iterdir()) == []
     assert (tmp_path / "runs" / "checkpoints" / key / "network.safetensors").read_bytes() == good()
     other = open_link(PAGE, checkpoint=key)
     assert not other.warning
@@ -143,20 +143,20 @@ def test_in_a_class_one_lists_and_deletes_only_ones_own(tmp_path, monkeypatch, s
     network.write_bytes(good())
     mine, theirs = kept.keep(network, subject, "me"), kept.keep(network, subject, "they")
     assert mine != theirs
-    assert {one.key for one in kept.listing("me", everybody=True)} == {mine, theirs}
+    assert {one.key for one in kept.kept_by("me", everybody=True)} == {mine, theirs}
     monkeypatch.setattr(kept, "at_home", lambda: False)
-    assert [one.key for one in kept.listing("me")] == [mine]
+    assert [one.key for one in kept.kept_by("me")] == [mine]
     assert kept.find(theirs).subject.to_dict() == subject.to_dict()  # by link
     assert list(subjects.kept_subjects("me").values())[-1].to_dict() == subject.to_dict()
     monkeypatch.setattr(st, "session_state", {subjects.UNSAVED: subject})
     assert list(subjects.kept_subjects("me")) == ["net (not kept)", f"net · digits 8×8 · {mine[-6:]}"]
-    kept.delete(mine)
+    kept.forget(mine)
     assert list(subjects.kept_subjects("me")) == ["net (not kept)"]
 
 
 def test_keeping_has_limits(tmp_path, monkeypatch, subject):
     network = tmp_path / "net"
-    monkeypatch.setattr(kept, "MOST", 2)
+    monkeypatch.setattr(kept, "MOST_KEPT", 2)
     for title in "ab":
         network.write_bytes(title.encode())
         kept.keep(network, subject, "me")
@@ -177,7 +177,7 @@ def test_a_damaged_one_is_left_out(tmp_path, subject):
     key = kept.keep(network, subject, "me")
     for text in ("{", "[]", json.dumps(subject.to_dict() | {"arch": {"kind": "x"}})):
         (tmp_path / "runs" / "checkpoints" / key / "subject.json").write_text(text)
-        assert kept.listing("me") == []
+        assert kept.kept_by("me") == []
         assert not open_link(PAGE, checkpoint=key).exception
 
 
@@ -269,7 +269,7 @@ def test_wrong_contents_leave_one_out_and_not_the_others(one_good, subject, what
     given = subject.to_dict()
     BROKEN[what](given)
     (folder / bad / "subject.json").write_text(json.dumps(given))
-    assert [one.key for one in kept.listing("me")] == [fine]
+    assert [one.key for one in kept.kept_by("me")] == [fine]
     assert list(kept.left_out("me")) == [bad]
     with pytest.raises(RunError, match=rf"^the checkpoint {bad} cannot be read \(.+\); delete it"):
         kept.find(bad)
@@ -305,13 +305,13 @@ def test_what_could_not_be_read_again_is_not_kept(tmp_path, subject):
     odd = dataclasses.replace(subject, record={**subject.record, "train_loss": float("inf")})
     with pytest.raises(RunError, match="this network cannot be kept: train_loss should be a number from 0 on, got inf"):
         kept.keep(tmp_path / "net", odd, "me")
-    assert kept.listing("me") == []
+    assert kept.kept_by("me") == []
 
 
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory):
     path = checkpoint(tmp_path_factory.mktemp("subject"))
-    return measure_checkpoint(load(path, "digits"), load_data("digits"), "digits", "net")[0]
+    return measure_checkpoint(load_checkpoint(path, "digits"), load_data("digits"), "digits", "net")[0]
 
 
 def test_a_pickle_is_named_for_what_it_is():

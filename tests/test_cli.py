@@ -57,14 +57,14 @@ def test_evaluate_without_errors_strict_and_n(tmp_path, capsys):
 
 
 def test_strict_ramp_at_a_free_margin_is_exact(tmp_path, capsys):
-    from boundlab.data.splits import load as load_data
+    from boundlab.data.splits import load_splits as load_data
     from boundlab.networks.build import from_weights
-    from boundlab.networks.checkpoint import load
+    from boundlab.networks.checkpoint import load_checkpoint
     from tests import oracles
 
     path = checkpoint(tmp_path)
     strict = evaluate(capsys, path, "--dataset", "digits", "--convention", "strict", "--margin", 0.37)
-    read = load(path, "digits")
+    read = load_checkpoint(path, "digits")
     train, _ = load_data("digits")
     with torch.no_grad():
         outputs = from_weights(read.arch, read.weights, read.biases)(train.images).numpy()

@@ -90,7 +90,7 @@ def test_words_in_charts_meet_aa(dark):
     page = hex_to_rgb(THEME["dark" if dark else "light"]["backgroundColor"])
     colours = [style.colour(dark) for style in STYLES.values()] + [INK[dark], ALERT[dark]]
     colours += [network.colour(dark) for network in NETWORKS]
-    lines = (*margins_of_run.LINES.values(), *certified.LINES.values(), *waterfall.GROUPS.values())
+    lines = (*margins_of_run.MARGIN_LINES.values(), *certified.THEOREM_LINES.values(), *waterfall.GROUPS.values())
     colours += [look[1 + dark] for look in lines] + [pair[dark] for pair in guarantees.COLOURS.values()]
     for colour in colours:
         assert contrast(hex_to_rgb(colour), page) >= 4.5, (colour, contrast(hex_to_rgb(colour), page))

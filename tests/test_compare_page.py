@@ -10,12 +10,12 @@ import pytest
 from boundlab.analysis.comparison import (
     NOT_MEASURED,
     bounds_table,
+    csv_table,
     factors_table,
     facts,
-    layers_table,
-    numbers,
+    guarantees_table,
+    layers_beside,
     places,
-    promises_table,
     short_names,
 )
 from boundlab.analysis.subject import Subject
@@ -261,11 +261,11 @@ def test_ready_made_comparisons_say_their_seeds():
 
 def test_bounds_that_refuse_are_named_with_the_reason(mixed):
     table = bounds_table([[s] for s in mixed], Settings("published"))
-    lines = comparison.refused(short_names(mixed), table, "published")
+    lines = comparison.refusals(short_names(mixed), table, "published")
     for bound in (b for b in BY_KEY.values() if "published" not in b.formulas):
         assert any(bound.refusals["published"] in line for line in lines)
     unmeasured = [mixed[0], measured(**MIXED["conv"], errors=False)]
-    lines = comparison.refused(["a", "b"], bounds_table([[s] for s in unmeasured], Settings("theorem")), "theorem")
+    lines = comparison.refusals(["a", "b"], bounds_table([[s] for s in unmeasured], Settings("theorem")), "theorem")
     assert any(NOT_MEASURED in line and "b" in line.partition(":")[0] for line in lines)
 
 
@@ -284,14 +284,14 @@ def test_the_tables_are_the_core_for_any_kind(mixed, convention):
         product = ends[ends["kind"] == "factor"]["log2"].sum()
         assert ends.loc["complexity", "log2"] == pytest.approx(product)
         assert 2 ** ends.loc["value", "log2"] == pytest.approx(table.loc[(number, "sparse"), "value"])
-    whole = numbers([[s] for s in mixed], settings)
+    whole = csv_table([[s] for s in mixed], settings)
     assert set(whole["network"]) == set(range(len(mixed)))
     assert whole["value"].notna().sum() > 100
 
 
 def test_promises_share_delta_over_the_networks_that_have_one(mixed):
     subjects = [*mixed, measured(**MIXED["conv"], errors=False)]
-    table = promises_table(subjects, 0.03)
+    table = guarantees_table(subjects, 0.03)
     having = table["limit"].notna()
     assert (table["delta"] == 0.03 / having.sum()).all()
     assert not having[table["network"] == 4].any()
@@ -313,7 +313,7 @@ def test_facts_by_hand(mixed):
 
 
 def test_layers_are_matched_by_position_and_the_output_comes_last(mixed):
-    table = layers_table(mixed)
+    table = layers_beside(mixed)
     assert places(mixed) == ["1", "2", "output"]
     assert set(table[table["layer"] == "output"]["place"]) == {"output"}
     assert set(table[table["layer"] == "dense1"]["place"]) == {"1", "2"}  # of the MLP, and after one convolution
@@ -330,7 +330,7 @@ def test_names_tell_the_networks_apart():
 
 def test_what_to_notice_is_true_of_the_numbers(mixed):
     table = bounds_table([[s] for s in mixed[:2]], Settings("theorem"))
-    words = comparison.notice(["a", "b"], mixed[:2], [facts(s) for s in mixed[:2]], table)
+    words = comparison.summary(["a", "b"], mixed[:2], [facts(s) for s in mixed[:2]], table)
     sparse = table[table["series"] == "sparse"]["value"]
     from boundlab.text import times
 
@@ -352,7 +352,7 @@ def test_every_chart_of_mixed_networks_is_valid(mixed):
     dots = versus(table, names, order, (-10, 40)).data[0]
     drawn = table[table["series"].isin(order) & table["value"].notna()]
     np.testing.assert_allclose(np.asarray(dots.x, float), np.log2(drawn["value"].to_numpy(float)))
-    lines = norms_by_layer(layers_table(mixed), names, NORMS, places(mixed)).data
+    lines = norms_by_layer(layers_beside(mixed), names, NORMS, places(mixed)).data
     assert len(lines) == len(NORMS) * len(mixed)
     quantiles = {i: margin_quantiles(s) for i, s in enumerate(mixed)}
     curve = margin_curves(quantiles, names).data[0]

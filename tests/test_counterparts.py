@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from boundlab.specs.arch import ArchSpec
-from boundlab.specs.counterparts import CLOSE, locally_connected, mlp, split, tree
+from boundlab.specs.counterparts import CLOSE, locally_connected, mlp, split_dataset, tree
 
 ARCHS = {
     "digits": {"in_shape": [1, 8, 8], "channels": 6},
@@ -52,7 +52,7 @@ def test_parameters_are_as_near_as_channels_allow(name, which):
         return abs(ArchSpec.from_dict(fields).parameters - given.parameters)
 
     own = abs(found.parameters - given.parameters)
-    best = min(away(split(total, shares)) for total in range(1, 600))
+    best = min(away(split_dataset(total, shares)) for total in range(1, 600))
     equal = min(away((width,) * len(shares)) for width in range(1, 200)) if len(set(shares)) == 1 else None
     assert own == (equal if equal is not None and equal <= CLOSE * given.parameters else best)
 
@@ -86,10 +86,15 @@ def test_the_patches_of_a_tree_do_not_overlap(name):
 
 
 def test_split():
-    assert [split(total, (16, 16, 16)) for total in (3, 10, 11, 12)] == [(1, 1, 1), (4, 3, 3), (4, 4, 3), (4, 4, 4)]
-    assert split(6, (1, 2, 3)) == (1, 2, 3)
+    assert [split_dataset(total, (16, 16, 16)) for total in (3, 10, 11, 12)] == [
+        (1, 1, 1),
+        (4, 3, 3),
+        (4, 4, 3),
+        (4, 4, 4),
+    ]
+    assert split_dataset(6, (1, 2, 3)) == (1, 2, 3)
     for shares in ((5, 5), (1, 7, 3), (16,)):
-        rows = [split(total, shares) for total in range(1, 60)]
+        rows = [split_dataset(total, shares) for total in range(1, 60)]
         for one, other in itertools.pairwise(rows):
             assert all(a <= b for a, b in zip(one, other, strict=True))
             assert sum(other) <= sum(one) + len(shares)

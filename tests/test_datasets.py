@@ -9,7 +9,7 @@ import torch
 from scipy.io import savemat
 
 from boundlab.data import sources, splits
-from boundlab.data.splits import load, read_idx, read_mat, seen, task
+from boundlab.data.splits import apply_task, load_splits, read_idx, read_mat, seen
 from boundlab.errors import DataError
 from boundlab.specs.catalog import SHIPPED
 from boundlab.specs.own_data import DATASETS
@@ -59,7 +59,7 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path, monkeypatch):
 def test_a_folder_in_place_of_a_file_is_named(tmp_path):
     (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte.gz").mkdir(parents=True)
     with pytest.raises(DataError, match="should be a file"):
-        load("mnist", tmp_path)
+        load_splits("mnist", tmp_path)
 
 
 def test_wrong_number_of_images_is_named(tmp_path):
@@ -69,7 +69,7 @@ def test_wrong_number_of_images_is_named(tmp_path):
     for name in ("train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
         (folder / name).write_bytes(idx(np.zeros(3)))
     with pytest.raises(DataError, match=r"needs images \(60000, 28, 28\)"):
-        load("mnist", tmp_path)
+        load_splits("mnist", tmp_path)
 
 
 def idx_folder(folder, facts, seed=0):
@@ -95,7 +95,7 @@ def smaller(monkeypatch):
 @pytest.mark.parametrize(("name", "folder"), [("fashion_mnist", "FashionMNIST"), ("kmnist", "KMNIST")])
 def test_mnists_like_are_read_from_torchvisions_folders(tmp_path, smaller, name, folder):
     images, labels = idx_folder(tmp_path / folder / "raw", SHIPPED[name])
-    train, test = load(name, tmp_path)
+    train, test = load_splits(name, tmp_path)
     assert (tuple(train.images.shape), tuple(test.images.shape)) == ((95, 1, 28, 28), (65, 1, 28, 28))
     np.testing.assert_array_equal(test.images[:, 0], (images / 255).astype(np.float32))
     np.testing.assert_array_equal(test.labels, labels)
@@ -108,7 +108,7 @@ def test_other_numbers_of_images_per_label_are_other_files(tmp_path, smaller, mo
     turned = dataclasses.replace(SHIPPED["kmnist"], test_counts=SHIPPED["kmnist"].test_counts[::-1])
     monkeypatch.setitem(SHIPPED, "kmnist", turned)
     with pytest.raises(DataError, match=r"KMNIST \(t10k\) should have \(11, 10, .*got \(2, 3, .*fetch them again"):
-        load("kmnist", tmp_path)
+        load_splits("kmnist", tmp_path)
 
 
 def mat(path, n, dtype=np.uint8, labels=None, seed=0, **more):
@@ -125,7 +125,7 @@ def test_svhn_is_read_from_matlab_files(tmp_path, smaller):
     for part, of in counts.items():
         labels = np.random.default_rng(1).permutation(np.repeat([10, *range(1, 10)], of))[:, None]
         images, _ = mat(tmp_path / "SVHN" / f"{part}_32x32.mat", len(labels), labels=labels.astype(np.uint8))
-    train, test = load("svhn", tmp_path)
+    train, test = load_splits("svhn", tmp_path)
     assert (tuple(train.images.shape), tuple(test.images.shape)) == ((95, 3, 32, 32), (65, 3, 32, 32))
     assert train.images.is_contiguous()
     for i in (0, 64):
@@ -197,7 +197,7 @@ def test_a_truncated_matlab_file_is_named_wherever_it_ends(tmp_path):
 
 
 def test_digits_are_embedded_and_split_as_documented():
-    train, test = load("digits")
+    train, test = load_splits("digits")
     assert (tuple(train.images.shape), tuple(test.images.shape)) == ((1437, 1, 8, 8), (360, 1, 8, 8))
     assert (float(train.images.min()), float(train.images.max())) == (0.0, 1.0)
     counts = torch.bincount(test.labels)
@@ -206,7 +206,7 @@ def test_digits_are_embedded_and_split_as_documented():
 
 def test_subsets_are_nested_and_tasks_relabelled():
     def images(**fields):
-        return task(RunSpec.from_dict({"dataset": "digits", **fields}).train)
+        return apply_task(RunSpec.from_dict({"dataset": "digits", **fields}).train)
 
     small, large = images(n_train=50)[0], images(n_train=200)[0]
     assert torch.equal(small.images, large.images[:50])
@@ -214,14 +214,14 @@ def test_subsets_are_nested_and_tasks_relabelled():
     assert (len(train.labels), len(test.labels)) == (1437, 360)
     assert set(train.labels.tolist()) == {0, 1}
     zero_one, _ = images(labels=[[0], [1]])
-    assert len(zero_one.labels) == int((load("digits")[0].labels < 2).sum())
+    assert len(zero_one.labels) == int((load_splits("digits")[0].labels < 2).sum())
     with pytest.raises(ValueError, match="only 288 training images"):
         images(labels=[[0], [1]], n_train=1000)
 
 
 def test_label_noise_is_seeded_and_of_the_right_size():
     def labels(**fields):
-        return task(RunSpec.from_dict({"dataset": "digits", **fields}).train)[0].labels
+        return apply_task(RunSpec.from_dict({"dataset": "digits", **fields}).train)[0].labels
 
     clean, noisy = labels(), labels(label_noise=0.5)
     changed = float((clean != noisy).float().mean())
@@ -232,11 +232,11 @@ def test_label_noise_is_seeded_and_of_the_right_size():
 
 def test_unknown_data_set():
     with pytest.raises(ValueError, match=r"dataset must be one of \['digits', .*'svhn'\], got 'cifar'"):
-        load("cifar")
+        load_splits("cifar")
 
 
 def test_counts_are_those_of_the_data():
-    train, test = load("digits")
+    train, test = load_splits("digits")
     assert DATASETS["digits"].train_counts == tuple(torch.bincount(train.labels).tolist())
     assert DATASETS["digits"].train_images(None) == DATASETS["digits"].train_size == len(train.labels)
     assert DATASETS["digits"].test_counts == tuple(torch.bincount(test.labels).tolist())
@@ -255,23 +255,25 @@ def test_counts_add_up_to_the_published_sizes():
 
 
 def test_counts_of_mnist(mnist_root):
-    train, test = load("mnist", mnist_root)
+    train, test = load_splits("mnist", mnist_root)
     assert DATASETS["mnist"].train_counts == tuple(torch.bincount(train.labels).tolist())
     assert DATASETS["mnist"].test_counts == tuple(torch.bincount(test.labels).tolist())
     zeros_and_ones = RunSpec.from_dict({"dataset": "mnist", "labels": [[0], [1]]}).train
     assert (
-        DATASETS["mnist"].test_images(zeros_and_ones.labels) == 2115 == len(task(zeros_and_ones, mnist_root)[1].labels)
+        DATASETS["mnist"].test_images(zeros_and_ones.labels)
+        == 2115
+        == len(apply_task(zeros_and_ones, mnist_root)[1].labels)
     )
 
 
 def test_a_network_may_look_at_the_middle_of_the_images():
     arch = {"kind": "mlp", "hidden": [], "in_shape": [1, 4, 6]}
     spec = RunSpec.from_dict({"dataset": "digits", "arch": arch})
-    whole, middle = task(spec.train)[0], seen(spec)[0]
+    whole, middle = apply_task(spec.train)[0], seen(spec)[0]
     assert torch.equal(middle.images, whole.images[:, :, 2:6, 1:7])
     assert torch.equal(middle.labels, whole.labels)
     full = RunSpec.from_dict({"dataset": "digits"})
-    assert torch.equal(seen(full)[1].images, task(full.train)[1].images)
+    assert torch.equal(seen(full)[1].images, apply_task(full.train)[1].images)
     for shape in ([1, 5, 8], [1, 10, 10], [3, 8, 8]):
         with pytest.raises(ValueError, match="or an even number less: the middle"):
             RunSpec.from_dict({"dataset": "digits", "arch": arch | {"in_shape": shape}})
@@ -289,12 +291,12 @@ def test_a_network_may_look_at_the_middle_of_the_images():
 def test_files_under_nearly_the_right_names_are_found(tmp_path, smaller, name):
     folder = tmp_path / "KMNIST" / "raw"
     idx_folder(folder, SHIPPED["kmnist"])
-    expected = load("kmnist", tmp_path)[0].images
+    expected = load_splits("kmnist", tmp_path)[0].images
     packed = folder / "train-images-idx3-ubyte.gz"
     content = packed.read_bytes()
     packed.unlink()
     (folder / name).write_bytes(content if name.lower().endswith(".gz") else gzip.decompress(content))
-    assert torch.equal(load("kmnist", tmp_path)[0].images, expected)
+    assert torch.equal(load_splits("kmnist", tmp_path)[0].images, expected)
 
 
 def test_other_names_are_not_taken_for_the_files(tmp_path, smaller):

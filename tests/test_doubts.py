@@ -12,7 +12,7 @@ from torch import nn
 import boundlab
 from boundlab.cli.main import main
 from boundlab.data import inspection, own
-from boundlab.data.splits import load
+from boundlab.data.splits import load_splits
 from boundlab.specs.own_data import own_datasets
 from tests.cases import checkpoint
 
@@ -108,14 +108,14 @@ def test_an_8x8_network_on_mnist(tmp_path, mnist_root, capsys):
 
 
 def test_mnist_has_no_copies_and_is_what_was_published(mnist_root):
-    train, test = load("mnist", mnist_root)
+    train, test = load_splits("mnist", mnist_root)
     found = inspection.repeated(train.images.numpy(), train.labels.numpy(), test.images.numpy())
     assert found == CLEAN | {"tested": 10_000}
     assert inspection.altered("mnist", mnist_root) == []
 
 
 def test_digits_have_no_copies():
-    train, test = load("digits")
+    train, test = load_splits("digits")
     found = inspection.repeated(train.images.numpy(), train.labels.numpy(), test.images.numpy())
     assert found == CLEAN | {"tested": 360}
     assert inspection.altered("digits") == []

@@ -13,7 +13,7 @@ import boundlab
 from boundlab.checkpoints.snippet import EXPORT_SNIPPET
 from boundlab.cli.main import main
 from boundlab.networks import build
-from boundlab.networks.checkpoint import load
+from boundlab.networks.checkpoint import load_checkpoint
 from boundlab.networks.export import checkpoint_of, outputs
 from boundlab.specs.arch import ArchSpec
 from tests import test_snippet
@@ -68,7 +68,7 @@ def test_it_is_the_model_and_what_the_snippet_writes(tmp_path, name):
     names: dict = {}
     exec(EXPORT_SNIPPET, names)
     names["export"](model, tmp_path / "other.safetensors", SHAPE)
-    one, other = load(path, "digits"), load(tmp_path / "other.safetensors", "digits")
+    one, other = load_checkpoint(path, "digits"), load_checkpoint(tmp_path / "other.safetensors", "digits")
     assert one.arch == other.arch == arch
     for a, b in zip(one.weights + one.biases, other.weights + other.biases, strict=True):
         assert (a is b is None) or torch.equal(a, b)
@@ -158,7 +158,7 @@ def test_initial_weights_are_stored(tmp_path):
     trained = copy.deepcopy(start)
     trained[0].weight.data.add_(1.0)
     path = boundlab.export(trained, tmp_path / "net.safetensors", SHAPE, (0.1, 0.5), init=start)
-    read = load(path, "digits")
+    read = load_checkpoint(path, "digits")
     assert read.arch.normalize == (0.1, 0.5)
     assert torch.equal(read.init[0], start[0].weight)
     assert torch.equal(read.weights[0], trained[0].weight)
@@ -328,7 +328,7 @@ def test_the_snippet_writes_the_model_or_nothing(name, tmp_path):
     if not refused:
         x = torch.randn(9, *in_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
         expected = copy.deepcopy(model).double().eval()(x).detach()
-        got = outputs(load(path, None), x)
+        got = outputs(load_checkpoint(path, None), x)
         torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
@@ -381,7 +381,7 @@ def test_the_command_exports_what_the_users_module_makes(tmp_path, monkeypatch, 
         line = ["export", f"ownnet:{name}", f"{name}.safetensors", "--in-shape", "1,8,8", "--normalize", "0.1,0.5"]
         assert main(line) == 0, capsys.readouterr().err
     assert (tmp_path / "net.safetensors").read_bytes() == (tmp_path / "make.safetensors").read_bytes()
-    assert load(tmp_path / "net.safetensors", "digits").arch.normalize == (0.1, 0.5)
+    assert load_checkpoint(tmp_path / "net.safetensors", "digits").arch.normalize == (0.1, 0.5)
     assert str(tmp_path) not in sys.path
 
 

@@ -12,7 +12,7 @@ from boundlab.jobs.queue import Limits
 from boundlab.runs import job as jobstate
 from boundlab.runs import status
 from boundlab.specs.run import RunSpec
-from boundlab.system.locks import held, take
+from boundlab.system.locks import held, take_lock
 
 FEW = Limits(running=2, waiting=4, per_person=3)
 
@@ -27,23 +27,23 @@ def submit(out, seed=0, owner="anna", limits=FEW):
 
 def say(job, state, **more):
     """Write a status as a worker would."""
-    status.with_status(job, state=state, **more)
-    return jobstate.read(job.folder)
+    status.write_status(job, state=state, **more)
+    return jobstate.read_job_folder(job.folder)
 
 
 def test_a_new_job_waits_then_runs_while_its_lock_is_held_then_is_lost(tmp_path):
     job = submit(tmp_path)
     assert (job.state, job.owner, job.attempt) == ("queued", "anna", 1)
-    lock = take(tmp_path, job.id)
+    lock = take_lock(tmp_path, job.id)
     assert held(tmp_path, job.id)
     assert say(job, "running", step=40).state == "running"
     queue.ask(job, "pause")
-    assert jobstate.read(job.folder).state == "stopping"
+    assert jobstate.read_job_folder(job.folder).state == "stopping"
     os.close(lock)
-    assert jobstate.read(job.folder).state == "paused"  # it died while it was asked to pause
+    assert jobstate.read_job_folder(job.folder).state == "paused"  # it died while it was asked to pause
     again = submit(tmp_path, 1)
     say(again, "running", step=7)
-    assert jobstate.read(again.folder).state == "lost"
+    assert jobstate.read_job_folder(again.folder).state == "lost"
 
 
 @pytest.mark.parametrize("state", ["paused", "stopped", "failed"])
@@ -51,7 +51,7 @@ def test_resting_jobs_stay_what_they_are_until_they_are_resumed(tmp_path, state)
     job = say(submit(tmp_path), state, step=12, error="because" if state == "failed" else None)
     assert (job.state, job.step) == (state, 12)
     queue.resume(job, "anna", FEW)
-    now = jobstate.read(job.folder)
+    now = jobstate.read_job_folder(job.folder)
     assert (now.state, now.attempt) == ("queued", 2)
     assert (now.submitted == job.submitted) is (state == "paused")  # a paused job keeps its place in line
 
@@ -60,7 +60,7 @@ def test_resting_jobs_stay_what_they_are_until_they_are_resumed(tmp_path, state)
 def test_a_waiting_job_can_be_taken_out_of_the_queue(tmp_path, wish, state):
     job = submit(tmp_path)
     queue.ask(job, wish)
-    assert jobstate.read(job.folder).state == state
+    assert jobstate.read_job_folder(job.folder).state == state
     assert queue.in_order(queue.jobs(tmp_path)) == []
 
 
@@ -78,7 +78,7 @@ def test_what_somebody_halted_is_not_started_by_others(tmp_path, state):
     job = say(submit(tmp_path), state)
     with pytest.raises(RunError, match=f"somebody else has {state}"):
         submit(tmp_path, owner="ben")
-    assert jobstate.read(job.folder) == job
+    assert jobstate.read_job_folder(job.folder) == job
 
 
 @pytest.mark.parametrize("state", ["failed", "running"])
@@ -89,12 +89,12 @@ def test_what_broke_down_may_be_started_by_others_and_stays_whose_it_was(tmp_pat
 
 
 def test_a_finished_run_is_not_queued_again(finished):
-    job = queue.submit(jobstate.read(finished).spec, "anna", "cpu", finished.parent, FEW)
+    job = queue.submit(jobstate.read_job_folder(finished).spec, "anna", "cpu", finished.parent, FEW)
     assert job.state == "done"
     assert not (finished / "job.json").exists()
     queue.resume(job, "anna", FEW)
     queue.ask(job, "stop")
-    assert jobstate.read(finished) == job
+    assert jobstate.read_job_folder(finished) == job
 
 
 def test_everybodys_first_job_starts_before_anybodys_second(tmp_path):
@@ -103,7 +103,7 @@ def test_everybodys_first_job_starts_before_anybodys_second(tmp_path):
     every = queue.jobs(tmp_path)
     assert [job.id for job in queue.in_order(every)] == [anna[0].id, ben.id, anna[1].id, anna[2].id]
     assert [queue.position(job, every) for job in (anna[0], ben, anna[2])] == [1, 2, 4]
-    lock = take(tmp_path, anna[0].id)
+    lock = take_lock(tmp_path, anna[0].id)
     say(anna[0], "running")
     every = queue.jobs(tmp_path)
     assert queue.in_order(every)[0].id == ben.id  # she has one running
@@ -141,7 +141,7 @@ def test_fresh_names_from_one_address_fill_a_part_of_the_queue_only(tmp_path):
     with pytest.raises(RunError, match="4 jobs from your network address"):
         queue.resume(resting, "another name", limits, "here")
     queue.resume(resting, "name 6", limits, "there")
-    assert jobstate.read(resting.folder).address == "there"
+    assert jobstate.read_job_folder(resting.folder).address == "there"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_limits_come_from_the_environment(monkeypatch):
 
 def test_what_is_being_trained_cannot_be_deleted_and_the_rest_can(tmp_path):
     job = submit(tmp_path)
-    lock = take(tmp_path, job.id)
+    lock = take_lock(tmp_path, job.id)
     with pytest.raises(RunError, match="being trained"):
         queue.delete(job)
     os.close(lock)
@@ -198,7 +198,7 @@ def test_a_damaged_job_is_left_out_and_named_and_can_be_asked_for_again(tmp_path
     (bad.folder / name).write_text(content)
     assert [job.id for job in queue.jobs(tmp_path)] == [good.id]
     with pytest.raises(RunError, match=r"delete that folder|cannot be read"):
-        jobstate.read(bad.folder)
+        jobstate.read_job_folder(bad.folder)
     assert submit(tmp_path, 1).state == "queued"
 
 
@@ -216,13 +216,13 @@ def test_a_run_of_the_command_line_is_a_job_that_belongs_to_nobody(tmp_path):
     (folder / "status.json").write_text(
         json.dumps({"state": "running", "step": 3, "steps": 9, "heartbeat": time.time()})
     )
-    job = jobstate.read(folder)
+    job = jobstate.read_job_folder(folder)
     assert (job.state, job.owner, job.attempt) == ("lost", None, 0)
-    lock = take(tmp_path, folder.name)
-    assert jobstate.read(folder).state == "running"
+    lock = take_lock(tmp_path, folder.name)
+    assert jobstate.read_job_folder(folder).state == "running"
     queue.ask(job, "stop")
-    assert jobstate.read(folder).state == "stopping"
+    assert jobstate.read_job_folder(folder).state == "stopping"
     os.close(lock)
-    assert jobstate.read(folder).state == "stopped"
-    queue.resume(jobstate.read(folder), "anna", FEW)
-    assert (jobstate.read(folder).state, jobstate.read(folder).owner) == ("queued", "anna")
+    assert jobstate.read_job_folder(folder).state == "stopped"
+    queue.resume(jobstate.read_job_folder(folder), "anna", FEW)
+    assert (jobstate.read_job_folder(folder).state, jobstate.read_job_folder(folder).owner) == ("queued", "anna")

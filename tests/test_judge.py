@@ -18,7 +18,7 @@ from boundlab.specs.arch import ArchSpec
 from boundlab.specs.settings import Settings
 from boundlab.uploads import server as judging
 from boundlab.uploads.protocol import NETWORK, REQUEST, STATUS, memory_limit
-from boundlab.uploads.server import MOST, Judges
+from boundlab.uploads.server import MOST_WORKERS, UploadServer
 from tests.cases import DIGITS, checkpoint
 from tests.conftest import reference_weights, write_checkpoint
 from tests.hostile import HOSTILE, good
@@ -37,7 +37,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def judges(folder):
-    made = Judges()
+    made = UploadServer()
     yield made
     made.close()
 
@@ -143,7 +143,7 @@ def test_too_much_memory_is_a_sentence(folder):
 
 
 def test_too_much_time_is_a_sentence(folder):
-    judges = Judges(seconds=0.3)
+    judges = UploadServer(seconds=0.3)
     try:
         _, now, seconds = judged(judges, good())
     finally:
@@ -164,18 +164,18 @@ def test_a_judge_that_dies_is_said(judges):
 
 
 def test_two_at_once_and_the_others_wait(judges):
-    uploads = [judges.hold(good(), f"net {i}", f"person {i}") for i in range(MOST + 2)]
+    uploads = [judges.hold(good(), f"net {i}", f"person {i}") for i in range(MOST_WORKERS + 2)]
     for upload in uploads:
         judges.measure(upload, "digits", None)
     states = [judges.look(upload) for upload in uploads]
-    assert [now["state"] for now in states] == ["running"] * MOST + ["queued"] * 2
-    assert [now["ahead"] for now in states[MOST:]] == [0, 1]
+    assert [now["state"] for now in states] == ["running"] * MOST_WORKERS + ["queued"] * 2
+    assert [now["ahead"] for now in states[MOST_WORKERS:]] == [0, 1]
     judges.drop(uploads[0])  # gone: the next one's turn
-    assert judges.look(uploads[MOST])["state"] == "running"
-    assert judges.look(uploads[MOST + 1]) == {"state": "queued", "ahead": 0}
-    judges.drop(uploads[MOST + 1])
+    assert judges.look(uploads[MOST_WORKERS])["state"] == "running"
+    assert judges.look(uploads[MOST_WORKERS + 1]) == {"state": "queued", "ahead": 0}
+    judges.drop(uploads[MOST_WORKERS + 1])
     judges.drop(uploads[1])
-    assert outcome(judges, uploads[MOST])[0]["state"] == "done"
+    assert outcome(judges, uploads[MOST_WORKERS])[0]["state"] == "done"
 
 
 def started(judges, uploads):
@@ -198,13 +198,13 @@ def waiting(judges, title, person, address=None):
 
 
 def test_one_of_a_person_runs_at_a_time_and_everybody_has_a_turn_before_anybodys_second(judges, monkeypatch):
-    monkeypatch.setattr(judging, "MOST", 1)
+    monkeypatch.setattr(judging, "MOST_WORKERS", 1)
     uploads = [waiting(judges, f"anna {i}", "anna") for i in range(4)]
     uploads += [waiting(judges, f"{name} {i}", name) for i in range(2) for name in ("ben", "eva")]
     assert [judges.look(upload).get("ahead") for upload in uploads] == [None, 2, 5, 6, 0, 1, 3, 4]
     expected = ["anna 0", "ben 0", "eva 0", "anna 1", "ben 1", "eva 1", "anna 2", "anna 3"]
     assert started(judges, uploads) == expected
-    monkeypatch.setattr(judging, "MOST", 2)
+    monkeypatch.setattr(judging, "MOST_WORKERS", 2)
     alone = [waiting(judges, f"anna {i}", "anna") for i in range(2)]
     assert [judges.look(upload)["state"] for upload in alone] == ["running", "queued"]
 
@@ -222,7 +222,7 @@ def test_a_person_and_an_address_fill_a_part_of_the_queue_only(judges, monkeypat
         waiting(judges, "fresh 3", "fresh 3", "here")  # a fresh name each time does not help
     waiting(judges, "ben", "ben", "there")
     waiting(judges, "of an unknown address", "eva")
-    monkeypatch.setattr(judging, "WAITING", 7)
+    monkeypatch.setattr(judging, "MOST_WAITING", 7)
     with pytest.raises(RunError, match="7 uploads wait, too many"):
         waiting(judges, "one more", "nobody", "elsewhere")
 
@@ -256,7 +256,7 @@ def test_a_killed_server_takes_its_judges_along_and_the_next_clears_up(folder, t
     path = checkpoint(tmp_path)
     server = subprocess.Popen([sys.executable, "-c", SERVER, str(path)], stdout=subprocess.PIPE, text=True)
     pid, place = server.stdout.readline().split()
-    other = Judges()  # another server on this machine: it leaves the living one's alone
+    other = UploadServer()  # another server on this machine: it leaves the living one's alone
     assert Path(place).exists()
     server.kill()
     server.wait()
@@ -265,7 +265,7 @@ def test_a_killed_server_takes_its_judges_along_and_the_next_clears_up(folder, t
     while Path(f"/proc/{pid}").exists() and "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    third = Judges()
+    third = UploadServer()
     assert not Path(place).parent.exists()
     assert other._home.exists()
     other.close()

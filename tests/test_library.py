@@ -10,7 +10,7 @@ from torch import nn
 
 import boundlab
 from boundlab.cli.main import main
-from boundlab.data.splits import load as load_data
+from boundlab.data.splits import load_splits as load_data
 from boundlab.errors import CheckpointError, DataError
 from boundlab.runs.pack import PACK
 from tests.cases import checkpoint

@@ -23,7 +23,7 @@ from boundlab.runs import part_errors
 from boundlab.runs.folder import open_run
 from boundlab.runs.part_errors import PartErrors
 from boundlab.specs.settings import Settings
-from boundlab.text import epochs
+from boundlab.text import format_epoch
 from boundlab.ui.pages.train import live
 from boundlab.words import live as live_words
 from tests.test_pages import numbers
@@ -246,7 +246,7 @@ def page(folder):
     def view():
         run = open_run(folder)
         alike = [r for r in shipped_runs() if r.spec.train.dataset == run.spec.train.dataset]
-        live_view(Controls(), run, alike, part_errors.read(folder))
+        live_view(Controls(), run, alike, part_errors.read_part_errors(folder))
 
     view()
 
@@ -280,8 +280,9 @@ def test_every_view_at_every_stage(run, tmp_path, view, convention, stage):
     }
     assert drawn != nothing[view], words(app)
     if drawn:
-        assert f"· {convention} · epoch {epochs(open_run(tmp_path / 'run').records['epoch'].iloc[-1])} of 200" in words(
-            app
+        assert (
+            f"· {convention} · epoch {format_epoch(open_run(tmp_path / 'run').records['epoch'].iloc[-1])} of 200"
+            in words(app)
         )
         assert "Dashed: the shipped run CONV-3-16, λ = 0.003, seed 1" in words(app)
         assert len(app.get("plotly_chart")[0].proto.spec) < 200_000
@@ -371,4 +372,4 @@ def test_the_words_are_about_the_newest_errors_and_say_of_which_epoch_and_images
 def test_junk_among_the_errors_of_parts_is_left_out(tmp_path, junk):
     good = PartErrors(90, 2.0, 0.5, 287, 0.25, 200)
     (tmp_path / part_errors.FILE).write_text(f"{junk}\n{good.line()}{junk}")
-    assert part_errors.read(tmp_path) == [good]
+    assert part_errors.read_part_errors(tmp_path) == [good]

@@ -14,7 +14,7 @@ import boundlab
 from boundlab.analysis.margin_tradeoff import trade_off
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate, only
-from boundlab.data.splits import task
+from boundlab.data.splits import apply_task
 from boundlab.evaluation.report import report_on
 from boundlab.networks.checkpoint import Checkpoint
 from boundlab.networks.outcome import margin_errors
@@ -34,7 +34,7 @@ SPEC = RunSpec.from_dict({"dataset": "digits", "epochs": 1, "arch": LINEAR.to_di
 
 @pytest.fixture(scope="module")
 def data():
-    return task(TrainSpec("digits"))
+    return apply_task(TrainSpec("digits"))
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +78,12 @@ def test_output_weights_times_c_change_nothing(data, weight, measured, scale):
 
 def test_a_thousand_times_the_weights_of_a_shipped_network(mnist_root):
     """The network of the issue: 0.677 became 20.5."""
-    from boundlab.networks.checkpoint import load
+    from boundlab.networks.checkpoint import load_checkpoint
     from boundlab.runs.pack import PACK
 
     run = next(r for r in read_pack() if "cert" in r.id and r.spec.arch.title == "LINEAR" and r.spec.arch.classes == 10)
     path = PACK / "checkpoints" / f"{run.id}.safetensors"
-    given_, data = load(path, "mnist"), task(TrainSpec("mnist"), mnist_root)
+    given_, data = load_checkpoint(path, "mnist"), apply_task(TrainSpec("mnist"), mnist_root)
     larger = dataclasses.replace(given_, weights=[*given_.weights[:-1], given_.weights[-1] * 1000])
     values = [report_on(c, data, "mnist", STRICT)["theorem_s2"]["value"] for c in (given_, larger)]
     shipped = only(evaluate(BY_KEY["doubled"], run.norms(run.records.iloc[-1:]), run.sample, STRICT).value)

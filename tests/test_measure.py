@@ -165,7 +165,9 @@ def test_patches_are_those_that_the_first_layer_sees(fields):
     arch = ArchSpec(**{"in_shape": (2, 6, 7), "channels": 2, "conv_layers": 1} | fields)
     images = torch.rand(9, 2, 6, 7, generator=torch.Generator().manual_seed(0))
     shape = dataclasses.replace(arch.shapes()[0], pools=(), groups=1)
-    sums = layer_maps.apply(images.double(), torch.ones(shape.weight_shape, dtype=torch.float64), None, shape)[:, 0]
+    sums = layer_maps.apply_layer(images.double(), torch.ones(shape.weight_shape, dtype=torch.float64), None, shape)[
+        :, 0
+    ]
     got = sample_stats(images, arch, "digits").patch_energy
     np.testing.assert_allclose(got, (sums**2).sum(dim=0) / 8, rtol=1e-10)
     dense = sample_stats(images, ArchSpec(kind="mlp", in_shape=(2, 6, 7), hidden=(3,)), "digits").patch_energy
@@ -182,9 +184,9 @@ def test_weight_norm_has_one_scalar_per_filter_bank():
 
 
 def test_data_scalars_of_mnist(mnist_root):
-    from boundlab.data.splits import load
+    from boundlab.data.splits import load_splits
 
-    train, test = load("mnist", mnist_root)
+    train, test = load_splits("mnist", mnist_root)
     stats = sample_stats(train.images, ArchSpec(normalize=(0.1307, 0.3081)), "mnist")
     assert (len(train.labels), len(test.labels)) == (60000, 10000)
     energy = stats.raw.pixel_energy

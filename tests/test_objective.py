@@ -8,7 +8,7 @@ import torch
 
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate
-from boundlab.data.splits import task
+from boundlab.data.splits import apply_task
 from boundlab.networks import build
 from boundlab.networks.measure import norm_columns
 from boundlab.networks.outcome import margin_errors
@@ -19,7 +19,7 @@ from boundlab.runs.folder import open_run
 from boundlab.specs.run import RunSpec
 from boundlab.specs.settings import Settings
 from boundlab.training.objective import Certificate
-from boundlab.training.worker import run
+from boundlab.training.worker import train_run
 from tests import oracles
 from tests.cases import CERTIFIED
 
@@ -31,7 +31,7 @@ DENSE = {**CERTIFIED, "labels": [[0, 2], [1, 3]], "arch": {"kind": "mlp", "hidde
 def case(given):
     """A float64 network at random weights, its spec, images and labels."""
     spec = RunSpec.from_dict(given)
-    train, _ = task(spec.train)
+    train, _ = apply_task(spec.train)
     images, labels = train.images.double()[:200], train.labels[:200]
     net = build.build(spec.arch)
     build.initialise(net, spec.arch, "he", 3)
@@ -109,7 +109,7 @@ def test_training_goes_from_the_hinge_to_the_ramp_and_to_the_whole_complexity(fr
 def test_training_lowers_the_certificate(tmp_path):
     """On the small digits nothing is below 1, so the weight is small; what is minimised falls all the same."""
     spec = RunSpec.from_dict({**CERTIFIED, "certificate_weight": 0.01})
-    result = open_run(run(spec, tmp_path))
+    result = open_run(train_run(spec, tmp_path))
     norms = result.norms(result.epochs)
     value = evaluate(BY_KEY["sparse"], norms, result.sample, Settings("strict", margin=1.0))
     minimised = value.empirical + 0.01 * value.complexity

@@ -85,7 +85,7 @@ def odd_runs(tmp_path_factory):
         spec_of(preset="certified", epochs=5, arch={"channels": 2, "conv_layers": 1, "kernel_size": 2, "stride": 2}),
     ]
     folder = tmp_path_factory.mktemp("odd")
-    return [worker.run(spec, folder) for spec in specs]
+    return [worker.train_run(spec, folder) for spec in specs]
 
 
 def put(out, folder):

@@ -14,7 +14,7 @@ from PIL import Image
 from boundlab.cli.main import main
 from boundlab.data import npz, own
 from boundlab.data import pictures as images
-from boundlab.data.splits import load
+from boundlab.data.splits import load_splits
 from boundlab.errors import BoundlabError, DataError
 from boundlab.jobs.queue import jobs
 from boundlab.networks.sample_stats import sample_stats
@@ -61,7 +61,7 @@ def saved(path, **given):
 
 def rows(key):
     """Every stored image with its label, in any order."""
-    both = load(key)
+    both = load_splits(key)
     return sorted(
         (x.tobytes(), int(y)) for split in both for x, y in zip(split.images.numpy(), split.labels, strict=True)
     )
@@ -73,7 +73,7 @@ def test_pictures_of_a_folder_are_split_by_class_and_loaded(tmp_path):
     assert data.name.startswith("own-my-pets-")
     assert (data.in_shape, data.class_names, data.normalize) == ((3, 6, 4), CLASSES, None)
     assert (data.train_counts, data.test_counts) == ((4, 5, 6), (1, 1, 1))
-    train, test = load(data.name)
+    train, test = load_splits(data.name)
     assert torch.bincount(train.labels).tolist() == [4, 5, 6]
     assert torch.bincount(test.labels).tolist() == [1, 1, 1]
     images = (written / np.float32(255)).astype(np.float32).transpose(0, 3, 1, 2)
@@ -87,7 +87,7 @@ def test_a_test_part_of_its_own_is_kept(tmp_path):
     data = own.add(tmp_path / "a")
     assert (data.train_counts, data.test_counts) == ((2, 3, 4), (1, 2, 1))
     np.testing.assert_array_equal(
-        load(data.name)[1].images.numpy(), (written / 255).astype(np.float32).transpose(0, 3, 1, 2)
+        load_splits(data.name)[1].images.numpy(), (written / 255).astype(np.float32).transpose(0, 3, 1, 2)
     )
     with pytest.raises(ValueError, match=r"has a test part of its own, got --test 0\.3; leave that out"):
         own.add(tmp_path / "a", test=0.3)
@@ -108,10 +108,13 @@ def test_formats_and_channels(tmp_path, ending, mode):
     (tmp_path / "a" / "cat" / ".DS_Store").write_text("x")
     data = own.add(tmp_path / "a")
     assert data.in_shape == (3 if mode == "RGB" else 1, 6, 4)
-    train = load(data.name)[0]
+    train = load_splits(data.name)[0]
     with Image.open(tmp_path / "a" / "owl" / f"6.{ending}") as image:
         expected = torch.from_numpy(np.array(image.convert(mode if mode != "1" else "L"))) / 255
-    found = [torch.equal(x.permute(1, 2, 0).squeeze(-1), expected) for x in (*train.images, *load(data.name)[1].images)]
+    found = [
+        torch.equal(x.permute(1, 2, 0).squeeze(-1), expected)
+        for x in (*train.images, *load_splits(data.name)[1].images)
+    ]
     assert any(found)
 
 
@@ -149,10 +152,13 @@ def test_transparent_pixels_are_white_and_photographs_upright(tmp_path):
         lying.save(tmp_path / "a" / name / "9.png", exif=exif)
     data = own.add(tmp_path / "a")
     assert data.in_shape == (3, 3, 2)
-    colours = {tuple(x[:, 0, 0].tolist()) for split in load(data.name) for x in split.images}
+    colours = {tuple(x[:, 0, 0].tolist()) for split in load_splits(data.name) for x in split.images}
     assert colours == {(1.0, 0.0, 0.0), (1.0, 1.0, 1.0)}
     upright = [
-        x[0] for split in load(data.name) for x in split.images if x.unique().tolist() == [0, 1] and x[1].max() > 0
+        x[0]
+        for split in load_splits(data.name)
+        for x in split.images
+        if x.unique().tolist() == [0, 1] and x[1].max() > 0
     ]
     assert [x.tolist() for x in upright] == [[[1, 0], [1, 0], [1, 0]]] * 2  # what was above is now on the right
 
@@ -176,7 +182,7 @@ def test_an_upload_gives_the_same_data_set_as_its_file(tmp_path):
     path = saved(tmp_path / "shapes.npz", **given)
     data = own.add(path)
     assert (data.train_counts, data.test_counts, data.class_names) == ((10, 10), (2, 2), ("-1", "4"))
-    assert load(data.name)[1].labels.tolist() == [1, 0, 0, 1]
+    assert load_splits(data.name)[1].labels.tolist() == [1, 0, 0, 1]
     assert own.add(path.read_bytes(), "shapes") == data
     assert len(list((tmp_path / "data" / "own").iterdir())) == 2
     with pytest.raises(ValueError, match="a data set's name must be 1 to 32 lower-case letters"):
@@ -185,7 +191,7 @@ def test_an_upload_gives_the_same_data_set_as_its_file(tmp_path):
 
 def test_scaling_floats_stays_in_range(tmp_path):
     data = own.add(saved(tmp_path / "a.npz", **arrays(shape=(6, 4, 3), dtype=np.float64)), size=(9, 9), grey=True)
-    train = load(data.name)[0].images
+    train = load_splits(data.name)[0].images
     assert data.in_shape == (1, 9, 9)
     assert 0 <= float(train.min()) < float(train.max()) <= 1
 
@@ -206,10 +212,10 @@ def test_the_key_names_the_contents(tmp_path):
 @pytest.mark.parametrize("fraction", [0.001, 0.2, 0.5, 0.999])
 def test_splits_are_stratified_and_repeat(fraction):
     labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [3, 40, 200]))
-    test = own.split(labels, fraction)
+    test = own.held_out_mask(labels, fraction)
     counts, whole = np.bincount(labels[test], minlength=3), np.array([3, 40, 200])
     assert counts.tolist() == [min(max(1, round(fraction * n)), n - 2) for n in whole]
-    np.testing.assert_array_equal(test, own.split(labels, fraction))
+    np.testing.assert_array_equal(test, own.held_out_mask(labels, fraction))
 
 
 def test_the_catalogue_follows_what_lies_there(tmp_path, monkeypatch):
@@ -228,7 +234,7 @@ def test_the_catalogue_follows_what_lies_there(tmp_path, monkeypatch):
     assert list(DATASETS) == list(SHIPPED)
     assert DATASETS[data.name] == data  # what holds runs of it still knows it
     with pytest.raises(ValueError, match="dataset must be one of"):
-        load(data.name)
+        load_splits(data.name)
     with pytest.raises(KeyError, match="dataset must be one of"):
         DATASETS["own-nothing-01234567"]
 
@@ -252,11 +258,11 @@ def test_damaged_facts_are_left_out_and_listed(tmp_path, root):
     ):
         file.write_text("[" if changes is None else json.dumps(facts | changes))
         assert own_datasets() == {}
-        assert own.broken() == [data.name]
+        assert own.broken_keys() == [data.name]
     assert own.add(tmp_path / "a.npz") == data  # adding it again mends it
-    assert (list(own_datasets()), own.broken()) == ([data.name], [])
+    assert (list(own_datasets()), own.broken_keys()) == ([data.name], [])
     file.with_suffix(".npz").unlink()
-    assert (own_datasets(), own.broken()) == ({}, [data.name])
+    assert (own_datasets(), own.broken_keys()) == ({}, [data.name])
     assert own.remove(data.name) == data.name
     assert not list((root / "own").iterdir())
 
@@ -268,13 +274,13 @@ def test_damaged_contents_are_never_trained_on(tmp_path, root):
     for content in (whole[:-100], b"", b"PK", whole.replace(b"x_train", b"x_trainx"), b"\x80\x04N."):
         file.write_bytes(content)
         with pytest.raises(DataError, match=r"got a damaged file .*boundlab data remove own-a-.*then add it again"):
-            load(data.name)
+            load_splits(data.name)
     with np.load(own.add(saved(tmp_path / "a.npz", **arrays())) and file) as stored:
         changed = {name: stored[name].copy() for name in stored.files}
     changed["x_test"][0, 0, 0, 0] ^= 1
     np.savez(file, **changed)
     with pytest.raises(DataError, match=rf"should have contents of sha256 {data.name[-8:]}\w+, got "):
-        load(data.name)
+        load_splits(data.name)
 
 
 def test_other_contents_of_the_same_key_are_refused(tmp_path, root):
@@ -287,7 +293,7 @@ def test_other_contents_of_the_same_key_are_refused(tmp_path, root):
     with pytest.raises(DataError, match=f"{data.name} should name these contents, but names others already"):
         own.add(path)
     with pytest.raises(DataError, match=r"should have contents of sha256 \w{8}0{56}, got "):
-        load(data.name)
+        load_splits(data.name)
     assert own.add(path, "b").name.startswith("own-b-")
 
 
@@ -537,7 +543,7 @@ def test_a_run_of_own_data_is_trained_listed_and_evaluated(tmp_path, capsys):
 def test_three_channels_in_the_statistics_of_a_sample(tmp_path):
     pictures(tmp_path / "a")
     data = own.add(tmp_path / "a")
-    pixels = load(data.name)[0].images
+    pixels = load_splits(data.name)[0].images
     sample = sample_stats(pixels, ArchSpec(in_shape=(3, 6, 4), classes=3, normalize=(0.5, 0.25)), data.name)
     assert (sample.n, sample.published_n) == (15, 15)
     for stats, x in ((sample.raw, pixels.numpy()), (sample.fed, (pixels.numpy() - 0.5) / 0.25)):

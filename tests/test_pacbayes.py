@@ -15,8 +15,8 @@ from torch.distributions import Normal, kl_divergence
 
 from boundlab.bounds import pac_bayes
 from boundlab.bounds.concentration import kl_inverse
-from boundlab.bounds.pac_bayes import GRID, PacBayes, best_prior_noise, gaussian_kl
-from boundlab.runs.certificates import CERTIFICATES, store
+from boundlab.bounds.pac_bayes import SCALE_GRID, PacBayes, best_prior_noise, gaussian_kl
+from boundlab.runs.certificates import CERTIFICATES, store_certificate
 from boundlab.runs.folder import open_run
 from boundlab.runs.pack import open_pack, read_pack, write_pack
 from boundlab.specs.run import RunSpec
@@ -75,7 +75,9 @@ def test_gaussian_kl_against_torch():
 def test_the_priors_noise_is_the_best_of_the_grid():
     distance, weights, noise = [1.3, 0.2], [40, 5000], [0.05, 0.011]
     scales, kl = best_prior_noise(distance, weights, noise)
-    least = [min((gaussian_kl(d, w, s, g), g) for g in GRID) for d, w, s in zip(distance, weights, noise, strict=True)]
+    least = [
+        min((gaussian_kl(d, w, s, g), g) for g in SCALE_GRID) for d, w, s in zip(distance, weights, noise, strict=True)
+    ]
     assert [g for _, g in least] == scales.tolist()
     assert kl == pytest.approx(sum(k for k, _ in least), rel=1e-14)
 
@@ -148,7 +150,7 @@ def test_certificates_travel_with_a_pack(pack, tmp_path):
     write_pack(runs, tmp_path)
     assert [run.certificates for run in read_pack(tmp_path)] == [(fixed, LEARNT), ()]
     newer = dataclasses.replace(LEARNT, wrong=5)
-    store(tmp_path, pack[1].id, newer, packed=True)
+    store_certificate(tmp_path, pack[1].id, newer, packed=True)
     assert [run.certificates for run in read_pack(tmp_path)] == [(fixed, LEARNT), (newer,)]
     for damaged in ("[]", "{"):
         (tmp_path / CERTIFICATES).write_text(damaged)
@@ -175,7 +177,7 @@ def test_a_certificate_that_is_not_about_its_run_is_left_out_alone(pack, tmp_pat
     write_pack(pack[:2], tmp_path)
     good = [dataclasses.replace(certificate_of(run), wrong=5) for run in pack[:2]]
     for run, certificate in zip(pack, good, strict=False):
-        store(tmp_path, run.id, certificate, packed=True)
+        store_certificate(tmp_path, run.id, certificate, packed=True)
     assert open_pack(tmp_path).left_out == {}
     stored = json.loads((tmp_path / CERTIFICATES).read_text())
     edited = {pack[0].id: [good[0].to_dict() | change, LEARNT.to_dict()], "somebody-else": []}
@@ -184,9 +186,9 @@ def test_a_certificate_that_is_not_about_its_run_is_left_out_alone(pack, tmp_pat
     assert [run.certificates for run in found.runs] == [(LEARNT,), (good[1],)]
     assert set(found.left_out) == {f"certificate of {pack[0].id}", "certificate of somebody-else"}
     assert pack[0].id in found.left_out[f"certificate of {pack[0].id}"]
-    store(tmp_path, pack[1].id, LEARNT, packed=True)  # what is damaged stays as it is
+    store_certificate(tmp_path, pack[1].id, LEARNT, packed=True)  # what is damaged stays as it is
     assert json.loads((tmp_path / CERTIFICATES).read_text())[pack[0].id] == edited[pack[0].id]
-    store(tmp_path, pack[0].id, good[0], packed=True)  # certified again: the bad one is replaced
+    store_certificate(tmp_path, pack[0].id, good[0], packed=True)  # certified again: the bad one is replaced
     assert [run.certificates for run in open_pack(tmp_path).runs] == [(good[0], LEARNT), (good[1], LEARNT)]
 
 
@@ -205,7 +207,7 @@ def test_certificates_lie_beside_the_seal(finished):
     before = {p: p.stat().st_mtime_ns for p in finished.iterdir()}
     fixed = certificate_of(open_run(finished))
     try:
-        store(finished, finished.name, fixed)
+        store_certificate(finished, finished.name, fixed)
         assert open_run(finished).certificates == (fixed,)
         assert {p: p.stat().st_mtime_ns for p in before} == before
         for damaged in ('{"n": 1}', '[{"n": 1}]', "[", "3"):
@@ -223,7 +225,7 @@ def test_shipped_certificates_are_those_of_the_shipped_networks(pack):
     certified = [(run, c) for run in pack for c in run.certificates]
     assert {run.spec.train.dataset for run, _ in certified} == {"mnist", "digits"}
     for run, certificate in certified:
-        assert set(certificate.prior_noise) <= set(GRID)
+        assert set(certificate.prior_noise) <= set(SCALE_GRID)
         assert certificate.n + certificate.n_prior == run.sample.n
         if certificate.prior == "fixed":
             frobenius = [float(layer.frobenius[-1]) for layer in run.norms(run.epochs).layers]

@@ -277,7 +277,7 @@ def test_runs_made_for_their_certificate_are_not_on_the_figure_pages(pack, monke
     monkeypatch.setattr(shelf, "shipped_runs", lambda: [certified, source])
     assert shelf.figure_runs("mnist") == [source]
     st.cache_data.clear()
-    assert set(shelf.listing("mnist")["run"]) == {source.id}
+    assert set(shelf.runs_of("mnist")["run"]) == {source.id}
     assert set(shelf.table("mnist", Settings())["run"]) == {source.id}
     st.cache_data.clear()
 

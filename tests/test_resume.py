@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from boundlab.data.splits import seen, task
+from boundlab.data.splits import apply_task, seen
 from boundlab.errors import RunError
 from boundlab.networks.outcome import outcome
 from boundlab.runs import part_errors
@@ -23,8 +23,8 @@ from boundlab.runs.folder import open_run, status
 from boundlab.runs.status import Heartbeat, Interrupted
 from boundlab.specs.run import RunSpec
 from boundlab.training.loop import Training
-from boundlab.training.session import train
-from boundlab.training.worker import run
+from boundlab.training.session import train_folder
+from boundlab.training.worker import train_run
 from tests.cases import CERTIFIED, TRAINED
 
 
@@ -72,7 +72,7 @@ def interrupted(tmp_path, given=TRAINED, epochs_done=12):
             raise Killed
 
     with pytest.raises(Killed):
-        run(spec, tmp_path, progress=stop)
+        train_run(spec, tmp_path, progress=stop)
     return spec, tmp_path / spec.id
 
 
@@ -124,7 +124,7 @@ def at_step(folder, step):
 def test_a_damaged_folder_ends_in_the_same_history(finished, tmp_path, damage):
     spec, folder = interrupted(tmp_path)
     damage(folder)
-    run(spec, tmp_path)
+    train_run(spec, tmp_path)
     pd.testing.assert_frame_equal(
         pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(finished / "epochs.parquet")
     )
@@ -132,13 +132,13 @@ def test_a_damaged_folder_ends_in_the_same_history(finished, tmp_path, damage):
 
 @pytest.fixture(scope="module")
 def certified(tmp_path_factory):
-    return run(RunSpec.from_dict(CERTIFIED), tmp_path_factory.mktemp("certified"))
+    return train_run(RunSpec.from_dict(CERTIFIED), tmp_path_factory.mktemp("certified"))
 
 
 def test_a_certificates_training_resumes_where_its_schedule_stood(tmp_path):
     spec, folder = interrupted(tmp_path / "interrupted", CERTIFIED)
-    run(spec, tmp_path / "interrupted")
-    whole = run(spec, tmp_path / "whole")
+    train_run(spec, tmp_path / "interrupted")
+    whole = train_run(spec, tmp_path / "whole")
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(whole / "epochs.parquet"))
     assert (folder / "network.safetensors").read_bytes() == (whole / "network.safetensors").read_bytes()
 
@@ -170,7 +170,7 @@ def paused_often(folder, spec, looks):
                 raise Interrupted("paused")
 
         with Heartbeat(folder) as beat, contextlib.suppress(Interrupted):
-            train(folder, spec, seen(spec), "cpu", beat, watch, lambda *_: None, time.monotonic())
+            train_folder(folder, spec, seen(spec), "cpu", beat, watch, lambda *_: None, time.monotonic())
             assert count is None, "finished before it could be interrupted"
         assert len(open_run(folder).records)
         yield
@@ -216,7 +216,7 @@ def test_every_epoch_has_errors_of_a_part_until_the_run_is_sealed(finished, tmp_
     folder.mkdir()
     for _ in paused_often(folder, spec, [STEP_0 + 100, 140, 300]):
         if status(folder)["state"] != "done":
-            seen_so_far.append(part_errors.read(folder))
+            seen_so_far.append(part_errors.read_part_errors(folder))
             trained = int(load_file(folder / "state.safetensors")["finished"])
             steps = [part.step for part in seen_so_far[-1]]
             assert steps == [45 * epoch for epoch in range(1, 25) if epoch % 10 and 45 * epoch <= trained][: len(steps)]
@@ -235,7 +235,9 @@ def test_the_errors_of_a_part_are_near_those_of_all():
     """Of the network before training and after an epoch; the part is the same each time and for every seed."""
     torch.set_num_threads(1)
     runs = [
-        Training(spec, task(spec.train)) for seed in (0, 1) if (spec := RunSpec.from_dict(TRAINED | {"seed": seed}))
+        Training(spec, apply_task(spec.train))
+        for seed in (0, 1)
+        if (spec := RunSpec.from_dict(TRAINED | {"seed": seed}))
     ]
     first, other = ([split.labels.tolist() for split in one.parts] for one in runs)
     assert first == other
@@ -268,7 +270,7 @@ def test_the_first_record_is_there_before_its_errors_are(tmp_path):
 def test_resuming_does_not_start_again(tmp_path):
     spec, _ = interrupted(tmp_path)
     steps = []
-    run(spec, tmp_path, progress=lambda step, total, record: steps.append(step))
+    train_run(spec, tmp_path, progress=lambda step, total, record: steps.append(step))
     assert steps[0] > 12 * 45
 
 
@@ -279,10 +281,10 @@ def test_two_processes_do_not_train_the_same_run(tmp_path):
     def second(step, total, record):
         if not refused:
             with pytest.raises(RunError, match="is being trained by another process"):
-                run(spec, tmp_path)
+                train_run(spec, tmp_path)
             refused.append(step)
 
-    run(spec, tmp_path, progress=second)
+    train_run(spec, tmp_path, progress=second)
     assert refused
 
 
@@ -328,5 +330,5 @@ def test_a_killed_sweep_takes_its_runs_along_and_goes_on_later(finished, tmp_pat
 
 def test_a_sealed_run_is_not_touched(finished):
     before = {p.name: p.stat().st_mtime_ns for p in finished.iterdir()}
-    assert run(RunSpec.from_dict(TRAINED), finished.parent) == finished
+    assert train_run(RunSpec.from_dict(TRAINED), finished.parent) == finished
     assert {p.name: p.stat().st_mtime_ns for p in finished.iterdir()} == before

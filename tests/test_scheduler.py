@@ -72,11 +72,11 @@ def submit(out, given=TRAINED, seed=0, owner="anna"):
 
 
 def state(job):
-    return jobstate.read(job.folder).state
+    return jobstate.read_job_folder(job.folder).state
 
 
 def step(job):
-    return jobstate.read(job.folder).step
+    return jobstate.read_job_folder(job.folder).step
 
 
 def is_(job, *states):
@@ -126,14 +126,14 @@ def test_a_killed_worker_is_lost_and_its_neighbour_is_not_touched(tmp_path, fini
         recorded = len(open_run(victim.folder).records)
         kill(victim)
         wait(is_(victim, "lost"))
-        wait(lambda: "killed (signal 9" in (jobstate.read(victim.folder).error or ""))
+        wait(lambda: "killed (signal 9" in (jobstate.read_job_folder(victim.folder).error or ""))
         assert len(open_run(victim.folder).records) >= recorded
         now = step(neighbour)
         wait(lambda: step(neighbour) > now and state(neighbour) == "running")
         queue.resume(victim, "anna", Limits(running=2))
         machine.wake()
         wait(is_(victim, "done"))
-        assert jobstate.read(victim.folder).error is None
+        assert jobstate.read_job_folder(victim.folder).error is None
         queue.ask(neighbour, "stop")
         wait(is_(neighbour, "stopped"))
     assert_same(victim.folder, finished)
@@ -186,11 +186,11 @@ def test_workers_end_with_a_killed_server_and_the_next_one_finds_their_jobs(tmp_
     wait(is_(job, "lost"))
     assert [state(w) for w in waiting] == ["lost", "queued"]
     for other in waiting:
-        queue.delete(jobstate.read(other.folder))
+        queue.delete(jobstate.read_job_folder(other.folder))
     with running(tmp_path) as machine:
         look(machine)
         assert state(job) == "lost"  # offered, not resumed by itself
-        queue.resume(jobstate.read(job.folder), "anna", Limits(running=2))
+        queue.resume(jobstate.read_job_folder(job.folder), "anna", Limits(running=2))
         machine.wake()
         wait(is_(job, "done"))
     assert_same(job.folder, finished)
@@ -222,7 +222,7 @@ def test_of_two_servers_one_starts_jobs_and_the_other_takes_over(tmp_path):
         if leader is first:
             wait(lambda: sorted(state(job) for job in pair) == ["lost", "running"])
         for job in pair:
-            queue.ask(jobstate.read(job.folder), "stop")
+            queue.ask(jobstate.read_job_folder(job.folder), "stop")
 
 
 def test_two_tabs_that_press_start_together_make_one_run(tmp_path):
@@ -253,7 +253,7 @@ def test_divergence_is_explained_and_frees_the_place(tmp_path):
         good = submit(tmp_path, seed=1)
         machine.wake()
         wait(is_(bad, "failed"))
-        assert "not finite" in jobstate.read(bad.folder).error
+        assert "not finite" in jobstate.read_job_folder(bad.folder).error
         wait(is_(good, "done"))
 
 
@@ -276,11 +276,11 @@ def test_a_run_of_the_command_line_can_be_stopped_and_gone_on_with(tmp_path, fin
     folder = tmp_path / "runs" / finished.name
     process = subprocess.Popen([*command, "--device", "cpu"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     wait(lambda: folder.exists() and status(folder).get("step", 0) > 100)
-    queue.ask(jobstate.read(folder), "stop")
+    queue.ask(jobstate.read_job_folder(folder), "stop")
     _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert b"stopped from the dashboard" in said
-    assert jobstate.read(folder).state == "stopped"
+    assert jobstate.read_job_folder(folder).state == "stopped"
     subprocess.run([*command, "--device", "cpu"], check=True, stdout=subprocess.DEVNULL)
     assert_same(folder, finished)
 

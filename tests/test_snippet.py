@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from boundlab.checkpoints.snippet import EXPORT_SNIPPET, SPEC_TEMPLATE
-from boundlab.networks.checkpoint import load
+from boundlab.networks.checkpoint import load_checkpoint
 from boundlab.specs.arch import ArchSpec
 
 MODELS = {
@@ -72,7 +72,7 @@ def test_it_is_short_and_needs_nothing_but_torch_and_safetensors():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_what_it_writes_is_the_model(done, name):
-    read, model = load(done[0] / f"{name}.safetensors", "digits"), build(MODELS[name])
+    read, model = load_checkpoint(done[0] / f"{name}.safetensors", "digits"), build(MODELS[name])
     assert read.arch.normalize is None
     parameters = [m for m in model.modules() if hasattr(m, "weight")]
     for module, weight, bias in zip(parameters, read.weights, read.biases, strict=True):
@@ -82,7 +82,7 @@ def test_what_it_writes_is_the_model(done, name):
 
 
 def test_it_writes_the_normalization(done):
-    assert load(done[0] / "normalized.safetensors", "digits").arch.normalize == (0.25, 0.5)
+    assert load_checkpoint(done[0] / "normalized.safetensors", "digits").arch.normalize == (0.25, 0.5)
 
 
 def test_it_refuses_what_a_spec_cannot_say(done):

@@ -18,8 +18,8 @@ import pytest
 
 from boundlab.data import sources
 from boundlab.data.mirrors import Archive
-from boundlab.data.sources import AS_SENT, FILES, FOLDERS, MIRRORS, download_size, fetch, find, missing
-from boundlab.data.splits import load
+from boundlab.data.sources import AS_SENT, FILES, FOLDERS, MIRRORS, download_size, fetch, locate, missing
+from boundlab.data.splits import load_splits
 from boundlab.errors import DataError
 from boundlab.specs.catalog import SHIPPED
 
@@ -104,7 +104,7 @@ def test_a_process_downloads_and_reports(tmp_path, mnist_mirror):
     assert seen[0]["total_bytes"] == download_size("mnist", tmp_path / "empty") == 11_594_722
     assert 0 <= time.time() - seen[-1]["heartbeat"] < 60
     for name in NAMES:
-        assert find("mnist", name, tmp_path).read_bytes() == (server.folder / f"{name}.gz").read_bytes()
+        assert locate("mnist", name, tmp_path).read_bytes() == (server.folder / f"{name}.gz").read_bytes()
     assert missing("mnist", tmp_path) == []
     assert not list(tmp_path.rglob("*.part"))
 
@@ -132,7 +132,7 @@ def test_after_kill_9_nothing_half_is_taken_for_whole(tmp_path, mnist_mirror):
     server.delay = 0.0
     again = start(tmp_path, url, tmp_path / "status.json")
     assert watch(again, tmp_path / "status.json")[-1]["state"] == "done"
-    assert [len(split.labels) for split in load("mnist", tmp_path)] == [60000, 10000]
+    assert [len(split.labels) for split in load_splits("mnist", tmp_path)] == [60000, 10000]
     assert not list(tmp_path.rglob("*.part"))
 
 
@@ -154,11 +154,11 @@ def test_the_next_mirror_is_tried_and_ones_own_comes_first(tmp_path, monkeypatch
     monkeypatch.setenv("BOUNDLAB_MIRROR", mirror[1] + "gone")
     fetch("mnist", tmp_path, lambda *now: calls.append(now))
     assert calls[-1] == (len(content), len(content), "images.gz")
-    assert find("mnist", "images", tmp_path).read_bytes() == content
+    assert locate("mnist", "images", tmp_path).read_bytes() == content
     monkeypatch.setenv("BOUNDLAB_MIRROR", mirror[1].rstrip("/"))
     monkeypatch.setattr(sources, "MIRRORS", {"mnist": (NOWHERE,)})
     fetch("mnist", tmp_path / "other", lambda *now: None)
-    assert find("mnist", "images", tmp_path / "other").read_bytes() == content
+    assert locate("mnist", "images", tmp_path / "other").read_bytes() == content
 
 
 def test_a_file_that_is_no_archive_is_fetched_and_checked_by_its_sha256(tmp_path, monkeypatch, mirror):
@@ -192,7 +192,7 @@ def test_archives_with_a_published_sha256_are_kept_as_they_are(tmp_path, monkeyp
     (mirror[0].folder / f"{file}.gz").write_bytes(gzip.compress(b"of MNIST"))
     (mirror[0].folder / "KMNIST" / "raw" / f"{file}.gz").write_bytes(content)
     fetch("kmnist", tmp_path, lambda *now: None)
-    assert find("kmnist", file, tmp_path).read_bytes() == content
+    assert locate("kmnist", file, tmp_path).read_bytes() == content
     assert mirror[0].asked == [f"/KMNIST/raw/{file}.gz"]
 
 
@@ -233,7 +233,7 @@ def test_a_server_that_breaks_off_is_named(tmp_path, small, mirror, monkeypatch)
 def test_no_network_says_where_to_put_the_files(tmp_path, monkeypatch, small):
     monkeypatch.setattr(sources, "MIRRORS", {"mnist": (NOWHERE,)})
     with pytest.raises(DataError, match=r"cannot be reached.*Put images\.gz there, or point BOUNDLAB_DATA") as error:
-        load("mnist", tmp_path)
+        load_splits("mnist", tmp_path)
     assert str(tmp_path / FOLDERS["mnist"]) in str(error.value)
     monkeypatch.setenv("BOUNDLAB_MIRROR", "not a url")
     with pytest.raises(DataError, match=r"not a url/images\.gz cannot be reached.*InvalidURL"):

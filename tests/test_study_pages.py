@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from boundlab.analysis.anatomy import anatomy
-from boundlab.analysis.guarantees import THEOREMS, along_the_weights, promises
+from boundlab.analysis.guarantees import THEOREMS, along_the_weights, guarantees
 from boundlab.analysis.margin_tradeoff import LEVELS, over_epochs, trade_off
 from boundlab.bounds import ALL, BY_KEY
 from boundlab.bounds.base import evaluate
@@ -179,7 +179,7 @@ def test_what_if_answers_refuses_and_says_what_it_holds():
 def test_the_certificate_panel_says_what_the_core_says(pack):
     app = open_link(CERTIFICATES, delta="0.05", channels="8")
     run = shipped(pack, channels=8)
-    made = promises(run, run.epochs.iloc[-1:], 0.05)
+    made = guarantees(run, run.epochs.iloc[-1:], 0.05)
     for promise in made:
         assert f"**{promise.title}**: " + ("no number" if promise.limit is None else f"{promise.limit:.4f}") in words(
             app
@@ -190,7 +190,7 @@ def test_the_certificate_panel_says_what_the_core_says(pack):
 
 def test_promises_share_delta(pack):
     run = shipped(pack, channels=8)
-    made = {p.kind: p for p in promises(run, run.epochs.iloc[-1:], 0.03)}
+    made = {p.kind: p for p in guarantees(run, run.epochs.iloc[-1:], 0.03)}
     having = [p for p in made.values() if p.limit is not None]
     alone = evaluate(
         BY_KEY["sparse"], run.norms(run.epochs.iloc[-1:]), run.sample, Settings("strict", 0.03 / len(having))
@@ -199,7 +199,7 @@ def test_promises_share_delta(pack):
     (stored,) = [c for c in run.certificates if c.prior == "fixed"]
     assert made["pac_bayes_fixed"].limit == stored.value(0.03 / len(having))
     assert made["pac_bayes_learnt"].reason
-    early = {p.kind: p for p in promises(run, run.epochs.iloc[1:2], 0.03)}
+    early = {p.kind: p for p in guarantees(run, run.epochs.iloc[1:2], 0.03)}
     assert "final network only" in early["pac_bayes_fixed"].reason
     assert early["holdout"].limit > float(run.epochs.iloc[1]["test_error"])
 

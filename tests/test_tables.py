@@ -6,7 +6,7 @@ from boundlab.analysis.curves import by_axis
 from boundlab.analysis.tables import AXES, COLUMNS, SERIES, final_table, history_table, read_paper, reasons, runs_table
 from boundlab.bounds import ALL
 from boundlab.bounds.concentration import clopper_pearson
-from boundlab.data.splits import task
+from boundlab.data.splits import apply_task
 from boundlab.runs.folder import open_run
 from boundlab.specs.run import RunSpec
 from boundlab.specs.settings import Settings
@@ -55,9 +55,9 @@ def test_holdout_limit_is_clopper_pearsons(wrong):
 def test_the_holdout_limit_of_a_sub_task_counts_its_own_test_images(tmp_path):
     arch = {"channels": 2, "conv_layers": 1}
     spec = RunSpec.from_dict({"dataset": "digits", "labels": [[0], [1, 2]], "epochs": 3, "arch": arch})
-    run = open_run(worker.run(spec, tmp_path))
+    run = open_run(worker.train_run(spec, tmp_path))
     values = final_table([run], Settings(delta=0.05)).set_index("series")["value"]
-    images = len(task(spec.train)[1].labels)
+    images = len(apply_task(spec.train)[1].labels)
     wrong = values["test_error"] * images
     assert wrong == pytest.approx(round(wrong))
     limit = binomtest(round(wrong), images, alternative="less").proportion_ci(0.95, "exact").high

@@ -40,8 +40,8 @@ def ramp_errors(
     def outputs_of(*own: torch.Tensor) -> torch.Tensor:
         x, shapes = images, arch.shapes()
         for w, shape in zip(own[:-1], shapes[:-1], strict=True):
-            x = layer_maps.pooled(layer_maps.apply(x, w, None, shape).relu(), shape)
-        return layer_maps.apply(x, own[-1], None, shapes[-1])
+            x = layer_maps.pooled(layer_maps.apply_layer(x, w, None, shape).relu(), shape)
+        return layer_maps.apply_layer(x, own[-1], None, shapes[-1])
 
     outputs = torch.vmap(outputs_of)(*weights)
     own = outputs.gather(2, labels.expand(many, -1)[..., None]).squeeze(2)

@@ -71,7 +71,9 @@ def test_b2_directions(classes):
     theta *= math.sqrt(d) / np.linalg.norm(theta, axis=1, keepdims=True)
     v = rng.standard_normal(classes)
     v -= v.mean()
-    assert np.abs(theta @ v).mean() == pytest.approx(np.linalg.norm(v) / sparse_doubled.direction_factor(classes), rel=0.01)
+    assert np.abs(theta @ v).mean() == pytest.approx(
+        np.linalg.norm(v) / sparse_doubled.direction_factor(classes), rel=0.01
+    )
     assert 1 - 1e-12 < sparse_doubled.direction_factor(classes) < math.sqrt(math.pi / 2)
 
 
@@ -172,7 +174,9 @@ def test_it_is_never_below_the_gap_that_it_bounds(name, monkeypatch):
     population = sample_stats(images, arch, "digits")
     with monkeypatch.context() as patch:
         patch.setattr(sparse_doubled, "energy_limit", lambda mean, largest, n, delta: mean)
-        patch.setattr(sparse_doubled, "doubling_factor", lambda _: math.sqrt(2 * size / n) / (1 - 1 / math.sqrt(math.pi * n)))
+        patch.setattr(
+            sparse_doubled, "doubling_factor", lambda _: math.sqrt(2 * size / n) / (1 - 1 / math.sqrt(math.pi * n))
+        )
         value = evaluate(BY_KEY["doubled"], net, population, Settings("strict", margin=1.0))
     bound = only(value.complexity) / math.exp(only(value.log_factors["scale_grid"]))
     assert gap > 0.05  # the ascent found something
@@ -206,7 +210,12 @@ def test_where_no_pixel_is_seen_or_all_that_are_seen_are_black():
     value = evaluate(BY_KEY["doubled"], net, sample, STRICT)
     limit = sparse_doubled.energy_limit(0.0, 4.0, 5, 0.05 * 0.001)  # four pixels are seen
     rho = only(net.layers[0].frobenius) * only(net.layers[1].centered_frobenius)
-    factors = sparse_doubled.doubling_factor(5) * sparse_doubled.direction_factor(3) * class_factor(3)[1] * (0.5 + math.sqrt(0.5))
+    factors = (
+        sparse_doubled.doubling_factor(5)
+        * sparse_doubled.direction_factor(3)
+        * class_factor(3)[1]
+        * (0.5 + math.sqrt(0.5))
+    )
     rounding = math.exp(only(value.log_factors["scale_grid"]))
     assert only(value.complexity) == pytest.approx(factors * rounding * rho * math.sqrt(limit / 5), rel=1e-6)
 

@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 import torch
 
-from boundlab.data.splits import Split, task
+from boundlab.data.splits import Split, apply_task
 from boundlab.errors import Diverged
 from boundlab.networks import build
-from boundlab.networks.checkpoint import load
+from boundlab.networks.checkpoint import load_checkpoint
 from boundlab.networks.measure import norm_columns
 from boundlab.runs.folder import open_run, status
 from boundlab.specs.grid import load_grid
 from boundlab.specs.run import RunSpec
 from boundlab.training.loop import Training, epochs
 from boundlab.training.session import _plans
-from boundlab.training.worker import run
+from boundlab.training.worker import train_run
 from tests.cases import CERTIFIED, TRAINED
 from tests.conftest import ROOT
 
@@ -46,7 +46,7 @@ def test_it_learns(finished):
 
 
 def test_the_checkpoint_is_the_last_record(finished):
-    checkpoint = load(finished / "network.safetensors", "digits")
+    checkpoint = load_checkpoint(finished / "network.safetensors", "digits")
     columns = norm_columns(checkpoint.weights, checkpoint.biases, None, checkpoint.arch.shapes())
     final = open_run(finished).final
     for name in ("layers.0.frobenius", "layers.1.spectral_map", "layers.2.norm_21", "path_l1"):
@@ -57,7 +57,7 @@ def test_the_checkpoint_is_the_last_record(finished):
 def test_the_generator_gives_the_same_records(finished):
     spec = RunSpec.from_dict(TRAINED)
     torch.set_num_threads(1)
-    records = pd.DataFrame(list(epochs(spec, task(spec.train))))
+    records = pd.DataFrame(list(epochs(spec, apply_task(spec.train))))
     sealed = pd.read_parquet(finished / "epochs.parquet")
     for name in ("step", "loss", "layers.0.frobenius", "test_error"):
         np.testing.assert_array_equal(records[name].to_numpy(float), sealed[name].to_numpy(float))
@@ -66,7 +66,7 @@ def test_the_generator_gives_the_same_records(finished):
 def test_seeds_differ_and_specs_repeat():
     def first_record(seed):
         spec = RunSpec.from_dict({**TRAINED, "seed": seed})
-        return Training(spec, task(spec.train)).record(25, [])["layers.0.frobenius"]
+        return Training(spec, apply_task(spec.train)).record(25, [])["layers.0.frobenius"]
 
     assert first_record(0) == first_record(0) != first_record(1)
 
@@ -74,14 +74,14 @@ def test_seeds_differ_and_specs_repeat():
 def test_divergence_is_an_error_that_says_so(tmp_path):
     spec = RunSpec.from_dict({**TRAINED, "preset": "paper", "epochs": 2, "lr": 100.0, "momentum": 0.99})
     with pytest.raises(Diverged, match=r"the loss is not finite after .* smaller lr"):
-        run(spec, tmp_path)
+        train_run(spec, tmp_path)
     assert status(tmp_path / spec.id)["state"] == "failed"
     assert "not finite" in status(tmp_path / spec.id)["error"]
 
 
 def test_a_weight_that_is_not_finite_is_an_error_that_says_so():
     spec = RunSpec.from_dict({**TRAINED, "epochs": 2})
-    training = Training(spec, task(spec.train))
+    training = Training(spec, apply_task(spec.train))
     records = training.epoch()
     next(records)
     with torch.no_grad():
@@ -98,7 +98,7 @@ def test_weights_too_large_for_their_norms_are_an_error_that_says_so(monkeypatch
     monkeypatch.setattr("boundlab.training.loop.norm_columns", norm_columns)
     spec = RunSpec.from_dict({**TRAINED, "preset": "paper", "epochs": 2})
     with pytest.raises(Diverged, match=r"too large to be measured .*; try .* paper does not clip gradients"):
-        next(Training(spec, task(spec.train)).epoch())
+        next(Training(spec, apply_task(spec.train)).epoch())
 
 
 def test_outputs_that_are_not_finite_are_an_error_that_says_so_and_what_was_recorded_opens(tmp_path, monkeypatch):
@@ -116,14 +116,14 @@ def test_outputs_that_are_not_finite_are_an_error_that_says_so_and_what_was_reco
     monkeypatch.setattr(Training, "_step", step)
     spec = RunSpec.from_dict({**TRAINED, "epochs": 1})
     with pytest.raises(Diverged, match=r"the train outputs are not finite after 45 steps; try a smaller lr"):
-        run(spec, tmp_path)
+        train_run(spec, tmp_path)
     assert status(tmp_path / spec.id)["state"] == "failed"
     assert open_run(tmp_path / spec.id).records["step"].tolist() == [0, 25]
 
 
 def test_norms_that_are_not_finite_are_an_error_that_says_so():
     deep = {"channels": 4, "conv_layers": 9, "kernel_size": 3, "stride": 1, "padding": 1, "weight_norm": False}
-    training = Training(spec := RunSpec.from_dict({**TRAINED, "arch": deep}), task(spec.train))
+    training = Training(spec := RunSpec.from_dict({**TRAINED, "arch": deep}), apply_task(spec.train))
     with torch.no_grad():
         for weight in training.net.parameters():
             weight.fill_(1e36)  # path norm: 1e360 and more
@@ -136,7 +136,7 @@ def test_norms_that_are_not_finite_are_an_error_that_says_so():
 def in_float64(given, part):
     """State after one epoch in float64, minibatches in parts of `part` images; and the losses of its steps."""
     spec = RunSpec.from_dict(given)
-    train, test = (Split(s.images.double(), s.labels) for s in task(spec.train))
+    train, test = (Split(s.images.double(), s.labels) for s in apply_task(spec.train))
     training = Training(spec, (train, test), part=part)
     training.net.double()
     training.references = [dataclasses.replace(r, weight=r.weight.double()) for r in training.references]
@@ -158,7 +158,7 @@ def test_a_step_in_parts_is_the_whole_step(given, part):
 
 def test_the_record_of_a_training_in_parts_is_the_whole_ones():
     spec = RunSpec.from_dict(TRAINED)
-    whole, parts = (Training(spec, task(spec.train), part=part).record(0, []) for part in (None, 8))
+    whole, parts = (Training(spec, apply_task(spec.train), part=part).record(0, []) for part in (None, 8))
     assert parts["train_error"] == whole["train_error"]
     np.testing.assert_allclose(parts["margin_quantiles"], whole["margin_quantiles"], rtol=1e-4, atol=1e-6)
 
@@ -175,7 +175,7 @@ def test_memory_that_is_too_small_is_met_with_smaller_parts(finished, tmp_path, 
 
     monkeypatch.setattr(Training, "_gradients", gradients)
     spec = RunSpec.from_dict(TRAINED)
-    folder = run(spec, tmp_path)
+    folder = train_run(spec, tmp_path)
     assert status(folder)["state"] == "done"
     assert status(folder)["note"] == "the GPU's memory is too small for batches of 32: going on in parts of 8"
     assert parts == [None] * 501 + [8] * (1080 - 495)  # step 495: the last state that was saved
@@ -191,7 +191,7 @@ def test_memory_that_is_too_small_for_everything_is_a_failure(tmp_path, monkeypa
     monkeypatch.setattr(Training, "_gradients", gradients)
     spec = RunSpec.from_dict(TRAINED)
     with pytest.raises(torch.OutOfMemoryError):
-        run(spec, tmp_path)
+        train_run(spec, tmp_path)
     assert status(tmp_path / spec.id)["state"] == "failed"
     assert "out of memory" in status(tmp_path / spec.id)["error"]
 
@@ -207,33 +207,33 @@ def test_the_ways_out_of_a_full_gpu_end_on_the_cpu():
 def test_a_network_that_did_not_train_is_flagged(tmp_path):
     """Crushing weight decay: rho goes to 0, the bound looks wonderful, the flag says why."""
     spec = RunSpec.from_dict({**TRAINED, "epochs": 3, "weight_decay": 2.0})
-    result = open_run(run(spec, tmp_path))
+    result = open_run(train_run(spec, tmp_path))
     assert not result.trained
     assert float(result.norms(result.epochs).rho[-1]) < 0.01
 
 
 def test_learning_rate_schedule():
     spec = RunSpec.from_dict({"dataset": "digits"})
-    training = Training(spec, task(spec.train))
+    training = Training(spec, apply_task(spec.train))
     assert training.rate(0) == pytest.approx(0.1 / 100)
     assert training.rate(99) == training.rate(5399) == pytest.approx(0.1)
     assert training.rate(5400) == pytest.approx(0.01)
     assert training.rate(7650) == pytest.approx(0.001)
     paper = RunSpec.from_dict({"dataset": "digits", "preset": "paper"})
     assert paper.drop_steps(45) == (2700, 5400, 7200)
-    assert Training(paper, task(paper.train)).rate(0) == 0.01
+    assert Training(paper, apply_task(paper.train)).rate(0) == 0.01
 
 
 def test_mlp_trains_too(tmp_path):
     spec = RunSpec.from_dict({"dataset": "digits", "epochs": 15, "arch": {"kind": "mlp", "hidden": [32]}})
-    assert open_run(run(spec, tmp_path)).trained
+    assert open_run(train_run(spec, tmp_path)).trained
 
 
 def test_a_linear_classifier_trains_too(tmp_path):
     spec = RunSpec.from_dict({"dataset": "digits", "epochs": 15, "arch": {"kind": "mlp", "hidden": []}})
-    result = open_run(run(spec, tmp_path))
+    result = open_run(train_run(spec, tmp_path))
     assert result.trained
-    assert load(tmp_path / spec.id / "network.safetensors", "digits").weights[0].shape == (10, 64)
+    assert load_checkpoint(tmp_path / spec.id / "network.safetensors", "digits").weights[0].shape == (10, 64)
 
 
 def test_the_paper_grid_is_the_papers_and_its_records_are_few():
@@ -275,7 +275,7 @@ def test_unit_initialisation_has_he_s_directions_and_norm_one():
 def test_the_papers_recipe_at_small_scale(tmp_path):
     """What `sweep data/grid_paper.toml` does, on the digits: recorded every fifth epoch, every record with errors."""
     spec = RunSpec.from_dict({"dataset": "digits", "preset": "paper", "epochs": 12, "arch": {"channels": 4}})
-    run_ = open_run(run(spec, tmp_path))
+    run_ = open_run(train_run(spec, tmp_path))
     assert run_.records["epoch"].tolist() == [0, 5, 10, 12]
     assert run_.records["train_error"].notna().all()
     assert run_.records["loss"].iloc[-1] < run_.records["loss"].iloc[1]

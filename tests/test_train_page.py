@@ -40,7 +40,7 @@ def machine(tmp_path, monkeypatch):
     idle = Scheduler(tmp_path, Limits(running=2, per_person=4), lambda: [CPU])
     idle.devices = [CPU]
     monkeypatch.setattr(engine, "scheduler", lambda: idle)
-    engine.measured.clear()
+    engine.measured_runs.clear()
     return idle
 
 
@@ -381,9 +381,9 @@ def test_a_queued_job_can_be_stopped_resumed_and_deleted(machine):
     trains(app).click().run()
     (job,) = queue.jobs(machine.out)
     app.button(key=f"stop_{job.id}").click().run()
-    assert jobstate.read(job.folder).state == "stopped"
+    assert jobstate.read_job_folder(job.folder).state == "stopped"
     app.button(key=f"resume_{job.id}").click().run()
-    assert jobstate.read(job.folder).state == "queued"
+    assert jobstate.read_job_folder(job.folder).state == "queued"
     app.button(key=f"stop_{job.id}").click().run()
     app.button(key=f"delete_{job.id}").click().run()
     assert not job.folder.exists()
@@ -456,9 +456,7 @@ def test_memory_is_summed_over_what_runs_and_waits_and_is_free(machine):
 def test_how_a_job_ended_is_said(machine, state, words):
     spec = RunSpec.from_dict({"dataset": "digits"})
     job = queue.submit(spec, "anna", "cpu", machine.out, machine.limits)
-    status.with_status(
-        job, state="running" if state == "lost" else state, error=words if state == "failed" else None
-    )
+    status.write_status(job, state="running" if state == "lost" else state, error=words if state == "failed" else None)
     app = open_link(TRAIN)
     assert words in " ".join(e.value for e in [*app.error, *app.caption])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from boundlab.analysis.what_if import RETRAIN, Change, World, apply
+from boundlab.analysis.what_if import RETRAIN, Change, World, apply_change
 from boundlab.bounds import ALL, BY_KEY
 from boundlab.bounds.base import evaluate
 from boundlab.networks.measure import norm_columns
@@ -25,7 +25,7 @@ def world(arch=ARCH, seed=0):
 
 
 def changed(change, convention="strict", bound="sparse", arch=ARCH, **settings):
-    new, asked = apply(change, world(arch), Settings(convention, **settings))
+    new, asked = apply_change(change, world(arch), Settings(convention, **settings))
     return new.value(BY_KEY[bound], asked)
 
 
@@ -33,7 +33,7 @@ def changed(change, convention="strict", bound="sparse", arch=ARCH, **settings):
 @pytest.mark.parametrize("bound", ALL, ids=lambda b: b.key)
 def test_no_change_changes_nothing(bound, convention):
     now = world()
-    same, settings = apply(Change(), now, Settings(convention))
+    same, settings = apply_change(Change(), now, Settings(convention))
     assert settings == Settings(convention)
     first, second = (evaluate(bound, w.norms, w.sample, settings) for w in (now, same))
     assert first.reason == second.reason
@@ -53,7 +53,7 @@ def test_geometry_is_answered_as_for_a_network_of_that_geometry_with_those_norms
 
     sample, asked = make_sample(ARCH), Settings("strict", margin=1.0)
     really = evaluate(BY_KEY["sparse"], measured(strided), sample, asked)
-    supposed, _ = apply(Change(stride=2), World(ARCH, measured(ARCH), sample), asked)
+    supposed, _ = apply_change(Change(stride=2), World(ARCH, measured(ARCH), sample), asked)
     assert supposed.value(BY_KEY["sparse"], asked).complexity == pytest.approx(float(really.complexity), rel=1e-12)
 
 
@@ -66,7 +66,7 @@ def test_more_examples_shrink_the_sparse_complexity_by_their_root():
 
 
 def test_a_pooled_head_averages_the_roots_of_the_path_energies():
-    new, asked = apply(Change(pooled=True), world(), Settings("strict", margin=1.0))
+    new, asked = apply_change(Change(pooled=True), world(), Settings("strict", margin=1.0))
     assert new.norms.shapes[-2].passed_size == (1, 1)
     hidden = new.norms.shapes
     energy = new.sample.fed.pixel_energy
@@ -120,7 +120,7 @@ def test_without_sharing_what_keeps_its_place_keeps_its_norms():
 
 def test_a_further_convolution_takes_the_norms_of_the_last_one_and_dense_layers_keep_theirs():
     arch = dataclasses.replace(ARCH, hidden=(6, 5))
-    new, _ = apply(Change(conv_layers=3), world(arch), Settings())
+    new, _ = apply_change(Change(conv_layers=3), world(arch), Settings())
     old = world(arch).norms.layers
     names = ["conv1", "conv2", "conv3", "dense1", "dense2", "output"]
     assert [layer.shape.name for layer in new.norms.layers] == names
@@ -149,15 +149,15 @@ def test_what_needs_the_weights_of_the_changed_network_is_refused():
 
 def test_what_is_not_possible_is_said():
     with pytest.raises(ValueError, match="does not fit"):
-        apply(Change(kernel_size=8), world(), Settings())
+        apply_change(Change(kernel_size=8), world(), Settings())
     with pytest.raises(ValueError, match="padding"):
-        apply(Change(padding=3), world(), Settings())
+        apply_change(Change(padding=3), world(), Settings())
     with pytest.raises(ValueError, match="n_times"):
         Change(n_times=0)
     listed = dataclasses.replace(ARCH, channels=(2, 3), padding=(0, 1))
     with pytest.raises(ValueError, match="CONV-2-2,3 pad 0,1 has channels and padding layer by layer"):
-        apply(Change(conv_layers=3), world(listed), Settings())
-    assert apply(Change(stride=2, conv_layers=2), world(listed), Settings())[0].arch.channels == (2, 3)
+        apply_change(Change(conv_layers=3), world(listed), Settings())
+    assert apply_change(Change(stride=2, conv_layers=2), world(listed), Settings())[0].arch.channels == (2, 3)
     mlp = ArchSpec(kind="mlp", in_shape=(1, 8, 8), hidden=(5,), classes=4)
     with pytest.raises(ValueError, match="need convolutions"):
-        apply(Change(stride=2), world(mlp), Settings())
+        apply_change(Change(stride=2), world(mlp), Settings())

@@ -30,7 +30,7 @@ from boundlab.runs.status import Heartbeat, Interrupted, Watch
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import read_lines, write_atomic
 from boundlab.training.failure import explain
-from boundlab.training.worker import run
+from boundlab.training.worker import train_run
 from tests.cases import TRAINED
 
 LONG = TRAINED | {"epochs": 120}
@@ -212,7 +212,7 @@ def test_any_other_error_has_its_line_in_the_status(tmp_path, monkeypatch):
     monkeypatch.setattr("boundlab.train.Training._step", step)
     spec = RunSpec.from_dict(TRAINED)
     with pytest.raises(KeyError):
-        run(spec, tmp_path)
+        train_run(spec, tmp_path)
     assert status(tmp_path / spec.id)["error"] == "KeyError: 'a bug'"
 
 
@@ -230,7 +230,7 @@ def test_a_spare_trains_what_it_is_sent(finished, tmp_path, spare):
     spare.send(folder, hold(folder))
     until(spare.process, lambda: status(folder).get("step", 0) > 30)
     with pytest.raises(RunError, match="is being trained by another process"):
-        run(RunSpec.from_dict(TRAINED), tmp_path)
+        train_run(RunSpec.from_dict(TRAINED), tmp_path)
     assert spare.process.wait(PATIENCE) == 0
     assert status(folder)["pid"] == spare.process.pid
     assert_same(folder, finished)
@@ -429,7 +429,7 @@ def read_everything(folder, over, states, errors):
 
 
 def test_fifty_kills_pauses_and_stops_leave_the_same_history(tmp_path):
-    whole = run(RunSpec.from_dict(LONG), tmp_path / "whole")
+    whole = train_run(RunSpec.from_dict(LONG), tmp_path / "whole")
     folder, rng, faults = submit(tmp_path / "runs", LONG), random.Random(0), []
     over, states = threading.Event(), set()
     reader = threading.Thread(target=read_everything, args=(folder, over, states, faults))

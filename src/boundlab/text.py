@@ -29,7 +29,7 @@ def in_words(seconds: float) -> str:
     raise ValueError(f"seconds must be a number, got {seconds!r}")
 
 
-def epochs(value: float) -> str:
+def format_epoch(value: float) -> str:
     """A number of epochs as it is written everywhere: at most two decimals."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 
-def plain(value: Any) -> Any:
+def as_python(value: Any) -> Any:
     """Python numbers and lists of them from a NumPy scalar, an array or a tensor; anything else as it is."""
     return value.tolist() if hasattr(value, "tolist") else value
 
@@ -49,7 +49,7 @@ def known_fields(given: Any, what: str, names: Sequence[str]) -> dict[str, Any]:
 
 def numbers(name: str, given: Any, fields: Sequence[str]) -> tuple[Any, ...]:
     """As many Python values as `fields` names, from a list, tuple, array or tensor; raises ValueError for anything else."""
-    given = plain(given)
+    given = as_python(given)
     if not isinstance(given, list | tuple) or len(given) != len(fields):
         raise ValueError(f"{name} must be [{', '.join(fields)}], got {shown(given)}")
-    return tuple(map(plain, given))
+    return tuple(map(as_python, given))

@@ -19,7 +19,7 @@ def view() -> None:
     folder = Path(os.environ["LIVE_RUN"])
     run = open_run(folder)
     alike = [r for r in shipped_runs() if r.spec.train.dataset == run.spec.train.dataset]
-    live_view(Controls(), run, alike, part_errors.read(folder))
+    live_view(Controls(), run, alike, part_errors.read_part_errors(folder))
 
 
 view()

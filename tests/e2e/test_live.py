@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from boundlab.text import epochs
+from boundlab.text import format_epoch
 from boundlab.ui.pages.train.live_views import VIEWS
 from tests.e2e.serving import serving, settle, visit
 from tests.test_live import folder_of
@@ -44,7 +44,9 @@ def test_a_refresh_neither_flashes_nor_forgets_the_zoom(browser, pack, tmp_path,
     def grow(page, count):
         with (folder / "records.jsonl").open("a") as file:
             file.writelines(lines[len((folder / "records.jsonl").read_text().splitlines()) : count])
-        page.get_by_text(f"epoch {epochs(run.records['epoch'].iloc[count - 1])} of 200").first.wait_for(timeout=60_000)
+        page.get_by_text(f"epoch {format_epoch(run.records['epoch'].iloc[count - 1])} of 200").first.wait_for(
+            timeout=60_000
+        )
         time.sleep(0.5)  # the chart follows the words
 
     state = STATE.replace("LINE", line)

@@ -42,7 +42,7 @@ async def start_jobs(url: str, out: Path, number: int) -> AsyncIterator[list[Pat
     finally:
         for job in queued:
             queue.ask(job, "stop")
-        while any(jobstate.read(job.folder).state in jobstate.LIVE for job in queued):
+        while any(jobstate.read_job_folder(job.folder).state in jobstate.LIVE for job in queued):
             await asyncio.sleep(0.1)
 
 

@@ -99,7 +99,7 @@ def _terms(value: Value) -> list[dict[str, Any]]:
     return rows
 
 
-def compare(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+def joined(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """row, label, kind, group, first, second, difference, in the order of both: log2 of factors and values (a factor that
     one of them does not have counts as 1 there); of terms, log2 of what they add."""
     both = pd.concat([first, second]).drop_duplicates("row").set_index("row")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from boundlab.analysis.anatomy import anatomy
-from boundlab.analysis.anatomy import compare as beside
+from boundlab.analysis.anatomy import joined as beside
 from boundlab.analysis.subject import Subject
 from boundlab.bounds import ALL, BY_KEY
 from boundlab.bounds.base import Bound, evaluate, only
@@ -92,7 +92,7 @@ def places(subjects: Sequence[Subject]) -> list[str]:
     return [*map(str, range(1, max(len(s.arch.shapes()) for s in subjects))), _OUTPUT]
 
 
-def layers_table(subjects: Sequence[Subject]) -> pd.DataFrame:
+def layers_beside(subjects: Sequence[Subject]) -> pd.DataFrame:
     """Columns network, place, layer, norm (of `NORMS`), value."""
     rows = [
         {"network": number, "place": _place(layer.shape, i), "layer": layer.shape.name, "norm": norm}
@@ -108,20 +108,20 @@ def _place(shape: LayerShape, number: int) -> str:
     return _OUTPUT if shape.name == "output" else str(number)
 
 
-def promises_table(subjects: Sequence[Subject], delta: float) -> pd.DataFrame:
+def guarantees_table(subjects: Sequence[Subject], delta: float) -> pd.DataFrame:
     """Columns network, kind (of `PROMISES`), limit (NaN: `reason` says why), delta, reason: Theorem S2 and the hold-out
     limit, each with `delta` over the number of limits, so that all of them hold together with probability 1 - delta."""
     pairs = [(number, kind) for number in range(len(subjects)) for kind in PROMISES]
-    whole = [_promise(subjects[number], kind, delta) for number, kind in pairs]
+    whole = [_guarantee(subjects[number], kind, delta) for number, kind in pairs]
     share = delta / max(1, sum(reason is None for _, reason in whole))
     rows = []
     for number, kind in pairs:
-        limit, reason = _promise(subjects[number], kind, share)
+        limit, reason = _guarantee(subjects[number], kind, share)
         rows.append({"network": number, "kind": kind, "limit": limit, "delta": share, "reason": reason})
     return pd.DataFrame(rows)
 
 
-def _promise(subject: Subject, kind: str, delta: float) -> tuple[float, str | None]:
+def _guarantee(subject: Subject, kind: str, delta: float) -> tuple[float, str | None]:
     """(limit, None), or (NaN, why there is none)."""
     if kind == "theorem_s2":
         value = evaluate(BY_KEY["doubled"], subject.norms, subject.sample, Settings("strict", delta))
@@ -156,7 +156,7 @@ def factors_table(subjects: Sequence[Subject], bound: Bound, settings: Settings)
     return pd.concat(tables, ignore_index=True)
 
 
-def numbers(groups: Sequence[Sequence[Subject]], settings: Settings) -> pd.DataFrame:
+def csv_table(groups: Sequence[Sequence[Subject]], settings: Settings) -> pd.DataFrame:
     """Everything that the page shows, one row per number: network, title, quantity, layer, value, low, high, seeds, delta."""
     subjects = [group[0] for group in groups]
     rows = []
@@ -173,9 +173,9 @@ def numbers(groups: Sequence[Sequence[Subject]], settings: Settings) -> pd.DataF
                 {"network": number, "quantity": f"margin quantile {q}", "value": quantiles[q]}
                 for q in (5, 25, 50, 75, 95)
             ]
-    layers = layers_table(subjects).rename(columns={"norm": "quantity"})
+    layers = layers_beside(subjects).rename(columns={"norm": "quantity"})
     bounds = bounds_table(groups, settings).rename(columns={"series": "quantity"}).assign(delta=settings.delta)
-    made = promises_table(subjects, settings.delta).rename(columns={"kind": "quantity", "limit": "value"})
+    made = guarantees_table(subjects, settings.delta).rename(columns={"kind": "quantity", "limit": "value"})
     whole = pd.concat([pd.DataFrame(rows), layers, bounds, made], ignore_index=True)
     whole = whole.assign(title=[subjects[i].title for i in whole["network"]], convention=settings.convention)
     first = ["network", "title", "quantity", "layer", "value", "low", "high", "seeds", "delta", "convention", "reason"]

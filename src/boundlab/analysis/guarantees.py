@@ -24,7 +24,7 @@ _KINDS = (*_THEOREM_OF, "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
 
 
 @dataclass(frozen=True)
-class Promise:
+class Guarantee:
     """With probability 1 - delta the error of `about` on new examples is at most `limit`; None: `reason` says why not.
 
     `used`: the evidence; `parts`: what the limit is made of, in words.
@@ -44,7 +44,7 @@ class Promise:
         return self.limit is None or not self.limit < 1
 
 
-def promises(run: Run, record: pd.DataFrame, delta: float) -> list[Promise]:
+def guarantees(run: Run, record: pd.DataFrame, delta: float) -> list[Guarantee]:
     """Every promise about `run` at `record` (one row of `run.epochs`), each with delta / (number of those that have one),
     so that all of them hold together with probability 1 - delta."""
     final = bool(record["step"].iloc[0] == run.final["step"])
@@ -53,18 +53,18 @@ def promises(run: Run, record: pd.DataFrame, delta: float) -> list[Promise]:
     return [_promise(kind, run, record, final, share) for kind in _KINDS]
 
 
-def promises_about(subject: Subject, delta: float) -> list[Promise]:
+def guarantees_about(subject: Subject, delta: float) -> list[Guarantee]:
     """Theorems S2 and S and hold-out about a measured network, each with delta / (number of those that have one); raises
     ValueError where the network was not run over the data."""
     if subject.test_error is None:
         raise ValueError("the network was not run over the data: nothing can be promised about its errors")
-    reasons = {kind: refused(name, subject.norms, subject.sample) for kind, name in _THEOREM_OF.items()}
+    reasons = {kind: refusal(name, subject.norms, subject.sample) for kind, name in _THEOREM_OF.items()}
     share = delta / (1 + sum(reason is None for reason in reasons.values()))
     theorems = [_theorem(kind, subject.norms, subject.sample, share, reason) for kind, reason in reasons.items()]
     return [*theorems, _holdout(subject.dataset, subject.labels, subject.test_error, share)]
 
 
-def refused(theorem: str, norms: NetworkNorms, sample: SampleStats) -> str | None:
+def refusal(theorem: str, norms: NetworkNorms, sample: SampleStats) -> str | None:
     """Why one of `THEOREMS` does not apply, or None."""
     return evaluate(BY_KEY[THEOREMS[theorem]], norms, sample, Settings("strict")).reason
 
@@ -77,7 +77,7 @@ def _stored(run: Run, kind: str) -> PacBayes | None:
 def _available(kind: str, run: Run, record: pd.DataFrame, final: bool) -> str | None:
     """Why a promise cannot be made, or None."""
     if kind in _THEOREM_OF:
-        return refused(_THEOREM_OF[kind], run.norms(record), run.sample)
+        return refusal(_THEOREM_OF[kind], run.norms(record), run.sample)
     if kind == "holdout":
         return None
     if not final:
@@ -87,7 +87,7 @@ def _available(kind: str, run: Run, record: pd.DataFrame, final: bool) -> str | 
     return None
 
 
-def _promise(kind: str, run: Run, record: pd.DataFrame, final: bool, delta: float) -> Promise:
+def _promise(kind: str, run: Run, record: pd.DataFrame, final: bool, delta: float) -> Guarantee:
     reason, train = _available(kind, run, record, final), run.spec.train
     if kind == "holdout":
         return _holdout(train.dataset, train.labels, float(record["test_error"].iloc[0]), delta)
@@ -100,25 +100,25 @@ def _promise(kind: str, run: Run, record: pd.DataFrame, final: bool, delta: floa
     return replace(made, about=":".join([head + noisy, *rest]))
 
 
-def _theorem(kind: str, norms: NetworkNorms, sample: SampleStats, delta: float, reason: str | None) -> Promise:
+def _theorem(kind: str, norms: NetworkNorms, sample: SampleStats, delta: float, reason: str | None) -> Guarantee:
     title, about = f"Theorem {_THEOREM_OF[kind]}", "the network itself"
     used = f"{sample.n:,} training images, the network's norms; no test image"
     if reason is not None:
-        return Promise(kind, title, about, used, None, reason=reason)
+        return Guarantee(kind, title, about, used, None, reason=reason)
     value = evaluate(BY_KEY[THEOREMS[_THEOREM_OF[kind]]], norms, sample, Settings("strict", delta))
     limit, ramp, complexity, confidence, margin = (
         only(part) for part in (value.value, value.empirical, value.complexity, value.confidence, value.margin)
     )
     parts = f"ramp error {ramp:.3f} + complexity {complexity:.3g} + confidence {confidence:.3f}, at margin {margin:.3g}"
-    return Promise(kind, title, about, used, limit, parts)
+    return Guarantee(kind, title, about, used, limit, parts)
 
 
-def _pac_bayes(kind: str, run: Run, delta: float, reason: str | None) -> Promise:
+def _pac_bayes(kind: str, run: Run, delta: float, reason: str | None) -> Guarantee:
     fixed = kind == "pac_bayes_fixed"
     title = "PAC-Bayes, fixed prior" if fixed else "PAC-Bayes, learnt prior"
     stored = _stored(run, kind)
     if reason is not None or stored is None:
-        return Promise(kind, title, "a noisy version of the network", "", None, reason=reason or "")
+        return Guarantee(kind, title, "a noisy version of the network", "", None, reason=reason or "")
     about = "a noisy version of the network: fresh Gaussian noise on its weights for every image"
     used = f"{stored.n:,} training images, {stored.draws:,} random draws; no test image"
     if not fixed:
@@ -129,14 +129,14 @@ def _pac_bayes(kind: str, run: Run, delta: float, reason: str | None) -> Promise
         f"error under noise {made.noisy_error:.4f}, at most {made.noisy_error_limit:.4f} for certain (δ/2); "
         f"divergence {made.complexity:.4f} + grid {made.grid:.4f} + confidence {made.confidence:.4f} nats per image (δ/2)"
     )
-    return Promise(kind, title, about, used, made.value, parts)
+    return Guarantee(kind, title, about, used, made.value, parts)
 
 
-def _holdout(dataset: str, labels: Sequence[Sequence[int]] | None, wrong: float, delta: float) -> Promise:
+def _holdout(dataset: str, labels: Sequence[Sequence[int]] | None, wrong: float, delta: float) -> Guarantee:
     size = DATASETS[dataset].test_images(labels)
     limit = float(clopper_pearson(wrong, size, delta))
     used = f"{size:,} test images, kept out of training; no norms"
-    return Promise(
+    return Guarantee(
         "holdout", "Hold-out (Clopper–Pearson)", "the network itself", used, limit, f"{wrong * size:.0f} of them wrong"
     )
 

@@ -21,7 +21,7 @@ from boundlab.runs.run import Run
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import recipe
 from boundlab.specs.settings import Settings
-from boundlab.text import epochs
+from boundlab.text import format_epoch
 
 COLUMNS = (
     "run",
@@ -68,7 +68,7 @@ class Axis:
 
     def at(self, value: float) -> str:
         """One of its values in words."""
-        return f"{self.symbol} {epochs(value)}" if self.key == "epoch" else f"{self.symbol} = {value:g}"
+        return f"{self.symbol} {format_epoch(value)}" if self.key == "epoch" else f"{self.symbol} = {value:g}"
 
 
 AXES = {

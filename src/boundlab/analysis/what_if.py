@@ -81,7 +81,7 @@ class World:
         return Value(None, reason=RETRAIN) if self.reshaped and unknown else value
 
 
-def apply(change: Change, world: World, settings: Settings) -> tuple[World, Settings]:
+def apply_change(change: Change, world: World, settings: Settings) -> tuple[World, Settings]:
     """The changed world, and the settings that go with it (an n that the reader or the convention gave grows too)."""
     arch = change.arch(world.arch)
     shapes = arch.shapes()

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from boundlab.bounds.concentration import clopper_pearson, kl_inverse
+from boundlab.quantities.norms import Array
 from boundlab.specs.run import RunSpec
 from boundlab.validation import number, one_of, whole
 
-Array = np.ndarray
-GRID = np.geomspace(2.0**-12, 2.0**4, 64)  # the prior's noise scales, fixed before any data are seen
+SCALE_GRID = np.geomspace(2.0**-12, 2.0**4, 64)  # the prior's noise scales, fixed before any data are seen
 PRIORS = ("fixed", "learnt")
 LEAST = 8  # Maurer's theorem asks for n >= 8
 
@@ -68,13 +68,13 @@ def gaussian_kl(distance: Array, weights: Array, noise: Array, prior_noise: Arra
 def best_prior_noise(distance: Array, weights: Array, noise: Array) -> tuple[Array, float]:
     """(sigma_l of `GRID` with the least KL, that KL summed over the layers)."""
     distance, weights, noise = (np.asarray(x, dtype=float)[:, None] for x in (distance, weights, noise))
-    kl = gaussian_kl(distance, weights, noise, GRID)
+    kl = gaussian_kl(distance, weights, noise, SCALE_GRID)
     best = kl.argmin(axis=1)
-    return GRID[best], float(kl[np.arange(len(best)), best].sum())
+    return SCALE_GRID[best], float(kl[np.arange(len(best)), best].sum())
 
 
 @dataclass(frozen=True)
-class Parts:
+class CertificateParts:
     """A certificate's value and what it is made of; `complexity`, `grid`, `confidence` in nats per example."""
 
     value: float  # limit on the expected test error of the noise-perturbed network
@@ -85,7 +85,7 @@ class Parts:
     confidence: float  # ln(2 sqrt(n) / (delta / 2)) / n
 
 
-def certificate(error: float, kl: float, layers: int, n: int, delta: float, grid: int = len(GRID)) -> float:
+def certificate(error: float, kl: float, layers: int, n: int, delta: float, grid: int = len(SCALE_GRID)) -> float:
     """The PAC-Bayes-kl limit when the perturbed network's error on the sample is at most `error` for certain."""
     return float(kl_inverse(error, (kl + layers * math.log(grid) + math.log(2 * math.sqrt(n) / delta)) / n))
 
@@ -135,12 +135,12 @@ class PacBayes:
         """L, the output layer included."""
         return len(self.noise)
 
-    def parts(self, delta: float) -> Parts:
+    def parts(self, delta: float) -> CertificateParts:
         """Limit with probability 1 - delta over sample and draws (half each), and its parts; raises ValueError."""
         if not 0 < delta < 1:
             raise ValueError(f"delta must lie strictly between 0 and 1, got {delta!r}")
         limit = float(clopper_pearson(self.wrong / self.draws, self.draws, delta / 2))
-        return Parts(
+        return CertificateParts(
             value=certificate(limit, self.kl, self.layers, self.n, delta / 2, self.grid),
             noisy_error=self.wrong / self.draws,
             noisy_error_limit=limit,

@@ -12,7 +12,7 @@ from boundlab.analysis.guarantees import THEOREMS
 from boundlab.charts.theme import FONT, INK, STYLES, axis_look, names_at_end, vacuous_note, vacuous_zone
 
 _HEIGHT = 430
-LINES = {  # column beside the certificate: words, light, dark, dash, width, marker
+THEOREM_LINES = {  # column beside the certificate: words, light, dark, dash, width, marker
     "ramp": ("ramp error", "#0B7A8C", "#4FC3D6", "solid", 3, "square"),
     "complexity": ("complexity", "#3B6EA8", "#7FB2E8", "solid", 3, "diamond"),
     "test_error": ("test error", *INK, "dash", 3, "circle-open"),
@@ -23,7 +23,7 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, theorem: str
     """`table`: weight and, per weight, the mean over seeds of the columns of `LINES`; `weight`: where the reader stands;
     `theorem`: of `promises.THEOREMS`."""
     style = STYLES[THEOREMS[theorem]]
-    lines = {"certificate": (f"Theorem {theorem}", style.light, style.dark, "solid", 5, style.symbol), **LINES}
+    lines = {"certificate": (f"Theorem {theorem}", style.light, style.dark, "solid", 5, style.symbol), **THEOREM_LINES}
     x = np.log10(table["weight"])
     data: list[dict[str, Any]] = []
     for name, (words, light, darker, dash, width, symbol) in lines.items():

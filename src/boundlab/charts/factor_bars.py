@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.networks import NETWORKS, layout, named
-from boundlab.charts.theme import FONT, GRID, INK, axis_look, log2_axis
+from boundlab.charts.networks import NETWORKS, named, place_networks
+from boundlab.charts.theme import FONT, GRID_COLOUR, INK, axis_look, log2_axis
 from boundlab.charts.waterfall import factor_text
 
 _LANE = 25  # pixels per network and factor
@@ -47,8 +47,8 @@ def factor_bars(table: pd.DataFrame, names: Sequence[str], dark: bool = False) -
         )
     y_axis = axis_look("", dark, grid=False) | {"range": [whole - _BETWEEN - 0.3, -0.7]}
     y_axis |= {"tickvals": [top + (len(others) - 1) / 2 for top in tops.values()], "ticktext": _labels(table, rows)}
-    rule = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": GRID[dark], "width": 1}}
-    look = layout(int(_LANE * whole) + 112, dark, {"l": 178, "r": 12, "t": 44, "b": 62}) | {
+    rule = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": GRID_COLOUR[dark], "width": 1}}
+    look = place_networks(int(_LANE * whole) + 112, dark, {"l": 178, "r": 12, "t": 44, "b": 62}) | {
         "xaxis": log2_axis(low - room, high + room, dark, f"÷ the same factor of {names[first]} (log₂ scale)"),
         "yaxis": y_axis,
         "shapes": [

@@ -10,7 +10,7 @@ import numpy as np
 from boundlab.analysis.tables import Axis
 from boundlab.charts.theme import (
     FONT,
-    GRID,
+    GRID_COLOUR,
     HEIGHT,
     INK,
     axis_look,
@@ -20,7 +20,7 @@ from boundlab.charts.theme import (
     vacuous_note,
     vacuous_zone,
 )
-from boundlab.charts.traces import BOTTOM, RIGHT, TOP, Canvas
+from boundlab.charts.traces import BOTTOM, END_LABELS, TOP, Canvas
 
 NAMES_AXIS = 99  # x axis of the line names, in the right margin
 _GAP = 0.03  # between panels, as a fraction of the width
@@ -73,7 +73,7 @@ def layout(axis: Axis, canvas: Canvas) -> dict[str, Any]:
     one = 1.0 if canvas.scale == "linear" else 0.0
     look: dict[str, Any] = {
         "height": HEIGHT,
-        "margin": {"l": 70, "r": RIGHT, "t": TOP, "b": BOTTOM},
+        "margin": {"l": 70, "r": END_LABELS, "t": TOP, "b": BOTTOM},
         "showlegend": False,
         "hovermode": "x unified",
         "font": {"size": FONT, "color": INK[canvas.dark]},
@@ -125,7 +125,7 @@ def _first_point(dark: bool) -> dict[str, Any]:
         "x1": 1,
         "y0": 0,
         "y1": 0,
-        "line": {"color": GRID[dark], "width": 3},
+        "line": {"color": GRID_COLOUR[dark], "width": 3},
     }
 
 

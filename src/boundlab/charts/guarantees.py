@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from boundlab.analysis.guarantees import Promise
+from boundlab.analysis.guarantees import Guarantee
 from boundlab.charts.theme import ALERT, FONT, INK, STYLES, VEIL, axis_look, vacuous_zone
 
 _ROW = 62  # pixels per promise
@@ -21,13 +21,13 @@ COLOURS = {
 }
 
 
-def _number(promise: Promise) -> str:
+def _number(promise: Guarantee) -> str:
     if promise.limit is None:
         return "no number: see below"
     return f"<b>≤ {promise.limit:.3g}</b>"
 
 
-def promise_chart(made: Sequence[Promise], test_error: float, guessing: float, dark: bool = False) -> go.Figure:
+def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: float, dark: bool = False) -> go.Figure:
     """One row per promise, top to bottom; `guessing`: error of a guess among the classes."""
     places = [float(len(made) - 1 - i) for i in range(len(made))]
     lengths = [0.0 if p.limit is None else min(p.limit, _TOP) for p in made]

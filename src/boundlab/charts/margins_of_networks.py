@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from boundlab.charts.networks import NETWORKS, layout
+from boundlab.charts.networks import NETWORKS, place_networks
 from boundlab.charts.theme import ALERT, FONT, axis_look
 
 _HEIGHT = 400
@@ -46,7 +46,7 @@ def margin_curves(quantiles: Mapping[int, np.ndarray], names: Sequence[str], dar
         marks |= {"line": {"color": colour, "width": 0.1}, "marker": {"symbol": NETWORKS[number].symbol, "size": 14}}
         marks["marker"] |= {"color": colour}
         data += [line, marks | {"name": names[number]}]
-    look = layout(_HEIGHT, dark, {"l": 76, "r": 12, "t": 40, "b": 62}) | {
+    look = place_networks(_HEIGHT, dark, {"l": 76, "r": 12, "t": 40, "b": 62}) | {
         "xaxis": axis_look("margin of a training image", dark) | {"range": [low - pad, high + pad]},
         "yaxis": axis_look("images, %", dark) | {"range": [-2, 102]},
         "shapes": [{"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper"}],

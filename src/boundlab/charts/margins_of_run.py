@@ -13,7 +13,7 @@ from boundlab.analysis.guarantees import THEOREMS
 from boundlab.charts.theme import ALERT, FONT, INK, STYLES, axis_look, faded, names_at_end, vacuous_zone
 
 _HEIGHT = 390
-LINES = {  # column of `margins.trade_off`: words, light, dark, dash, width
+MARGIN_LINES = {  # column of `margins.trade_off`: words, light, dark, dash, width
     "ramp": ("ramp error", "#0B7A8C", "#4FC3D6", "solid", 3),
     "indicator": ("share within γ", "#0B7A8C", "#4FC3D6", "dot", 2),
     "complexity": ("complexity / γ", "#3B6EA8", "#7FB2E8", "solid", 3),
@@ -83,7 +83,7 @@ def trade_off_chart(table: pd.DataFrame, margin: float, top: float, theorem: str
     """`table`: `margins.trade_off`; `margin`: where the reader stands; `top`: upper end of the axis; `theorem`: of
     `promises.THEOREMS`."""
     style = STYLES[THEOREMS[theorem]]
-    lines = LINES | {"total": (f"Theorem {theorem}", style.light, style.dark, "solid", 5)}
+    lines = MARGIN_LINES | {"total": (f"Theorem {theorem}", style.light, style.dark, "solid", 5)}
     logs = np.log10(table["margin"])
     data: list[dict[str, Any]] = []
     for name, (words, light, darker, dash, width) in lines.items():

@@ -43,7 +43,7 @@ def legend(names: Sequence[str], dark: bool) -> list[dict[str, Any]]:
     ]
 
 
-def layout(height: int, dark: bool, margin: dict[str, int]) -> dict[str, Any]:
+def place_networks(height: int, dark: bool, margin: dict[str, int]) -> dict[str, Any]:
     """What all charts of a comparison share: the legend above, ink and type."""
     return {
         "height": height,

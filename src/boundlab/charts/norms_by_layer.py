@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.networks import NETWORKS, layout
+from boundlab.charts.networks import NETWORKS, place_networks
 from boundlab.charts.theme import FONT, INK, axis_look, log2_axis
 from boundlab.text import readable
 
@@ -25,7 +25,7 @@ def norms_by_layer(
     logs = np.log2(drawn["value"])
     low, high = (float(logs.min()), float(logs.max())) if len(drawn) else (0.0, 1.0)
     pad = 0.08 * (high - low) + 0.2
-    look = layout(_HEIGHT, dark, {"l": 76, "r": 12, "t": 78, "b": 62})
+    look = place_networks(_HEIGHT, dark, {"l": 76, "r": 12, "t": 78, "b": 62})
     look |= {"yaxis": log2_axis(low - pad, high + pad, dark, "norm (log₂ scale)"), "annotations": []}
     look["legend"] |= {"y": 1.1}
     data = []

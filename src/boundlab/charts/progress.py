@@ -18,15 +18,15 @@ import plotly.graph_objects as go
 from boundlab.analysis.tables import AXES
 from boundlab.charts import traces
 from boundlab.charts.frame import remote
-from boundlab.charts.theme import ALERT, FONT, GRID, HEIGHT, INK, LEADS, STYLES, axis_look, faded
-from boundlab.charts.traces import Canvas, Part
+from boundlab.charts.theme import ALERT, FONT, GRID_COLOUR, HEIGHT, INK, LEADS, STYLES, axis_look, faded
+from boundlab.charts.traces import Canvas, Cell
 from boundlab.charts.trend import trend
 from boundlab.text import readable
 
 _MARKED = 12  # parts of the training between two markers of a line: a marker, once there, stays
 _COMPARED = ", compared"  # end of the names of traces that stand still
 _OTHER = "3px,4px"  # dashes of the run compared with
-RIGHT = 132
+RIGHT_MARGIN = 132
 
 
 def whole_steps(low: float, high: float, step: float, known: tuple[float, float] | None = None) -> tuple[float, float]:
@@ -93,7 +93,7 @@ def _sizes(x: np.ndarray, end: float, size: int) -> list[int]:
     return np.where(first, size, 0).tolist()
 
 
-def _other_bounds(other: pd.DataFrame, shown: Sequence[str], canvas: Canvas) -> list[Part]:
+def _other_bounds(other: pd.DataFrame, shown: Sequence[str], canvas: Canvas) -> list[Cell]:
     series = other["series"].to_numpy()
     x, y = other["epoch"].to_numpy(float), traces.heights(other["mean"].to_numpy(float), canvas)
     looks = [(name, canvas.styles[name], series == name) for name in shown]
@@ -103,7 +103,7 @@ def _other_bounds(other: pd.DataFrame, shown: Sequence[str], canvas: Canvas) -> 
     ]
 
 
-def behind_line(x: np.ndarray, y: np.ndarray, colour: str, name: str, width: float = 1.5) -> Part:
+def behind_line(x: np.ndarray, y: np.ndarray, colour: str, name: str, width: float = 1.5) -> Cell:
     """A line of the run compared with: thin, dashed, dimmed, without a hover of its own."""
     known = np.isfinite(y)
     return {
@@ -128,7 +128,7 @@ def loss_chart(
     """`loss`, `other`: epoch and loss (mean over minibatches) of one run each; `y`: range in log10; `drops`: epochs at which
     the learning rate falls by 10."""
     colour = STYLES["train_error"].colour(dark)
-    data: list[Part] = []
+    data: list[Cell] = []
     if other is not None:
         data.append(behind_line(other["epoch"].to_numpy(float), _log10(other["loss"]), INK[dark], "loss", 2))
     heights = _log10(loss["loss"])
@@ -155,7 +155,7 @@ def _log10(values: pd.Series) -> np.ndarray:
     return np.log10(np.where(given > 0, given, np.nan))
 
 
-def last_point(x: pd.Series, y: np.ndarray, colour: str) -> Part:
+def last_point(x: pd.Series, y: np.ndarray, colour: str) -> Cell:
     """The newest point, so that one sees where training stands."""
     marker = {"size": 13, "color": colour}
     place = {"x": x.iloc[-1:].tolist(), "y": y[-1:].tolist()}
@@ -177,7 +177,7 @@ def over_epochs_layout(span: float, dark: bool, right: int = 24) -> dict[str, An
 
 def drop_line(at: float, dark: bool) -> dict[str, Any]:
     """A vertical line where the learning rate falls."""
-    line = {"color": GRID[dark], "width": 3, "dash": "dot"}
+    line = {"color": GRID_COLOUR[dark], "width": 3, "dash": "dot"}
     return {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper", "line": line, "layer": "below"}
 
 

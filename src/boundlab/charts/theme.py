@@ -64,7 +64,7 @@ ALERT = ("#A8321F", "#FF8E7A")
 _SHADE = ("rgba(200, 60, 30, 0.06)", "rgba(255, 120, 90, 0.08)")
 VEIL = ("rgba(255, 255, 255, 0.75)", "rgba(17, 19, 24, 0.75)")  # behind words on a picture
 LEADER = ("#8A8F98", "#7C828C")  # thin lines from words to what they name
-GRID = ("rgba(0,0,0,0.10)", "rgba(255,255,255,0.14)")
+GRID_COLOUR = ("rgba(0,0,0,0.10)", "rgba(255,255,255,0.14)")
 
 
 def styles(convention: str) -> Mapping[str, Style]:
@@ -95,7 +95,7 @@ def axis_look(title: str, dark: bool, grid: bool = True) -> dict[str, Any]:
     return {
         "title": {"text": title, "standoff": 8, "font": {"size": FONT + 1, "color": INK[dark]}},
         "tickfont": {"size": FONT - 1, "color": INK[dark]},
-        "gridcolor": GRID[dark],
+        "gridcolor": GRID_COLOUR[dark],
         "showgrid": grid,
         "zeroline": False,
     }

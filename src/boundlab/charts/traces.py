@@ -15,11 +15,11 @@ import pandas as pd
 
 from boundlab.analysis.tables import Axis
 from boundlab.charts.theme import ALERT, FONT, HEIGHT, LEADER, LEADS, NAME, Style, faded, spread, styles
-from boundlab.text import epochs, readable
+from boundlab.text import format_epoch, readable
 
-TOP, BOTTOM, RIGHT = 34, 62, 132
+TOP, BOTTOM, END_LABELS = 34, 62, 132
 _GUTTER = 0.065  # of the x axis: the room for slanting leaders
-Part = dict[str, Any]
+Cell = dict[str, Any]
 Cells = dict[tuple[str, float], np.ndarray]  # (series, frame) -> the numbers of FIELDS; each over x
 FIELDS = ["mean", "low", "high", "seeds", "flagged", "as_of"]
 
@@ -91,10 +91,10 @@ def _point(point: list[float], name: str, scale: str) -> str:
         words = f"× {mean:.3g}"
     else:
         words = readable(mean, name) + (f" ({readable(low, name)} to {readable(high, name)})" if seeds > 1 else "")
-    return words if math.isnan(as_of) else f"{words}, epoch {epochs(as_of)}"
+    return words if math.isnan(as_of) else f"{words}, epoch {format_epoch(as_of)}"
 
 
-def line_fixed(panel: Panel, name: str, canvas: Canvas) -> Part:
+def line_fixed(panel: Panel, name: str, canvas: Canvas) -> Cell:
     """Errors are measured at epoch ends and joined over the records between; a gap that has no place leaves a hole."""
     style, colour = canvas.styles[name], canvas.styles[name].colour(canvas.dark)
     return {
@@ -119,11 +119,11 @@ def _marker(panel: Panel, name: str) -> int:
     return points + (3 if name in LEADS else 0)
 
 
-def line_moving(cell: np.ndarray, name: str, canvas: Canvas) -> Part:
+def line_moving(cell: np.ndarray, name: str, canvas: Canvas) -> Cell:
     return {"y": _numbers(heights(cell[0], canvas)), "customdata": _told(cell, name, canvas)}
 
 
-def band_fixed(panel: Panel, name: str, canvas: Canvas) -> Part:
+def band_fixed(panel: Panel, name: str, canvas: Canvas) -> Cell:
     """From the smallest to the largest seed."""
     return {
         "type": "scatter",
@@ -137,7 +137,7 @@ def band_fixed(panel: Panel, name: str, canvas: Canvas) -> Part:
     }
 
 
-def band_moving(cell: np.ndarray, canvas: Canvas) -> Part:
+def band_moving(cell: np.ndarray, canvas: Canvas) -> Cell:
     """High from left to right, low back again; no band where a point of the line is missing."""
     mean, low, high = cell[:3]
     low = np.where(low > 0, low, mean) if canvas.logarithmic else low  # on a log axis down to the mean at most
@@ -145,20 +145,20 @@ def band_moving(cell: np.ndarray, canvas: Canvas) -> Part:
     return {"y": _numbers(np.full_like(outline, np.nan) if np.isnan(outline).any() else outline)}
 
 
-def rings_fixed(dark: bool) -> Part:
+def rings_fixed(dark: bool) -> Cell:
     """Around every point of a run that did not train or did not reach the plateau."""
     ring = {"symbol": "circle-open", "size": 20, "color": ALERT[dark], "line": {"width": 2.5}}
     return {"type": "scatter", "name": "flagged", "mode": "markers", "marker": ring, "hoverinfo": "skip"}
 
 
-def rings_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canvas) -> Part:
+def rings_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canvas) -> Cell:
     cells = [panel.cells[name, frame] for name in shown if (name, frame) in panel.cells]
     x = [panel.x[cell[4] > 0] for cell in cells]
     y = [heights(cell[0], canvas)[cell[4] > 0] for cell in cells]
     return {"x": tuple(np.concatenate([[], *x]).tolist()), "y": _numbers(np.concatenate([[], *y]))}
 
 
-def labels_fixed(shown: Sequence[str], canvas: Canvas) -> Part:
+def labels_fixed(shown: Sequence[str], canvas: Canvas) -> Cell:
     """Names at the right ends of the lines, on an axis of their own in the right margin."""
     return {
         "type": "scatter",
@@ -172,13 +172,13 @@ def labels_fixed(shown: Sequence[str], canvas: Canvas) -> Part:
     }
 
 
-def leaders_fixed(dark: bool) -> Part:
+def leaders_fixed(dark: bool) -> Cell:
     """From the ends of the lines to their names: level through the picture, aslant beside its right edge."""
     line = {"color": LEADER[dark], "width": 1.5, "dash": "dot"}  # no line of data is thin and grey dots
     return {"type": "scatter", "mode": "lines", "name": "leaders", "line": line, "hoverinfo": "skip"}
 
 
-def names_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canvas) -> tuple[Part, Part]:
+def names_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canvas) -> tuple[Cell, Cell]:
     """Leaders and names. Names are moved apart where lines meet; a line whose end is off the picture is named at its edge,
     with an arrow; a star marks what was measured at an earlier epoch."""
     ends: dict[str, tuple[float, float]] = {}
@@ -210,7 +210,7 @@ def _name(name: str, old: bool, end: float, canvas: Canvas) -> str:
     return f"<b>{text}</b>" if name in LEADS else text
 
 
-def leaders(drawn: Sequence[tuple[float, float, float]], canvas: Canvas) -> Part:
+def leaders(drawn: Sequence[tuple[float, float, float]], canvas: Canvas) -> Cell:
     """`drawn`: x and height of a line's end, height of its name; NaN for none. Of a line that ends early the first part is
     level."""
     x: list[float | None] = []
@@ -224,7 +224,7 @@ def leaders(drawn: Sequence[tuple[float, float, float]], canvas: Canvas) -> Part
     return {"x": tuple(x), "y": tuple(None if math.isnan(v) else round(v, digits) for v in y)}
 
 
-def paper_line(curve: pd.DataFrame, name: str, title: str, canvas: Canvas) -> Part:
+def paper_line(curve: pd.DataFrame, name: str, title: str, canvas: Canvas) -> Cell:
     """One of the paper's curves, faint; `told`: the paper's own x, where x was rescaled. It does not move."""
     style, colour = canvas.styles[name], canvas.styles[name].colour(canvas.dark)
     exponents = curve["log2_value"].to_numpy(float)

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from boundlab.analysis.tables import Axis
 from boundlab.charts import traces
 from boundlab.charts.frame import NAMES_AXIS, axis_name, layout
-from boundlab.charts.traces import Canvas, Panel, Part
+from boundlab.charts.traces import Canvas, Cell, Panel
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Picture:
     """A figure at one position of the handle, and per position what Plotly needs to move it there."""
 
     figure: go.Figure
-    frames: tuple[tuple[Part, ...], ...]  # per position, new data of the traces `moving`
+    frames: tuple[tuple[Cell, ...], ...]  # per position, new data of the traces `moving`
     moving: list[int]
     stamp: str  # changes with what the frames show
 
@@ -37,7 +37,7 @@ class _Parts:
         self.several = any(np.nanmax(cell[3]) > 1 for cell in every)
         self.flagged = any(np.nansum(cell[4]) > 0 for cell in every)
 
-    def fixed(self) -> list[Part]:
+    def fixed(self) -> list[Cell]:
         out = []
         for number, panel in enumerate(self.panels, 1):
             here = {"xaxis": axis_name(number)}
@@ -49,10 +49,10 @@ class _Parts:
             return [*out, self._names()]
         return [*out, {"xaxis": axis_name(len(self.panels))} | traces.leaders_fixed(self.canvas.dark), self._names()]
 
-    def _names(self) -> Part:
+    def _names(self) -> Cell:
         return {"xaxis": axis_name(NAMES_AXIS)} | traces.labels_fixed(self.shown, self.canvas)
 
-    def moving(self, frame: float) -> tuple[Part, ...]:
+    def moving(self, frame: float) -> tuple[Cell, ...]:
         out = []
         for panel in self.panels:
             nothing = np.full((len(traces.FIELDS), len(panel.x)), np.nan)
@@ -65,7 +65,7 @@ class _Parts:
         return (*out, *(names if self.shown else names[1:]))
 
 
-def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> list[Part]:
+def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> list[Cell]:
     """The paper's curves in every panel."""
     if paper is None:
         return []
@@ -82,9 +82,9 @@ def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> 
 class Film:
     """A picture at every position of the handle, without the figure of any: what all positions share is made once."""
 
-    still: list[Part]
-    fixed: list[Part]
-    frames: tuple[tuple[Part, ...], ...]
+    still: list[Cell]
+    fixed: list[Cell]
+    frames: tuple[tuple[Cell, ...], ...]
     layout: dict[str, Any]
     stamp: str
     canvas: str  # changes where a reader's zoom should not be kept
@@ -102,7 +102,7 @@ def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
-def _same_x(fixed: list[Part], frames: tuple[tuple[Part, ...], ...]) -> tuple[list[Part], tuple[tuple[Part, ...], ...]]:
+def _same_x(fixed: list[Cell], frames: tuple[tuple[Cell, ...], ...]) -> tuple[list[Cell], tuple[tuple[Cell, ...], ...]]:
     """An x that is the same in all frames is no part of any."""
     still = [{"x": part["x"]} if "x" in part else {} for part in frames[0]]
     still = [x if all(frame[i].get("x") == x.get("x") for frame in frames) else {} for i, x in enumerate(still)]
@@ -119,7 +119,7 @@ def film(
     shown: Sequence[str],
     canvas: Canvas,
     paper: pd.DataFrame | None = None,
-    behind: Sequence[Part] = (),
+    behind: Sequence[Cell] = (),
 ) -> Film:
     """`curves`: rows of `curves.by_axis`; `shown`: series in drawing order; `paper`: one panel's digitised rows with `told`
     (the paper's x) and `difference` (ours minus the paper's, log2); `behind`: traces that do not move, below all others."""
@@ -138,7 +138,7 @@ def trend(
     canvas: Canvas,
     paper: pd.DataFrame | None = None,
     base: int = -1,
-    behind: Sequence[Part] = (),
+    behind: Sequence[Cell] = (),
 ) -> Picture:
     """One picture of a `film`; `base`: the position its figure is drawn at."""
     return film(curves, axis, shown, canvas, paper, behind).at(base)

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.networks import NETWORKS, layout, legend
+from boundlab.charts.networks import NETWORKS, legend, place_networks
 from boundlab.charts.theme import (
     FONT,
-    GRID,
+    GRID_COLOUR,
     STYLES,
     Style,
     axis_look,
@@ -40,7 +40,7 @@ def versus(
     middles = [top + (count - 1) / 2 for top in tops.values()]
     y_axis = axis_look("", dark, grid=False) | {"range": [whole - _BETWEEN - 0.3, -0.7], "tickvals": middles}
     y_axis |= {"ticktext": [looks[name].short for name in order]}
-    look = layout(int(_LANE * whole) + 128, dark, {"l": 132, "r": 12, "t": 62, "b": 62}) | {
+    look = place_networks(int(_LANE * whole) + 128, dark, {"l": 132, "r": 12, "t": 62, "b": 62}) | {
         "xaxis": log2_axis(*x_range, dark),
         "yaxis": y_axis,
         "shapes": [*vacuous_zone("x", x_range[1], dark), *_stems(rows, dark), *_rules(tops, dark)],
@@ -87,5 +87,5 @@ def _stems(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
 def _rules(tops: dict[str, float], dark: bool) -> list[dict[str, Any]]:
     """Lines between the bounds."""
     between = [top - (1 + _BETWEEN) / 2 for top in list(tops.values())[1:]]
-    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": GRID[dark], "width": 1}}
+    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": GRID_COLOUR[dark], "width": 1}}
     return [line | {"y0": y, "y1": y} for y in between]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import ALERT, FONT, GRID, INK, axis_look, log2_axis, vacuous_note, vacuous_zone
+from boundlab.charts.theme import ALERT, FONT, GRID_COLOUR, INK, axis_look, log2_axis, vacuous_note, vacuous_zone
 from boundlab.text import power, readable
 
 _ROW = 34  # pixels per factor
@@ -152,5 +152,5 @@ def _note(text: str, x: float, up: int, dark: bool) -> dict[str, Any]:
 
 
 def _zero(dark: bool) -> dict[str, Any]:
-    line = {"color": GRID[dark], "width": 2}
+    line = {"color": GRID_COLOUR[dark], "width": 2}
     return {"type": "line", "xref": "x2", "yref": "paper", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "line": line}

@@ -16,7 +16,7 @@ from boundlab.specs.arch import MAX_WEIGHTS, ArchSpec
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.shapes import LayerShape
 
-LARGEST = 1e30
+LARGEST_DIMENSION = 1e30
 _MOST_BYTES = 16 * MAX_WEIGHTS  # of a file: float64, with the initial weights
 _MOST_HEADER = 2**20  # bytes; a network of 64 layers needs 30 kB
 _DTYPES = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
@@ -100,8 +100,8 @@ def _check_part(what: str, part: np.ndarray, dtype: str) -> None:
     top = float(np.abs(part).max())  # NaN where there is one
     if not np.isfinite(top):
         raise CheckpointError(f"{what} has NaN or infinite values; every weight must be finite")
-    if top > LARGEST:
-        raise CheckpointError(f"{what} has weights above {LARGEST:g}, beyond what can be measured")
+    if top > LARGEST_DIMENSION:
+        raise CheckpointError(f"{what} has weights above {LARGEST_DIMENSION:g}, beyond what can be measured")
 
 
 def _entries(file: BinaryIO) -> tuple[dict[str, Any], bytes]:

@@ -57,7 +57,7 @@ def _listed(kind: Callable[[str], float]) -> Callable[[str], tuple[float, ...]]:
     return lambda text: tuple(kind(part) for part in text.split(","))
 
 
-def labels(text: str) -> tuple[tuple[int, ...], ...]:
+def _labels(text: str) -> tuple[tuple[int, ...], ...]:
     """ "0,2,4/1,3,5" or "[[0, 2, 4], [1, 3, 5]]" -> one tuple of labels per class."""
     try:
         groups = label_groups(json.loads(text)) if text.startswith("[") else _groups(text)
@@ -108,7 +108,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     sub = command("evaluate", "every bound of a .safetensors checkpoint", data)
     sub.add_argument("file", type=Path)
     sub.add_argument("--dataset", required=True, metavar="NAME", help=f"{', '.join(SHIPPED)}, or one of your own")
-    sub.add_argument("--labels", type=labels, help="a sub-task: the labels of every class, such as 0/1 or 0,2,4/1,3,5")
+    sub.add_argument("--labels", type=_labels, help="a sub-task: the labels of every class, such as 0/1 or 0,2,4/1,3,5")
     sub.add_argument("--convention", choices=CONVENTIONS, default="published")
     sub.add_argument("--delta", type=_number, default=0.001, help="failure probability")
     sub.add_argument("--n", type=_whole, help="replaces the sample size, never the sums over the sample")

@@ -23,7 +23,7 @@ def _median_ms(work: Callable[[], Any], times: int = 7) -> float:
     return round(sorted(spent)[times // 2], 2)
 
 
-def bounds() -> dict[str, Any]:
+def bench_bounds() -> dict[str, Any]:
     """Median milliseconds to evaluate every bound of every shipped run, as a slider does."""
     runs = read_pack()
     result: dict[str, Any] = {"runs": len(runs), "records": sum(len(run.records) for run in runs)}
@@ -34,12 +34,12 @@ def bounds() -> dict[str, Any]:
     return result
 
 
-def store() -> dict[str, Any]:
+def bench_store() -> dict[str, Any]:
     """Median milliseconds to read the shipped pack."""
     return {"runs": len(read_pack()), "read_pack_ms": _median_ms(read_pack)}
 
 
-def train() -> dict[str, Any]:
+def bench_train() -> dict[str, Any]:
     """Images per second of one training epoch on digits, one thread, norms left out."""
     import torch
 
@@ -61,4 +61,4 @@ def train() -> dict[str, Any]:
     return result
 
 
-BENCHES: dict[str, Callable[[], dict[str, Any]]] = {"bounds": bounds, "train": train, "store": store}
+BENCHES: dict[str, Callable[[], dict[str, Any]]] = {"bounds": bench_bounds, "train": bench_train, "store": bench_store}

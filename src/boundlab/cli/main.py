@@ -17,7 +17,7 @@ from boundlab.cli.arguments import parser
 from boundlab.data import own, sources
 from boundlab.errors import BoundlabError, RunError
 from boundlab.quantities.doubts import doubts
-from boundlab.runs.certificates import check, store
+from boundlab.runs.certificates import check, store_certificate
 from boundlab.runs.folder import list_runs, sealed
 from boundlab.runs.pack import open_pack
 from boundlab.runs.run import Found, Run
@@ -37,7 +37,7 @@ def _train(a: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from boundlab.system.processes import end_with_parent
-    from boundlab.training.worker import run
+    from boundlab.training.worker import train_run
 
     if a.with_parent:
         end_with_parent()
@@ -49,7 +49,7 @@ def _train(a: argparse.Namespace) -> int:
             bar.set_postfix_str(f"loss {record['loss']:.4f}" if record and record["loss"] is not None else "")
             bar.update(step - bar.n)
 
-        folder = run(spec, a.out, a.device, a.data_root, progress)
+        folder = train_run(spec, a.out, a.device, a.data_root, progress)
     if not sealed(folder):
         print(f"boundlab: stopped from the dashboard; the same command goes on from there ({folder})", file=sys.stderr)
         return 1
@@ -114,7 +114,7 @@ def _certify(a: argparse.Namespace) -> int:
             print(f"{run.id}: {one_line(str(error))}", file=sys.stderr)
             failed += 1
             continue
-        store(a.out if a.pack else a.runs / run.id, run.id, certificate, a.pack)
+        store_certificate(a.out if a.pack else a.runs / run.id, run.id, certificate, a.pack)
         print(f"{run.id}: {_certificate_line(certificate, 0.001)}; {certificate.value(0.05):.4f} at delta 0.05")
         print("".join(f"  note: {words}\n" for words in conditions_of(run.spec)), end="")
     return 2 if failed else 0
@@ -233,7 +233,7 @@ def _data(a: argparse.Namespace) -> int:
         for facts in DATASETS.values():
             size = sources.download_size(facts.name) / 1e6
             print(_facts(facts) + (f"; not on this machine yet, {size:.0f} MB to download" if size else ""))
-        for key in own.broken():
+        for key in own.broken_keys():
             print(f"{key:22} cannot be used: its .json in {own_folder()} is damaged, or a file is missing; remove it")
     return 0
 

@@ -20,7 +20,7 @@ _ROUNDING = 1e-6  # so far outside [0, 1] a pixel is clipped
 _LARGEST_LABEL = 2**31 - 1
 
 
-def chosen(found: Collection[str]) -> tuple[str, ...]:
+def accepted_names(found: Collection[str]) -> tuple[str, ...]:
     """The names to read of those found: images and labels to train on, then perhaps to test on; raises ValueError.
 
     Upper case or lower case; a whole validation pair is left unread.
@@ -48,7 +48,7 @@ def read_arrays(
     order, become classes and their names, c must be unambiguous, and numbers and sizes are limited. Otherwise a label is the
     number of a network's output, and (n, features) will do. `convert`: what makes NumPy's of other arrays.
     """
-    names = chosen(given)
+    names = accepted_names(given)
     x = [_images(_array(given, name, convert), name, channels, store) for name in names[::2]]
     y = [_labels(_array(given, name, convert), name, store) for name in names[1::2]]
     for images, labels, image_name, label_name in zip(x, y, names[::2], names[1::2], strict=True):

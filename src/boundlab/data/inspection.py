@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from boundlab.data.sources import FILES, find
+from boundlab.data.sources import FILES, locate
 from boundlab.errors import DataError
 
 _CONTENTS = "sha256 of the contents"  # the digests (mirrors.CHECKS) that hold for a file however it was packed
@@ -47,7 +47,7 @@ def altered(name: str, root: str | Path | None = None) -> list[str]:
         if archive.check != _CONTENTS:
             continue
         try:
-            path = find(name, file, root)
+            path = locate(name, file, root)
             content = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
         except (OSError, EOFError, DataError) as error:
             words.append(f"{file} could not be compared with what is published ({error}).")

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from boundlab.errors import DataError
 
-LARGEST = 256 * 2**20  # bytes in an unpacked file
+LARGEST_FILE = 256 * 2**20  # bytes in an unpacked file
 _CHUNK = 2**16  # bytes between two reports
 _PATIENCE = 30.0  # seconds without a byte before the next mirror is tried
-Progress = Callable[[int, int, str], None]  # (bytes so far, bytes in all, the file that is being fetched)
+DownloadProgress = Callable[[int, int, str], None]  # (bytes so far, bytes in all, the file that is being fetched)
 
 
 class Archive(NamedTuple):
@@ -40,7 +40,7 @@ def part_size(target: Path) -> int:
 class Bar:
     """pooch's progress bar: adds up files, and passes on bytes so far and in all."""
 
-    def __init__(self, sizes: dict[str, int], progress: Progress) -> None:
+    def __init__(self, sizes: dict[str, int], progress: DownloadProgress) -> None:
         self.sizes, self.progress = sizes, progress
         self.done, self.file = dict.fromkeys(sizes, 0), ""
 
@@ -113,8 +113,8 @@ def _check_contents(part: Path, expected: str) -> None:
         with gzip.open(part) as content:
             while chunk := content.read(2**20):
                 size += len(chunk)
-                if size > LARGEST:
-                    raise DataError(f"sent more than {LARGEST:,} bytes")
+                if size > LARGEST_FILE:
+                    raise DataError(f"sent more than {LARGEST_FILE:,} bytes")
                 digest.update(chunk)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"sent {part.stat().st_size:,} bytes that are no whole gzip file") from error

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from boundlab.data.arrays import WANTED, chosen, read_arrays
-from boundlab.data.pictures import LARGEST, Array, Pictures, check_size
+from boundlab.data.arrays import WANTED, accepted_names, read_arrays
+from boundlab.data.pictures import LARGEST_DATA, Array, Pictures, check_size
 from boundlab.errors import DataError
 
 _COLOURS = (1, 3)  # channels that pictures may have
@@ -23,7 +23,7 @@ def read_npz(source: Path | bytes, channels: Collection[int] = _COLOURS, store: 
     try:
         with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
             with _said_of(f"{what} "):
-                names = chosen([name.removesuffix(".npy") for name in archive.namelist()])
+                names = accepted_names([name.removesuffix(".npy") for name in archive.namelist()])
             for name in names:
                 _check_header(archive, name, what, store)
             arrays = {name: _array(archive, name) for name in names}
@@ -59,7 +59,7 @@ def _check_header(archive: zipfile.ZipFile, name: str, what: str, store: bool) -
         return
     if len(shape) > 2 and min(shape) > 0:
         check_size(shape[0], shape[1:])
-    if int(np.prod(shape, dtype=object)) * dtype.itemsize > 2 * LARGEST:
+    if int(np.prod(shape, dtype=object)) * dtype.itemsize > 2 * LARGEST_DATA:
         raise DataError(f"{what}: {name} of shape {shape} is larger than any data set may be; take fewer images")
 
 

@@ -43,7 +43,7 @@ def _named(name: str | None, source: Path | None) -> str:
     return name
 
 
-def split(labels: Array, fraction: float = _TEST) -> Array:
+def held_out_mask(labels: Array, fraction: float = _TEST) -> Array:
     """(n,) True where an image becomes a test image: of each class the nearest number to `fraction`, drawn with seed 0,
     but at least 1, and all but at least 2."""
     rng, test = np.random.default_rng(0), np.zeros(len(labels), bool)
@@ -92,7 +92,7 @@ def _divided(pictures: Pictures, test: float | None) -> Pictures:
             raise ValueError(f"this data has a test part of its own, got --test {test:g}; leave that out")
         return pictures
     whole = pictures.train
-    out = split(whole.labels, _TEST if test is None else test)
+    out = held_out_mask(whole.labels, _TEST if test is None else test)
     train, held_out = (Part(whole.pixels[chosen], whole.labels[chosen]) for chosen in (~out, out))
     return Pictures(train, held_out, pictures.class_names)
 
@@ -163,7 +163,7 @@ def _store(path: Path, arrays: dict[str, Array]) -> None:
         raise
 
 
-def read(key: str, root: str | Path | None = None) -> Pictures:
+def read_own(key: str, root: str | Path | None = None) -> Pictures:
     """A stored data set, with its test part; raises ValueError for an unknown key, DataError when it was damaged."""
     known = own_datasets(root)
     if key not in known:
@@ -190,7 +190,7 @@ def _stems(root: str | Path | None) -> list[str]:
     return sorted({path.stem for path in files if OWN_KEY.fullmatch(f"own-{path.stem}")})
 
 
-def broken(root: str | Path | None = None) -> list[str]:
+def broken_keys(root: str | Path | None = None) -> list[str]:
     """Keys of own data sets that cannot be used: their facts are unreadable, or a file is missing."""
     return [f"own-{stem}" for stem in _stems(root) if f"own-{stem}" not in own_datasets(root)]
 

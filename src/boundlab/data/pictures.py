@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from boundlab.errors import DataError
 
 Array = np.ndarray
-LARGEST = 2 * 2**30  # bytes of a data set as float32
+LARGEST_DATA = 2 * 2**30  # bytes of a data set as float32
 LONGEST = 4096  # pixels; of ArchSpec
 _MOST_CLASSES = 1000
 _SMALLER = "take fewer, smaller or grey images (pictures in a folder can be scaled with --size and --grey)"
@@ -56,10 +56,10 @@ def check_size(n: int, shape: Sequence[int]) -> None:
     looks = "×".join(map(str, shape))
     if max(shape) > LONGEST:
         raise DataError(f"images should be at most {LONGEST} pixels on a side, got {looks}; {_SMALLER}")
-    if (size := 4 * n * math.prod(shape)) > LARGEST:
+    if (size := 4 * n * math.prod(shape)) > LARGEST_DATA:
         raise DataError(
             f"{n:,} images of {looks} are {size / 2**30:.1f} GiB as float32, and "
-            f"{LARGEST / 2**30:.0f} GiB is the most; {_SMALLER}"
+            f"{LARGEST_DATA / 2**30:.0f} GiB is the most; {_SMALLER}"
         )
 
 

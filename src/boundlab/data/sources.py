@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from boundlab.data.mirrors import Archive, Bar, Progress, from_mirrors, part_size
+from boundlab.data.mirrors import Archive, Bar, DownloadProgress, from_mirrors, part_size
 from boundlab.errors import BoundlabError, DataError
 from boundlab.specs.own_data import DATASETS, data_root
 from boundlab.system.files import write_atomic
@@ -114,7 +114,7 @@ def _renamed(folder: Path, file: str) -> Path | None:
     return None
 
 
-def find(name: str, file: str, root: str | Path | None = None) -> Path:
+def locate(name: str, file: str, root: str | Path | None = None) -> Path:
     """Where a file of a data set lies, plain or .gz; raises DataError when it is missing or no file."""
     path = _place(name, file, root)
     if path is None:
@@ -135,7 +135,7 @@ def download_size(name: str, root: str | Path | None = None) -> int:
     return sum(FILES[name][file].size for file in missing(name, root))
 
 
-def fetch(name: str, root: str | Path | None = None, progress: Progress | None = None) -> None:
+def fetch(name: str, root: str | Path | None = None, progress: DownloadProgress | None = None) -> None:
     """Download what is missing, one process at a time; raises DataError. `progress` None: a bar in the terminal.
 
     BOUNDLAB_MIRROR, a base URL with MNIST's .gz files under it and the others' in their `FOLDERS`, is tried first. Files
@@ -144,7 +144,7 @@ def fetch(name: str, root: str | Path | None = None, progress: Progress | None =
     absent = missing(name, root)
     for file in FILES.get(name, {}):
         if file not in absent:
-            find(name, file, root)  # no folder in its place
+            locate(name, file, root)  # no folder in its place
     if not absent:
         return
     folder = data_root(root) / FOLDERS[name]
@@ -179,7 +179,7 @@ def _no_room(name: str, root: str | Path | None, error: OSError) -> str:
 
 
 @contextmanager
-def _turn(name: str, root: str | Path | None, progress: Progress | None) -> Iterator[None]:
+def _turn(name: str, root: str | Path | None, progress: DownloadProgress | None) -> Iterator[None]:
     """Hold the folder's download lock; while another process has it, report that one's progress."""
     folder = data_root(root) / FOLDERS[name]
     with (folder / ".download.lock").open("w") as lock:

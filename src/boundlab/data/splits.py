@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from boundlab.data import own as owndata
-from boundlab.data.mirrors import LARGEST
-from boundlab.data.sources import fetch, find
+from boundlab.data.mirrors import LARGEST_FILE
+from boundlab.data.sources import fetch, locate
 from boundlab.errors import DataError
 from boundlab.specs.catalog import SHIPPED
 from boundlab.specs.own_data import DATASETS, own_datasets
@@ -36,11 +36,11 @@ def read_idx(path: Path, dims: int) -> np.ndarray:
     """Read an IDX file of unsigned bytes, plain or .gz; raises DataError when magic, size or gzip stream is wrong."""
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            content = file.read(LARGEST_FILE + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is not a complete gzip file ({error}); delete it and fetch it again") from error
-    if len(content) > LARGEST:
-        raise DataError(f"{path} unpacks to more than {LARGEST:,} bytes: this is not one of the expected files")
+    if len(content) > LARGEST_FILE:
+        raise DataError(f"{path} unpacks to more than {LARGEST_FILE:,} bytes: this is not one of the expected files")
     expected = bytes([0, 0, 8, dims])
     if content[:4] != expected:
         raise DataError(
@@ -57,8 +57,8 @@ def _idx(name: str, root: str | Path | None) -> tuple[Split, Split]:
     fetch(name, root)
 
     def split(part: str, size: int) -> Split:
-        images = read_idx(find(name, f"{part}-images-idx3-ubyte", root), 3)
-        labels = read_idx(find(name, f"{part}-labels-idx1-ubyte", root), 1)
+        images = read_idx(locate(name, f"{part}-images-idx3-ubyte", root), 3)
+        labels = read_idx(locate(name, f"{part}-labels-idx1-ubyte", root), 1)
         expected = (size, *DATASETS[name].in_shape[1:])
         if images.shape != expected or labels.shape != (size,) or labels.max() >= DATASETS[name].classes:
             raise DataError(
@@ -120,7 +120,7 @@ def _svhn(root: str | Path | None) -> tuple[Split, Split]:
     fetch("svhn", root)
 
     def split(part: str, size: int) -> Split:
-        images, labels = read_mat(find("svhn", f"{part}_32x32.mat", root), size)
+        images, labels = read_mat(locate("svhn", f"{part}_32x32.mat", root), size)
         _check_counts("svhn", part, labels)
         return as_split(images, labels)
 
@@ -128,7 +128,7 @@ def _svhn(root: str | Path | None) -> tuple[Split, Split]:
 
 
 def _own(key: str, root: str | Path | None) -> tuple[Split, Split]:
-    pictures = owndata.read(key, root)
+    pictures = owndata.read_own(key, root)
     assert pictures.test is not None
     return as_split(pictures.train.pixels, pictures.train.labels), as_split(pictures.test.pixels, pictures.test.labels)
 
@@ -149,7 +149,7 @@ def _digits() -> tuple[Split, Split]:
     return Split(x_train, y_train), Split(x_test, y_test)
 
 
-def load(name: str, root: str | Path | None = None) -> tuple[Split, Split]:
+def load_splits(name: str, root: str | Path | None = None) -> tuple[Split, Split]:
     """(train, test) of a data set; raises ValueError for an unknown name, DataError when files are missing or bad."""
     own = own_datasets(root)
     one_of("dataset", name, [*SHIPPED, *own])
@@ -169,7 +169,7 @@ def _relabel(split: Split, groups: tuple[tuple[int, ...], ...]) -> Split:
     return Split(split.images[keep], labels[keep])
 
 
-def window(split: Split, in_shape: tuple[int, int, int]) -> Split:
+def cut_window(split: Split, in_shape: tuple[int, int, int]) -> Split:
     """The middle of the images, as large as a network of `in_shape` looks at."""
     (height, width), (_, h, w) = split.images.shape[-2:], in_shape
     top, left = (height - h) // 2, (width - w) // 2
@@ -178,13 +178,13 @@ def window(split: Split, in_shape: tuple[int, int, int]) -> Split:
 
 def seen(spec: RunSpec, root: str | Path | None = None) -> tuple[Split, Split]:
     """(train, test) as a run's network sees them, before `normalize`: its task's images, or the middle of them."""
-    train, test = task(spec.train, root)
-    return window(train, spec.arch.in_shape), window(test, spec.arch.in_shape)
+    train, test = apply_task(spec.train, root)
+    return cut_window(train, spec.arch.in_shape), cut_window(test, spec.arch.in_shape)
 
 
-def task(spec: TrainSpec, root: str | Path | None = None) -> tuple[Split, Split]:
+def apply_task(spec: TrainSpec, root: str | Path | None = None) -> tuple[Split, Split]:
     """(train, test) as a run sees them: sub-task, then the first n of a permutation with seed 0, then label noise."""
-    train, test = load(spec.dataset, root)
+    train, test = load_splits(spec.dataset, root)
     if spec.labels is not None:
         train, test = _relabel(train, spec.labels), _relabel(test, spec.labels)
     if spec.n_train is not None:

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from boundlab.data.arrays import NAMES, read_arrays
 from boundlab.data.npz import read_npz
 from boundlab.data.pictures import Part
-from boundlab.data.splits import Split, as_split, task
+from boundlab.data.splits import Split, apply_task, as_split
 from boundlab.errors import DataError
 from boundlab.evaluation.report import report_on
 from boundlab.networks.build import LocallyConnected2d
-from boundlab.networks.checkpoint import Checkpoint, load
+from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.networks.export import checkpoint_of
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.run import TrainSpec, label_groups
@@ -107,7 +107,7 @@ def _from_file(
 ) -> Checkpoint:
     if in_shape is not None or normalize is not None:
         raise ValueError("in_shape and normalize of a checkpoint are in its file; leave them out")
-    return load(path, None if name == _OWN else name, None if labels is None else len(labels))
+    return load_checkpoint(path, None if name == _OWN else name, None if labels is None else len(labels))
 
 
 def _channels(model: Any, read: Checkpoint | None, in_shape: tuple[Any, ...] | None) -> tuple[int, ...]:
@@ -128,7 +128,7 @@ def _data(
     root: str | Path | None,
 ) -> Data:
     if name != _OWN:
-        return task(TrainSpec(name, labels=labels), root)
+        return apply_task(TrainSpec(name, labels=labels), root)
     if labels is not None:
         raise ValueError("labels choose a sub-task of a data set; leave them out for data of your own")
     if isinstance(given, str | Path):

@@ -11,21 +11,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from boundlab.bounds.pac_bayes import GRID, LEAST, PRIORS, PacBayes, best_prior_noise, certificate
+from boundlab.bounds.pac_bayes import LEAST, PRIORS, SCALE_GRID, PacBayes, best_prior_noise, certificate
 from boundlab.data.splits import Split, seen
 from boundlab.errors import CheckpointError
 from boundlab.networks import layer_maps
-from boundlab.networks.checkpoint import Checkpoint, load
+from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.networks.sample_stats import feed
 from boundlab.specs.run import RunSpec
 from boundlab.specs.shapes import LayerShape
-from boundlab.training.worker import run
+from boundlab.training.worker import train_run
 from boundlab.validation import one_of, whole
 
 _MEMORY = 2**21  # numbers in the widest layer's maps and kernels of one batch: they stay in cache
 _SEARCH_DRAWS = 2000
 _SEARCH_DELTA = 0.001  # the search aims at this one; the certificate holds for every delta
-Progress = Callable[[int, int], None]  # (draws done, draws in all)
+DrawProgress = Callable[[int, int], None]  # (draws done, draws in all)
 
 
 def convolve(x: Tensor, kernels: Tensor, shape: LayerShape) -> Tensor:
@@ -65,7 +65,7 @@ def noisy_outputs(
             drawn = torch.randn((len(x), *weight.shape), generator=rng, dtype=x.dtype)
             x = convolve(x, drawn.mul_(scale).add_(weight), shape)
         else:
-            mean, spread = layer_maps.apply(x, weight, None, shape), scale * patch_norms(x, shape)
+            mean, spread = layer_maps.apply_layer(x, weight, None, shape), scale * patch_norms(x, shape)
             x = mean + spread * torch.randn(mean.shape, generator=rng, dtype=x.dtype)
         x = layer_maps.pooled(x.relu_(), shape) if i < len(shapes) - 1 else x
     return x
@@ -85,7 +85,7 @@ def count_errors(
     shapes: Sequence[LayerShape],
     draws: int,
     rng: torch.Generator,
-    progress: Progress = lambda *_: None,
+    progress: DrawProgress = lambda *_: None,
 ) -> int:
     """Errors in `draws` independent draws of (weights from Q, example of `data` uniformly, with replacement).
 
@@ -160,7 +160,7 @@ def certify_weights(
     shapes: Sequence[LayerShape],
     draws: int,
     seed: int,
-    progress: Progress = lambda *_: None,
+    progress: DrawProgress = lambda *_: None,
 ) -> PacBayes:
     """Certificate of weights under the prior N(0, sigma_l^2 I); `sample`: their training sample, as the network sees it.
 
@@ -172,7 +172,7 @@ def certify_weights(
     rng = torch.Generator().manual_seed(2 * seed + 1)
     wrong = count_errors(sample, weights, noise.tolist(), shapes, draws, rng, progress)
     scales = (tuple(map(float, noise)), tuple(map(float, prior_noise)))
-    return PacBayes("fixed", len(sample.labels), 0, kl, *scales, len(GRID), draws, wrong, seed)
+    return PacBayes("fixed", len(sample.labels), 0, kl, *scales, len(SCALE_GRID), draws, wrong, seed)
 
 
 def prior_spec(spec: RunSpec, n: int) -> RunSpec:
@@ -181,7 +181,7 @@ def prior_spec(spec: RunSpec, n: int) -> RunSpec:
 
 
 def certify_learnt(
-    prior: Checkpoint, spec: RunSpec, unseen: Split, draws: int, seed: int, progress: Progress = lambda *_: None
+    prior: Checkpoint, spec: RunSpec, unseen: Split, draws: int, seed: int, progress: DrawProgress = lambda *_: None
 ) -> PacBayes:
     """Certificate of `prior`, the network of `spec`, on examples it has not seen: Q = P, its noise fixed in advance.
 
@@ -189,7 +189,7 @@ def certify_learnt(
     """
     sample, weights = _prepared(prior, unseen)
     shapes = prior.arch.shapes()
-    noise = (float(GRID[0]),) * len(shapes)
+    noise = (float(SCALE_GRID[0]),) * len(shapes)
     rng = torch.Generator().manual_seed(2 * seed + 1)
     wrong = count_errors(sample, weights, noise, shapes, draws, rng, progress)
     return PacBayes(
@@ -205,7 +205,7 @@ def certify_run(
     seed: int,
     runs: Path,
     root: Path | None = None,
-    progress: Progress = lambda *_: None,
+    progress: DrawProgress = lambda *_: None,
 ) -> PacBayes:
     """Certificate of a run: of its `network` file, or (prior "learnt") of a prior network trained below `runs`.
 
@@ -221,15 +221,17 @@ def certify_run(
     torch.set_num_threads(1)
     sample, _ = seen(spec, root)
     if prior == "fixed":
-        checkpoint = load(network, spec.train.dataset, spec.arch.classes)
+        checkpoint = load_checkpoint(network, spec.train.dataset, spec.arch.classes)
         return certify_weights(*_prepared(checkpoint, sample), checkpoint.arch.shapes(), draws, seed, progress)
     n = len(sample.labels)
     if n < 2 * LEAST:
         raise ValueError(f"a learnt prior needs at least {2 * LEAST} training examples, {spec.id} has {n}")
     learnt = prior_spec(spec, n)
-    folder = run(learnt, runs, "cpu", root)
+    folder = train_run(learnt, runs, "cpu", root)
     in_order = RunSpec(spec.arch, dataclasses.replace(spec.train, n_train=n))  # nested: what the prior saw comes first
     ordered, _ = seen(in_order, root)
     unseen = Split(ordered.images[learnt.train.n_train :], ordered.labels[learnt.train.n_train :])
     network = folder / "network.safetensors"
-    return certify_learnt(load(network, spec.train.dataset, spec.arch.classes), learnt, unseen, draws, seed, progress)
+    return certify_learnt(
+        load_checkpoint(network, spec.train.dataset, spec.arch.classes), learnt, unseen, draws, seed, progress
+    )

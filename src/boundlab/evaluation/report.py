@@ -16,20 +16,19 @@ from boundlab.analysis.subject import Subject
 from boundlab.bounds import BY_KEY, LITERATURE
 from boundlab.bounds.base import Value, effective_n, evaluate
 from boundlab.data.inspection import altered, repeated
-from boundlab.data.splits import Split, task, window
+from boundlab.data.splits import Split, apply_task, cut_window
 from boundlab.evaluation.precision import check_weights, precision
 from boundlab.networks.build import from_weights, layers
-from boundlab.networks.checkpoint import Checkpoint, load
+from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.networks.measure import norm_columns, references
 from boundlab.networks.outcome import Outcome, margin_errors, outcome, outcome_columns
 from boundlab.networks.sample_stats import feed, sample_stats
 from boundlab.quantities.doubts import COUNTS, doubts
 from boundlab.quantities.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms
 from boundlab.quantities.paths import path_energy
-from boundlab.specs.run import TrainSpec
+from boundlab.specs.run import Labels, TrainSpec
 from boundlab.specs.settings import Settings
 
-Labels = tuple[tuple[int, ...], ...]
 _NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
 
 
@@ -47,7 +46,7 @@ def measure_checkpoint(
     `watch` is called between the parts of a pass over the data. `root`: where the data set's files lie.
     """
     arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
-    train, test = window(data[0], arch.in_shape), None if data[1] is None else window(data[1], arch.in_shape)
+    train, test = cut_window(data[0], arch.in_shape), None if data[1] is None else cut_window(data[1], arch.in_shape)
     check_weights([*checkpoint.weights, *checkpoint.biases, *(checkpoint.init or [])])
     dtype = precision(checkpoint, train.images) if errors else torch.float32  # the pass over the data decides
     train = Split(train.images.to(dtype), train.labels)
@@ -119,8 +118,8 @@ def evaluate_file(
     CheckpointError, DataError or ValueError."""
     torch.set_num_threads(1)
     asked = TrainSpec(dataset, labels=labels)
-    checkpoint = load(path, dataset, None if labels is None else len(labels))
-    return report_on(checkpoint, task(asked, root), dataset, settings, errors, path.stem, root, labels)
+    checkpoint = load_checkpoint(path, dataset, None if labels is None else len(labels))
+    return report_on(checkpoint, apply_task(asked, root), dataset, settings, errors, path.stem, root, labels)
 
 
 def report_on(

@@ -62,19 +62,19 @@ def _measure(
         raise DataError(f"{DATASETS[dataset].title} is not on this machine; download it first")
     import torch
 
-    from boundlab.data.splits import task
+    from boundlab.data.splits import apply_task
     from boundlab.evaluation.report import measure_checkpoint
     from boundlab.networks.checkpoint import loaded
     from boundlab.specs.run import TrainSpec
 
     torch.set_num_threads(1)
-    data = task(TrainSpec(dataset=dataset, labels=labels))
+    data = apply_task(TrainSpec(dataset=dataset, labels=labels))
     tell("measuring norms, margins and errors")
     subject, _ = measure_checkpoint(loaded(header), data, dataset, asked["title"])
     return dataclasses.replace(subject, labels=labels).to_dict()
 
 
-def judge(folder: Path) -> int:
+def measure_upload(folder: Path) -> int:
     """Do what the request asks, put the end into `status.json`; returns the exit code."""
     asked = json.loads((folder / REQUEST).read_text())
     _limit_itself(asked["dataset"], asked["seconds"])
@@ -106,7 +106,7 @@ def main() -> int:
     """The exit code: 0, 2 for a bad file, 1 and a traceback for anything else."""
     end_with_parent()
     try:
-        return judge(Path(sys.argv[1]))
+        return measure_upload(Path(sys.argv[1]))
     except Exception:
         traceback.print_exc()
         return 1

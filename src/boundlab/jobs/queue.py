@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from boundlab.errors import RunError
-from boundlab.runs.job import LIVE, RESTING, WAITING, Job, read, read_object
+from boundlab.runs.job import LIVE, RESTING, WAITING, Job, read_job_folder, read_object
 from boundlab.specs.run import DEVICES, RunSpec
 from boundlab.system.files import locked, make_folder, write_atomic
-from boundlab.system.locks import held, take
+from boundlab.system.locks import held, take_lock
 from boundlab.validation import one_of, whole
 
 
@@ -53,7 +53,7 @@ def jobs(out: Path) -> list[Job]:
         folders = [out / entry.name for entry in entries if not entry.name.startswith(".")]
     for folder in folders:
         try:
-            found.append(read(folder))
+            found.append(read_job_folder(folder))
         except RunError:  # named by `runs`; a job list is no place to repair folders
             continue
     return sorted(found, key=lambda job: (job.submitted, job.id))
@@ -98,13 +98,13 @@ def submit(spec: RunSpec, owner: str | None, device: str, out: Path, limits: Lim
             device=device,
             wish="run",
         )
-        return read(folder)
+        return read_job_folder(folder)
 
 
 def _existing(folder: Path) -> Job | None:
     """The job of that folder; what cannot be read, and nobody trains, is made readable by forgetting state and owner."""
     try:
-        return read(folder)
+        return read_job_folder(folder)
     except RunError:
         if folder.exists() and not held(folder.parent, folder.name):
             for name in ("job.json", "status.json"):
@@ -145,7 +145,7 @@ def ask(job: Job, wish: str) -> None:
     """Wish that a queued or running job pauses or stops, at its very step."""
     one_of("wish", wish, ("pause", "stop"))
     with _writing(job.folder.parent):
-        now = read(job.folder)
+        now = read_job_folder(job.folder)
         if now.state in (*WAITING, *LIVE) and (now.folder / "job.json").exists():
             _write(now.folder, **read_object(now.folder / "job.json") | {"wish": wish})
         elif now.state in LIVE:  # of the command line: it has no job.json yet
@@ -162,7 +162,7 @@ def share(job: Job, shared: bool) -> None:
 def resume(job: Job, owner: str | None, limits: Limits, address: str | None = None) -> None:
     """Queue a resting job again, where it was; a paused one keeps its place in line. Raises RunError at a limit."""
     with _writing(job.folder.parent):
-        now = read(job.folder)
+        now = read_job_folder(job.folder)
         if now.state not in RESTING:
             return
         _room(jobs(job.folder.parent), owner, address, limits)
@@ -183,7 +183,7 @@ def delete(job: Job) -> None:
     """Remove a job that no process is training, with all it recorded; raises RunError when one is."""
     out = job.folder.parent
     with _writing(out):
-        lock = take(out, job.folder.name)
+        lock = take_lock(out, job.folder.name)
         if lock is None:
             raise RunError(f"{job.folder.name} is being trained; stop it first")
         try:

@@ -15,14 +15,14 @@ from pathlib import Path
 from boundlab.errors import BoundlabError
 from boundlab.jobs import queue, workers
 from boundlab.jobs.queue import Limits
-from boundlab.jobs.workers import Spare
+from boundlab.jobs.workers import WarmWorker
 from boundlab.runs import job as jobstate
 from boundlab.runs import status
 from boundlab.runs.job import Job
 from boundlab.specs.work import memory
 from boundlab.system import memory as room
 from boundlab.system.devices import Device, cpu, free_memory, probe
-from boundlab.system.locks import take
+from boundlab.system.locks import take_lock
 from boundlab.system.processes import Worker, detached
 
 _BUSY, _IDLE = 0.2, 1.0  # seconds between two looks at the folder
@@ -54,7 +54,7 @@ class Scheduler:
         self.trouble: str | None = None  # why something cannot be started
         self.waits: dict[str, tuple[int, int]] = {}  # id of a job that waits for memory -> bytes it needs, bytes free
         self.running: list[_Running] = []
-        self.spare = Spare()
+        self.spare = WarmWorker()
         self._wanted = 0.0  # when somebody last looked at the Train page
         self._leads: int | None = None
         self._wake, self._end = threading.Event(), threading.Event()
@@ -149,7 +149,7 @@ class Scheduler:
 
     def _leading(self) -> bool:
         if self._leads is None:
-            self._leads = take(self.out, ".scheduler")
+            self._leads = take_lock(self.out, ".scheduler")
         return self._leads is not None
 
     def _startable(self, every: list[Job]) -> list[Job]:
@@ -178,14 +178,14 @@ class Scheduler:
         return chosen
 
     def _launch(self, job: Job) -> None:
-        lock = take(self.out, job.id)
+        lock = take_lock(self.out, job.id)
         if lock is None:  # another process was faster
             return
         try:
-            if jobstate.read(job.folder).state == "done":  # and is done already
+            if jobstate.read_job_folder(job.folder).state == "done":  # and is done already
                 return
             gpu = self._free_gpu() if self.kind(job) == "cuda" else None
-            status.with_status(job, device="cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})")
+            status.write_status(job, device="cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})")
             environment = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(self.gpus[gpu].index)}
             self.spare.not_before = time.monotonic() + BREATH
             worker = self.spare.take(job.folder, lock, environment)
@@ -212,11 +212,11 @@ class Scheduler:
                     self._explain(self.out / entry.run, -code)
 
     def _explain(self, folder: Path, signal: int) -> None:
-        job = jobstate.read(folder)
-        lock = take(self.out, folder.name) if job.state == "lost" else None
+        job = jobstate.read_job_folder(folder)
+        lock = take_lock(self.out, folder.name) if job.state == "lost" else None
         if lock is not None:
             error = f"its process was killed (signal {signal}" + (", perhaps for memory)" if signal == 9 else ")")
             try:
-                status.with_status(job, state="lost", error=error, heartbeat=job.heartbeat, device=job.used)
+                status.write_status(job, state="lost", error=error, heartbeat=job.heartbeat, device=job.used)
             finally:
                 os.close(lock)

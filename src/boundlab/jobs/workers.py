@@ -41,7 +41,7 @@ def for_job(folder: Path, lock: int, environment: dict[str, str]) -> Worker:
     return _attached(["boundlab.training.worker", *arguments], environment, (lock,))
 
 
-class Spare:
+class WarmWorker:
     """Keeps one worker that has loaded torch, so that the next job starts at once."""
 
     def __init__(self) -> None:

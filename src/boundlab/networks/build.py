@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 from torch.nn.utils.parametrize import is_parametrized
 
-from boundlab.networks.layer_maps import apply
+from boundlab.networks.layer_maps import apply_layer
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.shapes import LayerShape, Pool
 
@@ -25,7 +25,7 @@ class LocallyConnected2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, in, h, w) -> (n, out, oh, ow)."""
-        return apply(x, self.weight, self.bias, self.shape)
+        return apply_layer(x, self.weight, self.bias, self.shape)
 
 
 def _layer(shape: LayerShape) -> nn.Module:
@@ -71,7 +71,7 @@ def layers(net: nn.Sequential) -> list[nn.Module]:
     return [m for m in net if isinstance(m, nn.Conv2d | LocallyConnected2d | nn.Linear)]
 
 
-def window(layer: nn.Module) -> tuple[int, int, int, int]:
+def layer_geometry(layer: nn.Module) -> tuple[int, int, int, int]:
     """(kernel, stride, padding, dilation) of a convolution or locally connected layer."""
     if isinstance(layer, LocallyConnected2d):
         return layer.shape.kernel, layer.shape.stride, layer.shape.padding, layer.shape.dilation

@@ -52,7 +52,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     write_tensors(tensors, path, {"spec": json.dumps(checkpoint.arch.to_dict())})
 
 
-def load(path: str | Path, dataset: str | None, classes: int | None = None) -> Checkpoint:
+def load_checkpoint(path: str | Path, dataset: str | None, classes: int | None = None) -> Checkpoint:
     """Read a checkpoint for `dataset`, or for a sub-task of it with so many classes; None: for any data.
 
     Raises CheckpointError in one sentence for anything that is not one.

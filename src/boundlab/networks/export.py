@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from boundlab.checkpoints.header import LARGEST
+from boundlab.checkpoints.header import LARGEST_DIMENSION
 from boundlab.networks.checkpoint import Checkpoint, save
-from boundlab.networks.layer_maps import apply, pooled
+from boundlab.networks.layer_maps import apply_layer, pooled
 from boundlab.networks.sequential import PERMANENT, Layer, Reader, geometry
 from boundlab.specs.arch import ArchSpec
 from boundlab.validation import numbers
@@ -78,9 +78,9 @@ def _read(
     one = dtypes[0] if len(set(dtypes)) == 1 and dtypes[0] in _WRITTEN else torch.float64
     rounded = [torch.float64 if layer.folded else one for layer in read.layers]
     for tensor in (*found.weights, *(b for b in found.biases if b is not None)):
-        if tensor.numel() and float(tensor.abs().max()) > LARGEST:
+        if tensor.numel() and float(tensor.abs().max()) > LARGEST_DIMENSION:
             raise ValueError(
-                f"the model has weights above {LARGEST:g}, beyond what can be measured; rescale its layers"
+                f"the model has weights above {LARGEST_DIMENSION:g}, beyond what can be measured; rescale its layers"
             )
     weights = [w.to(t).clone() for w, t in zip(found.weights, rounded, strict=True)]
     biases = [None if b is None else b.to(t).clone() for b, t in zip(found.biases, rounded, strict=True)]
@@ -140,7 +140,7 @@ def outputs(checkpoint: Checkpoint, x: Tensor) -> Tensor:
     shapes = checkpoint.arch.shapes()
     for i, shape in enumerate(shapes):
         bias = checkpoint.biases[i]
-        x = apply(x, checkpoint.weights[i].double(), None if bias is None else bias.double(), shape)
+        x = apply_layer(x, checkpoint.weights[i].double(), None if bias is None else bias.double(), shape)
         if i < len(shapes) - 1:
             x = pooled(x.relu(), shape)
     return x

@@ -10,7 +10,7 @@ from torch.nn.grad import conv2d_input
 from boundlab.specs.shapes import LayerShape
 
 
-def apply(x: Tensor, weight: Tensor, bias: Tensor | None, shape: LayerShape) -> Tensor:
+def apply_layer(x: Tensor, weight: Tensor, bias: Tensor | None, shape: LayerShape) -> Tensor:
     """(n, in, h, w) -> (n, out, oh, ow); of a dense layer (n, ...) -> (n, out)."""
     if shape.kind == "dense":
         return F.linear(x.flatten(1), weight, bias)

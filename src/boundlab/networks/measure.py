@@ -34,7 +34,7 @@ def spectral_map(weight: Tensor, shape: LayerShape) -> float:
 
     def forwards(x: np.ndarray) -> np.ndarray:
         inputs = torch.from_numpy(np.ascontiguousarray(x)).reshape(in_shape).to(kernel.device)
-        return layer_maps.apply(inputs, kernel, None, shape).cpu().numpy().ravel()
+        return layer_maps.apply_layer(inputs, kernel, None, shape).cpu().numpy().ravel()
 
     def backwards(y: np.ndarray) -> np.ndarray:
         outputs = torch.from_numpy(np.ascontiguousarray(y)).reshape(out_shape).to(kernel.device)
@@ -130,7 +130,7 @@ def path_l1(weights: Sequence[Tensor], biases: Sequence[Tensor | None], shapes: 
     x = torch.ones(1, first.in_channels, *first.in_size, dtype=torch.float64, device=weights[0].device)
     for weight, bias, shape in zip(weights, biases, shapes, strict=True):
         b = None if bias is None else bias.double().abs()
-        x = layer_maps.pooled(layer_maps.apply(x, weight.double().abs(), b, shape), shape, summed=True)
+        x = layer_maps.pooled(layer_maps.apply_layer(x, weight.double().abs(), b, shape), shape, summed=True)
     return float(x.sum())
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from boundlab.networks.build import layers, window
+from boundlab.networks.build import layer_geometry, layers
 from boundlab.networks.measure import margin_scale
 from boundlab.quantities.norms import MARGIN_GRID, SCALED_GRID
 from boundlab.quantities.records import norm_column
@@ -42,7 +42,7 @@ def _patch_norm(inputs: Tensor, layer: nn.Module) -> float:
     inputs = inputs / unit
     squares = inputs.square().sum(dim=1, keepdim=True) if inputs.ndim == 4 else inputs.square().sum(dim=1)
     if not isinstance(layer, nn.Linear):
-        kernel, stride, padding, dilation = window(layer)
+        kernel, stride, padding, dilation = layer_geometry(layer)
         squares = F.conv2d(squares, torch.ones(1, 1, kernel, kernel).to(squares), None, stride, padding, dilation)
     return unit * float(squares.max().clamp_min(0).sqrt())
 

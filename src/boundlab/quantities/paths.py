@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from boundlab.quantities.norms import Array
 from boundlab.specs.shapes import LayerShape, Pool
-
-Array = np.ndarray
 
 
 def _windows(energy: Array, layer: LayerShape) -> Array:

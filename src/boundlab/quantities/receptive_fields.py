@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from boundlab.quantities.paths import Array, _spread
+from boundlab.quantities.norms import Array
+from boundlab.quantities.paths import _spread
 from boundlab.specs.shapes import LayerShape
 
 

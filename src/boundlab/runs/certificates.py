@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CERTIFICATES = "certificates.json"
 
 
-def read(path: Path, packed: bool = False) -> dict[str, Any]:
+def read_certificates(path: Path, packed: bool = False) -> dict[str, Any]:
     """Run id -> what is stored of its certificates, unchecked; of a run's own file, which has no id in it, under "".
 
     Nothing where there is no file. Raises RunError when it is no such file at all.
@@ -61,7 +61,7 @@ def usable(run: Run, given: Any, where: Path) -> tuple[tuple[pac_bayes.PacBayes,
 def check(run: Run, found: pac_bayes.PacBayes) -> None:
     """Raises RunError when a certificate is not about the run: n, grid and KL follow from it."""
     n, kl = found.n + found.n_prior, _divergence(run, found)
-    grid = len(pac_bayes.GRID) if found.prior == "fixed" else 1
+    grid = len(pac_bayes.SCALE_GRID) if found.prior == "fixed" else 1
     if n != run.sample.n or found.grid != grid or not abs(found.kl - kl) <= 1e-4 * (1 + kl):
         raise RunError(
             f"the {found.prior} certificate of {run.id} is not about it (n {n}, grid {found.grid}, KL {found.kl:.6g}; the run "
@@ -82,7 +82,7 @@ def _divergence(run: Run, found: pac_bayes.PacBayes) -> float:
     return float(pac_bayes.gaussian_kl(size, weights, np.array(found.noise), np.array(found.prior_noise)).sum())
 
 
-def write(certificates: Mapping[str, list[Any]], folder: Path) -> None:
+def write_certificates(certificates: Mapping[str, list[Any]], folder: Path) -> None:
     """A pack's file: run id -> its certificates as JSON has them; no file where there are none."""
     found = {name: given for name, given in sorted(certificates.items()) if given}
     if found:
@@ -91,16 +91,16 @@ def write(certificates: Mapping[str, list[Any]], folder: Path) -> None:
         (folder / CERTIFICATES).unlink(missing_ok=True)
 
 
-def store(folder: Path, run: str, new: pac_bayes.PacBayes, packed: bool = False) -> None:
+def store_certificate(folder: Path, run: str, new: pac_bayes.PacBayes, packed: bool = False) -> None:
     """Put `new` in place of the run's certificate of the same prior, in its run folder or in a pack; what else is there
     stays as it is, damaged or not. Raises RunError."""
     with locked(folder):
-        stored = read(folder / CERTIFICATES, packed)
+        stored = read_certificates(folder / CERTIFICATES, packed)
         before = stored.get(run if packed else "", [])
         others = [c for c in before if _prior(c) != new.prior] if isinstance(before, list) else []
         now = sorted([*others, new.to_dict()], key=lambda c: (*pac_bayes.PRIORS, _prior(c)).index(_prior(c)))
         if packed:
-            write(stored | {run: now}, folder)
+            write_certificates(stored | {run: now}, folder)
         else:
             write_atomic(folder / CERTIFICATES, json.dumps(now, indent=1) + "\n")
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from boundlab.quantities.norms import MARGIN_GRID, NORM_FIELDS, SCALED_GRID
+from boundlab.quantities.norms import MARGIN_GRID, NORM_FIELDS, SCALED_GRID, Array
 from boundlab.quantities.records import norm_column
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.arch import ArchSpec
@@ -23,7 +23,6 @@ from boundlab.specs.run import RunSpec, TrainSpec
 from boundlab.specs.shapes import LayerShape
 from boundlab.validation import number
 
-Array = np.ndarray
 _LARGEST = 1e100  # norms and losses of float32 weights lie far below; a product over layers may not
 _QUANTILES = 101
 _OF_INIT = tuple(
@@ -59,7 +58,7 @@ class _Rows:
 
     table: pa.Table
     whose: Array
-    faults: dict[int, str] = field(default_factory=dict)
+    problems: dict[int, str] = field(default_factory=dict)
     one: bool = False
 
     def column(self, name: str) -> pa.ChunkedArray:
@@ -71,11 +70,11 @@ class _Rows:
     def wrong(self, rows: Array, name: str, words: str) -> None:
         """Note of the runs of these rows (a mask) what they should have in column `name`."""
         for row in np.flatnonzero(rows & (self.whose >= 0)) if rows.any() else ():
-            if (run := int(self.whose[row])) not in self.faults:
+            if (run := int(self.whose[row])) not in self.problems:
                 number = int((self.whose[: row + 1] == run).sum())
                 got = "nothing" if (value := self.column(name)[row].as_py()) is None else str(value)[:40]
                 which = "" if self.one else f" of its record {number}"
-                self.faults[run] = f"{name}{which} should be {words}, got {got}"
+                self.problems[run] = f"{name}{which} should be {words}, got {got}"
 
     def check(self, rule: Rule, mine: Array, needed: Array) -> None:
         """Note of the rows `mine` what does not follow the rule; where it is not `needed`, nothing is right too."""
@@ -120,16 +119,16 @@ def _lists(column: pa.ChunkedArray, rule: Rule, length: Array) -> tuple[Array, A
     return lengths < 0, right
 
 
-def faults(table: pa.Table, whose: Array, origins: Sequence[Origin]) -> dict[int, str]:
+def problems(table: pa.Table, whose: Array, origins: Sequence[Origin]) -> dict[int, str]:
     """Position in `origins` -> the first thing that is wrong with its records, for those where something is.
 
     `table`: the records of all of them; `whose`: (rows,) the position of each row's run, -1 for a row of none.
     """
     rows = _Rows(table, whose)
     for run in set(range(len(origins))) - set(np.unique(whose).tolist()):
-        rows.faults[run] = "it has no records"
+        rows.problems[run] = "it has no records"
     if not origins or not len(whose):
-        return rows.faults
+        return rows.problems
     shapes, of = [origin.spec.arch.shapes() for origin in origins], np.clip(whose, 0, None)
     ended = _check_errors(rows)
     _check_steps(rows, origins, of)
@@ -141,7 +140,7 @@ def faults(table: pa.Table, whose: Array, origins: Sequence[Origin]) -> dict[int
     for layer in range(int(depths.max())):
         areas = np.array([layers[layer].area if layer < len(layers) else 0 for layers in shapes])
         _check_layer(rows, layer, depths, areas[of], ended)
-    return rows.faults
+    return rows.problems
 
 
 def check_record(record: Mapping[str, Any], shapes: Sequence[LayerShape]) -> None:
@@ -155,8 +154,8 @@ def check_record(record: Mapping[str, Any], shapes: Sequence[LayerShape]) -> Non
     rows.check(Rule("path_l1", "a number from 0 on", high=np.finfo(float).max), every, every)
     for i, shape in enumerate(shapes):
         _check_layer(rows, i, np.array([len(shapes)]), np.array([shape.area]), every, _OF_INIT)
-    if rows.faults:
-        raise ValueError(rows.faults[0])
+    if rows.problems:
+        raise ValueError(rows.problems[0])
 
 
 def check_sample(sample: SampleStats, train: TrainSpec, arch: ArchSpec) -> None:

@@ -19,7 +19,7 @@ from boundlab.errors import RunError
 from boundlab.quantities.sample import SampleStats
 from boundlab.runs import certificates
 from boundlab.runs.certificates import CERTIFICATES, _with_certificates
-from boundlab.runs.contents import Origin, check_sample, faults
+from boundlab.runs.contents import Origin, check_sample, problems
 from boundlab.runs.run import _DAMAGES, Found, Run, _table, _troubles
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import read_json, read_lines
@@ -38,13 +38,13 @@ def open_run(folder: Path) -> Run:
         check_sample(sample, spec.train, spec.arch)
         state = status(folder)["state"]
         table = _records(folder)
-        if wrong := faults(table, np.zeros(len(table), int), [Origin(spec, sample, state == "done")]):
+        if wrong := problems(table, np.zeros(len(table), int), [Origin(spec, sample, state == "done")]):
             raise ValueError(wrong[0])
         run = Run(spec, table.to_pandas(), sample, state)
     except _DAMAGES as error:
         raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
     try:
-        return _with_certificates(run, certificates.read(folder / CERTIFICATES).get("", []), folder)
+        return _with_certificates(run, certificates.read_certificates(folder / CERTIFICATES).get("", []), folder)
     except RunError as error:
         return dataclasses.replace(run, trouble=str(error))
 

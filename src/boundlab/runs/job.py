@@ -86,18 +86,18 @@ def read_object(path: Path) -> dict[str, Any]:
 _done: dict[Path, tuple[tuple[object, object], Job]] = {}  # what is sealed is not edited: one look until it is shared
 
 
-def read(folder: Path) -> Job:
+def read_job_folder(folder: Path) -> Job:
     """The job of a run folder; raises RunError when the folder is damaged."""
     signature = _signature(folder / "status.json"), _signature(folder / "job.json")
     if signature[0] and folder in _done and _done[folder][0] == signature:
         return _done[folder][1]
-    job = _look(folder)
+    job = _read_files(folder)
     if signature[0] and job.state == "done":
         _done[folder] = (signature, job)
     return job
 
 
-def _look(folder: Path) -> Job:
+def _read_files(folder: Path) -> Job:
     done = read_object(folder / "status.json").get("state") == "done" and sealed(folder)
     alive = not done and held(folder.parent, folder.name)  # before the files: what a process writes last is then seen
     job, now = read_object(folder / "job.json"), read_object(folder / "status.json")

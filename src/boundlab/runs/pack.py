@@ -16,7 +16,7 @@ from boundlab.errors import RunError
 from boundlab.quantities.sample import SampleStats
 from boundlab.runs import certificates
 from boundlab.runs.certificates import CERTIFICATES, _with_certificates
-from boundlab.runs.contents import Origin, check_sample, faults
+from boundlab.runs.contents import Origin, check_sample, problems
 from boundlab.runs.run import _DAMAGES, Found, Run, _table, _troubles
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import make_folder, read_json, write_atomic, write_parquet
@@ -36,7 +36,7 @@ def write_pack(runs: Iterable[Run], folder: Path) -> None:
         entries.append({"id": run.id, "spec": run.spec.to_dict(), "sample": samples.index(sample)})
     frame = pd.concat([run.records.assign(run=run.id) for run in runs], ignore_index=True)
     write_parquet(frame, folder / "epochs.parquet")
-    certificates.write({run.id: [c.to_dict() for c in run.certificates] for run in runs}, folder)
+    certificates.write_certificates({run.id: [c.to_dict() for c in run.certificates] for run in runs}, folder)
     write_atomic(folder / "pack.json", json.dumps({"runs": entries, "samples": samples}) + "\n")
 
 
@@ -56,7 +56,7 @@ def open_pack(folder: Path = PACK) -> Found:
     runs, more = _packed(folder / "epochs.parquet", heads, set(left_out))
     given, left_out = {}, left_out | more
     try:
-        given = certificates.read(folder / CERTIFICATES, packed=True)
+        given = certificates.read_certificates(folder / CERTIFICATES, packed=True)
     except RunError as error:
         left_out[CERTIFICATES] = str(error)
     for name in set(given) - {head.spec.id for head in heads}:
@@ -78,7 +78,7 @@ def _packed(path: Path, heads: list[Origin], known: set[str]) -> tuple[list[Run]
     left_out = {str(name)[:80]: f"{path} has records of it, but pack.json has not" for name in names}
     left_out = {name: why for name, why in left_out.items() if name not in places and name not in known}
     whose = np.array([*(places.get(name, -1) for name in names), -1])[codes]
-    wrong, frame, runs = faults(table, whose, heads), table.to_pandas(), []
+    wrong, frame, runs = problems(table, whose, heads), table.to_pandas(), []
     for at, head in enumerate(heads):
         if at in wrong:
             left_out[head.spec.id] = f"{wrong[at]}; restore {path}"

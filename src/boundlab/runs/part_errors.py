@@ -43,7 +43,7 @@ def _parsed(line: str) -> PartErrors | None:
         return None
 
 
-def read(folder: Path) -> list[PartErrors]:
+def read_part_errors(folder: Path) -> list[PartErrors]:
     """What was measured so far, one per step; lines that are no such thing, or only half there, are left out."""
     try:
         lines = (folder / FILE).read_text(errors="replace").split("\n")

@@ -127,7 +127,7 @@ def _position(folder: Path) -> tuple[int, int]:
     return step if isinstance(step, int) else 0, steps if isinstance(steps, int) else 0
 
 
-def with_status(job: Job, **fields: Any) -> None:
+def write_status(job: Job, **fields: Any) -> None:
     """Write the job's status.json, for who holds its lock."""
     now = {"state": "running", "step": job.step, "steps": job.steps, "heartbeat": time.time(), "pid": None}
     now |= {"attempt": job.attempt, "device": None, "note": job.note, "error": None} | fields

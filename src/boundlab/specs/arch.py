@@ -13,7 +13,7 @@ from typing import Any
 from boundlab.specs.shapes import LayerShape, Pool, parse_pool
 from boundlab.validation import known_fields, number, one_of, shown, whole
 
-KINDS = ("conv", "lc", "mlp")
+ARCHITECTURES = ("conv", "lc", "mlp")
 HEADS = ("flatten", "gap")
 PER_LAYER = ("channels", "kernel_size", "stride", "padding", "dilation", "groups", "pool")
 _TUPLES = (*PER_LAYER, "in_shape", "hidden", "normalize")
@@ -56,7 +56,7 @@ class ArchSpec:
     normalize: tuple[float, float] | None = None  # (mean, deviation) subtracted and divided; None: pixels in [0, 1]
 
     def __post_init__(self) -> None:
-        one_of("kind", self.kind, KINDS)
+        one_of("kind", self.kind, ARCHITECTURES)
         one_of("head", self.head, HEADS)
         if not isinstance(self.in_shape, tuple) or len(self.in_shape) != 3:
             raise ValueError(f"in_shape must be [channels, height, width], got {shown(self.in_shape)}")

@@ -66,7 +66,7 @@ def _nearest(arch: ArchSpec, made: Callable[[tuple[int, ...]], ArchSpec], target
     first layers; widths that were equal stay so where that costs at most `CLOSE`."""
     target = arch.parameters if target is None else target
     shares = arch.per_layer("channels")
-    best = _closest(lambda total: made(split(total, shares)), target)
+    best = _closest(lambda total: made(split_dataset(total, shares)), target)
     if len(set(shares)) == 1:
         equal = _closest(lambda width: made((width,) * len(shares)), target)
         if abs(equal.parameters - target) <= CLOSE * target:
@@ -74,7 +74,7 @@ def _nearest(arch: ArchSpec, made: Callable[[tuple[int, ...]], ArchSpec], target
     return best
 
 
-def split(total: int, shares: tuple[int, ...]) -> tuple[int, ...]:
+def split_dataset(total: int, shares: tuple[int, ...]) -> tuple[int, ...]:
     """Channels per layer, about `total` in all, at least 1 each, in the proportions of `shares`; monotone in `total`."""
     layers, whole = len(shares), sum(shares)
     return tuple(

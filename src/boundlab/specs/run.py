@@ -12,13 +12,14 @@ from typing import Any
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.presets import PRESETS
-from boundlab.validation import known_fields, number, one_of, plain, shown, whole
+from boundlab.validation import as_python, known_fields, number, one_of, shown, whole
 
 _SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
 PLATEAU = 4.0  # empirical: below this number rho has not come down yet
 LARGEST_MARGIN = 1e300  # a product with it must not overflow
 _LOSSES = ("mse", "certificate")
 _NUMBERS = ("label_noise", "weight_decay", "lr", "momentum", "certificate_weight")
+Labels = tuple[tuple[int, ...], ...]  # a sub-task: one tuple of the data set's labels per class
 _NOT_CERTIFICATE = 'certificate_weight belongs to loss "certificate"; leave it out for loss "{}"'
 
 
@@ -27,14 +28,14 @@ def label_groups(given: Any) -> tuple[tuple[Any, ...], ...]:
 
     Whether they are labels of the data set is TrainSpec's to say.
     """
-    groups = plain(given)
-    groups = [plain(group) for group in groups] if isinstance(groups, list | tuple) else None
+    groups = as_python(given)
+    groups = [as_python(group) for group in groups] if isinstance(groups, list | tuple) else None
     nested = groups is not None and {isinstance(group, list | tuple) for group in groups}
     if nested == {False}:  # [0, 1]: a label for each class
         return tuple((label,) for label in groups or ())
     if nested != {True}:
         raise ValueError(f"labels must be null or a list of one list per class, got {shown(given)}")
-    return tuple(tuple(map(plain, group)) for group in groups or ())
+    return tuple(tuple(map(as_python, group)) for group in groups or ())
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class TrainSpec:
 
     dataset: str
     n_train: int | None = None  # first n of a permutation with seed 0, so subsets are nested
-    labels: tuple[tuple[int, ...], ...] | None = None  # a sub-task: one tuple of original labels per class
+    labels: Labels | None = None  # a sub-task
     label_noise: float = 0.0  # fraction of training labels redrawn uniformly
     weight_decay: float = 1e-3
     preset: str = "short"

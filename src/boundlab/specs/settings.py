@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from boundlab.specs.run import LARGEST_MARGIN, _between
-from boundlab.validation import one_of, plain, shown, whole
+from boundlab.validation import as_python, one_of, shown, whole
 
 CONVENTIONS = ("published", "theorem", "strict")
 
@@ -23,7 +23,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("delta", "n", "margin"):
-            object.__setattr__(self, name, plain(getattr(self, name)))
+            object.__setattr__(self, name, as_python(getattr(self, name)))
         one_of("convention", self.convention, CONVENTIONS)
         one_of("reference", self.reference, ("zero", "init"))
         if not _between(self.delta, 0, 1):

@@ -16,7 +16,7 @@ BUSY = "is being trained by another process"
 _PATIENCE = 10  # tries: a reader that looks whether a lock is held has it for a few microseconds
 
 
-def take(out: Path, run: str) -> int | None:
+def take_lock(out: Path, run: str) -> int | None:
     """Lock a run below `out`; returns the descriptor that holds the lock until every copy of it is closed (a child that
     inherits it holds it too), or None when another process has it."""
     make_folder(out / ".locks")

@@ -34,7 +34,7 @@ _OWN = ("status.json", "sample.json", "network.safetensors", "epochs.parquet", *
 Progress = Callable[[int, int, Record | None], None]  # (step, steps in all, latest record)
 
 
-def train(
+def train_folder(
     folder: Path,
     spec: RunSpec,
     data: tuple[Split, Split],
@@ -121,7 +121,9 @@ class Session:
         if self.records:
             write_atomic(self.folder / "records.jsonl", "".join(json.dumps(record) + "\n" for record in self.records))
             (self.folder / "epochs.parquet").unlink(missing_ok=True)
-        kept = [part.line() for part in part_errors.read(self.folder) if part.step <= self.training.finished]
+        kept = [
+            part.line() for part in part_errors.read_part_errors(self.folder) if part.step <= self.training.finished
+        ]
         write_atomic(self.folder / part_errors.FILE, "".join(kept))
         self._beat()
 

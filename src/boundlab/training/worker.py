@@ -31,7 +31,7 @@ from boundlab.system.processes import end_with_parent
 from boundlab.text import one_line
 from boundlab.training import warm_worker
 from boundlab.training.failure import explain
-from boundlab.training.session import Progress, train
+from boundlab.training.session import Progress, train_folder
 from boundlab.validation import one_of
 
 
@@ -42,7 +42,7 @@ def pick_device(name: str) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
-def run(
+def train_run(
     spec: RunSpec, out: Path, device: str = "cpu", root: Path | None = None, progress: Progress = lambda *_: None
 ) -> Path:
     """Train `spec` below `out`, or resume it, or return at once when it is sealed; returns the run folder.
@@ -57,7 +57,7 @@ def run(
             torch.set_num_threads(1)
             data, device = seen(spec, root), pick_device(device)
             make_folder(folder)
-            train(folder, spec, data, device, beat, Watch(folder), progress, started)
+            train_folder(folder, spec, data, device, beat, Watch(folder), progress, started)
     return folder
 
 
@@ -69,7 +69,7 @@ def _wished(folder: Path) -> Iterator[None]:
     yield
 
 
-def job(folder: Path, lock: int | None = None) -> None:
+def train_job(folder: Path, lock: int | None = None) -> None:
     """Train the job that `folder` describes (spec.json, job.json) until its end or until its wish is pause or stop.
 
     `lock`: descriptor that holds the run's lock; without one it is taken here. Raises what `run` raises, and ValueError
@@ -91,7 +91,7 @@ def job(folder: Path, lock: int | None = None) -> None:
         if device == "cpu":
             room.limit_itself(memory(spec))
         data = seen(spec)
-        train(folder, spec, data, device, beat, Watch(folder), lambda *_: None, started)
+        train_folder(folder, spec, data, device, beat, Watch(folder), lambda *_: None, started)
 
 
 @contextmanager
@@ -130,11 +130,11 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("give the folder of a run, or --spare")
     try:
         if a.spare:
-            job(*warm_worker.wait())
+            train_job(*warm_worker.wait())
         else:
             if a.with_parent:
                 end_with_parent()
-            job(a.folder, a.lock_fd)
+            train_job(a.folder, a.lock_fd)
     except (ValueError, OSError, BoundlabError) as error:
         print(f"boundlab: {one_line(str(error))}", file=sys.stderr)
         return 2

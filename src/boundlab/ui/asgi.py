@@ -17,7 +17,7 @@ from boundlab.errors import RunError
 from boundlab.runs.folder import runs_folder
 from boundlab.system.files import make_folder
 from boundlab.ui.intake import Intake
-from boundlab.ui.server import judges
+from boundlab.ui.server import upload_server
 from boundlab.ui.visitor import at_home
 
 MIDDLEWARE = [Middleware(Intake)]
@@ -42,4 +42,4 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     if not at_home():
         _keep_private()
     yield
-    judges().close()
+    upload_server().close()

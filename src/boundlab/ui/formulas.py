@@ -11,15 +11,15 @@ import boundlab.bounds
 from boundlab.analysis.guarantees import THEOREMS
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import SYMBOLS
-from boundlab.words.figures import CONVENTIONS, NOT_DRAWN
+from boundlab.words.figures import MEANINGS, NOT_DRAWN
 
 PROOFS = {name: Path(boundlab.bounds.__file__).with_name(f"theorem_{name.lower()}.md") for name in THEOREMS}
 
 
-def explain(convention: str, shown: Sequence[str], banner: bool = True) -> None:
+def formulas(convention: str, shown: Sequence[str], banner: bool = True) -> None:
     """The convention's warning (`banner`), and on request the formulas of the bounds that are drawn."""
     if banner:
-        st.info(CONVENTIONS[convention], icon=":material/info:")
+        st.info(MEANINGS[convention], icon=":material/info:")
     words = "Formulas, sources, symbols and assumptions"
     box = st.expander(words, icon=":material/function:", on_change="rerun", key=f"formulas_{convention}")
     if not box.open:
@@ -33,7 +33,7 @@ def explain(convention: str, shown: Sequence[str], banner: bool = True) -> None:
             st.caption("Statements and proofs of Theorems S and S2: under Theory.")
 
 
-def not_drawn(lines: Sequence[str]) -> None:
+def show_not_drawn(lines: Sequence[str]) -> None:
     """What a picture leaves out or marks: one line, which opens on the reasons. `lines`: `prose.not_drawn`."""
     if not lines:
         return

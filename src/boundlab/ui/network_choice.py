@@ -7,9 +7,9 @@ import streamlit as st
 
 from boundlab.runs.run import Run
 from boundlab.specs.recipes import recipe, task
-from boundlab.text import epochs
+from boundlab.text import format_epoch
 from boundlab.ui.controls import Controls, by_seed
-from boundlab.ui.shelf import certified_runs, datasets, find_run, listing, run_name, shelf, shipped_ids, shipped_runs
+from boundlab.ui.shelf import certified_runs, datasets, find_run, run_name, runs_of, shelf, shipped_by_id, shipped_runs
 
 FIGURES = "figures"
 _OWN = "trained here"
@@ -30,7 +30,7 @@ def chosen_network(controls: Controls) -> Run | None:
     if kind != FIGURES:
         return named_run(controls, kind)
     dataset = controls.pick("Data", datasets(), "dataset")
-    runs = controls.trusted(controls.recipe(controls.origin(listing(dataset))))
+    runs = controls.trusted(controls.recipe(controls.origin(runs_of(dataset))))
     if runs.empty:
         st.info("No run of this data set trained and reached the plateau; include the others above.")
         return None
@@ -101,14 +101,14 @@ def _certified(controls: Controls) -> Run:
     return find_run(seeds[controls.choose("Seed", list(seeds), "seed")])
 
 
-def subject(run: Run, label: str) -> str:
+def run_caption(run: Run, label: str) -> str:
     """What the network is, in a line."""
     train = run.spec.train
     asked = f"λ = {train.weight_decay:g}"
     if train.loss == "certificate":
         asked = f"trained for its certificate, weight {train.certificate_weight:g}"
     made = recipe(run.spec)
-    own = run.id not in shipped_ids()
+    own = run.id not in shipped_by_id()
     usual = made == "short" or (train.preset == "certified" and not own)  # shipped in several forms
     parts = [run.spec.arch.title, task(run.spec), asked, "" if usual else f"recipe {made}", f"seed {train.seed}"]
     return " · ".join(filter(None, [*parts, "trained here" if own else "", f"epoch {label}"]))
@@ -116,7 +116,7 @@ def subject(run: Run, label: str) -> str:
 
 def epoch_of(controls: Controls, run: Run, second: bool = False) -> str:
     """The epoch looked at, one at whose end errors and margins were measured."""
-    labels = [epochs(e) for e in run.epochs["epoch"]]
+    labels = [format_epoch(e) for e in run.epochs["epoch"]]
     name, key = ("Second: epoch", "epoch2") if second else ("Epoch", "epoch")
     default = labels[0] if second else labels[-1]
     controls.renew(key, labels, default)

@@ -10,7 +10,7 @@ from boundlab.errors import BoundlabError
 from boundlab.text import quoted
 from boundlab.ui.address import arrive
 from boundlab.ui.privacy import without_paths
-from boundlab.ui.server import judges
+from boundlab.ui.server import upload_server
 from boundlab.ui.shelf import shelf, shipped_left_out, shipped_runs
 from boundlab.ui.visitor import at_home
 
@@ -165,7 +165,7 @@ def open_page(key: str) -> None:
     if unknown := sorted(set(st.query_params) - set(page.params)):
         known = ", ".join(f"`{name}`" for name in page.params)
         st.warning(f"This link has parts this page does not know, ignored: {quoted(unknown)}. Known: {known}.")
-    judges()  # the first page of a server clears what a killed one left of uploads
+    upload_server()  # the first page of a server clears what a killed one left of uploads
     try:
         shipped_runs()
     except BoundlabError as error:

@@ -7,13 +7,13 @@ import streamlit as st
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs.folder import runs_folder
-from boundlab.uploads.server import Judges
+from boundlab.uploads.server import UploadServer
 
 
 @st.cache_resource(show_spinner=False)
-def judges() -> Judges:
+def upload_server() -> UploadServer:
     """The server's."""
-    return Judges()
+    return UploadServer()
 
 
 @st.cache_resource(show_spinner=False)

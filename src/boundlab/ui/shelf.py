@@ -40,7 +40,7 @@ def _shipped() -> tuple[dict[str, Run], dict[str, str]]:
     return runs, found.left_out
 
 
-def shipped_ids() -> dict[str, Run]:
+def shipped_by_id() -> dict[str, Run]:
     """The shipped pack by id."""
     return _shipped()[0]
 
@@ -52,7 +52,7 @@ def shipped_left_out() -> dict[str, str]:
 
 def shipped_runs() -> list[Run]:
     """The shipped pack, ordered by id."""
-    return list(shipped_ids().values())
+    return list(shipped_by_id().values())
 
 
 class Shelf:
@@ -150,7 +150,7 @@ def shelf() -> Shelf:
 
 def own_runs() -> list[Run]:
     """The finished runs trained here, newest first; one that is shipped too counts as shipped."""
-    shipped = shipped_ids()
+    shipped = shipped_by_id()
     return [run for name, run in shelf().runs.items() if name not in shipped]
 
 
@@ -166,25 +166,25 @@ def certified_runs() -> list[Run]:
 
 def find_run(name: str) -> Run:
     """One of all runs, by id; raises RunError when it is gone."""
-    if run := shipped_ids().get(name) or shelf().find(name):
+    if run := shipped_by_id().get(name) or shelf().find(name):
         return run
     raise RunError(f"the run {name} is no longer there; reload the page")
 
 
 def figure_runs(dataset: str) -> list[Run]:
     """All runs on one data set that the figures are about; those made for their certificate are not."""
-    return [run for run in all_runs() if run.spec.train.dataset == dataset and drawn(run)]
+    return [run for run in all_runs() if run.spec.train.dataset == dataset and has_place(run)]
 
 
 def datasets() -> list[str]:
     """The data sets that the figures have runs of, in the catalogue's order."""
-    known = {run.spec.train.dataset for run in all_runs() if drawn(run)}
+    known = {run.spec.train.dataset for run in all_runs() if has_place(run)}
     return [name for name in DATASETS if name in known]
 
 
-def drawn(run: Run) -> bool:
+def has_place(run: Run) -> bool:
     """Whether a figure has a place for the run; of the shipped ones only those with the paper's layers."""
-    return figured(run.spec) and (run.spec.arch.papers or run.id not in shipped_ids())
+    return figured(run.spec) and (run.spec.arch.papers or run.id not in shipped_by_id())
 
 
 def run_name(run: Run) -> str:
@@ -194,7 +194,7 @@ def run_name(run: Run) -> str:
 
 def _origin(table: pd.DataFrame) -> pd.DataFrame:
     """With the column `trained_here`."""
-    return table.assign(trained_here=~table["run"].isin(shipped_ids()))
+    return table.assign(trained_here=~table["run"].isin(shipped_by_id()))
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
@@ -202,7 +202,7 @@ def _listing(dataset: str, version: str) -> pd.DataFrame:
     return _origin(runs_table(figure_runs(dataset)))
 
 
-def listing(dataset: str) -> pd.DataFrame:
+def runs_of(dataset: str) -> pd.DataFrame:
     """`runs_table` of the figures' runs on one data set, and `trained_here`."""
     return _listing(dataset, shelf().version)
 
@@ -226,5 +226,5 @@ def _history(ids: tuple[str, ...], settings: Settings, about: int, carry_on: boo
 def history(ids: tuple[str, ...], settings: Settings, about: int, carry_on: bool) -> pd.DataFrame:
     """`history_table` of some runs, and `trained_here`; about that many records of each; `carry_on`: errors between epoch
     ends too."""
-    version = "" if set(ids) <= set(shipped_ids()) else shelf().version
+    version = "" if set(ids) <= set(shipped_by_id()) else shelf().version
     return _history(ids, settings, about, carry_on, version)

@@ -8,7 +8,7 @@ from boundlab.analysis.subject import Subject
 from boundlab.text import quoted
 from boundlab.ui.controls import plain
 from boundlab.ui.visitor import at_home, visitor
-from boundlab.uploads.kept import listing, name_of
+from boundlab.uploads.kept import kept_by, name_of
 
 UNSAVED = "checkpoint_subject"  # in the session: the subject of its upload
 
@@ -19,7 +19,7 @@ def kept_subjects(me: str | None = None) -> dict[str, Subject]:
     unsaved = st.session_state.get(UNSAVED)
     mine = [] if unsaved is None else [(f"{unsaved.title} (not kept)", unsaved)]
     owner = me or ("" if at_home() else visitor())
-    return dict(mine + [(name_of(one), one.subject) for one in listing(owner, at_home())])
+    return dict(mine + [(name_of(one), one.subject) for one in kept_by(owner, at_home())])
 
 
 def said_of(wrong: dict[str, str]) -> str:

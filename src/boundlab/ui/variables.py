@@ -19,7 +19,7 @@ VARIABLES = {  # column -> (label, name in the link, preferred value)
     "weight_decay": ("Weight decay λ", "wd", "0.004"),
 }
 _STRUCK = "Struck out: no run has this value together with the other choices. Choose it, and they follow."
-SYMBOLS = {"conv_layers": "L", "channels": "H", "weight_decay": "λ"}
+AXIS_SYMBOLS = {"conv_layers": "L", "channels": "H", "weight_decay": "λ"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _settle(widgets: Widgets, table: pd.DataFrame, sliders: Mapping[str, _Slider
     moved = next((column for column, value in asked.items() if last.get(column, value) != value), None)
     chosen = nearest(table, asked, moved)
     st.session_state[f"last_{group}"] = chosen
-    words = why(SYMBOLS, asked, chosen, moved)
+    words = why(AXIS_SYMBOLS, asked, chosen, moved)
     if words and any(slider.wanted for slider in sliders.values()):
         address.here().moves[group] = Note(words)
     widgets.groups.add(group)

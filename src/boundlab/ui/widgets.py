@@ -66,7 +66,7 @@ class Widgets:
     def check(self, key: str, options: Sequence[str], label: str, few: bool = True) -> None:
         """Where there is no choice, and so no widget: name what the link got wrong."""
         self._drawn.add(key)
-        if (linked := address.take(key)) is not None:
+        if (linked := address.arrived_with(key)) is not None:
             self._judge(key, linked, options, label, few=few)
         else:
             address.put(key, [])
@@ -74,7 +74,7 @@ class Widgets:
     def hold(self, key: str, options: Sequence[str] | None = None, label: str = "", few: bool = True) -> str | None:
         """A value of the address that no widget has, the page puts it there; None where it is none of the options."""
         self._drawn.add(key)
-        if (linked := address.take(key)) is not None and options is not None:
+        if (linked := address.arrived_with(key)) is not None and options is not None:
             self._judge(key, linked, options, label, few=few)
         value = address.get(key)
         return value if options is None or value in options else None
@@ -101,7 +101,7 @@ class Widgets:
 
     def _linked(self, key: str) -> list[str] | None:
         """What the control takes from the address; None: its value is there already, perhaps set by a button."""
-        linked, values = address.take(key), address.here().values
+        linked, values = address.arrived_with(key), address.here().values
         if linked is None and key not in st.session_state and key in values:
             st.session_state[key] = values[key]  # the control was gone for a while
         return None if not linked and key in st.session_state and address.here().anew else linked

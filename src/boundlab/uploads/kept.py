@@ -21,7 +21,7 @@ from boundlab.text import one_line
 from boundlab.uploads.protocol import NETWORK, SUBJECT
 
 _OWNER = "owner.json"
-MOST, _MOST_BYTES = 20, 200 * 2**20  # of one person
+MOST_KEPT, _MOST_BYTES = 20, 200 * 2**20  # of one person
 MOST_OF_ALL = 500
 _WRONG = (ValueError, KeyError, TypeError, AttributeError, OverflowError)  # what reading wrong contents raises
 
@@ -42,7 +42,7 @@ def name_of(one: Kept) -> str:
     return f"{one.subject.title} · {DATASETS[one.subject.dataset].title} · {one.key[-6:]}"
 
 
-def listing(me: str, everybody: bool = False) -> list[Kept]:
+def kept_by(me: str, everybody: bool = False) -> list[Kept]:
     """What this reader may delete, newest first: their own, or everything where the server is theirs (`everybody`)."""
     return [one for one in _found(me, everybody).values() if isinstance(one, Kept)]
 
@@ -105,11 +105,11 @@ def _subject(path: Path, stamp: tuple[int, int, int]) -> Subject | str:
 
 def keep(network: Path, subject: Subject, me: str) -> str:
     """Keep a network and what was measured; returns its key. Raises RunError beyond the limits or where there is no room."""
-    mine = listing(me)
+    mine = kept_by(me)
     used = sum(one.size for one in mine)
-    if len(mine) >= MOST or used + network.stat().st_size > _MOST_BYTES:
+    if len(mine) >= MOST_KEPT or used + network.stat().st_size > _MOST_BYTES:
         raise RunError(
-            f"you keep {len(mine)} checkpoints of {used / 2**20:.0f} MB together, at most {MOST} and "
+            f"you keep {len(mine)} checkpoints of {used / 2**20:.0f} MB together, at most {MOST_KEPT} and "
             f"{_MOST_BYTES // 2**20} MB are possible; delete one first"
         )
     if len(_folders()) >= MOST_OF_ALL:
@@ -129,14 +129,14 @@ def keep(network: Path, subject: Subject, me: str) -> str:
             (folder / NETWORK).write_bytes(content)
             (folder / SUBJECT).write_text(json.dumps(subject.to_dict()))
             (folder / _OWNER).write_text(json.dumps({"owner": me}))
-            delete(key)  # kept before: the same again
+            forget(key)  # kept before: the same again
             folder.rename(_root() / key)
     except OSError as error:
         raise RunError(f"{_root()} cannot be written ({error.strerror}); make room there") from error
     return key
 
 
-def delete(key: str) -> None:
+def forget(key: str) -> None:
     """Delete one; whether the reader may is the caller's question."""
     shutil.rmtree(_root() / key, ignore_errors=True)
 

@@ -22,17 +22,17 @@ from typing import Any
 
 from boundlab.analysis.subject import Subject
 from boundlab.errors import CheckpointError, RunError
+from boundlab.specs.run import Labels
 from boundlab.system.files import read_json
 from boundlab.system.processes import Worker, _attached
 from boundlab.uploads.protocol import NETWORK, REQUEST, STATUS, SUBJECT
 
-MOST = 2  # judges at once
+MOST_WORKERS = 2  # judges at once
 _PER_PERSON = 3  # uploads of one person that may wait, beside the one that is measured
-PER_ADDRESS, WAITING = 30, 60  # of one network address, where it is known; of everybody
+PER_ADDRESS, MOST_WAITING = 30, 60  # of one network address, where it is known; of everybody
 MOST_MB = 30  # of a file
 SECONDS = 300  # of one measurement
 _PREFIX = "boundlab-upload-"
-Labels = tuple[tuple[int, ...], ...] | None
 
 
 @dataclass(eq=False)
@@ -43,7 +43,7 @@ class Upload:
     title: str
     person: str = ""  # whose it is
     address: str | None = None  # where that person is, if known: names cost nothing
-    asked: tuple[str, Labels] | None = None  # data set, sub-task
+    asked: tuple[str, Labels | None] | None = None  # data set, sub-task
     worker: Worker | None = None
     timer: threading.Timer | None = None
     late: bool = False
@@ -53,7 +53,7 @@ class Upload:
         return self.folder / NETWORK
 
 
-class Judges:
+class UploadServer:
     """All uploads of one server."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
@@ -82,7 +82,7 @@ class Judges:
             raise RunError(f"{self._home} cannot be written ({error.strerror}); make room there") from error
         return upload
 
-    def measure(self, upload: Upload, dataset: str, labels: Labels) -> None:
+    def measure(self, upload: Upload, dataset: str, labels: Labels | None) -> None:
         """Queue the upload for a judge; raises RunError at a limit, or when its folder cannot be written."""
         self._end(upload)
         upload.asked, upload.late = (dataset, labels), False
@@ -142,9 +142,9 @@ class Judges:
         for ended in [upload for upload in self._running if upload.worker and upload.worker.code is not None]:
             self._running.remove(ended)
             _let_go(ended)
-        while (upload := self._next()) and len(self._running) < MOST:
+        while (upload := self._next()) and len(self._running) < MOST_WORKERS:
             self._queue.remove(upload)
-            upload.worker = judge(upload.folder)
+            upload.worker = _upload_worker(upload.folder)
             upload.timer = threading.Timer(self.seconds, self._too_late, [upload])
             upload.timer.daemon = True
             upload.timer.start()
@@ -175,7 +175,7 @@ class Judges:
             raise RunError(
                 f"you have {of_person} uploads waiting, and {_PER_PERSON} is the most for one person; wait until one is measured"
             )
-        if of_address >= PER_ADDRESS or len(self._queue) >= WAITING:
+        if of_address >= PER_ADDRESS or len(self._queue) >= MOST_WAITING:
             raise RunError(f"{len(self._queue)} uploads wait, too many; try again when some are measured")
 
     def _too_late(self, upload: Upload) -> None:
@@ -225,6 +225,6 @@ def _clear_leftovers() -> None:
                 os.close(hold)
 
 
-def judge(folder: Path) -> Worker:
+def _upload_worker(folder: Path) -> Worker:
     """A process that measures the checkpoint in `folder` and ends with this server. Raises OSError."""
     return _attached(["boundlab.evaluation.upload_worker", str(folder)], {}, ())

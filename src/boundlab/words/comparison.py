@@ -18,7 +18,7 @@ MOVED = 0.005  # log2
 _FITS = 2.5  # training errors further apart than that are no like with like
 
 
-def notice(names: Sequence[str], subjects: Sequence[Subject], facts: Sequence[Facts], bounds: pd.DataFrame) -> str:
+def summary(names: Sequence[str], subjects: Sequence[Subject], facts: Sequence[Facts], bounds: pd.DataFrame) -> str:
     """By how much the bounds differ, beside what else differs."""
     spans = _spans(bounds)
     words = []
@@ -132,7 +132,7 @@ def _good(subject: Subject) -> bool:
     return subject.run is None or (subject.run.trained and subject.run.at_plateau)
 
 
-def refused(names: Sequence[str], bounds: pd.DataFrame, convention: str) -> list[str]:
+def refusals(names: Sequence[str], bounds: pd.DataFrame, convention: str) -> list[str]:
     """Which bounds have no value, for which networks, and why."""
     looks = styles(convention)
     missing = bounds.dropna(subset=["reason"])

@@ -13,12 +13,12 @@ from boundlab.charts.theme import lead, styles
 from boundlab.specs.catalog import Dataset
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.settings import Settings
-from boundlab.text import epochs, readable, times
+from boundlab.text import format_epoch, readable, times
 
 _STILL = 0.03  # a change of less than this fraction is none
 _TINY = 1e-300
 NOT_DRAWN = "Not drawn: "
-CONVENTIONS = {
+MEANINGS = {
     "published": "**Published curves, not guarantees.** This is what the paper's figures plot. The sparse formula leaves "
     "out the output layer's fan-in and the empirical margin error, so it is not a valid bound for these networks by "
     "itself; choose **strict** for one that is.",
@@ -31,7 +31,7 @@ CONVENTIONS = {
 }
 
 
-def subject(table: pd.DataFrame, settings: Settings, drawn: str = "mean and range") -> str:
+def caption(table: pd.DataFrame, settings: Settings, drawn: str = "mean and range") -> str:
     """What the chart shows: networks, data, λ, epochs, seeds and what is `drawn` of them, sample size, delta, convention."""
     data = DATASETS[table["dataset"].iloc[0]]
     names = table.sort_values(["conv_layers", "channels"])["architecture"].unique()
@@ -41,7 +41,7 @@ def subject(table: pd.DataFrame, settings: Settings, drawn: str = "mean and rang
         names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}",
         data.title,
         f"λ = {span}",
-        f"{epochs(when.max())} epochs" if len(when) > 1 else f"after {epochs(when[0])} epochs",
+        f"{format_epoch(when.max())} epochs" if len(when) > 1 else f"after {format_epoch(when[0])} epochs",
         _seeds(table, drawn),
         _recipe(table),
         _trained_here(table),
@@ -145,7 +145,7 @@ def _errors(test: pd.DataFrame, axis: Axis) -> str:
     """Where the test error goes; while there is one measurement, that."""
     first, last = (readable(test.iloc[i]["mean"], "test_error") for i in (0, -1))
     if axis.key == "epoch" and test["as_of"].min() <= test["epoch"].iloc[0]:
-        return f" of all test images was measured at epoch {epochs(test['as_of'].min())} alone so far: {first}"
+        return f" of all test images was measured at epoch {format_epoch(test['as_of'].min())} alone so far: {first}"
     return f"{_when(test)} goes from {first} to {last}"
 
 
@@ -163,7 +163,7 @@ def _between(bound: pd.DataFrame, axis: Axis) -> str:
 def _when(measured: pd.DataFrame) -> str:
     """At which epoch a value that stands still between epoch ends was measured."""
     as_of = measured["as_of"].min()
-    return "" if pd.isna(as_of) else f" (last measured at epoch {epochs(as_of)})"
+    return "" if pd.isna(as_of) else f" (last measured at epoch {format_epoch(as_of)})"
 
 
 def _ratio(rows: pd.DataFrame) -> float:
@@ -278,7 +278,7 @@ def not_drawn(table: pd.DataFrame, scale: str = "log2") -> list[str]:
             "error): no place on a log axis; the linear scale and the table have it."
         )
     if "as_of" in table and table["as_of"].notna().any():
-        when = epochs(table["as_of"].min())
+        when = format_epoch(table["as_of"].min())
         lines.append(
             f"\\* Errors and margins are measured at the ends of some epochs only: these were measured at epoch {when}."
         )

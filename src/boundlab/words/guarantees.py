@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from boundlab.analysis.guarantees import Promise
+from boundlab.analysis.guarantees import Guarantee
 from boundlab.runs.run import Run
 from boundlab.specs.recipes import task
 
@@ -25,7 +25,7 @@ CHOICE = (
 )
 
 
-def spelled_out(promise: Promise, guessing: float, runs: Sequence[Run]) -> str:
+def spelled_out(promise: Guarantee, guessing: float, runs: Sequence[Run]) -> str:
     """What is promised, about what, from which evidence, and what the number is made of; `runs`: where else it may be there."""
     if promise.limit is None:
         return f"- **{promise.title}**: no number, {promise.reason}. {_elsewhere(promise, runs)}"
@@ -38,7 +38,7 @@ def spelled_out(promise: Promise, guessing: float, runs: Sequence[Run]) -> str:
     )
 
 
-def _elsewhere(promise: Promise, runs: Sequence[Run]) -> str:
+def _elsewhere(promise: Guarantee, runs: Sequence[Run]) -> str:
     """Which of the figures' networks among `runs` have this promise."""
     prior = promise.kind.removeprefix("pac_bayes_")
     have = [run for run in runs if run.spec.train.loss == "mse" and any(c.prior == prior for c in run.certificates)]
@@ -49,7 +49,7 @@ def _elsewhere(promise: Promise, runs: Sequence[Run]) -> str:
     return f":gray[It is there for {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}.]" if names else ""
 
 
-def verdict(made: list[Promise], error: float, guessing: float) -> str:
+def verdict(made: list[Guarantee], error: float, guessing: float) -> str:
     """What may be said, from the numbers on screen; `guessing`: error of a guess among the classes."""
     good = [p for p in made if not p.vacuous]
     words = f"The network errs on **{100 * error:.2f} %** of the test images. "

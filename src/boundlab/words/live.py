@@ -17,7 +17,7 @@ from boundlab.specs.presets import PRESETS
 from boundlab.specs.recipes import asked, described
 from boundlab.specs.run import PLATEAU, RunSpec
 from boundlab.specs.settings import Settings
-from boundlab.text import epochs, readable, times
+from boundlab.text import format_epoch, readable, times
 from boundlab.words import figures
 
 _WINDOW = 0.2  # the share of the epochs so far over which a bound must stand still
@@ -35,14 +35,14 @@ _WHAT = {  # field of TrainSpec -> words; in what two runs may have been trained
 }
 
 
-def name(spec: RunSpec) -> str:
+def run_title(spec: RunSpec) -> str:
     """A run in a list of choices: architecture, λ and what is not the default."""
     task = f", {len(spec.train.labels)} classes" if spec.train.labels else ""
     recipe = "" if spec.train.preset == "short" else f", {spec.train.preset}"
     return f"{spec.arch.title}, {asked(spec)}{recipe}{task}, seed {spec.train.seed}"
 
 
-def about(run: Run, settings: Settings) -> str:
+def run_caption(run: Run, settings: Settings) -> str:
     """The caption: what the run is, sample size, delta, convention, how far it is."""
     train = run.spec.train
     n, own = effective_n(run.sample, settings), run.sample.n
@@ -52,7 +52,7 @@ def about(run: Run, settings: Settings) -> str:
         f"n = {own:,}" if n == own else f"n = {n:,.0f} in the bounds, {own:,} in their sums",
         f"δ = {settings.delta:g}",
         settings.convention,
-        f"epoch {epochs(run.records['epoch'].iloc[-1])} of {train.epochs}",
+        f"epoch {format_epoch(run.records['epoch'].iloc[-1])} of {train.epochs}",
         run.state if run.state in ("failed", "paused", "stopped") else "",
     ]
     return " · ".join(filter(None, parts))
@@ -71,16 +71,16 @@ def compared(run: Run, other: Run) -> str:
     if other.spec.arch != run.spec.arch:
         differences.insert(0, f"another network, {other.spec.arch.title} (here {run.spec.arch.title})")
     how = f"trained differently: {', '.join(differences)}" if differences else "trained in the same way"
-    return f"Dashed: the shipped run {name(other.spec)}, {how}."
+    return f"Dashed: the shipped run {run_title(other.spec)}, {how}."
 
 
-def measured(run: Run, parts: Sequence[PartErrors]) -> str:
+def errors_said(run: Run, parts: Sequence[PartErrors]) -> str:
     """The newest errors, of which epoch and of how many images they are, and a warning while the network could as well be
     guessing; `parts`: what was measured of a part of the images between the records."""
     if (newest := newest_errors(run, parts)) is None:
         return ""
     words = (
-        f"At epoch {epochs(newest.epoch)}: train error {readable(newest.train_error, 'train_error')} of "
+        f"At epoch {format_epoch(newest.epoch)}: train error {readable(newest.train_error, 'train_error')} of "
         f"{newest.train_images:,} training images, test error {readable(newest.test_error, 'test_error')} of "
         f"{newest.test_images:,} test images"
     )
@@ -134,8 +134,8 @@ def levelling(sparse: pd.DataFrame, run: Run, who: str = "the sparse bound") -> 
         return f"It is too early to say whether {who} has levelled off."
     moved, who = float(recent.max() / recent.min() - 1), who[:1].upper() + who[1:]
     if not math.isfinite(moved) or moved >= _STILL:
-        return f"{who} has **not levelled off** yet: since epoch {epochs(start)} it moved by {100 * moved:.0f} %."
-    words = f"{who} has **levelled off**: since epoch {epochs(start)} it moved by {100 * moved:.1f} %."
+        return f"{who} has **not levelled off** yet: since epoch {format_epoch(start)} it moved by {100 * moved:.0f} %."
+    words = f"{who} has **levelled off**: since epoch {format_epoch(start)} it moved by {100 * moved:.1f} %."
     if not run.at_plateau:
         words += (
             f" But the plateau number is {run.plateau_number:.1f}, below {PLATEAU:g}: it stands still because the learning "
@@ -158,7 +158,7 @@ def against(curves: pd.DataFrame, other: pd.DataFrame) -> str:
 def loss_notice(run: Run, drops: list[float]) -> str:
     """How the loss went, where the learning rate falls, and what the plateau number is."""
     known, train = run.records.dropna(subset=["loss"]), run.spec.train
-    loss, at = known["loss"], [epochs(epoch) for epoch in known["epoch"].iloc[[0, -1]]] if len(known) else []
+    loss, at = known["loss"], [format_epoch(epoch) for epoch in known["epoch"].iloc[[0, -1]]] if len(known) else []
     words = []
     if len(loss) > 1:
         words.append(
@@ -166,7 +166,7 @@ def loss_notice(run: Run, drops: list[float]) -> str:
             f"{readable(loss.iloc[-1])} (epoch {at[-1]})."
         )
     newest = float(run.records["epoch"].iloc[-1])
-    left = [epochs(at) for at in drops if at > newest]
+    left = [format_epoch(at) for at in drops if at > newest]
     if drops:
         words.append(
             f"The learning rate falls at epoch {left[0]} next." if left else "The learning rate has fallen for good."
@@ -188,7 +188,7 @@ def layers_notice(table: pd.DataFrame) -> str:
     ratios = (last / first).drop(["epoch", "rho"])
     moved = str(ratios.map(lambda ratio: abs(math.log(max(ratio, 1e-300)))).idxmax())
     return (
-        f"From epoch {epochs(first['epoch'])} to {epochs(last['epoch'])} ρ, the product of the layers' norms, went from "
+        f"From epoch {format_epoch(first['epoch'])} to {format_epoch(last['epoch'])} ρ, the product of the layers' norms, went from "
         f"{readable(first['rho'])} to {readable(last['rho'])} "
         f"({_factor(last['rho'] / first['rho'])}). The layer that moved most is {moved}: {readable(first[moved])} to "
         f"{readable(last[moved])}."
@@ -206,7 +206,7 @@ def margins_notice(table: pd.DataFrame, run: Run) -> str:
     last = table.iloc[-1]
     wrong = readable(float(run.final["train_error"]), "train_error")
     return (
-        f"At epoch {epochs(last['epoch'])} half of the training images have a margin above {last['q50']:.2f}, 95 % above "
+        f"At epoch {format_epoch(last['epoch'])} half of the training images have a margin above {last['q50']:.2f}, 95 % above "
         f"{last['q5']:.2f}; {wrong} are classified wrongly. Theorem S trades margin against complexity: at the same norms, "
         "larger margins mean a smaller bound."
     )

@@ -77,7 +77,7 @@ def get(name: str) -> str | None:
     return next(iter(here().params.get(name, [])), None)
 
 
-def take(name: str) -> list[str] | None:
+def arrived_with(name: str) -> list[str] | None:
     """What the reader arrived with, for the control of this name to begin with; None when it has begun already."""
     address = here()
     if name in address.read:

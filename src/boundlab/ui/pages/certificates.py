@@ -6,22 +6,22 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.analysis.conditions import conditions_of
-from boundlab.analysis.guarantees import THEOREMS, Promise, along_the_weights, promises
+from boundlab.analysis.guarantees import THEOREMS, Guarantee, along_the_weights, guarantees
 from boundlab.analysis.margin_tradeoff import over_epochs, trade_off
 from boundlab.bounds.pac_bayes import KL_LATEX, LATEX, NOTE, SOURCE, SYMBOLS
 from boundlab.charts.certified import certified_chart
-from boundlab.charts.guarantees import promise_chart
+from boundlab.charts.guarantees import guarantee_chart
 from boundlab.charts.margins_of_run import fan, trade_off_chart
 from boundlab.charts.theme import CONFIG
 from boundlab.runs.run import Run
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import recipe
-from boundlab.text import epochs
+from boundlab.text import format_epoch
 from boundlab.ui.controls import DELTAS, Controls, with_controls
 from boundlab.ui.formulas import formula
-from boundlab.ui.network_choice import chosen_network, epoch_of, subject, task_title
+from boundlab.ui.network_choice import chosen_network, epoch_of, run_caption, task_title
 from boundlab.ui.page import is_dark
-from boundlab.ui.shelf import certified_runs, own_runs, shipped_ids, shipped_runs
+from boundlab.ui.shelf import certified_runs, own_runs, shipped_by_id, shipped_runs
 from boundlab.words.guarantees import BEST, CHOICE, WINDOW, _trade_words, spelled_out, verdict
 
 _DELTA_HELP = (
@@ -46,8 +46,8 @@ def certify(controls: Controls) -> None:
         delta = float(controls.choose("δ", DELTAS, "delta", _DELTA_HELP, "0.001"))
         label = epoch_of(controls, run)
         theorem = controls.pick("Theorem", tuple(THEOREMS), "theorem", _THEOREM_HELP)
-    record = run.epochs[[epochs(e) == label for e in run.epochs["epoch"]]]
-    made = promises(run, record, delta)
+    record = run.epochs[[format_epoch(e) == label for e in run.epochs["epoch"]]]
+    made = guarantees(run, record, delta)
     _panel(run, label, record, made, delta)
     if run.spec.train.loss == "certificate":
         _trade(run, delta, theorem)
@@ -55,14 +55,14 @@ def certify(controls: Controls) -> None:
     _formulas()
 
 
-def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Promise], delta: float) -> None:
+def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Guarantee], delta: float) -> None:
     count = sum(p.limit is not None for p in made)
     each = f"δ = {delta:g} for all of them together, {delta / max(1, count):.3g} each"
-    st.caption(f"{subject(run, label)} · n = {run.sample.n:,} training images · {each}")
+    st.caption(f"{run_caption(run, label)} · n = {run.sample.n:,} training images · {each}")
     error, guessing = float(record["test_error"].iloc[0]), 1 - 1 / run.spec.arch.classes
     words = verdict(made, error, guessing)
     st.plotly_chart(
-        promise_chart(made, error, guessing, is_dark()),
+        guarantee_chart(made, error, guessing, is_dark()),
         key="chart_promises",
         config=CONFIG,
         alt=words,
@@ -80,7 +80,7 @@ def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Promise], delt
 def _trade(run: Run, delta: float, theorem: str) -> None:
     """The runs of the same task from accurate to certified."""
     st.markdown("#### From accurate to certified")
-    own = [] if run.id in shipped_ids() else [other for other in own_runs() if other.spec.train.loss == "certificate"]
+    own = [] if run.id in shipped_by_id() else [other for other in own_runs() if other.spec.train.loss == "certificate"]
     alike = (task_title(run), recipe(run.spec))
     peers = [other for other in (*certified_runs(), *own) if (task_title(other), recipe(other.spec)) == alike]
     table = along_the_weights(peers, delta, theorem)

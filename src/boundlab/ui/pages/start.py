@@ -12,7 +12,7 @@ from boundlab.charts.ladder import ladder
 from boundlab.charts.theme import CONFIG, styles
 from boundlab.specs.settings import Settings
 from boundlab.ui.controls import Controls, with_controls
-from boundlab.ui.formulas import explain, not_drawn
+from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.layout import EMPTY, chart_first, controls_row
 from boundlab.ui.page import is_dark
 from boundlab.ui.shelf import datasets, table
@@ -59,10 +59,10 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: Settings, stage: De
             config=CONFIG,
             alt=told_now,
         )
-        st.caption(figures.subject(rows, settings, "mean"))
+        st.caption(figures.caption(rows, settings, "mean"))
     st.markdown(told_now)
-    explain(settings.convention, order)
-    not_drawn(figures.not_drawn(rows[rows["series"] != "gap"]))
+    formulas(settings.convention, order)
+    show_not_drawn(figures.not_drawn(rows[rows["series"] != "gap"]))
     with st.expander("Table and CSV"):
         drawn = rows[rows["series"].isin([*order, *_MEASURED])].drop(columns="reason")
         looks = styles(settings.convention)

@@ -14,11 +14,11 @@ from boundlab.bounds.base import SYMBOLS, Assumption, Bound, effective_n, evalua
 from boundlab.charts.theme import styles
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
-from boundlab.text import epochs, readable
+from boundlab.text import format_epoch, readable
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import PROOFS, formula
-from boundlab.ui.network_choice import chosen_network, subject
-from boundlab.words.figures import CONVENTIONS as MEANINGS
+from boundlab.ui.network_choice import chosen_network, run_caption
+from boundlab.words.figures import MEANINGS as MEANINGS
 
 SECTIONS = ("bounds", "proof", "gaps", "references")
 _SECTIONS_HELP = (
@@ -47,7 +47,7 @@ def _bounds(controls: Controls) -> None:
         return
     st.info(MEANINGS[settings.convention], icon=":material/info:")
     st.caption(
-        f"Checked and filled in for {subject(run, epochs(run.final['epoch']))} · n = {effective_n(run.sample, settings):,} · δ = {settings.delta:g}"
+        f"Checked and filled in for {run_caption(run, format_epoch(run.final['epoch']))} · n = {effective_n(run.sample, settings):,} · δ = {settings.delta:g}"
     )
     for bound in reversed(ALL):
         if settings.convention in bound.formulas:

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from boundlab.charts.trend import Picture
-from boundlab.ui.browser import report
+from boundlab.ui.browser import reported
 
 
 def _source(kind: str) -> str:
@@ -21,9 +21,9 @@ def _source(kind: str) -> str:
 _player = st.components.v2.component("boundlab_player", html=_source("html"), css=_source("css"), js=_source("js"))
 
 
-def reported(key: str) -> str | None:
+def reported_position(key: str) -> str | None:
     """The position the reader's browser last reported, before the player is drawn."""
-    return report(key, "at")
+    return reported(key, "at")
 
 
 def player(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from boundlab.ui.browser import report
+from boundlab.ui.browser import reported
 
 _KEY = "visitor"
 _HOME = ("127.0.0.1", "localhost", "::1")
@@ -20,19 +20,19 @@ _component = st.components.v2.component("boundlab_visitor", js=(Path(__file__).p
 
 def visitor() -> str:
     """The owner's name of this browser's jobs, 16 hex digits. What the browser keeps is not told to anybody else."""
-    mine = name()
+    mine = visitor_name()
     _component(key=_KEY, data={"token": _token()}, on_token_change=lambda: None)
     return mine
 
 
-def name() -> str:
+def visitor_name() -> str:
     """The same for callbacks: without asking the browser."""
     own = st.session_state.setdefault("visitor_without_browser", secrets.token_hex(16))
     return _hashed(_token() or own)
 
 
 def _token() -> str | None:
-    return report(_KEY, "token")
+    return reported(_KEY, "token")
 
 
 def _hashed(text: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from boundlab.analysis.anatomy import anatomy, compare, published_to_strict
+from boundlab.analysis.anatomy import anatomy, joined, published_to_strict
 from boundlab.bounds import ALL, BY_KEY
 from boundlab.bounds.base import Bound, only
 from boundlab.charts.dumbbell import dumbbell
@@ -15,11 +15,11 @@ from boundlab.charts.waterfall import waterfall
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
 from boundlab.ui.controls import Controls, with_controls
-from boundlab.ui.formulas import explain
+from boundlab.ui.formulas import formulas
 from boundlab.ui.network_choice import FIGURES, epoch_of, kind_of, named_run, second_run
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.anatomy.sides import MODES, MODES_HELP, Side, changed, second_side, side
-from boundlab.ui.shelf import datasets, find_run, listing
+from boundlab.ui.shelf import datasets, find_run, runs_of
 from boundlab.ui.tables import told
 from boundlab.words.anatomy import BRIDGE, HELD, READING, _bridge_words, _largest, _moved
 
@@ -63,13 +63,13 @@ def take_apart(controls: Controls) -> None:
     _draw(controls, bounds, first, second)
     if mode == "what if" and second is not None:
         _everything(first, second)
-    explain(settings.convention, list(dict.fromkeys(bound.key for bound in bounds)), banner=mode != "what if")
+    formulas(settings.convention, list(dict.fromkeys(bound.key for bound in bounds)), banner=mode != "what if")
 
 
 def _figure_runs(controls: Controls) -> pd.DataFrame:
     """Runs of one data set and one recipe, untrustworthy ones too."""
     dataset = controls.pick("Data", datasets(), "dataset")
-    return controls.recipe(controls.origin(listing(dataset)))
+    return controls.recipe(controls.origin(runs_of(dataset)))
 
 
 def _formula(controls: Controls, mode: str) -> tuple[Settings, tuple[Bound, Bound]]:
@@ -97,7 +97,7 @@ def _draw(controls: Controls, bounds: tuple[Bound, Bound], first: Side, second: 
     layers = len(first.world.norms.layers)
     per_layer = not controls.switch("Multiply the layers together", "merge") if layers > 1 else True
     rows = [anatomy(value, per_layer) for value in values]
-    table = compare(rows[0], rows[-1])
+    table = joined(rows[0], rows[-1])
     _names(bounds, first, second)
     st.plotly_chart(
         waterfall(rows[0], rows[1] if second else None, table, is_dark()),
@@ -154,7 +154,7 @@ def _bridge(first: Side) -> None:
     st.caption(BRIDGE)
     st.markdown(alt)
     _numbers(rows.drop(columns=["start", "end"]), "published-to-strict")
-    explain("strict", ["sparse"])
+    formulas("strict", ["sparse"])
 
 
 def _everything(first: Side, second: Side) -> None:

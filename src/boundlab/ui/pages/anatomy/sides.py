@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from boundlab.analysis.what_if import Change, World, apply
+from boundlab.analysis.what_if import Change, World, apply_change
 from boundlab.bounds.base import Bound, Value, effective_n
 from boundlab.runs.run import Run
 from boundlab.specs.settings import CONVENTIONS, Settings
-from boundlab.text import epochs
+from boundlab.text import format_epoch
 from boundlab.ui.controls import CONVENTION_HELP, DELTAS, Controls
-from boundlab.ui.network_choice import epoch_of, subject
+from boundlab.ui.network_choice import epoch_of, run_caption
 
 MODES = (
     "one network",
@@ -49,8 +49,8 @@ class Side:
 
 def side(run: Run, label: str, settings: Settings) -> Side:
     """A run at the epoch called `label`."""
-    record = run.epochs[[epochs(e) == label for e in run.epochs["epoch"]]]
-    name = f"{subject(run, label)} · n = {effective_n(run.sample, settings):,}"
+    record = run.epochs[[format_epoch(e) == label for e in run.epochs["epoch"]]]
+    name = f"{run_caption(run, label)} · n = {effective_n(run.sample, settings):,}"
     return Side(name, World(run.spec.arch, run.norms(record), run.sample), settings)
 
 
@@ -61,7 +61,9 @@ def second_side(
     if mode == "two networks":
         if (other := choose()) is None:
             return None
-        here = label if label in [epochs(e) for e in other.epochs["epoch"]] else epochs(other.final["epoch"])
+        here = (
+            label if label in [format_epoch(e) for e in other.epochs["epoch"]] else format_epoch(other.final["epoch"])
+        )
         return side(other, here, settings)
     if mode == "two epochs":
         return side(run, epoch_of(controls, run, second=True), settings)
@@ -96,7 +98,7 @@ def changed(first: Side, controls: Controls) -> Side:
         first.settings.delta if delta == _AS_IS else float(delta),
         margin=None if margin == _AS_IS else float(margin),
     )
-    world, settings = apply(change, first.world, settings)
+    world, settings = apply_change(change, first.world, settings)
     said = {"n ×": _AS_IS if times == "1" else times, "δ =": delta, "γ =": margin}
     said |= {f"{_SHORT[name]} =": value for name, value in asked.items()} | {"head": head if change.pooled else _AS_IS}
     made = ", ".join(f"{name} {value}" for name, value in said.items() if value != _AS_IS)

@@ -11,32 +11,33 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from boundlab.errors import BoundlabError
-from boundlab.ui.server import judges
+from boundlab.specs.run import Labels
+from boundlab.ui.server import upload_server
 from boundlab.ui.subjects import UNSAVED
-from boundlab.ui.visitor import address, name
-from boundlab.uploads.server import Labels, Upload
+from boundlab.ui.visitor import address, visitor_name
+from boundlab.uploads.server import Upload
 
 
 class Desk:
     """What one session has uploaded last."""
 
     def __init__(self) -> None:
-        self.judges = judges()
+        self.judges = upload_server()
         self.upload: Upload | None = None
         self.error: str | None = None  # why the last file was refused
 
-    def receive(self, file: UploadedFile, dataset: str, labels: Labels) -> None:
+    def receive(self, file: UploadedFile, dataset: str, labels: Labels | None) -> None:
         """Take a file in and have it measured."""
         self.clear()
         try:
-            self.upload = self.judges.hold(file.getvalue(), _title(file.name), name(), address())
+            self.upload = self.judges.hold(file.getvalue(), _title(file.name), visitor_name(), address())
             self.judges.measure(self.upload, dataset, labels)
         except BoundlabError as error:
             self.clear()
             self.error = str(error)
         _forget(file)
 
-    def again(self, dataset: str, labels: Labels) -> None:
+    def again(self, dataset: str, labels: Labels | None) -> None:
         """Measure the same file on other data."""
         if self.upload is not None:
             st.session_state.pop(UNSAVED, None)

@@ -12,6 +12,7 @@ from boundlab.data import sources
 from boundlab.errors import BoundlabError, RunError
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.own_data import DATASETS
+from boundlab.specs.run import Labels
 from boundlab.specs.tasks import TASKS
 from boundlab.text import quoted
 from boundlab.ui import subjects
@@ -24,7 +25,7 @@ from boundlab.ui.pages.checkpoint.show import show
 from boundlab.ui.visitor import at_home, visitor
 from boundlab.uploads import kept
 from boundlab.uploads.protocol import memory_limit
-from boundlab.uploads.server import MOST, MOST_MB, SECONDS, Labels
+from boundlab.uploads.server import MOST_MB, MOST_WORKERS, SECONDS
 
 _LINK = "checkpoint"  # in the address: the key of the kept one that is shown
 _ROUND, _NOTE = "checkpoint_round", "checkpoint_note"
@@ -61,7 +62,7 @@ def checkpoint(controls: Controls) -> None:
     how_to()
 
 
-def _task(controls: Controls, dataset: str, arch: dict[str, Any] | None) -> Labels:
+def _task(controls: Controls, dataset: str, arch: dict[str, Any] | None) -> Labels | None:
     """A sub-task of the data set; of a file that is there already, one with its number of classes."""
     facts = DATASETS[dataset]
     possible = {
@@ -75,7 +76,7 @@ def _task(controls: Controls, dataset: str, arch: dict[str, Any] | None) -> Labe
     return possible[controls.choose("Task", list(possible), "task", "Which labels are the classes.", width=220)]
 
 
-def _uploader(mine: Desk, dataset: str, labels: Labels) -> None:
+def _uploader(mine: Desk, dataset: str, labels: Labels | None) -> None:
     key = f"checkpoint_file_{st.session_state.get(_ROUND, 0)}"
     st.file_uploader(
         "Checkpoint (.safetensors with its spec)",
@@ -92,7 +93,7 @@ def _uploader(mine: Desk, dataset: str, labels: Labels) -> None:
         st.error(f"{plain(mine.error)}.", icon=":material/error:")
 
 
-def _received(mine: Desk, key: str, dataset: str, labels: Labels) -> None:
+def _received(mine: Desk, key: str, dataset: str, labels: Labels | None) -> None:
     """A file has come: take it in, and make room for another."""
     if (file := st.session_state.get(key)) is not None:
         mine.receive(file, dataset, labels)
@@ -107,7 +108,8 @@ def _progress(mine: Desk, was_busy: bool) -> None:
         st.rerun()
     if now["state"] == "queued":
         st.info(
-            f"In the queue behind {now['ahead']}: {MOST} uploads are measured at once.", icon=":material/hourglass:"
+            f"In the queue behind {now['ahead']}: {MOST_WORKERS} uploads are measured at once.",
+            icon=":material/hourglass:",
         )
     elif now["state"] == "running":
         name = f"{ArchSpec.from_dict(now['arch']).title}: " if now.get("arch") else ""
@@ -116,7 +118,7 @@ def _progress(mine: Desk, was_busy: bool) -> None:
         st.error(f"{plain(now['error'])}.", icon=":material/error:")
 
 
-def _other_data(mine: Desk, dataset: str, labels: Labels) -> None:
+def _other_data(mine: Desk, dataset: str, labels: Labels | None) -> None:
     """Where other data are chosen than the file was measured on."""
     if mine.upload and mine.upload.asked != (dataset, labels):
         name = next(name for name, groups in TASKS.items() if groups == labels)
@@ -170,7 +172,7 @@ def _open(key: str) -> None:
 
 def _kept(me: str) -> None:
     """What this reader keeps, to open and to delete."""
-    every, wrong = kept.listing(me, at_home()), kept.left_out(me, at_home())
+    every, wrong = kept.kept_by(me, at_home()), kept.left_out(me, at_home())
     if not every and not wrong:
         return
     st.markdown("#### Kept")
@@ -194,6 +196,6 @@ def _delete_button(key: str) -> None:
 
 
 def _delete(key: str) -> None:
-    kept.delete(key)
+    kept.forget(key)
     if get(_LINK) == key:
         put(_LINK, [])

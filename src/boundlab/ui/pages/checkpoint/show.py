@@ -12,13 +12,13 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from boundlab.analysis.conditions import conditions
-from boundlab.analysis.guarantees import THEOREMS, Promise, promises_about, refused
+from boundlab.analysis.guarantees import THEOREMS, Guarantee, guarantees_about, refusal
 from boundlab.analysis.margin_tradeoff import trade_off
 from boundlab.analysis.subject import Subject
 from boundlab.bounds import ALL
 from boundlab.bounds.base import effective_n, evaluate, only
 from boundlab.bounds.concentration import clopper_pearson
-from boundlab.charts.guarantees import promise_chart
+from boundlab.charts.guarantees import guarantee_chart
 from boundlab.charts.ladder import ladder
 from boundlab.charts.margins_of_run import trade_off_chart
 from boundlab.charts.theme import CONFIG, FONT, INK, VEIL, styles
@@ -26,7 +26,7 @@ from boundlab.quantities.doubts import doubts
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.ui.controls import Controls, plain
-from boundlab.ui.formulas import explain
+from boundlab.ui.formulas import formulas
 from boundlab.ui.page import is_dark
 from boundlab.ui.shelf import shipped_runs
 from boundlab.ui.tables import told
@@ -46,17 +46,17 @@ def show(controls: Controls, subject: Subject) -> None:
     images = {"image_shape": DATASETS[subject.dataset].in_shape}  # those kept before it was recorded
     for words in doubts(images | dict(subject.record), subject.arch.in_shape):
         st.warning(words)
-    table = bounds_table(subject, settings)
+    table = _bounds_table(subject, settings)
     _ladder(table, subject, settings)
     _table(table, subject, settings)
-    made = promises_about(subject, settings.delta)
+    made = guarantees_about(subject, settings.delta)
     share = settings.delta / sum(p.limit is not None for p in made)
     _certificate(subject, made, settings.delta, share)
     _margins(controls, subject, share)
     _norms(subject)
 
 
-def bounds_table(subject: Subject, settings: Settings) -> pd.DataFrame:
+def _bounds_table(subject: Subject, settings: Settings) -> pd.DataFrame:
     """One row per bound: series, value, complexity, confidence, empirical, margin (NaN where there is none), reason."""
     rows = []
     for bound in ALL:
@@ -69,7 +69,7 @@ def bounds_table(subject: Subject, settings: Settings) -> pd.DataFrame:
 
 def _most_numbers(subject: Subject) -> str:
     """The convention that has a number for most bounds."""
-    tables = {name: bounds_table(subject, Settings(name)) for name in CONVENTIONS}
+    tables = {name: _bounds_table(subject, Settings(name)) for name in CONVENTIONS}
     return max(CONVENTIONS, key=lambda name: int(np.isfinite(tables[name]["value"]).sum()))
 
 
@@ -115,7 +115,7 @@ def _ladder(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
     _say_why(chart, table.set_index("series")["reason"], [*order, *_MEASURED])
     st.plotly_chart(chart, key="chart_checkpoint", config=CONFIG, alt=words)
     st.markdown(words)
-    explain(settings.convention, order)
+    formulas(settings.convention, order)
 
 
 def _say_why(chart: go.Figure, reasons: pd.Series, shown: list[str]) -> None:
@@ -148,12 +148,12 @@ def _table(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
         )
 
 
-def _certificate(subject: Subject, made: list[Promise], delta: float, share: float) -> None:
+def _certificate(subject: Subject, made: list[Guarantee], delta: float, share: float) -> None:
     st.markdown("##### What may be promised")
     guessing = 1 - 1 / subject.arch.classes
     error = float(subject.test_error or 0.0)
     words = verdict(made, error, guessing)
-    chart = promise_chart(made, error, guessing, is_dark())
+    chart = guarantee_chart(made, error, guessing, is_dark())
     st.plotly_chart(chart, key="chart_checkpoint_promises", config=CONFIG, alt=words)
     st.markdown(words)
     for promise in made:
@@ -173,7 +173,7 @@ def _margins(controls: Controls, subject: Subject, delta: float) -> None:
         f"Half of the images have a margin above {quantiles[50]:.3g}, 90 % above {quantiles[10]:.3g}, 10 % above "
         f"{quantiles[90]:.3g}; the smallest is {quantiles[0]:.3g} (below 0: wrong)."
     )
-    reasons = {name: refused(name, subject.norms, subject.sample) for name in THEOREMS}
+    reasons = {name: refusal(name, subject.norms, subject.sample) for name in THEOREMS}
     theorem = next((name for name, reason in reasons.items() if reason is None), None)
     if theorem is None:
         st.caption(f"Theorems S2 and S at other margins: no numbers, {reasons['S']}.")

@@ -13,8 +13,17 @@ from boundlab.ui import visitor
 from boundlab.ui.address import here
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.pages.compare import link
-from boundlab.ui.pages.compare.listing import COLUMNS, listing, narrowed
-from boundlab.ui.pages.compare.offers import FEWEST, MOST, Offer, Pick, Preset, offer, opening, presets
+from boundlab.ui.pages.compare.listing import SHOWN_COLUMNS, narrowed, networks_table
+from boundlab.ui.pages.compare.offers import (
+    FEWEST_COMPARED,
+    MOST_COMPARED,
+    Offer,
+    Pick,
+    ReadyMade,
+    offer,
+    opening,
+    presets,
+)
 from boundlab.ui.subjects import said_of
 from boundlab.uploads.kept import left_out
 
@@ -30,10 +39,10 @@ _FILTER_HELP = "Rows that have all these words, in any order."
 _TYPICAL = "of each network the one whose training error is nearest to its mean over the seeds."
 
 
-def chosen(controls: Controls) -> list[list[Subject]]:
+def choose_networks(controls: Controls) -> list[list[Subject]]:
     """The networks to compare, each with the same network's other seeds behind it."""
     known = offer()
-    if len(known.picks()) < FEWEST:
+    if len(known.picks()) < FEWEST_COMPARED:
         st.info("There are not two networks to compare: train some, or restore the shipped runs.")
         st.stop()
     offered = presets(known.runs)
@@ -46,32 +55,32 @@ def chosen(controls: Controls) -> list[list[Subject]]:
         picks = _drawer(known, start)
     if words := _seeds(known, picks):
         st.caption(words)
-    if wrong := left_out(visitor.name(), visitor.at_home()):
+    if wrong := left_out(visitor.visitor_name(), visitor.at_home()):
         st.caption(said_of(wrong))
     return [known.group(pick) for pick in picks]
 
 
-def _arrive(controls: Controls, known: Offer, offered: Sequence[Preset], start: Sequence[Pick]) -> None:
+def _arrive(controls: Controls, known: Offer, offered: Sequence[ReadyMade], start: Sequence[Pick]) -> None:
     """Before the widgets: on arrival what the address names; what was compared before a visit to another page, where the menu
     led back here; never a network that is gone."""
     there = known.picks()
     more = offered[-1].labels if offered else ()
     defaults = list(dict.fromkeys([*(pick.label for pick in start), *more, *known.labels]))
-    linked = [pick.name for pick in link.read(controls, known, [pick.label for pick in start], defaults)]
+    linked = [pick.name for pick in link.read_link(controls, known, [pick.label for pick in start], defaults)]
     kept = [name for name in st.session_state.get(_SHOWN, []) if name in there]
     arriving = st.session_state.get(_VISIT) != here().visit or _PICKED not in st.session_state
     if arriving:
         st.session_state[_TABLE] = (st.session_state.get(_TABLE, (0, None))[0], None)
-    if arriving and not link.asked() and len(kept) >= FEWEST:
+    if arriving and not link.is_named() and len(kept) >= FEWEST_COMPARED:
         st.session_state[_PICKED] = kept
-        link.write([there[name] for name in kept], start)
-    elif arriving or len(kept) < FEWEST:
+        link.write_link([there[name] for name in kept], start)
+    elif arriving or len(kept) < FEWEST_COMPARED:
         st.session_state[_PICKED] = kept = linked
     st.session_state[_PICKED] = [name for name in st.session_state[_PICKED] if name in there]
     st.session_state[_SHOWN], st.session_state[_VISIT] = kept, here().visit
 
 
-def _button(preset: Preset, picks: Sequence[Pick]) -> None:
+def _button(preset: ReadyMade, picks: Sequence[Pick]) -> None:
     names = [pick.name for pick in picks]
     icon = ":material/check:" if st.session_state[_PICKED] == names else None
     st.button(preset.title, key=f"preset_{preset.title}", help=preset.help, on_click=_set, args=(names,), icon=icon)
@@ -85,19 +94,24 @@ def _drawer(known: Offer, start: Sequence[Pick]) -> list[Pick]:
     """What is compared, and the table to pick it from."""
     there = known.picks()
     picked = st.multiselect(
-        "Compared", list(there), key=_PICKED, max_selections=MOST, help=_PICK_HELP, placeholder="Two to four networks"
+        "Compared",
+        list(there),
+        key=_PICKED,
+        max_selections=MOST_COMPARED,
+        help=_PICK_HELP,
+        placeholder="Two to four networks",
     )
-    if len(picked) < FEWEST:
+    if len(picked) < FEWEST_COMPARED:
         st.warning("Pick two to four networks. Until then the ones before stay on the page.")
     elif picked != st.session_state[_SHOWN]:
         st.session_state[_SHOWN] = picked
-        link.write([there[name] for name in picked], start)
+        link.write_link([there[name] for name in picked], start)
     if st.session_state.pop(_FULL, False):
-        st.warning(f"{MOST} networks are compared at most: take one away first.")
+        st.warning(f"{MOST_COMPARED} networks are compared at most: take one away first.")
     words = st.text_input(
         "Filter the table", key="compare_filter", placeholder="for example: MLP 0.001", help=_FILTER_HELP, live=True
     )
-    _table(narrowed(listing(known), words), picked)
+    _table(narrowed(networks_table(known), words), picked)
     return [there[name] for name in st.session_state[_SHOWN]]
 
 
@@ -114,7 +128,7 @@ def _table(rows: pd.DataFrame, picked: Sequence[str]) -> None:
         key=f"compare_rows_{number}",
         height=390,
         hide_index=True,
-        column_config=COLUMNS,
+        column_config=SHOWN_COLUMNS,
         placeholder="",
         on_select=partial(_take, number, list(rows.index)),
         selection_mode="multi-row",
@@ -134,7 +148,7 @@ def _take(number: int, names: list[str]) -> None:
     before = st.session_state[_PICKED]
     kept = [name for name in before if name in ticked or name not in names]
     wanted = [*kept, *(name for name in ticked if name not in before)]
-    st.session_state[_PICKED], st.session_state[_FULL] = wanted[:MOST], len(wanted) > MOST
+    st.session_state[_PICKED], st.session_state[_FULL] = wanted[:MOST_COMPARED], len(wanted) > MOST_COMPARED
     st.session_state[_TABLE] = (number, _ticks(names, wanted))
 
 

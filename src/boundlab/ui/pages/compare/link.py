@@ -6,30 +6,30 @@ from collections.abc import Sequence
 
 from boundlab.ui import address
 from boundlab.ui.controls import Controls
-from boundlab.ui.pages.compare.offers import FEWEST, MOST, Offer, Pick
+from boundlab.ui.pages.compare.offers import FEWEST_COMPARED, MOST_COMPARED, Offer, Pick
 
-_COUNTS = tuple(map(str, range(FEWEST, MOST + 1)))
-_PLACES = range(1, MOST + 1)
+_COUNTS = tuple(map(str, range(FEWEST_COMPARED, MOST_COMPARED + 1)))
+_PLACES = range(1, MOST_COMPARED + 1)
 _KEYS = ("count", *(f"{kind}{place}" for kind in "ns" for place in _PLACES))
 
 
-def asked() -> bool:
+def is_named() -> bool:
     """Whether the address says anything about the networks."""
     return any(any(address.here().params.get(key, [])) for key in _KEYS)
 
 
-def read(controls: Controls, known: Offer, start: Sequence[str], defaults: Sequence[str]) -> list[Pick]:
+def read_link(controls: Controls, known: Offer, start: Sequence[str], defaults: Sequence[str]) -> list[Pick]:
     """The networks the address names, each once; `start`: the labels without a link, `defaults`: one for every place and more.
     Called on every run, so that the words about what a link gets wrong stay."""
     named = [place for place in _PLACES if address.get(f"n{place}")]
     count = controls.hold("count", _COUNTS, "Networks")
-    number = int(count) if count else max(FEWEST, *named) if named else len(start)
+    number = int(count) if count else max(FEWEST_COMPARED, *named) if named else len(start)
     found = [_pick(controls, known, place, defaults[place - 1]) for place in _PLACES[:number]]
     picks = list(dict.fromkeys(found))
     if len(picks) < len(found):
         controls.notes.warning("The link names one network twice; it is shown once.")
     spare = (pick for label in defaults if (pick := known.typical(label)) not in picks)
-    return [*picks, *(next(spare) for _ in range(FEWEST - len(picks)))]
+    return [*picks, *(next(spare) for _ in range(FEWEST_COMPARED - len(picks)))]
 
 
 def _pick(controls: Controls, known: Offer, place: int, default: str) -> Pick:
@@ -40,7 +40,7 @@ def _pick(controls: Controls, known: Offer, place: int, default: str) -> Pick:
     return Pick(label, seed) if seed else known.typical(label)
 
 
-def write(picks: Sequence[Pick], start: Sequence[Pick]) -> None:
+def write_link(picks: Sequence[Pick], start: Sequence[Pick]) -> None:
     """Put them into the address; the opening comparison needs no words. What was said about a link has had its time."""
     words = {}
     if list(picks) != list(start):

@@ -19,7 +19,7 @@ _WAYS: dict[str, Callable[[ArchSpec], ArchSpec]] = {
 }
 
 
-def counterparts(subject: Subject) -> None:
+def counterpart_links(subject: Subject) -> None:
     """A link per counterpart that this network has."""
     found = _found(subject.arch)
     if not found:

@@ -17,11 +17,11 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import data_of, recipe
 from boundlab.specs.settings import Settings
 from boundlab.ui.pages.compare.offers import Offer
-from boundlab.ui.shelf import find_run, shelf, shipped_ids
+from boundlab.ui.shelf import find_run, shelf, shipped_by_id
 
 _SHIPPED, _OWN, _CHECKPOINT = "shipped", "trained here", "checkpoint"
 _PERCENT = {"Train error", "Test error"}
-COLUMNS = {
+SHOWN_COLUMNS = {
     "Network": st.column_config.TextColumn(pinned=True, width=155),
     "Data": st.column_config.TextColumn(width=110),
     "λ": st.column_config.NumberColumn(
@@ -41,13 +41,13 @@ COLUMNS = {
 }
 
 
-def listing(known: Offer) -> pd.DataFrame:
+def networks_table(known: Offer) -> pd.DataFrame:
     """One row per network, indexed by its name: the columns of `COLUMNS`; errors in per cent."""
     table = _of_runs(known.runs, shelf().version)
     loaded = {label: _of_checkpoint(subject) for label, subject in known.loaded.items()}
     if not loaded:
         return table
-    return pd.concat([table, pd.DataFrame.from_dict(loaded, "index", columns=list(COLUMNS)).astype(table.dtypes)])
+    return pd.concat([table, pd.DataFrame.from_dict(loaded, "index", columns=list(SHOWN_COLUMNS)).astype(table.dtypes)])
 
 
 def narrowed(table: pd.DataFrame, words: str) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def _of_runs(_known: Mapping[str, Any], version: str) -> pd.DataFrame:
         runs = [find_run(name) for name in entry.seeds.values()]
         for seed, run, sparse in zip(entry.seeds, runs, _sparse(runs), strict=True):
             rows[f"{label} · seed {seed}"] = _of_run(run, seed, sparse)
-    return pd.DataFrame.from_dict(rows, "index", columns=list(COLUMNS)).astype(
+    return pd.DataFrame.from_dict(rows, "index", columns=list(SHOWN_COLUMNS)).astype(
         {"Layers": "Int64", "Channels": "Int64", "Epochs": "Int64", "λ": "float64", "Sparse bound": "float64"}
     )
 
@@ -89,7 +89,7 @@ def _of_run(run: Run, seed: str, sparse: float) -> dict[str, Any]:
     decay = train.weight_decay if train.loss == "mse" else None
     made = recipe(run.spec) if decay is not None else f"weight {train.certificate_weight:g}, {recipe(run.spec)}"
     about = {"λ": decay, "Seed": seed, "Epochs": train.epochs, "Recipe": made, "Sparse bound": sparse}
-    return _of(Subject.of_run(run)) | about | {"Origin": _SHIPPED if run.id in shipped_ids() else _OWN}
+    return _of(Subject.of_run(run)) | about | {"Origin": _SHIPPED if run.id in shipped_by_id() else _OWN}
 
 
 def _of_checkpoint(subject: Subject) -> dict[str, Any]:

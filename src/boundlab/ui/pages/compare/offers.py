@@ -19,7 +19,7 @@ from boundlab.ui.controls import by_seed
 from boundlab.ui.shelf import all_runs, find_run, shelf
 from boundlab.ui.subjects import kept_subjects
 
-FEWEST, MOST = 2, 4
+FEWEST_COMPARED, MOST_COMPARED = 2, 4
 _ARCHITECTURES = ("CONV-3-16", "LC-3-4,4,3", "CONV-3-107 stride 2", "MLP-102-102-102")  # about 102,000 parameters each
 _REFERENCE = 0.001  # weight decay of the shipped comparison
 _MATCHED, _LEVEL = "Matched in parameters", "Matched in training error too"
@@ -50,7 +50,7 @@ class Pick:
 
 
 @dataclass(frozen=True)
-class Preset:
+class ReadyMade:
     """A button that sets what is compared."""
 
     title: str
@@ -115,28 +115,32 @@ def _order(label: str) -> tuple[bool, bool, list[str | float]]:
     return "MNIST" not in label, " · weight " in label, [float(p) if i % 2 else p for i, p in enumerate(parts)]
 
 
-def presets(known: Mapping[str, Entry]) -> list[Preset]:
+def presets(known: Mapping[str, Entry]) -> list[ReadyMade]:
     """Those of which at least two networks are there."""
     level = _level(known)
     errors = sorted(known[label].train_error for label in level)
     wanted = [
-        Preset(
+        ReadyMade(
             _LEVEL,
             "Shared weights, own weights at every position, patches that do not overlap, and dense layers: about 102,000 "
             "parameters each, at plateau, each at the λ that brings the training errors closest together"
             + (f": {errors[0]:.1%} to {errors[-1]:.1%}, means over the seeds." if errors else "."),
             level,
         ),
-        Preset(
+        ReadyMade(
             _MATCHED,
             f"The same four kinds of network with about 102,000 parameters each, all at λ = {_REFERENCE:g}.",
             tuple(_label(title, _REFERENCE) for title in _ARCHITECTURES),
         ),
-        Preset("Width", "Eight times the channels.", tuple(_label(f"CONV-3-{h}", 0.004) for h in (8, 16, 32, 64))),
-        Preset("Depth", "From 3 to 8 convolutions.", tuple(_label(f"CONV-{d}-16", 0.004) for d in (3, 4, 6, 8))),
+        ReadyMade("Width", "Eight times the channels.", tuple(_label(f"CONV-3-{h}", 0.004) for h in (8, 16, 32, 64))),
+        ReadyMade("Depth", "From 3 to 8 convolutions.", tuple(_label(f"CONV-{d}-16", 0.004) for d in (3, 4, 6, 8))),
     ]
-    there = [Preset(p.title, p.help, tuple(label for label in p.labels if label in known)) for p in wanted]
-    return [p for i, p in enumerate(there) if len(p.labels) >= FEWEST and p.labels not in [q.labels for q in there[:i]]]
+    there = [ReadyMade(p.title, p.help, tuple(label for label in p.labels if label in known)) for p in wanted]
+    return [
+        p
+        for i, p in enumerate(there)
+        if len(p.labels) >= FEWEST_COMPARED and p.labels not in [q.labels for q in there[:i]]
+    ]
 
 
 def _label(title: str, weight_decay: float) -> str:
@@ -160,9 +164,9 @@ def _level(known: Mapping[str, Entry]) -> tuple[str, ...]:
     return min(found)[1]
 
 
-def opening(known: Offer, offered: list[Preset]) -> tuple[str, ...]:
+def opening(known: Offer, offered: list[ReadyMade]) -> tuple[str, ...]:
     """What is compared to begin with: the shipped comparison, else a shallow and a deep network, else any two."""
     pair = (_label("CONV-3-16", 0.004), _label("CONV-8-16", 0.004))
-    if offered and len(offered[0].labels) > FEWEST and offered[0].title in (_LEVEL, _MATCHED):
+    if offered and len(offered[0].labels) > FEWEST_COMPARED and offered[0].title in (_LEVEL, _MATCHED):
         return offered[0].labels
-    return pair if all(label in known.runs for label in pair) else tuple(known.labels[:FEWEST])
+    return pair if all(label in known.runs for label in pair) else tuple(known.labels[:FEWEST_COMPARED])

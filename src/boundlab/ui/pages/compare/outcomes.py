@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from boundlab.analysis.comparison import PROMISES, margin_quantiles, promises_table
+from boundlab.analysis.comparison import PROMISES, guarantees_table, margin_quantiles
 from boundlab.analysis.subject import Subject
 from boundlab.charts.margins_of_networks import margin_curves
 from boundlab.charts.networks import named
@@ -26,7 +26,7 @@ _TOGETHER = (
 
 def outcomes(subjects: Sequence[Subject], names: Sequence[str], delta: float) -> None:
     """Errors, what can be promised about them, margins."""
-    made = promises_table(subjects, delta)
+    made = guarantees_table(subjects, delta)
     quantiles = {i: q for i, s in enumerate(subjects) if (q := margin_quantiles(s)) is not None}
     rows = {
         "Train error": [_error(s.train_error) for s in subjects],

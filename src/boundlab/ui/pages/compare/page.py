@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from boundlab.analysis.comparison import numbers, short_names
+from boundlab.analysis.comparison import csv_table, short_names
 from boundlab.bounds import ALL
 from boundlab.ui.controls import Controls, plain, with_controls
-from boundlab.ui.formulas import explain
+from boundlab.ui.formulas import formulas
 from boundlab.ui.pages.compare import sections
-from boundlab.ui.pages.compare.choice import chosen
+from boundlab.ui.pages.compare.choice import choose_networks
 from boundlab.ui.pages.compare.outcomes import outcomes
 from boundlab.words import comparison
 
@@ -34,7 +34,7 @@ _STYLE = """<style>
 def compare(controls: Controls) -> None:
     """Controls, then one section after the other."""
     st.html(_STYLE)
-    groups = chosen(controls)
+    groups = choose_networks(controls)
     subjects = [group[0] for group in groups]
     names = short_names(subjects)
     sections.drawings(subjects, names)
@@ -46,16 +46,16 @@ def compare(controls: Controls) -> None:
     st.markdown("#### Bounds")
     with st.container(horizontal=True):
         settings = controls.settings()
-    sections.bounds(groups, names, settings)
-    sections.norms(subjects, names)
+    sections.bounds_section(groups, names, settings)
+    sections.norms_section(subjects, names)
     outcomes(subjects, names, settings.delta)
-    sections.factors(controls, subjects, names, settings)
+    sections.factors_section(controls, subjects, names, settings)
     st.download_button(
         "CSV of all numbers",
-        lambda: numbers(groups, settings).to_csv(index=False, float_format="%.10g"),
+        lambda: csv_table(groups, settings).to_csv(index=False, float_format="%.10g"),
         "boundlab-compare.csv",
         "text/csv",
         icon=":material/download:",
         on_click="ignore",
     )
-    explain(settings.convention, [bound.key for bound in ALL if settings.convention in bound.formulas])
+    formulas(settings.convention, [bound.key for bound in ALL if settings.convention in bound.formulas])

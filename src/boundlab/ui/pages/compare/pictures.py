@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.analysis.subject import Subject
-from boundlab.data.sources import FILES, find
+from boundlab.data.sources import FILES, locate
 from boundlab.errors import DataError
 from boundlab.specs.own_data import DATASETS, data_root
 
@@ -44,7 +44,7 @@ def _real(dataset: str, root: str) -> np.ndarray | None:
     try:
         if dataset == "digits":
             return _digit()
-        return _first_of(find(dataset, _TEST_IMAGES, root)) if _TEST_IMAGES in FILES.get(dataset, {}) else None
+        return _first_of(locate(dataset, _TEST_IMAGES, root)) if _TEST_IMAGES in FILES.get(dataset, {}) else None
     except (OSError, EOFError, ValueError, zlib.error, struct.error, DataError):
         return None  # a drawing does without; what needs the data says what is wrong with them
 

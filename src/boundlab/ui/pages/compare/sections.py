@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from boundlab.analysis.comparison import NORMS, bounds_table, factors_table, facts, layers_table, places
+from boundlab.analysis.comparison import NORMS, bounds_table, factors_table, facts, layers_beside, places
 from boundlab.analysis.subject import Subject
 from boundlab.bounds import ALL
 from boundlab.charts.connectivity import connectivity
@@ -24,9 +24,9 @@ from boundlab.specs.settings import Settings
 from boundlab.text import readable
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.page import is_dark
-from boundlab.ui.pages.compare.links import counterparts
+from boundlab.ui.pages.compare.links import counterpart_links
 from boundlab.ui.pages.compare.pictures import columns, example
-from boundlab.ui.shelf import shipped_ids
+from boundlab.ui.shelf import shipped_by_id
 from boundlab.words import comparison
 
 _HEIGHTS = {2: 430, 3: 320, 4: 240}  # of a drawing, pixels, by the number of columns
@@ -64,7 +64,7 @@ def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
                 alt=f"Computation paths from each pixel of {names[i]}: {told}",
             )
             st.markdown(told)
-            counterparts(subject)
+            counterpart_links(subject)
     pooled = any(pool.kind == "max" for s in subjects for shape in s.arch.shapes() for pool in shape.pools)
     st.caption(_DRAWING.format(", ".join(dict.fromkeys(said))) + (_MAX_POOLED if pooled else ""))
 
@@ -103,7 +103,7 @@ def _about(group: Sequence[Subject]) -> dict[str, str]:
         train, data = run.spec.train, task(run.spec)
         asked = f"λ = {train.weight_decay:g}" if train.loss == "mse" else f"certificate × {train.certificate_weight:g}"
         trained = f"{asked}, {recipe(run.spec)}, seed {train.seed}"
-        source = "shipped" if run.id in shipped_ids() else "trained here"
+        source = "shipped" if run.id in shipped_by_id() else "trained here"
         source += f", with {len(group) - 1} other seed{'s' * (len(group) > 2)}" if len(group) > 1 else ""
     return {
         "Data": plain(f"{data}, n = {subject.sample.n:,}"),
@@ -121,12 +121,12 @@ def side_by_side(names: Sequence[str], rows: dict[str, list[str]], key: str) -> 
         st.table(table, border="horizontal")
 
 
-def bounds(groups: Sequence[Sequence[Subject]], names: Sequence[str], settings: Settings) -> None:
+def bounds_section(groups: Sequence[Sequence[Subject]], names: Sequence[str], settings: Settings) -> None:
     """Every bound that has a value, what to notice, and which have none and why."""
     subjects, safe = [group[0] for group in groups], [plain(name) for name in names]
     table = bounds_table(groups, settings)
     order = [bound.key for bound in ALL if table["value"][table["series"] == bound.key].notna().any()]
-    said = comparison.notice(safe, subjects, [facts(s) for s in subjects], table)
+    said = comparison.summary(safe, subjects, [facts(s) for s in subjects], table)
     if order:
         st.plotly_chart(
             versus(table, names, order, _reach(table["value"]), is_dark()),
@@ -139,7 +139,7 @@ def bounds(groups: Sequence[Sequence[Subject]], names: Sequence[str], settings: 
         with st.expander("The values, and their range over seeds"):
             _values(table, names, order)
     st.markdown(said)
-    for line in comparison.refused(safe, table, settings.convention):
+    for line in comparison.refusals(safe, table, settings.convention):
         st.caption(line)
 
 
@@ -166,7 +166,7 @@ def _reach(values: pd.Series) -> tuple[float, float]:
     return low - (0.22 if low < 0 else 0.03) * (high - low), high + 0.25 * (high - low)
 
 
-def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
+def norms_section(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     """Norms layer by layer, and what they multiply to."""
     known = [facts(subject) for subject in subjects]
     rows: dict[str, Callable[[int], float]] = {
@@ -178,7 +178,7 @@ def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     st.markdown("#### Norms")
     side_by_side(names, {key: [readable(of(i)) for i in range(len(names))] for key, of in rows.items()}, "norms")
     st.plotly_chart(
-        norms_by_layer(layers_table(subjects), names, NORMS, places(subjects), is_dark()),
+        norms_by_layer(layers_beside(subjects), names, NORMS, places(subjects), is_dark()),
         key="chart_norms",
         config=CONFIG,
         alt="Frobenius norm, spectral norm and Frobenius norm of the layer as a matrix, of every layer",
@@ -190,7 +190,7 @@ def norms(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     )
 
 
-def factors(controls: Controls, subjects: Sequence[Subject], names: Sequence[str], settings: Settings) -> None:
+def factors_section(controls: Controls, subjects: Sequence[Subject], names: Sequence[str], settings: Settings) -> None:
     """Which factor of one bound differs."""
     st.markdown("#### Which factor differs?")
     bound = controls.bound(settings.convention)

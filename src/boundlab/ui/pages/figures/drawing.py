@@ -16,8 +16,8 @@ from boundlab.charts.theme import LEADS
 from boundlab.charts.trend import Film, Picture, film
 from boundlab.ui.pages.figures.numbers import csv, wide_table
 from boundlab.ui.pages.figures.paper import overlay
-from boundlab.ui.pages.figures.selection import labels
-from boundlab.ui.pages.figures.view import Overlay, View, about
+from boundlab.ui.pages.figures.selection import panel_labels
+from boundlab.ui.pages.figures.view import Overlay, View, csv_columns
 from boundlab.ui.shelf import table
 from boundlab.words import figures
 
@@ -78,14 +78,14 @@ def _reading(_view: View, key: str, at: int) -> Reading:
     rows, curves = _view.rows(), _view.curves()
     value = sorted(curves["frame"].unique())[at]
     here, now = curves[curves["frame"] == value], rows[rows[handle.column] == value] if handle else rows
-    where = f"{handle.name} {labels([value], handle)[0]}" if handle else ""
+    where = f"{handle.name} {panel_labels([value], handle)[0]}" if handle else ""
     drawn = now[now["series"].isin(shown)]
     return Reading(
-        figures.subject(now, _view.settings),
+        figures.caption(now, _view.settings),
         _notices(_view, here, now, where),
         figures.not_drawn(now[now["series"].isin(shown) | now["reason"].notna()], _view.scale),
         wide_table(drawn.dropna(subset=["value"]), axis, shown, panel),
-        about(now, axis, _view.scale, _view.settings),
+        csv_columns(now, axis, _view.scale, _view.settings),
     )
 
 

@@ -27,7 +27,7 @@ def csv(curves: pd.DataFrame, over: Overlay, axis: Axis, about: dict[str, object
     return drawn(curves, over.curves, axis, about, paper).to_csv(index=False, float_format="%.10g")
 
 
-def numbers(table: pd.DataFrame, points: Callable[[], str], axis: Axis, file: str) -> None:
+def numbers_section(table: pd.DataFrame, points: Callable[[], str], axis: Axis, file: str) -> None:
     """`table`: `wide_table` at the handle's position; `points`: `csv` of what is drawn there, made when asked for."""
     st.download_button(
         "CSV of what is drawn",

@@ -12,16 +12,16 @@ from boundlab.charts.theme import CONFIG
 from boundlab.charts.trend import Picture
 from boundlab.specs.settings import Settings
 from boundlab.ui.controls import Controls, with_controls
-from boundlab.ui.formulas import explain, not_drawn
+from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.layout import EMPTY, chart_first, controls_row
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.figures.drawing import Reading, drawing, picture, points, reading
-from boundlab.ui.pages.figures.numbers import numbers
+from boundlab.ui.pages.figures.numbers import numbers_section
 from boundlab.ui.pages.figures.paper import paper_control
-from boundlab.ui.pages.figures.selection import ONE, anchored, labels, panel_choices, position, select
+from boundlab.ui.pages.figures.selection import ONE, anchored, handle_position, panel_choices, panel_labels, select
 from boundlab.ui.pages.figures.view import View
 from boundlab.ui.player import player
-from boundlab.ui.shelf import datasets, listing
+from boundlab.ui.shelf import datasets, runs_of
 
 _SCALE_HELP = (
     "log2: like the paper's figures · linear: the values themselves, up to a little above the sparse bound · relative: "
@@ -45,7 +45,7 @@ def explore(controls: Controls, axis: Axis) -> None:
         with across:
             settings = Settings(convention, controls.delta())
             scale = controls.pick("Scale", SCALES, "scale", _SCALE_HELP)
-        peers = controls.recipe(controls.origin(listing(dataset)))
+        peers = controls.recipe(controls.origin(runs_of(dataset)))
         runs = controls.trusted(peers)
         if runs.empty:
             stage.info(EMPTY)
@@ -63,8 +63,8 @@ def explore(controls: Controls, axis: Axis) -> None:
 def _show(view: View, controls: Controls, stage: st.delta_generator.DeltaGenerator) -> None:
     axis, handle, key, dark = view.axis, view.handle, f"player_{view.axis.key}", is_dark()
     drawn = drawing(view, dark)
-    names = labels(drawn.values, handle)
-    at = position(controls, handle, names, key)
+    names = panel_labels(drawn.values, handle)
+    at = handle_position(controls, handle, names, key)
     base = anchored(key, (view.settings, view.scale, view.runs, view.paper, view.shown, dark), at)
     now = reading(view, at)
     file = f"boundlab-{view.dataset}-{axis.key}" + (f"-{handle.word}" if handle else "")
@@ -76,7 +76,7 @@ def _show(view: View, controls: Controls, stage: st.delta_generator.DeltaGenerat
         st.caption(words)  # below, so that its length does not move the chart
     _words(view, now, drawn.over.note)
     csv = functools.partial(points, view, drawn.over, now.about, at)
-    numbers(now.table, csv, axis, file + (names[at] if handle else ""))
+    numbers_section(now.table, csv, axis, file + (names[at] if handle else ""))
 
 
 def _chart(axis: Axis, picture: Picture) -> None:
@@ -94,8 +94,8 @@ def _words(view: View, now: Reading, paper_note: str) -> None:
         st.markdown(f"**{title}**: {words}" if title else words)
     if paper_note:
         st.caption(paper_note)
-    explain(view.settings.convention, view.shown)
-    not_drawn(now.not_drawn)
+    formulas(view.settings.convention, view.shown)
+    show_not_drawn(now.not_drawn)
 
 
 def explore_axis(key: str) -> None:

@@ -12,7 +12,7 @@ from boundlab.analysis.tables import AXES, Axis, read_paper
 from boundlab.charts.theme import STYLES
 from boundlab.ui.controls import Controls
 from boundlab.ui.pages.figures.view import Overlay
-from boundlab.ui.shelf import listing
+from boundlab.ui.shelf import runs_of
 
 if TYPE_CHECKING:
     from boundlab.ui.pages.figures.view import View
@@ -90,7 +90,7 @@ def _note(axis: Axis, panel: str, view: View, apart: pd.DataFrame, why_not: str)
         f"Faint dashed lines with crosses: the paper's {panel} on MNIST, read off its figure {axis.paper_figure} (published "
         f"convention, n = 50,000, 500 epochs{fixed}). Every other point is a run of ours. "
     )
-    if not (listing("mnist")["preset"] == "paper").any():
+    if not (runs_of("mnist")["preset"] == "paper").any():
         words += "None of ours has the paper's size yet: that takes a GPU (`boundlab sweep data/grid_paper.toml`). "
     if view.scale == "relative":
         words += "Each of its lines is divided by its own first point. "

@@ -9,11 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.analysis.tables import Axis
-from boundlab.text import epochs
+from boundlab.text import format_epoch
 from boundlab.ui.address import here
 from boundlab.ui.controls import Controls
-from boundlab.ui.player import reported
-from boundlab.ui.variables import SYMBOLS, VARIABLES
+from boundlab.ui.player import reported_position
+from boundlab.ui.variables import AXIS_SYMBOLS, VARIABLES
 
 ONE = "one"
 _PANELS = {ONE: None, "layers": "conv_layers", "channels": "channels", "weight decay": "weight_decay"}
@@ -63,7 +63,7 @@ def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -
     if handle is _LAMBDA:  # all panels move together: only through what every one of them has
         common = set.intersection(*(set(rows["weight_decay"]) for _, rows in runs.groupby(panel)))
         runs = runs[runs["weight_decay"].isin(common)] if common else runs
-    return Selection(runs, handle, panel, {value: f"{SYMBOLS[panel]} = {value:g}" for value in kept})
+    return Selection(runs, handle, panel, {value: f"{AXIS_SYMBOLS[panel]} = {value:g}" for value in kept})
 
 
 def _with_a_curve(listing: pd.DataFrame, axis: Axis, still: list[str], panel: str | None) -> pd.DataFrame:
@@ -83,19 +83,19 @@ def panel_choices(listing: pd.DataFrame, axis: Axis) -> list[str]:
     ]
 
 
-def labels(values: list[float], handle: Handle | None) -> list[str]:
+def panel_labels(values: list[float], handle: Handle | None) -> list[str]:
     """What the positions are called on screen and in the link."""
     if handle is _EPOCH:
-        return [epochs(value) for value in values]
+        return [format_epoch(value) for value in values]
     return [f"{value:g}" for value in values]
 
 
-def position(controls: Controls, handle: Handle | None, names: list[str], key: str) -> int:
+def handle_position(controls: Controls, handle: Handle | None, names: list[str], key: str) -> int:
     """Where the handle stands: where the reader's browser reports that it was moved to, else as the address says."""
     if handle is None:
         return 0
     default = handle.default if handle.default in names else names[-1]
-    arriving, told = controls.arriving(handle.key), reported(key)
+    arriving, told = controls.arriving(handle.key), reported_position(key)
     at = controls.hold(handle.key, names, handle.name.removesuffix(" ="), few=handle is _LAMBDA)
     if not arriving and told in names and told != st.session_state.get(f"{key}_told"):
         at = told

@@ -85,7 +85,7 @@ class Overlay:
 _NETWORK = ("dataset", "conv_layers", "channels", "weight_decay", "epoch")
 
 
-def about(rows: pd.DataFrame, axis: Axis, scale: str, settings: Settings) -> dict[str, object]:
+def csv_columns(rows: pd.DataFrame, axis: Axis, scale: str, settings: Settings) -> dict[str, object]:
     """What is the same for all points of the CSV; `rows`: single runs at the handle's position."""
     chosen = {"scale": scale, "convention": settings.convention, "delta": settings.delta}
     one = {name: rows[name].iloc[0] for name in _NETWORK if rows[name].nunique() == 1 and name != axis.column}

@@ -120,14 +120,14 @@ def _several(shown: Sequence[Job], me: str) -> None:
     interrupted, busy, stopped = of("lost"), of("running", *WAITING), of("stopped")
     with st.container(horizontal=True):
         if len(interrupted) > 1:
-            resume = partial(engine.resume, me)
+            resume = partial(engine.resume_all, me)
             _all("Resume all {} interrupted jobs", "restart_alt", "all_resume", resume, interrupted)
         if len(busy) > 2:
             _all("Stop all {} jobs", "stop", "all_stop", engine.stop, busy)
         if len(stopped) > 2:
             with st.popover(f"Delete all {len(stopped)} stopped jobs", icon=":material/delete:"):
                 st.markdown("Delete these runs and all they recorded?\n" + "".join(f"\n- {_title(j)}" for j in stopped))
-                _all("Delete these {} runs", "delete", "all_delete", engine.delete, stopped)
+                _all("Delete these {} runs", "delete", "all_delete", engine.delete_all, stopped)
 
 
 def _title(job: Job) -> str:
@@ -191,7 +191,7 @@ def _progress(job: Job) -> str:
 @st.cache_data(show_spinner=False, ttl=30, max_entries=64)
 def _expected(_spec: RunSpec, name: str, device: str) -> float:
     """Seconds for the whole run, as expected from what finished runs took; looked up every second, so kept as long."""
-    return estimate(_spec, device, engine.measured()).seconds
+    return estimate(_spec, device, engine.measured_runs()).seconds
 
 
 def _left(job: Job) -> float:
@@ -226,11 +226,11 @@ def _buttons(job: Job, watched: str | None, me: str) -> None:
         button("stop", "stop", f"Stop {name}: keeps what is recorded; it can go on later", engine.stop, job)
     if job.state in RESTING:
         word = "Retry" if job.state == "failed" else "Resume"
-        button("resume", "play_arrow", f"{word} {name}: goes on from its last checkpoint", engine.resume, me, job)
+        button("resume", "play_arrow", f"{word} {name}: goes on from its last checkpoint", engine.resume_all, me, job)
     if job.state in (*RESTING, "done"):
         with st.popover("", icon=":material/delete:", help=f"Delete {name}", key=f"ask_{job.id}"):
             st.markdown(f"Delete {job_title(job.spec)} and all it recorded?")
             delete = f"Delete {name}"
-            st.button(delete, type="primary", key=f"delete_{job.id}", on_click=engine.delete, args=(job,))
+            st.button(delete, type="primary", key=f"delete_{job.id}", on_click=engine.delete_all, args=(job,))
     if job.id != watched and job.recorded:
         button("watch", "monitoring", f"Show the curves of {name} below", engine.watch, job.id)

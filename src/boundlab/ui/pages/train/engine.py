@@ -26,7 +26,7 @@ WATCHED, FORM = "run", "form"  # in the link: the run that is shown; whether the
 
 
 @st.cache_data(show_spinner=False, ttl=30, max_entries=1)
-def measured() -> list[Measured]:
+def measured_runs() -> list[Measured]:
     """What finished runs took on this machine."""
     return read_measured(runs_folder())
 
@@ -50,12 +50,12 @@ def may_see(job: Job, me: str) -> bool:
     return may(job, me) or job.shared or job.owner is None or job.id in st.session_state.get(_ASKED, ())
 
 
-def share(job: Job, key: str) -> None:
+def share_ticked(job: Job, key: str) -> None:
     """As the reader has set the switch `key`."""
     act(partial(queue.share, job, bool(st.session_state[key])))
 
 
-def submit(specs: Sequence[RunSpec], device: str, me: str) -> None:
+def submit_all(specs: Sequence[RunSpec], device: str, me: str) -> None:
     """Queue the runs; watch the first. What exists already is shown instead."""
     said: list[tuple[str, str]] = []
     first: str | None = None
@@ -95,9 +95,9 @@ def stop(*given: Job) -> None:
     act(*(partial(queue.ask, job, "stop") for job in given))
 
 
-def resume(me: str, *given: Job) -> None:
+def resume_all(me: str, *given: Job) -> None:
     act(*(partial(queue.resume, job, me, scheduler().limits, address()) for job in given))
 
 
-def delete(*given: Job) -> None:
+def delete_all(*given: Job) -> None:
     act(*(partial(queue.delete, job) for job in given))

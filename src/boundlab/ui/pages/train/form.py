@@ -15,8 +15,8 @@ from boundlab.specs.presets import PRESETS
 from boundlab.specs.run import RunSpec
 from boundlab.specs.tasks import TASKS, tasks
 from boundlab.ui.controls import RECIPE_HELP, Controls
-from boundlab.ui.pages.train.network import counterparts, network, read, whole_numbers
-from boundlab.ui.pages.train.starts import ALL, FIRST, STARTS, Start, default_epochs, sizes
+from boundlab.ui.pages.train.network import counterparts, network, read_network, whole_numbers
+from boundlab.ui.pages.train.starts import ALL_LABELS, FIRST, STARTS, Start, default_epochs, sizes
 
 _WEIGHT_DECAYS = (
     "0",
@@ -55,7 +55,7 @@ def _renew() -> None:
     """Data, size or recipe changed: the epochs, rate and batch that go with them."""
     dataset, preset, n = (str(st.session_state.get(name)) for name in ("dataset", "preset", "n_train"))
     if dataset in DATASETS and preset in PRESETS:
-        size = int(n) if n in sizes(dataset) and n != ALL else None
+        size = int(n) if n in sizes(dataset) and n != ALL_LABELS else None
         recipe = PRESETS[preset]
         _fill({"epochs": default_epochs(dataset, size, preset), "bias": recipe.bias})
         _fill({"lr": recipe.lr, "batch_size": recipe.batch_size})
@@ -92,7 +92,7 @@ def _data(controls: Controls) -> dict[str, Any]:
         noise = _choose(controls, "Label noise", _NOISES, "label_noise", help=_NOISE_HELP)
     return {
         "dataset": dataset,
-        "n_train": None if n == ALL else int(n),
+        "n_train": None if n == ALL_LABELS else int(n),
         "labels": TASKS[task] and [list(group) for group in TASKS[task] or ()],
         "label_noise": float(noise),
     }
@@ -126,7 +126,7 @@ def _many(controls: Controls, label: str, options: Sequence[str], name: str, hel
 
 def _specs(given: dict[str, Any]) -> list[RunSpec]:
     """Raises ValueError naming the field, what was expected and what came."""
-    arch, axes = read(given.pop("arch")), given.pop("axes")
+    arch, axes = read_network(given.pop("arch")), given.pop("axes")
     if max(map(len, axes.values())) > _MOST_RUNS:
         raise ValueError(f"at most {_MOST_RUNS} runs at once, got {max(map(len, axes.values())):,} values; take fewer")
     numbers: dict[str, list[Any]] = {

@@ -20,7 +20,7 @@ from boundlab.runs.part_errors import PartErrors
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
 from boundlab.ui.controls import Controls
-from boundlab.ui.formulas import explain
+from boundlab.ui.formulas import formulas
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.train.live_views import DRAW, NONE, VIEWS, Watched
 from boundlab.ui.player import player
@@ -65,7 +65,7 @@ def _choices(_run: Run, name: str, _shipped: Sequence[Run], ids: int) -> dict[st
         spec = _shipped[i].spec
         if _shipped[i].id != name:
             found.setdefault((spec.arch, dataclasses.replace(spec.train, seed=0)), i)
-    labels = [live.name(_shipped[i].spec) for i in found.values()]
+    labels = [live.run_title(_shipped[i].spec) for i in found.values()]
     unique = [
         label if labels.count(label) == 1 else f"{label} ({_shipped[i].id[-6:]})"
         for label, i in zip(labels, found.values(), strict=True)
@@ -97,7 +97,7 @@ def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
     if st.session_state.get("live_first", (None,))[0] != stamp:
         st.session_state["live_first"] = (stamp, alive(figure, canvas, stamp))
     first: go.Figure = st.session_state["live_first"][1]
-    file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live.about(watched.run, watched.settings)
+    file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live.run_caption(watched.run, watched.settings)
     picture = Picture(first, (), [], stamp)
     player(f"live_player_{_digest(canvas)}", picture, "", [], 0, file, words, update_of(figure))
     st.plotly_chart(
@@ -127,9 +127,9 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Seque
         return
     with st.container(key="stage_live"):
         _chart(view, watched, figure)
-    st.caption(" ".join([live.about(run, settings) + ".", live.compared(run, other) if other else ""]))
+    st.caption(" ".join([live.run_caption(run, settings) + ".", live.compared(run, other) if other else ""]))
     notice, *lines = words(watched)
-    st.markdown(" ".join(filter(None, [live.measured(run, parts), notice])))
+    st.markdown(" ".join(filter(None, [live.errors_said(run, parts), notice])))
     for line in lines:
         st.caption(line)
     st.download_button(
@@ -142,4 +142,4 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Seque
         on_click="ignore",
     )
     if view == VIEWS[0]:
-        explain(settings.convention, [bound.key for bound in ALL if settings.convention in bound.formulas])
+        formulas(settings.convention, [bound.key for bound in ALL if settings.convention in bound.formulas])

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from boundlab.specs.arch import HEADS, PER_LAYER, ArchSpec
 from boundlab.specs.counterparts import locally_connected, mlp, tree
 from boundlab.ui.controls import Controls
-from boundlab.ui.pages.train.starts import FIRST, KINDS
+from boundlab.ui.pages.train.starts import FIRST, KIND_TITLES
 from boundlab.ui.train_link import arch_values
 
 _UP_TO_8 = tuple(map(str, range(1, 9)))
@@ -57,7 +57,7 @@ _COUNTERPARTS: tuple[tuple[str, str, Callable[[ArchSpec], ArchSpec]], ...] = (
 def network(controls: Controls) -> dict[str, Any]:
     """Draw the fields; what is in them, lists still as text (`read` reads them)."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = controls.pick("Network", KINDS, "kind", _KIND_HELP)
+        kind = controls.pick("Network", KIND_TITLES, "kind", _KIND_HELP)
         arch: dict[str, Any] = {"kind": "mlp" if kind == "linear" else kind}
         if arch["kind"] == "mlp":
             arch["hidden"] = [] if kind == "linear" else _text(controls, "Hidden layers", "hidden", _HIDDEN_HELP)
@@ -83,7 +83,7 @@ def _text(controls: Controls, label: str, name: str, help: str) -> str:
     return controls.text(label, name, FIRST[name], 60, help=help, width=240)
 
 
-def read(arch: dict[str, Any]) -> dict[str, Any]:
+def read_network(arch: dict[str, Any]) -> dict[str, Any]:
     """What `network` gave, as ArchSpec's JSON; raises ValueError naming the field."""
     found = dict(arch)
     for name in PER_LAYER:

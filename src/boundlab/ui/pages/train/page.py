@@ -19,7 +19,7 @@ from boundlab.ui.download import data_ready
 from boundlab.ui.pages.train import engine
 from boundlab.ui.pages.train.board import board, sorted_jobs
 from boundlab.ui.pages.train.form import form
-from boundlab.ui.pages.train.price import plateau, price, refusal, waits_for_memory
+from boundlab.ui.pages.train.price import plateau, price, refused, waits_for_memory
 from boundlab.ui.pages.train.view import view
 from boundlab.ui.visitor import visitor
 
@@ -69,14 +69,14 @@ def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> No
         with row:
             device = _device(controls, machine)
             every = _jobs()
-            refused = next(filter(None, (refusal(spec, device, machine, every) for spec in specs)), None)
+            refused = next(filter(None, (refused(spec, device, machine, every) for spec in specs)), None)
             ready = bool(specs) and not refused and not sources.missing(specs[0].train.dataset)
             st.button(
                 "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
                 type="primary",
                 icon=":material/play_arrow:",
                 disabled=not ready,
-                on_click=engine.submit,
+                on_click=engine.submit_all,
                 args=(specs, device, me),
             )
         if wrong or refused:

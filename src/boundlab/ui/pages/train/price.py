@@ -21,12 +21,12 @@ def _where(device: str, machine: Scheduler) -> Device:
     return next(iter([*(machine.gpus if device != "cpu" else []), *(machine.devices or [])]))
 
 
-def refusal(spec: RunSpec, device: str, machine: Scheduler, every: Sequence[Job] = ()) -> str | None:
+def refused(spec: RunSpec, device: str, machine: Scheduler, every: Sequence[Job] = ()) -> str | None:
     """Why this machine does not take the run, None where it does; `every`: all jobs of the server."""
     if machine.devices is None:
         return None
     where = _where(device, machine)
-    need = estimate(spec, where.kind, engine.measured())
+    need = estimate(spec, where.kind, engine.measured_runs())
     if need.memory > where.memory:
         return (
             f"this run needs about {need.memory / 2**30:,.1f} GiB of memory and {where.title} has {where.memory / 2**30:,.1f}; "
@@ -51,7 +51,7 @@ def price(specs: Sequence[RunSpec], device: str, machine: Scheduler) -> None:
         st.caption("Looking for devices …")
         return
     where = _where(device, machine)
-    prices = [estimate(spec, where.kind, engine.measured()) for spec in specs]
+    prices = [estimate(spec, where.kind, engine.measured_runs()) for spec in specs]
     at_once = min(len(specs), _at_once(where, machine))
     longest, total = max(p.seconds for p in prices), sum(p.seconds for p in prices)
     seconds = longest if len(specs) == 1 else max(longest, total / at_once)

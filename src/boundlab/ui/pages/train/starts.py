@@ -13,15 +13,15 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.presets import PRESETS
 from boundlab.ui.train_link import arch_values
 
-ALL = "all"
+ALL_LABELS = "all"
 _SIZES = (30_000, 12_000, 6_000, 3_000, 1_000, 500, 250)
-KINDS = ("conv", "lc", "mlp", "linear")
+KIND_TITLES = ("conv", "lc", "mlp", "linear")
 _MOST_EPOCHS = 300
 
 
 def sizes(dataset: str) -> tuple[str, ...]:
     """How many training images may be asked for."""
-    return (ALL, *(str(n) for n in _SIZES if n < DATASETS[dataset].train_size))
+    return (ALL_LABELS, *(str(n) for n in _SIZES if n < DATASETS[dataset].train_size))
 
 
 def default_epochs(dataset: str, n: int | None, preset: str) -> int:
@@ -31,7 +31,7 @@ def default_epochs(dataset: str, n: int | None, preset: str) -> int:
     return min(max(_MOST_EPOCHS, facts.short_epochs), math.ceil(whole * facts.train_size / (n or facts.train_size)))
 
 
-def defaults(dataset: str = "digits", preset: str = "short", n: str = ALL) -> dict[str, Any]:
+def defaults(dataset: str = "digits", preset: str = "short", n: str = ALL_LABELS) -> dict[str, Any]:
     """Every value of the form, for one data set and recipe."""
     recipe = PRESETS[preset]
     certified = recipe.loss == "certificate"
@@ -55,7 +55,7 @@ def defaults(dataset: str = "digits", preset: str = "short", n: str = ALL) -> di
         "weight_decay": ["0.004"],
         "certificate_weight": "1",
         "seeds": ["0"],
-        "epochs": default_epochs(dataset, None if n == ALL else int(n), preset),
+        "epochs": default_epochs(dataset, None if n == ALL_LABELS else int(n), preset),
         "batch_size": recipe.batch_size,
         "lr": recipe.lr,
         "label_noise": "0",
@@ -71,7 +71,7 @@ class Start:
     help: str
     dataset: str
     preset: str = "short"
-    n: str = ALL
+    n: str = ALL_LABELS
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:

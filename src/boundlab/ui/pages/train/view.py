@@ -18,7 +18,7 @@ from boundlab.ui.controls import Controls, plain
 from boundlab.ui.pages.train import engine
 from boundlab.ui.pages.train.board import job_title
 from boundlab.ui.pages.train.live import live_view
-from boundlab.ui.shelf import drawn, run_name, shipped_runs
+from boundlab.ui.shelf import has_place, run_name, shipped_runs
 from boundlab.ui.visitor import at_home
 
 _EMPTY = ("Nothing recorded yet.", "Loading torch and the images: a few seconds, longer on a busy machine.")
@@ -55,7 +55,7 @@ def view(controls: Controls, job: Job, me: str) -> None:
         st.error(f"{plain(str(error))}.")
         return
     shipped = [other for other in shipped_runs() if other.spec.train.dataset == run.spec.train.dataset]
-    live_view(controls, run, shipped, part_errors.read(job.folder))
+    live_view(controls, run, shipped, part_errors.read_part_errors(job.folder))
     _take_away(job)
     if job.state == "done":
         _elsewhere(run)
@@ -68,7 +68,7 @@ def _share(job: Job) -> None:
         job.shared,
         key=key,
         help="Shared: whoever has the link of this page may watch the run and download its checkpoint, history and spec.",
-        on_change=engine.share,
+        on_change=engine.share_ticked,
         args=(job, key),
     )
 
@@ -109,7 +109,7 @@ def _elsewhere(run: Run) -> None:
     here = {"networks": "trained here", "run": run_name(run)}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"It has joined the other pages (recipe {recipe(run.spec)}):", width="content")
-        if drawn(run):
+        if has_place(run):
             figure = {"dataset": train.dataset, "recipe": recipe(run.spec)}
             shape = {"layers": str(arch.conv_layers), "channels": str(arch.channels)}
             st.page_link("pages/2_lambda.py", label="Weight decay λ", query_params=figure | shape)
