@@ -17,7 +17,7 @@ from boundlab.runs.folder import open_run, status
 from boundlab.specs.grid import load_grid
 from boundlab.specs.run import RunSpec
 from boundlab.training.loop import Training, epochs
-from boundlab.training.session import _plans
+from boundlab.training.session import plans
 from boundlab.training.worker import train_run
 from tests.cases import CERTIFIED, TRAINED
 from tests.conftest import ROOT
@@ -197,9 +197,9 @@ def test_memory_that_is_too_small_for_everything_is_a_failure(tmp_path, monkeypa
 
 
 def test_the_ways_out_of_a_full_gpu_end_on_the_cpu():
-    assert [plan[:2] for plan in _plans("cuda", 32)] == [("cuda", None), ("cuda", 8), ("cuda", 1), ("cpu", None)]
-    assert [plan[:2] for plan in _plans("cuda", 8)] == [("cuda", None), ("cuda", 1), ("cpu", None)]
-    notes = [plan[2] for plan in _plans("cuda", 500)]
+    assert [plan[:2] for plan in plans("cuda", 32)] == [("cuda", None), ("cuda", 8), ("cuda", 1), ("cpu", None)]
+    assert [plan[:2] for plan in plans("cuda", 8)] == [("cuda", None), ("cuda", 1), ("cpu", None)]
+    notes = [plan[2] for plan in plans("cuda", 500)]
     assert notes[0] is None
     assert notes[2] == "the GPU's memory is too small for batches of 500: going on one image at a time"
 

@@ -38,6 +38,11 @@ def number(name: str, value: Any, low: float, high: float) -> None:
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {shown(value)}")
 
 
+def between(value: Any, low: float, high: float) -> bool:
+    """Whether `value` is a number (not a bool) strictly between the two."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and low < value < high
+
+
 def known_fields(given: Any, what: str, names: Sequence[str]) -> dict[str, Any]:
     """`given`; raises ValueError unless it is a JSON object whose keys are all among `names`."""
     if not isinstance(given, dict):

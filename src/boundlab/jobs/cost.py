@@ -22,7 +22,7 @@ from boundlab.errors import RunError
 from boundlab.runs.folder import sealed
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.run import PLATEAU, RunSpec
-from boundlab.specs.work import _patches, _per_image, _values, memory, sample_size, work
+from boundlab.specs.work import activations, memory, multiply_adds_per_image, patch_values, sample_size, work
 from boundlab.system.files import read_json
 from boundlab.validation import number, one_of
 
@@ -107,8 +107,8 @@ def _record_seconds(spec: RunSpec, rates: Rates) -> float:
 
 def _seconds(spec: RunSpec, rates: Rates) -> tuple[float, float]:
     """(start, training with its evaluations and records), as the model has it."""
-    done, layers, values, patches = work(spec), len(spec.arch.shapes()), _values(spec), _patches(spec)
-    forward, training = _per_image(spec)
+    done, layers, values, patches = work(spec), len(spec.arch.shapes()), activations(spec), patch_values(spec)
+    forward, training = multiply_adds_per_image(spec)
     weights = sum(shape.weights for shape in spec.arch.shapes())
     steps = done.steps * (rates.step_layer * _layers(spec) + rates.weight * weights)
     images = done.images * (rates.value * values + rates.patch * patches + rates.multiply_add * training)
@@ -128,7 +128,7 @@ def _kind(device: str) -> str:
 
 def _likeness(one: RunSpec, other: RunSpec) -> float:
     """Weight in (0, 1] of a measured run for the estimate of another."""
-    sizes = [_per_image(spec)[1] * spec.train.batch_size for spec in (one, other)]
+    sizes = [multiply_adds_per_image(spec)[1] * spec.train.batch_size for spec in (one, other)]
     steps = [work(spec).steps for spec in (one, other)]
     distance = abs(math.log(sizes[0] / sizes[1])) + abs(math.log(steps[0] / steps[1])) / 4
     return math.exp(-distance - (one.arch.kind != other.arch.kind) - (one.train.dataset != other.train.dataset) / 2)

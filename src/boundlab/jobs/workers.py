@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from boundlab.system.files import make_folder
-from boundlab.system.processes import NICENESS, ONE_THREAD, Worker, _attached, _nice, detached
+from boundlab.system.processes import NICENESS, ONE_THREAD, Worker, detached, lower_priority, start_attached
 
 _WORKER = (sys.executable, "-m", "boundlab.training.worker")
 
@@ -32,13 +32,13 @@ def for_job(folder: Path, lock: int, environment: dict[str, str]) -> Worker:
                 pass_fds=(lock,),
                 start_new_session=True,
             )
-        _nice(process.pid)
+        lower_priority(process.pid)
         with contextlib.suppress(
             OSError
         ):  # a session has its own share of the CPU on Linux, which niceness leaves alone
             Path(f"/proc/{process.pid}/autogroup").write_text(str(NICENESS))
         return Worker(process, None)
-    return _attached(["boundlab.training.worker", *arguments], environment, (lock,))
+    return start_attached(["boundlab.training.worker", *arguments], environment, (lock,))
 
 
 class WarmWorker:
@@ -55,7 +55,7 @@ class WarmWorker:
         if self.worker and (not wanted or self.worker.code is not None):
             self.dismiss()
         elif wanted and self.worker is None and time.monotonic() > self.not_before:
-            self.worker = _attached(["boundlab.training.worker", "--spare"], {}, ())
+            self.worker = start_attached(["boundlab.training.worker", "--spare"], {}, ())
 
     def dismiss(self) -> list[Worker]:
         """Let it go; returns those that are still on their way out."""

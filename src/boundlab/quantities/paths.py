@@ -90,7 +90,7 @@ def max_path_energy(energy: Array, shapes: Sequence[LayerShape], output_fan_in: 
     return float(value.max()), degree
 
 
-def _spread(counts: Array, layer: LayerShape) -> Array:
+def spread_back(counts: Array, layer: LayerShape) -> Array:
     """(height, width) of the layer's input: the adjoint of the sum over `_windows`."""
     p, (rows, columns) = layer.padding, layer.in_size
     padded = np.zeros((rows + 2 * p, columns + 2 * p))

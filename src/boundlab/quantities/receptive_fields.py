@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from boundlab.quantities.norms import Array
-from boundlab.quantities.paths import _spread
+from boundlab.quantities.paths import spread_back
 from boundlab.specs.shapes import LayerShape
 
 
@@ -67,5 +67,5 @@ def _back(counts: Array, layers: Sequence[LayerShape]) -> Array:
         for pool in reversed(layer.pools):
             counts = np.kron(counts, np.ones(pool.size))
         left = [have - used for have, used in zip(layer.out_size, counts.shape, strict=True)]  # dropped by a pool
-        counts = _spread(np.pad(counts, ((0, left[0]), (0, left[1]))), layer)
+        counts = spread_back(np.pad(counts, ((0, left[0]), (0, left[1]))), layer)
     return counts

@@ -109,7 +109,7 @@ def _prior(stored: Any) -> str:
     return str(stored.get("prior")) if isinstance(stored, dict) else ""
 
 
-def _with_certificates(run: Run, given: Any, folder: Path) -> Run:
+def with_certificates(run: Run, given: Any, folder: Path) -> Run:
     """The run with those of its stored certificates that are about it."""
     found, trouble = stored_certificates.usable(run, given, folder / CERTIFICATES)
     return dataclasses.replace(run, certificates=found, trouble=trouble)

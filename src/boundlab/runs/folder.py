@@ -18,11 +18,11 @@ import pyarrow as pa
 from boundlab.errors import RunError
 from boundlab.quantities.sample import SampleStats
 from boundlab.runs import certificates
-from boundlab.runs.certificates import CERTIFICATES, _with_certificates
+from boundlab.runs.certificates import CERTIFICATES, with_certificates
 from boundlab.runs.contents import Origin, check_sample, problems
-from boundlab.runs.run import _DAMAGES, Found, Run, _table, _troubles
+from boundlab.runs.run import DAMAGES, Found, Run, troubles
 from boundlab.specs.run import RunSpec
-from boundlab.system.files import read_json, read_lines
+from boundlab.system.files import read_json, read_lines, read_parquet
 
 
 def runs_folder() -> Path:
@@ -41,10 +41,10 @@ def open_run(folder: Path) -> Run:
         if wrong := problems(table, np.zeros(len(table), int), [Origin(spec, sample, state == "done")]):
             raise ValueError(wrong[0])
         run = Run(spec, table.to_pandas(), sample, state)
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
     try:
-        return _with_certificates(run, certificates.read_certificates(folder / CERTIFICATES).get("", []), folder)
+        return with_certificates(run, certificates.read_certificates(folder / CERTIFICATES).get("", []), folder)
     except RunError as error:
         return dataclasses.replace(run, trouble=str(error))
 
@@ -53,7 +53,7 @@ def _records(folder: Path) -> pa.Table:
     lines = read_lines(folder / "records.jsonl")  # first: sealing removes them once the parquet is there
     sealed_records = folder / "epochs.parquet"
     if sealed_records.exists():
-        return _table(sealed_records)
+        return read_parquet(sealed_records)
     return pa.Table.from_pandas(pd.DataFrame(lines), preserve_index=False)
 
 
@@ -85,7 +85,7 @@ def list_runs(out: Path) -> Found:
                 runs.append(open_run(folder))
         except RunError as error:
             left_out[folder.name] = str(error)
-    return Found(runs, left_out | _troubles(runs))
+    return Found(runs, left_out | troubles(runs))
 
 
 def has_records(folder: Path) -> bool:

@@ -15,11 +15,11 @@ import pyarrow as pa
 from boundlab.errors import RunError
 from boundlab.quantities.sample import SampleStats
 from boundlab.runs import certificates
-from boundlab.runs.certificates import CERTIFICATES, _with_certificates
+from boundlab.runs.certificates import CERTIFICATES, with_certificates
 from boundlab.runs.contents import Origin, check_sample, problems
-from boundlab.runs.run import _DAMAGES, Found, Run, _table, _troubles
+from boundlab.runs.run import DAMAGES, Found, Run, troubles
 from boundlab.specs.run import RunSpec
-from boundlab.system.files import make_folder, read_json, write_atomic, write_parquet
+from boundlab.system.files import make_folder, read_json, read_parquet, write_atomic, write_parquet
 
 PACK = Path(__file__).resolve().parents[3] / "data" / "runs"
 
@@ -63,14 +63,14 @@ def open_pack(folder: Path = PACK) -> Found:
         left_out.setdefault(
             f"certificate of {name[:80]}", f"{folder / CERTIFICATES} has it, but the run is not in the pack"
         )
-    runs = [_with_certificates(run, given.get(run.id, []), folder) for run in runs]
-    return Found(runs, left_out | _troubles(runs))
+    runs = [with_certificates(run, given.get(run.id, []), folder) for run in runs]
+    return Found(runs, left_out | troubles(runs))
 
 
 def _packed(path: Path, heads: list[Origin], known: set[str]) -> tuple[list[Run], dict[str, str]]:
     """The runs of a pack's records, and of those that cannot be used why; `known`: what was left out before."""
     try:
-        table = _table(path)
+        table = read_parquet(path)
         codes, names = pd.factorize(table["run"].to_pandas())
     except (OSError, KeyError, TypeError, pa.ArrowException) as error:
         raise RunError(f"{path} cannot be read ({error}); restore it") from error
@@ -107,7 +107,7 @@ def _heads(entries: list[Any], samples: list[Any]) -> tuple[list[Origin], dict[s
             sample = shared(entry["sample"], spec.arch.normalize)
             check_sample(sample, spec.train, spec.arch)
             heads[spec.id] = Origin(spec, sample, True)
-        except _DAMAGES as error:
+        except DAMAGES as error:
             name = entry.get("id") if isinstance(entry, dict) else None
             left_out[str(name or f"entry {number}")[:80]] = f"its entry in pack.json is damaged ({error})"
     return list(heads.values()), left_out

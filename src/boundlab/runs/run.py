@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from boundlab.bounds import pac_bayes
 from boundlab.quantities.norms import NetworkNorms
@@ -18,7 +16,7 @@ from boundlab.quantities.records import from_columns
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.run import PLATEAU, RunSpec
 
-_DAMAGES = (  # what reading contents that nobody wrote may raise
+DAMAGES = (  # what reading contents that nobody wrote may raise
     *(OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, pa.ArrowException),
 )
 
@@ -82,11 +80,6 @@ class Found(NamedTuple):
     left_out: dict[str, str]
 
 
-def _table(path: Path) -> pa.Table:
-    """A parquet file, read once: it may be replaced meanwhile."""
-
-    return pq.read_table(pa.BufferReader(path.read_bytes()))
-
-
-def _troubles(runs: Iterable[Run]) -> dict[str, str]:
+def troubles(runs: Iterable[Run]) -> dict[str, str]:
+    """What is wrong with the certificates of some runs, by words for each."""
     return {f"certificate of {run.id}": run.trouble for run in runs if run.trouble}

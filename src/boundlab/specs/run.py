@@ -17,6 +17,7 @@ from boundlab.validation import as_python, known_fields, number, one_of, shown, 
 _SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
 PLATEAU = 4.0  # empirical: below this number rho has not come down yet
 LARGEST_MARGIN = 1e300  # a product with it must not overflow
+DEVICES = ("auto", "cpu", "cuda")
 _LOSSES = ("mse", "certificate")
 _NUMBERS = ("label_noise", "weight_decay", "lr", "momentum", "certificate_weight")
 Labels = tuple[tuple[int, ...], ...]  # a sub-task: one tuple of the data set's labels per class
@@ -164,12 +165,3 @@ class RunSpec:
         steps_per_epoch = -(-n // self.train.batch_size)
         steps = min(self.drop_steps(steps_per_epoch)[0], self.train.epochs * steps_per_epoch)
         return steps * self.train.lr / (1 - self.train.momentum) * self.train.weight_decay
-
-
-def _between(value: Any, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and low < value < high
-
-
-DEVICES = ("auto", "cpu", "cuda")
-
-DEVICES = ("auto", "cpu", "cuda")

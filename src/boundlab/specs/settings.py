@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from boundlab.specs.run import LARGEST_MARGIN, _between
-from boundlab.validation import as_python, one_of, shown, whole
+from boundlab.specs.run import LARGEST_MARGIN
+from boundlab.validation import as_python, between, one_of, shown, whole
 
 CONVENTIONS = ("published", "theorem", "strict")
 
@@ -26,9 +26,9 @@ class Settings:
             object.__setattr__(self, name, as_python(getattr(self, name)))
         one_of("convention", self.convention, CONVENTIONS)
         one_of("reference", self.reference, ("zero", "init"))
-        if not _between(self.delta, 0, 1):
+        if not between(self.delta, 0, 1):
             raise ValueError(f"delta must lie strictly between 0 and 1, got {shown(self.delta)}")
         if self.n is not None:
             whole("n", self.n, 2, 10**15)
-        if self.margin is not None and not _between(self.margin, 0, LARGEST_MARGIN):
+        if self.margin is not None and not between(self.margin, 0, LARGEST_MARGIN):
             raise ValueError(f"margin must be a positive number below {LARGEST_MARGIN:g}, got {shown(self.margin)}")

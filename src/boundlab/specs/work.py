@@ -31,18 +31,18 @@ def sample_size(spec: RunSpec) -> int:
     return n if spec.train.n_train is None else min(n, spec.train.n_train)
 
 
-def _per_image(spec: RunSpec) -> tuple[int, int]:
+def multiply_adds_per_image(spec: RunSpec) -> tuple[int, int]:
     """(multiply-adds of a forward pass, of one training image: the first layer needs no gradient of its input)."""
     layers = [shape.multiply_adds for shape in spec.arch.shapes()]
     return sum(layers), 3 * sum(layers) - layers[0]
 
 
-def _values(spec: RunSpec) -> int:
+def activations(spec: RunSpec) -> int:
     """Inputs and hidden activations of one image."""
     return math.prod(spec.arch.in_shape) + sum(s.out_channels * s.positions for s in spec.arch.shapes()[:-1])
 
 
-def _patches(spec: RunSpec) -> int:
+def patch_values(spec: RunSpec) -> int:
     """Input values that the layers without weight sharing gather for one image, position by position."""
     return sum(s.positions * s.fan_in for s in spec.arch.shapes() if s.kind == "local")
 
@@ -62,7 +62,7 @@ def work(spec: RunSpec) -> Work:
         evaluations=len(due),
         evaluated=len(due) * (n + data.test_images(train.labels)),
         records=1 + between + extra,
-        multiply_adds=n * train.epochs * _per_image(spec)[1],
+        multiply_adds=n * train.epochs * multiply_adds_per_image(spec)[1],
     )
 
 
@@ -73,4 +73,6 @@ def memory(spec: RunSpec) -> int:
     images = (data.train_size + data.test_size) * math.prod(data.in_shape)
     largest = max(shape.weights for shape in shapes)
     network = 6 * sum(shape.weights for shape in shapes) + 4 * largest  # v, weight, gradient, momentum, start; float64
-    return round(_TORCH + 4 * (2 * images + network + 3 * spec.train.batch_size * (_values(spec) + _patches(spec))))
+    return round(
+        _TORCH + 4 * (2 * images + network + 3 * spec.train.batch_size * (activations(spec) + patch_values(spec)))
+    )

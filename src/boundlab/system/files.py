@@ -72,6 +72,14 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
     write_atomic(path, packed.getvalue())
 
 
+def read_parquet(path: Path) -> pa.Table:
+    """A parquet file, read once: it may be replaced meanwhile. Raises OSError, pyarrow.ArrowException."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.read_table(pa.BufferReader(path.read_bytes()))
+
+
 def _encodings(table: pa.Table) -> dict[str, str]:
     import pyarrow as pa
 

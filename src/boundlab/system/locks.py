@@ -47,7 +47,7 @@ def held(out: Path, run: str) -> bool:
 
 
 @contextmanager
-def _only_one(folder: Path, held: int | None = None) -> Iterator[None]:
+def holding(folder: Path, held: int | None = None) -> Iterator[None]:
     """Hold the run's lock; it goes with the process, however that ends. Raises RunError when another holds it."""
     path = folder.parent / ".locks" / folder.name
     make_folder(path.parent)

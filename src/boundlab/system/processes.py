@@ -43,7 +43,7 @@ class Worker:
             self.line.close()
 
 
-def _attached(module: list[str], environment: dict[str, str], descriptors: tuple[int, ...]) -> Worker:
+def start_attached(module: list[str], environment: dict[str, str], descriptors: tuple[int, ...]) -> Worker:
     """A module and its arguments in a process that ends with this one."""
     ours, theirs = socket.socketpair()
     try:
@@ -60,7 +60,7 @@ def _attached(module: list[str], environment: dict[str, str], descriptors: tuple
         raise
     finally:
         theirs.close()
-    _nice(process.pid)
+    lower_priority(process.pid)
     return Worker(process, ours)
 
 
@@ -79,6 +79,6 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _nice(pid: int) -> None:
+def lower_priority(pid: int) -> None:
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, NICENESS)

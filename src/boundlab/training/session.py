@@ -48,8 +48,8 @@ def train_folder(
 
     `started`: when setting up began (time.monotonic). Raises Interrupted with the state saved, Diverged, OSError.
     """
-    plans = list(_plans(device, spec.train.batch_size))
-    for place, part, note in plans:
+    tries = list(plans(device, spec.train.batch_size))
+    for place, part, note in tries:
         beat.note = note
         try:
             training = Training(spec, data, place, part)
@@ -57,7 +57,7 @@ def train_folder(
             Session(folder, training, beat, progress, started).run()
             return
         except torch.OutOfMemoryError:
-            if place == plans[-1][0] and part == plans[-1][1]:
+            if (place, part) == tries[-1][:2]:
                 raise
             training = None  # type: ignore[assignment]  # its memory is wanted
         gc.collect()
@@ -65,7 +65,7 @@ def train_folder(
             torch.cuda.empty_cache()
 
 
-def _plans(device: str, batch: int) -> Iterator[tuple[str, int | None, str | None]]:
+def plans(device: str, batch: int) -> Iterator[tuple[str, int | None, str | None]]:
     """(device, images at a time or None for all, what to say of it), in the order in which they are tried."""
     yield device, None, None
     small = f"the GPU's memory is too small for batches of {batch}: going on"

@@ -26,7 +26,7 @@ from boundlab.specs.run import DEVICES, RunSpec
 from boundlab.specs.work import memory
 from boundlab.system import memory as room
 from boundlab.system.files import make_folder, read_json, write_atomic
-from boundlab.system.locks import _only_one
+from boundlab.system.locks import holding
 from boundlab.system.processes import end_with_parent
 from boundlab.text import one_line
 from boundlab.training import warm_worker
@@ -52,7 +52,7 @@ def train_run(
     """
     started = time.monotonic()
     folder = out / spec.id
-    with _only_one(folder), _wished(folder), Heartbeat(folder) as beat, _reported(beat):
+    with holding(folder), _wished(folder), Heartbeat(folder) as beat, _reported(beat):
         if not sealed(folder):
             torch.set_num_threads(1)
             data, device = seen(spec, root), pick_device(device)
@@ -78,7 +78,7 @@ def train_job(folder: Path, lock: int | None = None) -> None:
     started = time.monotonic()
     if not (folder / "spec.json").is_file():
         raise RunError(f"{folder} is not the folder of a run: it has no spec.json; give one that has")
-    with _only_one(folder, lock), Heartbeat(folder) as beat, _reported(beat):
+    with holding(folder, lock), Heartbeat(folder) as beat, _reported(beat):
         spec = RunSpec.from_dict(read_json(folder / "spec.json"))
         if spec.id != folder.name:
             raise ValueError(f"the folder of this spec must be named {spec.id}, got {folder.name}; rename it")

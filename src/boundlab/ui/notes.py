@@ -10,20 +10,20 @@ from boundlab.errors import BoundlabError
 from boundlab.ui.controls import plain
 from boundlab.ui.server import scheduler
 
-_NOTES = "train_notes"
+NOTES = "train_notes"
 
 
 def notes() -> list[tuple[str, str]]:
     """(kind, words) of what the last click led to; they stay until the next one."""
-    return st.session_state.get(_NOTES, [])
+    return st.session_state.get(NOTES, [])
 
 
 def act(*what: Callable[[], None]) -> None:
     """Do what a button is for, as its callback; what goes wrong is said on the page."""
-    st.session_state[_NOTES] = []
+    st.session_state[NOTES] = []
     try:
         for each in what:
             each()
     except BoundlabError as error:
-        st.session_state[_NOTES] = [("error", f"{plain(str(error))}.")]
+        st.session_state[NOTES] = [("error", f"{plain(str(error))}.")]
     scheduler().wake()

@@ -24,7 +24,7 @@ from boundlab.analysis.subject import Subject
 from boundlab.errors import CheckpointError, RunError
 from boundlab.specs.run import Labels
 from boundlab.system.files import read_json
-from boundlab.system.processes import Worker, _attached
+from boundlab.system.processes import Worker, start_attached
 from boundlab.uploads.protocol import NETWORK, REQUEST, STATUS, SUBJECT
 
 MOST_WORKERS = 2  # judges at once
@@ -227,4 +227,4 @@ def _clear_leftovers() -> None:
 
 def _upload_worker(folder: Path) -> Worker:
     """A process that measures the checkpoint in `folder` and ends with this server. Raises OSError."""
-    return _attached(["boundlab.evaluation.upload_worker", str(folder)], {}, ())
+    return start_attached(["boundlab.evaluation.upload_worker", str(folder)], {}, ())

@@ -28,7 +28,7 @@ HELD = (
 )
 
 
-def _largest(rows: pd.DataFrame) -> str:
+def largest_terms(rows: pd.DataFrame) -> str:
     """What makes the bound large, and what brings it down; `rows`: layers multiplied together, or no layer would lead."""
     factors = rows[rows["kind"] == "factor"].sort_values("log2")
     value = rows[rows["row"] == "value"].iloc[0]
@@ -47,7 +47,7 @@ def _largest(rows: pd.DataFrame) -> str:
     return words
 
 
-def _moved(table: pd.DataFrame) -> str:
+def moved_terms(table: pd.DataFrame) -> str:
     """From the first value to the second, and by which factors."""
     value = table[table["row"] == "value"].iloc[0]
     first, second = 2 ** value["first"], 2 ** value["second"]
@@ -78,7 +78,7 @@ def _term(row: Any) -> str:
     return f"{row.label.removeprefix('+ ')} ({before} → {after})"
 
 
-def _bridge_words(rows: pd.DataFrame) -> str:
+def bridge_sentence(rows: pd.DataFrame) -> str:
     ends = rows.set_index("row")["end"]
     steps = rows[rows["kind"] == "factor"].sort_values("log2")
     most, least = steps.iloc[-1], steps.iloc[0]

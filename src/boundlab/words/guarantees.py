@@ -64,7 +64,7 @@ def verdict(made: list[Guarantee], error: float, guessing: float) -> str:
     return words + said + "." + (f" Vacuous: {', '.join(empty)}." if empty else "")
 
 
-def _trade_words(here: pd.Series, best: pd.Series, theorem: str, last: bool, covered: bool) -> str:
+def trade_off_sentence(here: pd.Series, best: pd.Series, theorem: str, last: bool, covered: bool) -> str:
     """`last`: the best margin is the largest tried; `covered`: that is above every training margin, and from there on the sum of
     ramp error and complexity is 1 + constant / margin."""
     words = (

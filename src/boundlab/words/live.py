@@ -42,7 +42,7 @@ def run_title(spec: RunSpec) -> str:
     return f"{spec.arch.title}, {asked(spec)}{recipe}{task}, seed {spec.train.seed}"
 
 
-def run_caption(run: Run, settings: Settings) -> str:
+def live_caption(run: Run, settings: Settings) -> str:
     """The caption: what the run is, sample size, delta, convention, how far it is."""
     train = run.spec.train
     n, own = effective_n(run.sample, settings), run.sample.n

@@ -22,7 +22,7 @@ from boundlab.ui.formulas import formula
 from boundlab.ui.network_choice import chosen_network, epoch_of, run_caption, task_title
 from boundlab.ui.page import is_dark
 from boundlab.ui.shelf import certified_runs, own_runs, shipped_by_id, shipped_runs
-from boundlab.words.guarantees import BEST, CHOICE, WINDOW, _trade_words, spelled_out, verdict
+from boundlab.words.guarantees import BEST, CHOICE, WINDOW, spelled_out, trade_off_sentence, verdict
 
 _DELTA_HELP = (
     "All promises of the first chart, and the margins, hold together with probability 1 − δ: each is made with δ divided by "
@@ -149,7 +149,7 @@ def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float, t
         alt="Ramp error, complexity over margin, and their sum with the confidence term against the margin",
     )
     covered = bool(table["margin"].iloc[-1] > record["margin_quantiles"].iloc[0][-1])
-    st.markdown(_trade_words(here, best, theorem, bool(best["margin"] == table["margin"].iloc[-1]), covered))
+    st.markdown(trade_off_sentence(here, best, theorem, bool(best["margin"] == table["margin"].iloc[-1]), covered))
 
 
 def _formulas() -> None:

@@ -21,7 +21,7 @@ from boundlab.ui.page import is_dark
 from boundlab.ui.pages.anatomy.sides import MODES, MODES_HELP, Side, changed, second_side, side
 from boundlab.ui.shelf import datasets, find_run, runs_of
 from boundlab.ui.tables import told
-from boundlab.words.anatomy import BRIDGE, HELD, READING, _bridge_words, _largest, _moved
+from boundlab.words.anatomy import BRIDGE, HELD, READING, bridge_sentence, largest_terms, moved_terms
 
 
 @st.fragment
@@ -93,7 +93,7 @@ def _draw(controls: Controls, bounds: tuple[Bound, Bound], first: Side, second: 
                     f"{styles(each.settings.convention)[bound.key].name} has no number for **{each.name}**: {values[-1].reason}."
                 )
                 return
-    words = _largest(anatomy(values[0], per_layer=False))
+    words = largest_terms(anatomy(values[0], per_layer=False))
     layers = len(first.world.norms.layers)
     per_layer = not controls.switch("Multiply the layers together", "merge") if layers > 1 else True
     rows = [anatomy(value, per_layer) for value in values]
@@ -103,10 +103,10 @@ def _draw(controls: Controls, bounds: tuple[Bound, Bound], first: Side, second: 
         waterfall(rows[0], rows[1] if second else None, table, is_dark()),
         key="chart_waterfall",
         config=CONFIG,
-        alt=_moved(table) if second else words,
+        alt=moved_terms(table) if second else words,
     )
     st.caption(READING)
-    st.markdown(_moved(table) if second else words)
+    st.markdown(moved_terms(table) if second else words)
     _numbers(table if second else rows[0].drop(columns=["start", "end"]), bounds[0].key)
 
 
@@ -149,7 +149,7 @@ def _bridge(first: Side) -> None:
         return
     table = rows[["row", "label", "kind", "group"]].assign(difference=0.0)
     st.caption(f"Sparse bound, from the published curve to Theorem S · δ = {first.settings.delta:g} · {first.name}")
-    alt = _bridge_words(rows)
+    alt = bridge_sentence(rows)
     st.plotly_chart(waterfall(rows, None, table, is_dark()), key="chart_waterfall", config=CONFIG, alt=alt)
     st.caption(BRIDGE)
     st.markdown(alt)

@@ -16,7 +16,7 @@ from boundlab.runs.job import Job
 from boundlab.specs.run import RunSpec
 from boundlab.ui.address import put
 from boundlab.ui.controls import plain
-from boundlab.ui.notes import _NOTES, act
+from boundlab.ui.notes import NOTES, act
 from boundlab.ui.server import scheduler
 from boundlab.ui.visitor import address, at_home
 from boundlab.validation import whole
@@ -74,7 +74,7 @@ def submit_all(specs: Sequence[RunSpec], device: str, me: str) -> None:
             said.append(
                 ("info", f"`{job.id}` is somebody else's too: the same settings are one run. You can watch it.")
             )
-    st.session_state[_NOTES] = said
+    st.session_state[NOTES] = said
     if first:
         watch(first)
         st.session_state[FORM] = False

@@ -97,7 +97,7 @@ def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
     if st.session_state.get("live_first", (None,))[0] != stamp:
         st.session_state["live_first"] = (stamp, alive(figure, canvas, stamp))
     first: go.Figure = st.session_state["live_first"][1]
-    file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live.run_caption(watched.run, watched.settings)
+    file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live.live_caption(watched.run, watched.settings)
     picture = Picture(first, (), [], stamp)
     player(f"live_player_{_digest(canvas)}", picture, "", [], 0, file, words, update_of(figure))
     st.plotly_chart(
@@ -127,7 +127,7 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Seque
         return
     with st.container(key="stage_live"):
         _chart(view, watched, figure)
-    st.caption(" ".join([live.run_caption(run, settings) + ".", live.compared(run, other) if other else ""]))
+    st.caption(" ".join([live.live_caption(run, settings) + ".", live.compared(run, other) if other else ""]))
     notice, *lines = words(watched)
     st.markdown(" ".join(filter(None, [live.errors_said(run, parts), notice])))
     for line in lines:
