@@ -7,6 +7,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+REASONS = {
+    "Array": "NumPy's array, of norms or of pixels; `data` knows no quantities",
+    "BOUND": "what a bound's file is for; `bounds.ALL` collects them",
+    "published": "a bound's formulas, one per convention",
+    "theorem": "a bound's formulas, one per convention",
+    "strict": "a bound's formulas, one per convention",
+    "depth_factor": "the same factor of two theorems, each as its theorem has it",
+    "SYMBOLS": "what the letters of formulas mean, of bounds and of PAC-Bayes",
+    "evaluate": "a bound on measured norms; a network for a notebook, which is `boundlab.evaluate`",
+    "main": "a module that is a program, too",
+}
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "boundlab"
 
 
@@ -34,4 +45,4 @@ def shared() -> dict[str, list[str]]:
 
 if __name__ == "__main__":
     for name, modules in shared().items():
-        print(f"{name:20} {', '.join(modules)}")
+        print(f"{name:14} {', '.join(modules)}: {REASONS.get(name, 'no reason is known')}")

@@ -10,7 +10,7 @@ import torch
 
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.shapes import LayerShape
-from tests.test_architectures import matrix_of
+from tests.specs.test_architectures import matrix_of
 
 
 def matrix(weight: np.ndarray, shape: LayerShape) -> np.ndarray:

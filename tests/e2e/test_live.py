@@ -11,7 +11,7 @@ import pytest
 from boundlab.text import format_epoch
 from boundlab.ui.pages.train.live_views import VIEWS
 from tests.e2e.serving import serving, settle, visit
-from tests.test_live import folder_of
+from tests.ui.test_live import folder_of
 
 WATCH = """() => {
   const chart = document.querySelector('.js-plotly-plot'), svg = chart.querySelector('.main-svg');

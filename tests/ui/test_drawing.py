@@ -1,0 +1,98 @@
+"""What is kept for all readers is what a fresh page shows, nobody changes it, and it goes when the runs do."""
+
+import pickle
+import shutil
+
+import pytest
+import streamlit as st
+
+from boundlab.charts.trend import Film
+from boundlab.ui.pages.figures import drawing
+from tests.ui.test_own_runs import LAMBDA, control, on_screen, out, source, stand_in  # noqa: F401 (fixtures)
+from tests.ui.test_pages import FIGURES, frames, line, open_link
+
+CHOICES = [
+    {},
+    {"scale": "relative", "convention": "theorem"},
+    {"scale": "linear", "delta": "0.1", "show": ["Sparse (Galanti 2023)", "Test error"]},
+    {"panels": "channels", "paper": "CONV-3-200"},
+]
+
+
+def forget():
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def shown(app):
+    sent = frames(app)
+    return on_screen(app), sent["frames"], sent["labels"], sent["at"], sent["caption"], app.query_params
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """The films and figures made from now on."""
+    forget()
+    films, pictures, make, draw = [], [], drawing.film, Film.at
+
+    def film(*given):
+        films.append(make(*given))
+        return films[-1]
+
+    def at(self, *given):
+        pictures.append(draw(self, *given))
+        return pictures[-1]
+
+    monkeypatch.setattr(drawing, "film", film)
+    monkeypatch.setattr(Film, "at", at)
+    yield films, pictures
+    forget()
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=str)
+@pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
+def test_the_second_reader_sees_what_the_first_saw_and_nothing_is_made_again(page, choice, kept):
+    films, pictures = kept
+    choice = {name: value for name, value in choice.items() if page.key == "lambda" or name not in ("panels", "paper")}
+    first = shown(open_link(page, dataset="digits", **choice))
+    assert (len(films), len(pictures)) == (1, 1)
+    assert shown(open_link(page, dataset="digits", **choice)) == first
+    assert (len(films), len(pictures)) == (1, 1)
+    forget()
+    assert shown(open_link(page, dataset="digits", **choice)) == first
+    assert (len(films), len(pictures)) == (2, 2)
+
+
+def test_every_choice_has_its_own_picture(kept):
+    seen = [str(shown(open_link(LAMBDA, dataset="digits", **choice))[:2]) for choice in CHOICES]
+    seen += [str(shown(open_link(LAMBDA, dataset="digits", **{name: value}))[:2]) for name, value in CHOICES[2].items()]
+    seen += [
+        str(shown(open_link(LAMBDA, dataset="digits", **more))[:2]) for more in ({"channels": "8"}, {"epoch": "20"})
+    ]
+    assert len(set(seen)) == len(seen)
+
+
+def test_a_rerun_changes_nothing_that_is_kept(kept):
+    def prints():
+        return [pickle.dumps(film) for film in films] + [picture.figure.to_json() for picture in pictures]
+
+    films, pictures = kept
+    app = open_link(LAMBDA, dataset="digits", paper="CONV-3-200")
+    before = prints()
+    open_link(LAMBDA, dataset="digits", paper="CONV-3-200", epoch="20")
+    assert (len(films), len(pictures)) == (1, 2)  # another position of the same film
+    control(app, "scale").set_value("linear").run()
+    control(app, "scale").set_value("log2").run()
+    assert len(films) == 2
+    assert prints()[0] == before[0]
+    assert prints()[2] == before[1]
+
+
+def test_a_run_that_comes_or_goes_makes_a_new_picture(out, source, finished, kept):  # noqa: F811
+    films, _ = kept
+    before = shown(open_link(LAMBDA, dataset="digits"))
+    run = stand_in(out, source, finished, weight_decay=0.0025)
+    assert 0.0025 in line(open_link(LAMBDA, dataset="digits"), "Sparse", "x")
+    shutil.rmtree(out / run.id)
+    assert shown(open_link(LAMBDA, dataset="digits")) == before
+    assert len(films) == 3
