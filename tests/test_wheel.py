@@ -46,7 +46,7 @@ def test_every_file_of_the_package_is_in_a_wheel(wheel):
 
 def test_a_wheel_works_outside_the_repository(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
-    code = "import boundlab, boundlab.ui.visitor, boundlab.ui.player, boundlab.ui.pages.theory, boundlab.cli; print(boundlab.__file__)"
+    code = "import boundlab, boundlab.ui.visitor, boundlab.ui.player, boundlab.ui.pages.theory, boundlab.cli.main; print(boundlab.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

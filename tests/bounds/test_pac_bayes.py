@@ -194,7 +194,8 @@ def test_a_certificate_that_is_not_about_its_run_is_left_out_alone(pack, tmp_pat
 
 def test_processes_that_certify_at_once_lose_nothing(pack, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from boundlab.pacbayes import PacBayes; from boundlab.stored_certificates import store\n"
+        "import sys; from pathlib import Path; from boundlab.bounds.pac_bayes import PacBayes\n"
+        "from boundlab.runs.certificates import store_certificate as store\n"
         "for i in range(20): store(Path(sys.argv[1]), f'{sys.argv[2]}-{i}', "
         "PacBayes('fixed', 1437, 0, 1.0, (0.1,), (0.1,), 64, 1000, 123, 7), True)"
     )

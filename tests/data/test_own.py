@@ -240,7 +240,7 @@ def test_the_catalogue_follows_what_lies_there(tmp_path, monkeypatch):
 
 
 def test_facts_are_read_without_numpy_and_torch():
-    code = "import sys, boundlab.catalog as c; list(c.DATASETS); print([m for m in ('numpy', 'torch') if m in sys.modules])"
+    code = "import sys, boundlab.specs.own_data as c; list(c.DATASETS); print([m for m in ('numpy', 'torch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

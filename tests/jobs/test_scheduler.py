@@ -161,8 +161,8 @@ def test_a_paused_job_frees_its_place_and_goes_on_where_it_was(tmp_path, finishe
 SERVER = """
 import sys, time, pathlib
 from boundlab.system.devices import Device
-from boundlab.jobs import Limits
-from boundlab.scheduler import Scheduler
+from boundlab.jobs.queue import Limits
+from boundlab.jobs.scheduler import Scheduler
 machine = Scheduler(pathlib.Path(sys.argv[1]), Limits(running=2), lambda: [Device("cpu", "a processor", 2**30)]).start()
 while True:
     machine.wake()

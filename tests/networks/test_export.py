@@ -415,7 +415,7 @@ def test_the_command_says_what_is_wrong(tmp_path, monkeypatch, capsys, line, wor
 
 def test_importing_boundlab_brings_no_torch_and_the_call_works_whatever_came_first():
     code = (
-        "import sys, boundlab; assert 'torch' not in sys.modules; import boundlab.cli, boundlab.exports, boundlab.reports; "
+        "import sys, boundlab; assert 'torch' not in sys.modules; import boundlab.cli.main, boundlab.networks.export, boundlab.evaluation.report; "
         "print(boundlab.export.__module__, boundlab.evaluate.__module__)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

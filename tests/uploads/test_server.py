@@ -131,10 +131,10 @@ def test_too_much_memory_is_a_sentence(folder):
     (folder / NETWORK).write_bytes(good())
     asked = {"dataset": "digits", "labels": None, "title": "net", "seconds": 600}
     (folder / REQUEST).write_text(json.dumps(asked))
-    code = "from pathlib import Path; from boundlab import checkpoints, judge, maps\nimport boundlab.reports as e\n"
+    code = "from pathlib import Path; from boundlab.evaluation import upload_worker\nimport boundlab.evaluation.report as e\n"
     code += "import torch\nreal = e.norm_columns\n"
     code += "e.norm_columns = lambda *a: (torch.empty(10**12), real(*a))\n"  # an allocation torch cannot make
-    code += f"raise SystemExit(judge.judge(Path({str(folder)!r})))"
+    code += f"raise SystemExit(upload_worker.measure_upload(Path({str(folder)!r})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     now = json.loads((folder / STATUS).read_text())
@@ -243,8 +243,8 @@ def test_folders_are_private_and_go(judges, folder):
 
 SERVER = """
 import sys, time
-from boundlab.judging import Judges
-judges = Judges()
+from boundlab.uploads.server import UploadServer
+judges = UploadServer()
 upload = judges.hold(open(sys.argv[1], "rb").read(), "net")
 judges.measure(upload, "digits", None)
 print(upload.worker.process.pid, upload.folder, flush=True)

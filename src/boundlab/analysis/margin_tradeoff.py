@@ -24,7 +24,7 @@ def over_epochs(run: Run) -> pd.DataFrame:
 
 def trade_off(net: NetworkNorms, sample: SampleStats, delta: float, theorem: str) -> pd.DataFrame:
     """Of one record, at every margin that is searched: margin, ramp, indicator (fractions), and complexity, confidence and total by
-    `theorem`, of `promises.THEOREMS`. Raises ValueError where it does not apply or no margins are stored."""
+    `theorem`, of `guarantees.THEOREMS`. Raises ValueError where it does not apply or no margins are stored."""
     if net.searched is None:
         raise ValueError("no margins were measured for this record")
     rows = []

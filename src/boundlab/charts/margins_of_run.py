@@ -13,7 +13,7 @@ from boundlab.analysis.guarantees import THEOREMS
 from boundlab.charts.theme import ALERT, FONT, INK, STYLES, axis_look, faded, names_at_end, vacuous_zone
 
 _HEIGHT = 390
-MARGIN_LINES = {  # column of `margins.trade_off`: words, light, dark, dash, width
+MARGIN_LINES = {  # column of `margin_tradeoff.trade_off`: words, light, dark, dash, width
     "ramp": ("ramp error", "#0B7A8C", "#4FC3D6", "solid", 3),
     "indicator": ("share within γ", "#0B7A8C", "#4FC3D6", "dot", 2),
     "complexity": ("complexity / γ", "#3B6EA8", "#7FB2E8", "solid", 3),
@@ -31,7 +31,7 @@ def fan(
     dark: bool = False,
     other: pd.DataFrame | None = None,
 ) -> go.Figure:
-    """`table`: `margins.over_epochs`; bands hold 50 % and 90 % of the training images, the line the median; `epoch` and
+    """`table`: `margin_tradeoff.over_epochs`; bands hold 50 % and 90 % of the training images, the line the median; `epoch` and
     `margin`: where the reader stands; `reach`: range of margins; `other`: a second run's median and 90 %, dashed."""
     colour = STYLES["train_error"].colour(dark)
     x = table["epoch"].tolist()
@@ -80,8 +80,8 @@ def _behind(table: pd.DataFrame, level: str, colour: str) -> dict[str, Any]:
 
 
 def trade_off_chart(table: pd.DataFrame, margin: float, top: float, theorem: str, dark: bool = False) -> go.Figure:
-    """`table`: `margins.trade_off`; `margin`: where the reader stands; `top`: upper end of the axis; `theorem`: of
-    `promises.THEOREMS`."""
+    """`table`: `margin_tradeoff.trade_off`; `margin`: where the reader stands; `top`: upper end of the axis; `theorem`: of
+    `guarantees.THEOREMS`."""
     style = STYLES[THEOREMS[theorem]]
     lines = MARGIN_LINES | {"total": (f"Theorem {theorem}", style.light, style.dark, "solid", 5)}
     logs = np.log10(table["margin"])

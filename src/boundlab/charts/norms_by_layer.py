@@ -19,7 +19,7 @@ _GAP = 0.035
 def norms_by_layer(
     table: pd.DataFrame, names: Sequence[str], norms: Mapping[str, str], places: Sequence[str], dark: bool = False
 ) -> go.Figure:
-    """`table`: `comparison.layers_table`; `norms`: a panel each and its title; `places`: positions from left to right."""
+    """`table`: `comparison.layers_beside`; `norms`: a panel each and its title; `places`: positions from left to right."""
     width = (1 - _GAP * (len(norms) - 1)) / len(norms)
     drawn = table[(table["value"] > 0) & np.isfinite(table["value"])]
     logs = np.log2(drawn["value"])

@@ -30,7 +30,7 @@ Data = tuple[Split, Split | None]
 
 
 class Report(dict[str, Any]):
-    """The dictionary of `reports.report`, which a notebook shows as a table."""
+    """The dictionary of `report.report`, which a notebook shows as a table."""
 
     def _rows(self) -> list[tuple[str, str]]:
         def percent(value: float | None) -> str:
@@ -77,7 +77,7 @@ def evaluate(
 
     `model`: a Sequential that `boundlab.export` takes, or the path of a checkpoint. `data`: the name of a data set, arrays
     or tensors `(x_train, y_train)` or `(x_train, y_train, x_test, y_test)`, or a dictionary or `.npz` with these names or
-    others that `boundlab.arrays` knows; images are (n, height, width), (n, channels, height, width), channels last, or
+    others that `boundlab.data.arrays` knows; images are (n, height, width), (n, channels, height, width), channels last, or
     (n, features); whole numbers are divided by 255. `in_shape` smaller than the images: their middle. `normalize`: (mean,
     deviation) that a Sequential's inputs had. `labels`: a sub-task. The model is not changed. Raises ValueError,
     CheckpointError or DataError.

@@ -58,7 +58,7 @@ def _measure(
     tell("reading the images")
     from boundlab.data.sources import missing
 
-    if missing(dataset):  # `datasets.load` would fetch them
+    if missing(dataset):  # `splits.load_splits` would fetch them
         raise DataError(f"{DATASETS[dataset].title} is not on this machine; download it first")
     import torch
 

@@ -14,7 +14,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from boundlab.networks.build import LocallyConnected2d
 
 _SUPPORTED = (
-    "Conv2d, boundlab.nets.LocallyConnected2d, Linear, ReLU, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d(1), BatchNorm1d, "
+    "Conv2d, boundlab.networks.build.LocallyConnected2d, Linear, ReLU, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d(1), BatchNorm1d, "
     "BatchNorm2d, Flatten, Dropout and Identity"
 )
 PERMANENT = (

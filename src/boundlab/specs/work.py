@@ -48,7 +48,7 @@ def patch_values(spec: RunSpec) -> int:
 
 
 def work(spec: RunSpec) -> Work:
-    """Counts of a run, by the rules of `train.Training`."""
+    """Counts of a run, by the rules of `loop.Training`."""
     data, train, n = DATASETS[spec.train.dataset], spec.train, sample_size(spec)
     per_epoch = -(-n // train.batch_size)
     steps, spacing = per_epoch * train.epochs, PRESETS[train.preset].record_epochs

@@ -1,6 +1,6 @@
 """Train one run into its folder: resumable after any kill, sealed when finished.
 
-`python -m boundlab.training.worker RUN_DIR [--lock-fd N] [--with-parent]` trains a job; `--spare` waits ready for one (spare.py).
+`python -m boundlab.training.worker RUN_DIR [--lock-fd N] [--with-parent]` trains a job; `--spare` waits ready for one (warm_worker.py).
 """
 
 from __future__ import annotations

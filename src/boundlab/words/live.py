@@ -202,7 +202,7 @@ def _factor(ratio: float) -> str:
 
 
 def margins_notice(table: pd.DataFrame, run: Run) -> str:
-    """Where half of the margins are; `table`: `margins.over_epochs`."""
+    """Where half of the margins are; `table`: `margin_tradeoff.over_epochs`."""
     last = table.iloc[-1]
     wrong = readable(float(run.final["train_error"]), "train_error")
     return (
