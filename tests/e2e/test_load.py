@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import defaultdict
 
 import pytest
 
@@ -34,6 +35,27 @@ def test_two_sessions_move_their_sliders_and_see_their_own_charts(server):
         assert charts[:values] == charts[values:]  # the second round: the same value, the same chart
         assert len(set(charts)) == values
     assert not set(seen[0][0]) & set(seen[1][0])
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_every_value_that_a_reader_moves_to_is_trained_and_has_its_own_chart(server, place):
+    charts, values = asyncio.run(_charts(server, place, 1))
+    assert values > 1
+    assert len(set(charts)) == values
+
+
+def test_a_reader_leaves_out_the_struck_out_values_and_no_others(server, pack):
+    async def values(place):
+        async with reading(server, place) as reader:
+            return reader.values
+
+    widths = defaultdict(set)
+    for arch, train in ((run.spec.arch, run.spec.train) for run in pack):
+        if (train.dataset, train.preset, arch.kind, arch.conv_layers) == ("mnist", "short", "conv", 3):
+            widths[f"{train.weight_decay:g}"].add(arch.channels)
+    several = sorted((decay for decay, channels in widths.items() if len(channels) > 1), key=float)
+    assert 1 < len(several) < len(widths)  # some were trained at one width only
+    assert asyncio.run(values(Place("width", "dataset=mnist", "Weight decay λ"))) == several
 
 
 ONE_WEIGHT = "networks=certified&task=MNIST+0+or+1%2C+LINEAR"

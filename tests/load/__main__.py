@@ -3,9 +3,10 @@
     python -m tests.load --sessions 30 --think 4 --seconds 120 --job
 
 One fresh server, its caches warm; the readers speak Streamlit's websocket protocol (thirty browsers would measure Chromium),
-each stays on a figure page and moves a slider, thinks, and moves it again, with one training job beside them (--job) or
-without. Times are from sending a value to `script_finished`. A move after which the chart is the same, an exception on the
-page or a lost connection is an error. Timings mean something on an otherwise idle machine only.
+each stays on a figure page and moves a slider to another value that was trained, thinks, and moves it again, with one
+training job beside them (--job) or without. Times are from sending a value to `script_finished`. A move after which the
+chart is the same, an exception on the page or a lost connection is an error. Timings mean something on an otherwise idle
+machine only.
 """
 
 from __future__ import annotations
