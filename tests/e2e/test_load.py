@@ -74,9 +74,9 @@ def test_a_place_without_its_slider_is_an_error(server, place, problem):
         asyncio.run(_charts(server, place, 1))
 
 
-@pytest.mark.parametrize("job", [False, True])
-def test_the_load_script_counts_moves_errors_memory_and_descriptors(tmp_path, job):
-    result = asyncio.run(measure(sessions=3, think=0.2, seconds=2, out=tmp_path, job=job, settle=60))
+@pytest.mark.parametrize(("job", "settle"), [(False, 0), (True, 300)])
+def test_the_load_script_counts_moves_errors_memory_and_descriptors(tmp_path, job, settle):
+    result = asyncio.run(measure(sessions=3, think=0.2, seconds=2, out=tmp_path, job=job, settle=settle))
     assert json.loads(json.dumps(result)) == result
     assert result["error_messages"] == []
     assert result["opening"]["count"] == 3
@@ -86,7 +86,8 @@ def test_the_load_script_counts_moves_errors_memory_and_descriptors(tmp_path, jo
     assert times[0] > 0
     before, during, after = (result[key] for key in ("before", "with_readers", "after"))
     assert during["descriptors"] >= before["descriptors"] + 3  # a socket each
-    assert after["descriptors"] <= during["descriptors"] - 3  # the sockets at least
+    if settle:  # the sockets close at once, the rest when Streamlit forgets who left
+        assert after["descriptors"] <= before["descriptors"]
     assert all(size["server_MB"] > 30 for size in (before, during, after))
     assert len(result["job"]) == int(job)
     assert during["with_workers_MB"] > during["server_MB"] + 30 * job - 1  # torch is in the worker

@@ -57,7 +57,7 @@ def main() -> int:
     arguments.add_argument("--think", type=float, default=4, help="seconds between a reply and the next move")
     arguments.add_argument("--seconds", type=float, default=120)
     arguments.add_argument("--job", action="store_true", help="with a training job beside the readers")
-    arguments.add_argument("--settle", type=float, default=150, help="at most, for what the readers who left held")
+    arguments.add_argument("--settle", type=float, default=180, help="at most, for what who left held")
     arguments.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as out:
