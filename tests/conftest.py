@@ -23,7 +23,13 @@ SLOW = (  # what kills processes, drives a browser, serves, or trains to the end
     *("e2e", "jobs/test_scheduler.py", "jobs/test_downloads.py", "training/test_resume.py", "training/test_worker.py"),
     *("training/test_cuda_graph.py", "system/test_orphans.py", "system/test_full_disk.py", "uploads/test_server.py"),
     *("data/test_sources.py", "evaluation/test_certify.py", "runs/test_broken_runs.py", "ui/test_nasty_links.py"),
-    *("ui/test_train_page.py", "ui/test_compare_page.py", "ui/test_checkpoint_page.py", "cli/test_terminal.py", "test_wheel.py"),
+    *(
+        "ui/test_train_page.py",
+        "ui/test_compare_page.py",
+        "ui/test_checkpoint_page.py",
+        "cli/test_terminal.py",
+        "test_wheel.py",
+    ),
 )
 
 
