@@ -88,7 +88,9 @@ def test_noisy_labels_and_ones_own_scaling_are_said_where_the_promises_of_a_run_
     spec |= {"arch": CERTIFIED["arch"] | {"normalize": [0.33, 1.0]}}
     own = run(RunSpec.from_dict(spec), tmp_path)
     monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path))
-    app = open_link(next(page for page in PAGES if page.key == "certificates"), networks="trained here", run=run_name(open_run(own)))
+    app = open_link(
+        next(page for page in PAGES if page.key == "certificates"), networks="trained here", run=run_name(open_run(own))
+    )
     assert not app.exception
     assert not app.warning
     words = [part.value for part in app.markdown]
