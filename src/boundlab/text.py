@@ -1,4 +1,4 @@
-"""Numbers for people with a fixed number of decimals that never say 0 of what is not 0."""
+"""Plain words: numbers as people read them (never 0 of what is not 0), one line of what may be many, what somebody typed."""
 
 from __future__ import annotations
 
