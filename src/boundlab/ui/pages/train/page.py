@@ -69,8 +69,8 @@ def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> No
         with row:
             device = _device(controls, machine)
             every = _jobs()
-            refused = next(filter(None, (refused(spec, device, machine, every) for spec in specs)), None)
-            ready = bool(specs) and not refused and not sources.missing(specs[0].train.dataset)
+            why_not = next(filter(None, (refused(spec, device, machine, every) for spec in specs)), None)
+            ready = bool(specs) and not why_not and not sources.missing(specs[0].train.dataset)
             st.button(
                 "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
                 type="primary",
@@ -79,12 +79,12 @@ def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> No
                 on_click=engine.submit_all,
                 args=(specs, device, me),
             )
-        if wrong or refused:
-            st.error(f"{plain(wrong or refused or '')}.", icon=":material/error:")
+        if wrong or why_not:
+            st.error(f"{plain(wrong or why_not or '')}.", icon=":material/error:")
         if specs:
             data_ready(specs[0].train.dataset)
             price(specs, device, machine)
-            if not refused:
+            if not why_not:
                 waits_for_memory(specs, device, machine, every)
             plateau(specs)
     controls.keep(engine.FORM, str(bool(st.session_state[engine.FORM])).lower(), "true")
