@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from boundlab.analysis.curves import by_axis, last_known, relative
 from boundlab.analysis.tables import AXES, SERIES, final_table, history_table, read_paper
 from boundlab.bounds import BY_KEY
+from boundlab.charts.canvas import Canvas
 from boundlab.charts.ladder import ladder
 from boundlab.charts.theme import STYLES, log2_ticks, spread
-from boundlab.charts.traces import Canvas
 from boundlab.charts.trend import trend
 from boundlab.specs.settings import Settings
 from boundlab.text import readable, tick
