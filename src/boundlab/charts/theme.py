@@ -14,11 +14,6 @@ from boundlab.text import power, tick
 FONT = 17  # readable from the last row
 HEIGHT = 440
 NAME = 22  # pixels from one name at a line's end to the next
-CONFIG = {  # of every chart: Plotly's toolbar with what these charts need, so that it is short beside words
-    "displaylogo": False,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
-    "toImageButtonOptions": {"format": "png", "scale": 2},
-}
 _VACUOUS = "above 1: vacuous, says nothing"
 
 

@@ -12,11 +12,11 @@ from boundlab.bounds.pac_bayes import KL_LATEX, LATEX, NOTE, SOURCE, SYMBOLS
 from boundlab.charts.certified import certified_chart
 from boundlab.charts.guarantees import guarantee_chart
 from boundlab.charts.margins_of_run import fan, trade_off_chart
-from boundlab.charts.theme import CONFIG
 from boundlab.runs.run import Run
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import recipe
 from boundlab.text import format_epoch
+from boundlab.ui import chart
 from boundlab.ui.controls import DELTAS, Controls, with_controls
 from boundlab.ui.formulas import formula
 from boundlab.ui.network_choice import chosen_network, epoch_of, run_caption, task_title
@@ -61,12 +61,7 @@ def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Guarantee], de
     st.caption(f"{run_caption(run, label)} · n = {run.sample.n:,} training images · {each}")
     error, guessing = float(record["test_error"].iloc[0]), 1 - 1 / run.spec.arch.classes
     words = verdict(made, error, guessing)
-    st.plotly_chart(
-        guarantee_chart(made, error, guessing, is_dark()),
-        key="chart_promises",
-        config=CONFIG,
-        alt=words,
-    )
+    chart.show(guarantee_chart(made, error, guessing, is_dark()), "chart_promises", words)
     st.markdown(words)
     if run.spec.arch.in_shape != DATASETS[run.spec.train.dataset].in_shape:
         st.warning(WINDOW, icon=":material/crop:")
@@ -101,11 +96,8 @@ def _trade(run: Run, delta: float, theorem: str) -> None:
         )
     if last["certificate"] < first["certificate"] - 0.01 and last["test_error"] > first["test_error"]:
         words += " The promise is about a strongly regularised network: what can be certified is not what errs least."
-    st.plotly_chart(
-        certified_chart(table, run.spec.train.certificate_weight, top, theorem, is_dark()),
-        key="chart_certified",
-        config=CONFIG,
-        alt=words,
+    chart.show(
+        certified_chart(table, run.spec.train.certificate_weight, top, theorem, is_dark()), "chart_certified", words
     )
     st.markdown(words)
     st.caption(
@@ -132,21 +124,19 @@ def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float, t
     quantiles = over_epochs(run)
     low, high = float(quantiles["q5"].min()), float(quantiles["q95"].max())
     reach = (min(low, 0.0) - 0.08 * (high - low), max(high, min(margin, 2 * high)) + 0.12 * (high - low))
-    st.plotly_chart(
+    chart.show(
         fan(quantiles, float(record["epoch"].iloc[0]), margin, reach, is_dark()),
-        key="chart_fan",
-        config=CONFIG,
-        alt="Quantiles of the training margins over epochs",
+        "chart_fan",
+        "Quantiles of the training margins over epochs",
     )
     st.caption(
         "Median of the training margins, 50 % and 90 % of them in the bands; the vertical line is the epoch above."
     )
     top = max(1.25, min(4.0, 1.15 * float(best["total"])))
-    st.plotly_chart(
+    chart.show(
         trade_off_chart(table, margin, top, theorem, is_dark()),
-        key="chart_trade",
-        config=CONFIG,
-        alt="Ramp error, complexity over margin, and their sum with the confidence term against the margin",
+        "chart_trade",
+        "Ramp error, complexity over margin, and their sum with the confidence term against the margin",
     )
     covered = bool(table["margin"].iloc[-1] > record["margin_quantiles"].iloc[0][-1])
     st.markdown(trade_off_sentence(here, best, theorem, bool(best["margin"] == table["margin"].iloc[-1]), covered))

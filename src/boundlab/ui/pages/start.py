@@ -9,8 +9,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.bounds import ALL
 from boundlab.charts.ladder import ladder
-from boundlab.charts.theme import CONFIG, styles
+from boundlab.charts.theme import styles
 from boundlab.specs.settings import Settings
+from boundlab.ui import chart
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.layout import EMPTY, chart_first, controls_row
@@ -53,12 +54,7 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: Settings, stage: De
     reach = (low - 0.12 * (high - low), high + 0.1 * (high - low))  # room for the numbers
     told_now = sentence(values, rows["seed"].nunique(), settings.convention)
     with stage:
-        st.plotly_chart(
-            ladder(values, [*order, *_MEASURED], reach, is_dark()),
-            key="chart_ladder",
-            config=CONFIG,
-            alt=told_now,
-        )
+        chart.show(ladder(values, [*order, *_MEASURED], reach, is_dark()), "chart_ladder", told_now)
         st.caption(figures.caption(rows, settings, "mean"))
     st.markdown(told_now)
     formulas(settings.convention, order)

@@ -10,10 +10,11 @@ from boundlab.analysis.anatomy import anatomy, joined, published_to_strict
 from boundlab.bounds import ALL, BY_KEY
 from boundlab.bounds.base import Bound, only
 from boundlab.charts.dumbbell import dumbbell
-from boundlab.charts.theme import CONFIG, styles
+from boundlab.charts.theme import styles
 from boundlab.charts.waterfall import waterfall
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
+from boundlab.ui import chart
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas
 from boundlab.ui.network_choice import FIGURES, epoch_of, kind_of, named_run, second_run
@@ -99,11 +100,10 @@ def _draw(controls: Controls, bounds: tuple[Bound, Bound], first: Side, second: 
     rows = [anatomy(value, per_layer) for value in values]
     table = joined(rows[0], rows[-1])
     _names(bounds, first, second)
-    st.plotly_chart(
+    chart.show(
         waterfall(rows[0], rows[1] if second else None, table, is_dark()),
-        key="chart_waterfall",
-        config=CONFIG,
-        alt=moved_terms(table) if second else words,
+        "chart_waterfall",
+        moved_terms(table) if second else words,
     )
     st.caption(READING)
     st.markdown(moved_terms(table) if second else words)
@@ -150,7 +150,7 @@ def _bridge(first: Side) -> None:
     table = rows[["row", "label", "kind", "group"]].assign(difference=0.0)
     st.caption(f"Sparse bound, from the published curve to Theorem S · δ = {first.settings.delta:g} · {first.name}")
     alt = bridge_sentence(rows)
-    st.plotly_chart(waterfall(rows, None, table, is_dark()), key="chart_waterfall", config=CONFIG, alt=alt)
+    chart.show(waterfall(rows, None, table, is_dark()), "chart_waterfall", alt)
     st.caption(BRIDGE)
     st.markdown(alt)
     _numbers(rows.drop(columns=["start", "end"]), "published-to-strict")
@@ -172,11 +172,10 @@ def _everything(first: Side, second: Side) -> None:
     logs = logs[np.isfinite(logs)]
     low, high = (5 * np.floor(min(0.0, logs.min(initial=0)) / 5), 5 * np.ceil((logs.max(initial=0) + 1) / 5))
     reach = (low - 0.04 * (high - low), high + 0.34 * (high - low))
-    st.plotly_chart(
+    chart.show(
         dumbbell(table, reach, is_dark()),
-        key="chart_dumbbell",
-        config=CONFIG,
-        alt="Every bound as trained and under the change; the table below has the numbers",
+        "chart_dumbbell",
+        "Every bound as trained and under the change; the table below has the numbers",
     )
     for why, part in table.dropna(subset=["reason"]).groupby("reason"):
         st.caption(f"{', '.join(styles(first.settings.convention)[s].name for s in part['series'])}: {why}.")

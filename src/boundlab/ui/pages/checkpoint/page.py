@@ -21,7 +21,7 @@ from boundlab.ui.controls import Controls, plain, with_controls
 from boundlab.ui.download import data_ready
 from boundlab.ui.pages.checkpoint.desk import Desk, desk
 from boundlab.ui.pages.checkpoint.export import how_to
-from boundlab.ui.pages.checkpoint.show import show
+from boundlab.ui.pages.checkpoint.results import results
 from boundlab.ui.visitor import at_home, visitor
 from boundlab.uploads import kept
 from boundlab.uploads.protocol import memory_limit
@@ -57,7 +57,7 @@ def checkpoint(controls: Controls) -> None:
         st.error(f"{plain(note)}.")
     subject = _shown(mine, me)
     if subject is not None:
-        show(controls, subject)
+        results(controls, subject)
     _kept(me)
     how_to()
 

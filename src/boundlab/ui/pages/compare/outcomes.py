@@ -11,8 +11,8 @@ from boundlab.analysis.comparison import PROMISES, guarantees_table, margin_quan
 from boundlab.analysis.subject import Subject
 from boundlab.charts.margins_of_networks import margin_curves
 from boundlab.charts.networks import named
-from boundlab.charts.theme import CONFIG
 from boundlab.text import readable
+from boundlab.ui import chart
 from boundlab.ui.controls import plain
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.compare.sections import side_by_side
@@ -44,11 +44,10 @@ def outcomes(subjects: Sequence[Subject], names: Sequence[str], delta: float) ->
         whom = made[(made["kind"] == kind) & (made["reason"] == reason)]["network"]
         st.caption(f"{PROMISES[kind]}: none for {', '.join(plain(named(names[i], i)) for i in whom)}: {reason}.")
     if quantiles:
-        st.plotly_chart(
+        chart.show(
             margin_curves(quantiles, names, is_dark()),
-            key="chart_margins",
-            config=CONFIG,
-            alt="Share of the training images whose margin is at most so much, a curve per network",
+            "chart_margins",
+            "Share of the training images whose margin is at most so much, a curve per network",
         )
 
 

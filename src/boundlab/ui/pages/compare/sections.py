@@ -15,13 +15,14 @@ from boundlab.charts.connectivity import connectivity
 from boundlab.charts.factor_bars import factor_bars
 from boundlab.charts.networks import named
 from boundlab.charts.norms_by_layer import norms_by_layer
-from boundlab.charts.theme import CONFIG, styles
+from boundlab.charts.theme import styles
 from boundlab.charts.versus import versus
 from boundlab.quantities.receptive_fields import Field, path_counts, receptive_fields
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import data_of, recipe, task
 from boundlab.specs.settings import Settings
 from boundlab.text import readable
+from boundlab.ui import chart
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.compare.links import counterpart_links
@@ -57,11 +58,10 @@ def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
             with st.container(key=f"compare_name_{i}"):
                 st.markdown(f"##### {plain(named(names[i], i))}\n{_rest(subject.title, names[i])}")
             told = _sees(fields, subject, counts[i])
-            st.plotly_chart(
+            chart.show(
                 connectivity(counts[i], picture, fields, top, height, is_dark()),
-                key=f"chart_connectivity_{i}",
-                config=CONFIG,
-                alt=f"Computation paths from each pixel of {names[i]}: {told}",
+                f"chart_connectivity_{i}",
+                f"Computation paths from each pixel of {names[i]}: {told}",
             )
             st.markdown(told)
             counterpart_links(subject)
@@ -128,12 +128,7 @@ def bounds_section(groups: Sequence[Sequence[Subject]], names: Sequence[str], se
     order = [bound.key for bound in ALL if table["value"][table["series"] == bound.key].notna().any()]
     said = comparison.summary(safe, subjects, [facts(s) for s in subjects], table)
     if order:
-        st.plotly_chart(
-            versus(table, names, order, _reach(table["value"]), is_dark()),
-            key="chart_versus",
-            config=CONFIG,
-            alt=said,
-        )
+        chart.show(versus(table, names, order, _reach(table["value"]), is_dark()), "chart_versus", said)
         seeds = " · broad ends: smallest to largest over seeds" if any(len(g) > 1 for g in groups) else ""
         st.caption(f"{settings.convention} · δ = {settings.delta:g} for every value by itself{seeds}")
         with st.expander("The values, and their range over seeds"):
@@ -177,11 +172,10 @@ def norms_section(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     }
     st.markdown("#### Norms")
     side_by_side(names, {key: [readable(of(i)) for i in range(len(names))] for key, of in rows.items()}, "norms")
-    st.plotly_chart(
+    chart.show(
         norms_by_layer(layers_beside(subjects), names, NORMS, places(subjects), is_dark()),
-        key="chart_norms",
-        config=CONFIG,
-        alt="Frobenius norm, spectral norm and Frobenius norm of the layer as a matrix, of every layer",
+        "chart_norms",
+        "Frobenius norm, spectral norm and Frobenius norm of the layer as a matrix, of every layer",
     )
     st.caption(
         "Layers matched by position, the output layer last. F: Frobenius norm, 2: spectral norm. W: the kernel or matrix "
@@ -204,12 +198,7 @@ def factors_section(controls: Controls, subjects: Sequence[Subject], names: Sequ
     differs = table[table["difference"].abs() >= comparison.MOVED]["row"]
     still = table[(table["kind"] == "factor") & ~table["row"].isin(differs)].drop_duplicates("row")["label"]
     drawn = table[(table["kind"] == "total") | ((table["kind"] == "factor") & table["row"].isin(differs))]
-    st.plotly_chart(
-        factor_bars(drawn, names, is_dark()),
-        key="chart_factors",
-        config=CONFIG,
-        alt=" ".join(said),
-    )
+    chart.show(factor_bars(drawn, names, is_dark()), "chart_factors", " ".join(said))
     st.markdown("\n".join(f"- {line}" for line in said))
     rest = f" The same for all: {', '.join(still)}." if len(still) else ""
     st.caption(f"Factors of one kind are multiplied over the layers; what is added to them is in the value only.{rest}")

@@ -8,9 +8,9 @@ import streamlit as st
 
 from boundlab.analysis.curves import SCALES
 from boundlab.analysis.tables import AXES, Axis
-from boundlab.charts.theme import CONFIG
 from boundlab.charts.trend import Picture
 from boundlab.specs.settings import Settings
+from boundlab.ui import chart
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.layout import EMPTY, chart_first, controls_row
@@ -80,11 +80,10 @@ def _show(view: View, controls: Controls, stage: st.delta_generator.DeltaGenerat
 
 
 def _chart(axis: Axis, picture: Picture) -> None:
-    st.plotly_chart(
+    chart.show(
         picture.figure,
-        key=f"chart_{axis.key}",
-        config=CONFIG,
-        alt=f"Bounds, test and train error against {axis.title}; the words below the chart say what it shows",
+        f"chart_{axis.key}",
+        f"Bounds, test and train error against {axis.title}; the words below the chart say what it shows",
     )
 
 

@@ -14,11 +14,11 @@ import streamlit as st
 from boundlab.analysis.tables import growing_table
 from boundlab.bounds import ALL
 from boundlab.charts.progress import alive, update_of
-from boundlab.charts.theme import CONFIG
 from boundlab.charts.trend import Picture
 from boundlab.runs.part_errors import PartErrors
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
+from boundlab.ui import chart
 from boundlab.ui.controls import Controls
 from boundlab.ui.formulas import formulas
 from boundlab.ui.page import is_dark
@@ -100,11 +100,8 @@ def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
     file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live.live_caption(watched.run, watched.settings)
     picture = Picture(first, (), [], stamp)
     player(f"live_player_{_digest(canvas)}", picture, "", [], 0, file, words, update_of(figure))
-    st.plotly_chart(
-        first,
-        key=f"live_chart_{stamp}",
-        config=CONFIG,
-        alt=f"{view} of the run over its epochs; the words below the chart say what it shows",
+    chart.show(
+        first, f"live_chart_{stamp}", f"{view} of the run over its epochs; the words below the chart say what it shows"
     )
 
 
