@@ -11,7 +11,7 @@ from boundlab.errors import BoundlabError
 from boundlab.jobs import downloads
 from boundlab.quantities.doubts import doubts
 from boundlab.specs.own_data import DATASETS
-from boundlab.ui.controls import plain
+from boundlab.ui.privacy import plain
 from boundlab.ui.visitor import at_home
 
 _NOTE = "download_note_"  # and the data set: why its download could not start

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from boundlab.errors import BoundlabError
-from boundlab.ui.controls import plain
+from boundlab.ui.privacy import plain
 from boundlab.ui.server import scheduler
 
 NOTES = "train_notes"

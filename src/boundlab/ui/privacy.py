@@ -1,4 +1,4 @@
-"""What the screen does not show to a class: where things lie on the server."""
+"""What the screen does not show: to a class where things lie on the server; to nobody what somebody typed as more than text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from boundlab.runs.folder import runs_folder
 from boundlab.runs.pack import PACK
 from boundlab.specs.own_data import data_root
+from boundlab.text import cut
 from boundlab.ui.visitor import at_home
 
 _PATH = re.compile(r"(?<![\w:/.~…-])(?:/[^\s/'\"`,;:()<>\[\]]+)+/?")
@@ -28,3 +29,11 @@ def _roots() -> list[str]:
     folders = (runs_folder(), data_root(), PACK.parents[1], Path(tempfile.gettempdir()), Path.home())
     names = {str(path) for folder in folders for path in (folder, folder.absolute())}
     return sorted(names - {".", "/"}, key=len, reverse=True)
+
+
+def plain(text: str) -> str:
+    """Text that may hold what somebody typed, shown as it is: no links, pictures or colours; in a class no paths either."""
+    apart = re.sub(
+        r"(?i)(://|\.(?<=www\.)|@)", "\u2060\\1", without_paths(cut(text))
+    )  # addresses become links by themselves
+    return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", apart)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from boundlab.analysis.subject import Subject
 from boundlab.text import quoted
-from boundlab.ui.controls import plain
+from boundlab.ui.privacy import plain
 from boundlab.ui.visitor import at_home, visitor
 from boundlab.uploads.kept import kept_by, name_of
 

@@ -17,7 +17,8 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import recipe
 from boundlab.text import format_epoch
 from boundlab.ui import chart
-from boundlab.ui.controls import DELTAS, Controls, with_controls
+from boundlab.ui.bound_choice import DELTAS
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formula
 from boundlab.ui.network_choice import chosen_network, epoch_of, run_caption, task_title
 from boundlab.ui.page import is_dark

@@ -12,13 +12,15 @@ from boundlab.charts.ladder import ladder
 from boundlab.charts.theme import styles
 from boundlab.specs.settings import Settings
 from boundlab.ui import chart
+from boundlab.ui.bound_choice import choose_convention, choose_delta
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.layout import EMPTY, chart_first, controls_row
 from boundlab.ui.page import is_dark
+from boundlab.ui.run_filters import filter_runs
 from boundlab.ui.shelf import datasets, table
 from boundlab.ui.tables import told
-from boundlab.ui.variables import VARIABLES
+from boundlab.ui.variables import VARIABLES, narrow
 from boundlab.words import figures
 from boundlab.words.figures import sentence
 
@@ -34,15 +36,15 @@ def headline(controls: Controls) -> None:
     with row:
         dataset = controls.pick("Data", datasets(), "dataset")
         sliders = st.container()
-        convention = controls.convention()
+        convention = choose_convention(controls)
     with more:
-        settings = Settings(convention, controls.delta())
-        whole = controls.trusted(controls.recipe(controls.origin(table(dataset, settings))))
+        settings = Settings(convention, choose_delta(controls))
+        whole = filter_runs(controls, table(dataset, settings))
     if whole.empty:
         stage.info(EMPTY)
         return
     with sliders:
-        rows = controls.narrow(whole, VARIABLES)
+        rows = narrow(controls, whole, VARIABLES)
     _show(whole, rows, settings, stage)
 
 

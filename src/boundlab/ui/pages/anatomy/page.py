@@ -15,11 +15,13 @@ from boundlab.charts.waterfall import waterfall
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
 from boundlab.ui import chart
+from boundlab.ui.bound_choice import choose_bound, choose_settings
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas
 from boundlab.ui.network_choice import FIGURES, epoch_of, kind_of, named_run, second_run
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.anatomy.sides import MODES, MODES_HELP, Side, changed, second_side, side
+from boundlab.ui.run_filters import choose_network, filter_origin, filter_recipe, filter_trusted
 from boundlab.ui.shelf import datasets, find_run, runs_of
 from boundlab.ui.tables import told
 from boundlab.words.anatomy import BRIDGE, HELD, READING, bridge_sentence, largest_terms, moved_terms
@@ -35,12 +37,12 @@ def take_apart(controls: Controls) -> None:
         runs = _figure_runs(controls) if kind == FIGURES else pd.DataFrame()
         settings, bounds = _formula(controls, mode)
     if kind == FIGURES:
-        runs = controls.trusted(runs)
+        runs = filter_trusted(controls, runs)
         if runs.empty:
             st.info("No run of this data set trained and reached the plateau; include the others above.")
             return
     with st.container(horizontal=True):
-        run = find_run(controls.network(runs)) if kind == FIGURES else named_run(controls, kind)
+        run = find_run(choose_network(controls, runs)) if kind == FIGURES else named_run(controls, kind)
         label = epoch_of(controls, run)
     first = side(run, label, settings)
     if mode == "published to strict":
@@ -49,7 +51,9 @@ def take_apart(controls: Controls) -> None:
     with st.container(horizontal=True):
 
         def other() -> Run | None:
-            return find_run(controls.network(runs, second=True)) if kind == FIGURES else second_run(controls, run)
+            return (
+                find_run(choose_network(controls, runs, second=True)) if kind == FIGURES else second_run(controls, run)
+            )
 
         second = second_side(mode, controls, run, label, settings, other)
     if mode == "what if":
@@ -70,7 +74,7 @@ def take_apart(controls: Controls) -> None:
 def _figure_runs(controls: Controls) -> pd.DataFrame:
     """Runs of one data set and one recipe, untrustworthy ones too."""
     dataset = controls.pick("Data", datasets(), "dataset")
-    return controls.recipe(controls.origin(runs_of(dataset)))
+    return filter_recipe(controls, filter_origin(controls, runs_of(dataset)))
 
 
 def _formula(controls: Controls, mode: str) -> tuple[Settings, tuple[Bound, Bound]]:
@@ -78,8 +82,8 @@ def _formula(controls: Controls, mode: str) -> tuple[Settings, tuple[Bound, Boun
     if mode in ("published to strict", "two theorems"):
         delta = controls.choose("δ", ("0.1", "0.05", "0.01", "0.001", "0.0001"), "delta", default="0.001")
         return Settings("strict", float(delta)), (BY_KEY["sparse"], BY_KEY["doubled"])
-    settings = controls.settings()
-    bound = controls.bound(settings.convention)
+    settings = choose_settings(controls)
+    bound = choose_bound(controls, settings.convention)
     return settings, (bound, bound)
 
 

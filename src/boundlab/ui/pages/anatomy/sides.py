@@ -12,7 +12,8 @@ from boundlab.bounds.base import Bound, Value, effective_n
 from boundlab.runs.run import Run
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.text import format_epoch
-from boundlab.ui.controls import CONVENTION_HELP, DELTAS, Controls
+from boundlab.ui.bound_choice import CONVENTION_HELP, DELTAS
+from boundlab.ui.controls import Controls
 from boundlab.ui.network_choice import epoch_of, run_caption
 
 MODES = (

@@ -17,11 +17,12 @@ from boundlab.specs.tasks import TASKS
 from boundlab.text import quoted
 from boundlab.ui import subjects
 from boundlab.ui.address import get, put
-from boundlab.ui.controls import Controls, plain, with_controls
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.download import data_ready
 from boundlab.ui.pages.checkpoint.desk import Desk, desk
 from boundlab.ui.pages.checkpoint.export import how_to
 from boundlab.ui.pages.checkpoint.results import results
+from boundlab.ui.privacy import plain
 from boundlab.ui.visitor import at_home, visitor
 from boundlab.uploads import kept
 from boundlab.uploads.protocol import memory_limit

@@ -17,9 +17,11 @@ from boundlab.quantities.doubts import doubts
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.settings import Settings
 from boundlab.ui import chart
-from boundlab.ui.controls import Controls, plain
+from boundlab.ui.bound_choice import choose_settings
+from boundlab.ui.controls import Controls
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.checkpoint.bounds import every_bound, ladder_section, most_numbers, table_section
+from boundlab.ui.privacy import plain
 from boundlab.ui.shelf import shipped_runs
 from boundlab.ui.tables import told
 from boundlab.words.guarantees import BEST, CHOICE, spelled_out, verdict
@@ -30,7 +32,7 @@ _NORMS = ("frobenius", "spectral_map", "spectral_kernel", "norm_21", "bias_norm"
 def results(controls: Controls, subject: Subject) -> None:
     """Everything, with the reader's settings."""
     with st.container(horizontal=True):
-        settings = controls.settings(most_numbers(subject))
+        settings = choose_settings(controls, most_numbers(subject))
     st.markdown(f"#### {plain(subject.title)}")
     st.caption(_about(subject, settings))
     images = {"image_shape": DATASETS[subject.dataset].in_shape}  # those kept before it was recorded

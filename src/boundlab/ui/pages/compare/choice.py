@@ -11,7 +11,7 @@ import streamlit as st
 from boundlab.analysis.subject import Subject
 from boundlab.ui import visitor
 from boundlab.ui.address import here
-from boundlab.ui.controls import Controls, plain
+from boundlab.ui.controls import Controls
 from boundlab.ui.pages.compare import link
 from boundlab.ui.pages.compare.listing import SHOWN_COLUMNS, narrowed, networks_table
 from boundlab.ui.pages.compare.offers import (
@@ -24,6 +24,7 @@ from boundlab.ui.pages.compare.offers import (
     opening,
     presets,
 )
+from boundlab.ui.privacy import plain
 from boundlab.ui.subjects import said_of
 from boundlab.uploads.kept import left_out
 

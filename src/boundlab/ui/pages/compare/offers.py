@@ -15,7 +15,7 @@ import streamlit as st
 from boundlab.analysis.subject import Subject
 from boundlab.runs.run import Run
 from boundlab.specs.recipes import described
-from boundlab.ui.controls import by_seed
+from boundlab.ui.run_filters import by_seed
 from boundlab.ui.shelf import all_runs, find_run, shelf
 from boundlab.ui.subjects import kept_subjects
 

@@ -13,9 +13,9 @@ from boundlab.charts.margins_of_networks import margin_curves
 from boundlab.charts.networks import named
 from boundlab.text import readable
 from boundlab.ui import chart
-from boundlab.ui.controls import plain
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.compare.sections import side_by_side
+from boundlab.ui.privacy import plain
 from boundlab.words.guarantees import CHOICE
 
 _TOGETHER = (

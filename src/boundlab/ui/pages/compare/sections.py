@@ -23,10 +23,12 @@ from boundlab.specs.recipes import data_of, recipe, task
 from boundlab.specs.settings import Settings
 from boundlab.text import readable
 from boundlab.ui import chart
-from boundlab.ui.controls import Controls, plain
+from boundlab.ui.bound_choice import choose_bound
+from boundlab.ui.controls import Controls
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.compare.links import counterpart_links
 from boundlab.ui.pages.compare.pictures import columns, example
+from boundlab.ui.privacy import plain
 from boundlab.ui.shelf import shipped_by_id
 from boundlab.words import comparison
 
@@ -187,7 +189,7 @@ def norms_section(subjects: Sequence[Subject], names: Sequence[str]) -> None:
 def factors_section(controls: Controls, subjects: Sequence[Subject], names: Sequence[str], settings: Settings) -> None:
     """Which factor of one bound differs."""
     st.markdown("#### Which factor differs?")
-    bound = controls.bound(settings.convention)
+    bound = choose_bound(controls, settings.convention)
     table = factors_table(subjects, bound, settings)
     if table["network"].nunique() < 2:
         st.info(

@@ -13,7 +13,7 @@ from boundlab.text import format_epoch
 from boundlab.ui.address import here
 from boundlab.ui.controls import Controls
 from boundlab.ui.player import reported_position
-from boundlab.ui.variables import AXIS_SYMBOLS, VARIABLES
+from boundlab.ui.variables import AXIS_SYMBOLS, VARIABLES, narrow
 
 ONE = "one"
 _PANELS = {ONE: None, "layers": "conv_layers", "channels": "channels", "weight decay": "weight_decay"}
@@ -51,7 +51,7 @@ def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -
     handle = _EPOCH if axis.key != "epoch" else None if panel == "weight_decay" else _LAMBDA
     moving = {axis.column, panel, handle.column if handle else None}
     still = [column for column in VARIABLES if column not in moving]
-    runs = controls.narrow(_with_a_curve(listing, axis, still, panel), still, whole=listing)
+    runs = narrow(controls, _with_a_curve(listing, axis, still, panel), still, whole=listing)
     if panel is None:
         return Selection(runs, handle, None, {0.0: ""})
     values = sorted(runs[panel].astype(float).unique().tolist())

@@ -17,8 +17,8 @@ from boundlab.runs.job import LIVE, RESTING, WAITING, Job
 from boundlab.specs.recipes import described
 from boundlab.specs.run import RunSpec
 from boundlab.text import in_words
-from boundlab.ui.controls import plain
 from boundlab.ui.pages.train import engine
+from boundlab.ui.privacy import plain
 from boundlab.ui.visitor import at_home
 
 _ROWS = 4

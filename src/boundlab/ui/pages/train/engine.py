@@ -15,8 +15,8 @@ from boundlab.runs.folder import runs_folder
 from boundlab.runs.job import Job
 from boundlab.specs.run import RunSpec
 from boundlab.ui.address import put
-from boundlab.ui.controls import plain
 from boundlab.ui.notes import NOTES, act
+from boundlab.ui.privacy import plain
 from boundlab.ui.server import scheduler
 from boundlab.ui.visitor import address, at_home
 from boundlab.validation import whole

@@ -14,9 +14,10 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.presets import PRESETS
 from boundlab.specs.run import RunSpec
 from boundlab.specs.tasks import TASKS, tasks
-from boundlab.ui.controls import RECIPE_HELP, Controls
+from boundlab.ui.controls import Controls
 from boundlab.ui.pages.train.network import counterparts, network, read_network, whole_numbers
 from boundlab.ui.pages.train.starts import ALL_LABELS, FIRST, STARTS, Start, default_epochs, sizes
+from boundlab.ui.run_filters import RECIPE_HELP
 
 _WEIGHT_DECAYS = (
     "0",

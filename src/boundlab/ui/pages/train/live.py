@@ -19,6 +19,7 @@ from boundlab.runs.part_errors import PartErrors
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
 from boundlab.ui import chart
+from boundlab.ui.bound_choice import choose_settings
 from boundlab.ui.controls import Controls
 from boundlab.ui.formulas import formulas
 from boundlab.ui.page import is_dark
@@ -115,7 +116,7 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Seque
     errors of a part of the images, between those of all that the records have."""
     with st.container(horizontal=True):
         view = controls.pick("Live view", VIEWS, "live")
-        settings = controls.settings()
+        settings = choose_settings(controls)
         other = _compare(controls, run, shipped)
     watched = Watched(run, other, settings)
     draw, words = DRAW[view]

@@ -14,13 +14,14 @@ from boundlab.runs.job import LIVE, WAITING, Job
 from boundlab.specs.run import DEVICES
 from boundlab.ui import notes, server
 from boundlab.ui.address import get, here
-from boundlab.ui.controls import Controls, plain, with_controls
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.download import data_ready
 from boundlab.ui.pages.train import engine
 from boundlab.ui.pages.train.board import board, sorted_jobs
 from boundlab.ui.pages.train.form import form
 from boundlab.ui.pages.train.price import plateau, price, refused, waits_for_memory
 from boundlab.ui.pages.train.view import view
+from boundlab.ui.privacy import plain
 from boundlab.ui.visitor import visitor
 
 _WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
