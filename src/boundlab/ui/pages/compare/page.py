@@ -11,6 +11,7 @@ from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas
 from boundlab.ui.pages.compare import sections
 from boundlab.ui.pages.compare.choice import choose_networks
+from boundlab.ui.pages.compare.drawings import drawings
 from boundlab.ui.pages.compare.outcomes import outcomes
 from boundlab.ui.privacy import plain
 from boundlab.words import comparison
@@ -39,7 +40,7 @@ def compare(controls: Controls) -> None:
     groups = choose_networks(controls)
     subjects = [group[0] for group in groups]
     names = short_names(subjects)
-    sections.drawings(subjects, names)
+    drawings(subjects, names)
     sections.glance(groups, names)
     for line in comparison.unlike(subjects):
         st.info(line, icon=":material/difference:")

@@ -19,7 +19,7 @@ from boundlab.ui.pages.figures.paper import overlay
 from boundlab.ui.pages.figures.selection import panel_labels
 from boundlab.ui.pages.figures.view import Overlay, View, csv_columns
 from boundlab.ui.shelf import table
-from boundlab.words import figures
+from boundlab.words import figures, notices
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _reading(_view: View, key: str, at: int) -> Reading:
 def _notices(view: View, here: pd.DataFrame, runs: pd.DataFrame, where: str) -> list[tuple[str, str]]:
     """About what is drawn; the leading bound and the test error are told hidden too. `runs`: single runs' rows."""
     told = here[here["series"].isin([*view.shown, *LEADS, "test_error"])]
-    said = figures.notices(told, view.axis, view.settings, view.selection.panels, where)
+    said = notices.notices(told, view.axis, view.settings, view.selection.panels, where)
     lone = figures.lone(runs, view.axis) if len(said) == 1 else ""
     return [*said, *([("", lone)] if lone else [])]
 
