@@ -9,13 +9,14 @@ import streamlit as st
 
 from boundlab.analysis.subject import Subject
 from boundlab.data import sources
-from boundlab.errors import BoundlabError, RunError
+from boundlab.errors import RunError
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.run import Labels
 from boundlab.specs.tasks import TASKS
 from boundlab.text import quoted
 from boundlab.ui import subjects
+from boundlab.ui.actions import failure
 from boundlab.ui.address import get, put
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.download import data_ready
@@ -134,10 +135,7 @@ def _other_data(mine: Desk, dataset: str, labels: Labels | None) -> None:
 
 def _act(what: partial[Any]) -> None:
     """Do what a button is for; what goes wrong is said on the page."""
-    try:
-        what()
-    except BoundlabError as error:
-        st.session_state[_NOTE] = str(error)
+    st.session_state[_NOTE] = failure(what)
 
 
 def _shown(mine: Desk, me: str) -> Subject | None:

@@ -12,7 +12,7 @@ from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs.folder import runs_folder
 from boundlab.runs.job import LIVE, WAITING, Job
 from boundlab.specs.run import DEVICES
-from boundlab.ui import notes, server
+from boundlab.ui import server
 from boundlab.ui.address import get, here
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.download import data_ready
@@ -107,7 +107,7 @@ def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool) -> 
     if _alive(every, me) != was_alive:
         st.rerun()  # begin, or cease, to refresh
     controls.answers_for = _WATCHING
-    for kind, words in notes.notes():
+    for kind, words in engine.notes():
         (st.error if kind == "error" else st.info)(words)
     mine = [job for job in every if engine.may(job, me)]
     watched = _watched(controls, [job for job in every if engine.may_see(job, me)], mine)
