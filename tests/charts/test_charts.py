@@ -45,7 +45,7 @@ def named(figure, name):
 def test_a_trend_over_any_axis(pack, key):
     axis = AXES[key]
     paper = read_paper(axis)
-    paper = paper[paper["panel"] == paper["panel"].iloc[0]].assign(told=paper["x"], difference=np.nan)
+    paper = paper[paper["panel"] == paper["panel"].iloc[0]].assign(paper_x=paper["x"], difference=np.nan)
     figure = trend(curves(pack, key), axis, SHOWN, CANVAS, paper).figure
     rows = curves(pack, key)
     expected = np.log2(rows[rows["series"] == "sparse"]["mean"])

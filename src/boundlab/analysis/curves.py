@@ -58,10 +58,10 @@ def of_one_run(table: pd.DataFrame, axis: Axis) -> pd.DataFrame:
     return kept.sort_values([axis.column, "series"], kind="stable", ignore_index=True)
 
 
-def by_slot(records: pd.DataFrame, span: float, about: int) -> pd.DataFrame:
-    """At most about that many records, for a curve that grows: the first, the last, and of each of `about` equal parts of
+def by_slot(records: pd.DataFrame, span: float, max_records: int) -> pd.DataFrame:
+    """At most about `max_records` records, for a curve that grows: the first, the last, and of each of that many equal parts of
     `span` epochs the last record with errors, else the last. What was kept of a part that is over stays."""
-    place = np.floor(records["epoch"].to_numpy(float) / span * about)
+    place = np.floor(records["epoch"].to_numpy(float) / span * max_records)
     errors = records["train_error"].notna().to_numpy() if "train_error" in records else np.zeros(len(records), bool)
     order = np.lexsort((np.arange(len(records)), errors, place))
     last_of_its_part = np.diff(place[order], append=np.inf) > 0
@@ -104,18 +104,18 @@ def drawn(
     curves: pd.DataFrame,
     paper: pd.DataFrame | None,
     axis: Axis,
-    about: dict[str, object],
-    paper_about: dict[str, object],
+    shared: dict[str, object],
+    paper_shared: dict[str, object],
 ) -> pd.DataFrame:
-    """One row per point on screen, ours and the paper's: what a reader gets as CSV. `about`, `paper_about`: what is the same
+    """One row per point on screen, ours and the paper's: what a reader gets as CSV. `shared`, `paper_shared`: what is the same
     for all of them."""
     ours = curves.rename(columns={axis.column: "x"})[
         ["panel", "x", "series", "mean", "low", "high", "seeds", "flagged", "as_of"]
     ]
-    rows = [ours.assign(source="our runs", x_name=axis.column, **about)]
+    rows = [ours.assign(source="our runs", x_name=axis.column, **shared)]
     if paper is not None:
-        columns = {"x": paper["told"], "series": paper["series"], "mean": 2 ** paper["log2_value"]}
-        rows.append(pd.DataFrame(columns).assign(x_name=axis.column, **paper_about))
+        columns = {"x": paper["paper_x"], "series": paper["series"], "mean": 2 ** paper["log2_value"]}
+        rows.append(pd.DataFrame(columns).assign(x_name=axis.column, **paper_shared))
     first = ["source", "panel", "x_name", "x", "series"]
     table = pd.concat(rows, ignore_index=True)
     return table[[*first, *(name for name in table if name not in first)]]

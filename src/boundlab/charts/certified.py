@@ -1,4 +1,4 @@
-"""From accurate to certified: what a theorem promises, and the test error, as training weighs the complexity more."""
+"""From accurate to certified: what a theorem guarantees, and the test error, as training weighs the complexity more."""
 
 from __future__ import annotations
 

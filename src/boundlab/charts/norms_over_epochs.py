@@ -39,7 +39,7 @@ def _log2(values: pd.Series) -> np.ndarray:
 
 
 def _line(table: pd.DataFrame, name: str, look: tuple[str, float]) -> Trace:
-    told = [readable(value) for value in table[name]]
+    texts = [readable(value) for value in table[name]]
     return {
         "type": "scatter",
         "mode": "lines",
@@ -47,7 +47,7 @@ def _line(table: pd.DataFrame, name: str, look: tuple[str, float]) -> Trace:
         "x": table["epoch"].to_numpy(),
         "y": _log2(table[name]),
         "line": {"color": look[0], "width": look[1]},
-        "customdata": told,
+        "customdata": texts,
         "hovertemplate": f"{_words(name)} <b>%{{customdata}}</b> at epoch %{{x:.4~g}}<extra></extra>",
     }
 

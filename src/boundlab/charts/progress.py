@@ -132,10 +132,10 @@ def loss_chart(
     if other is not None:
         data.append(behind_line(other["epoch"].to_numpy(float), _log10(other["loss"]), INK[dark], "loss", 2))
     logs = _log10(loss["loss"])
-    told = [readable(value) for value in loss["loss"]]
+    texts = [readable(value) for value in loss["loss"]]
     data += [
         {"type": "scatter", "mode": "lines", "name": "loss", "x": loss["epoch"].tolist(), "y": logs.tolist()}
-        | {"line": {"color": colour, "width": 4}, "customdata": told}
+        | {"line": {"color": colour, "width": 4}, "customdata": texts}
         | {"hovertemplate": "epoch %{x:.4~g}: loss <b>%{customdata}</b><extra></extra>"},
         last_point(loss["epoch"], logs, colour),
     ]

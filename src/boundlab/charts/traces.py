@@ -147,12 +147,12 @@ def rings_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canva
 
 
 def paper_line(curve: pd.DataFrame, name: str, title: str, canvas: Canvas) -> Trace:
-    """One of the paper's curves, faint; `told`: the paper's own x, where x was rescaled. It does not move."""
+    """One of the paper's curves, faint; `paper_x`: the paper's own x, where x was rescaled. It does not move."""
     style, colour = canvas.styles[name], canvas.styles[name].colour(canvas.dark)
     exponents = curve["log2_value"].to_numpy(float)
     hover = [
         f"2<sup>{v:.2f}</sup> ± {e:g} in log₂, at {x:g}" + ("" if pd.isna(d) else f"; ours is {d:+.2f} in log₂")
-        for x, v, e, d in zip(curve["told"], exponents, curve["approx_error_log2"], curve["difference"], strict=True)
+        for x, v, e, d in zip(curve["paper_x"], exponents, curve["approx_error_log2"], curve["difference"], strict=True)
     ]
     return {
         "type": "scatter",

@@ -123,7 +123,7 @@ def film(
     paper: pd.DataFrame | None = None,
     behind: Sequence[Trace] = (),
 ) -> Film:
-    """`curves`: rows of `curves.by_axis`; `shown`: series in drawing order; `paper`: one panel's digitised rows with `told`
+    """`curves`: rows of `curves.by_axis`; `shown`: series in drawing order; `paper`: one panel's digitised rows with `paper_x`
     (the paper's x) and `difference` (ours minus the paper's, log2); `behind`: traces that do not move, below all others."""
     panels = [traces.panel_of(curves[curves["panel"] == key], axis) for key in canvas.panels]
     parts, still = _Parts(panels, shown, canvas), [*behind, *_paper(paper, shown, canvas)]

@@ -148,17 +148,17 @@ def standing(value: float, others: Mapping[str, float], convention: str) -> str:
     others = {name: float(other) for name, other in others.items() if not math.isnan(other)}
     if not others:
         return ""
-    said = {
+    named = {
         name: f"{styles(convention)[name].name} ({readable_with_note(name, other)})" for name, other in others.items()
     }
     order = sorted(others, key=others.__getitem__)
     smaller = [name for name in order if others[name] < value]
     larger = [name for name in order if name not in smaller]
     if not smaller:
-        span = said[order[0]] if len(order) == 1 else f"{said[order[0]]} to {said[order[-1]]}"
+        span = named[order[0]] if len(order) == 1 else f"{named[order[0]]} to {named[order[-1]]}"
         return f"It is the smallest here; {'the other is' if len(order) == 1 else 'the others go from'} {span}."
-    words = f"Smaller here: {', '.join(said[name] for name in smaller)}"
-    return words + (f"; the largest: {said[larger[-1]]}." if larger else "; no other is larger.")
+    words = f"Smaller here: {', '.join(named[name] for name in smaller)}"
+    return words + (f"; the largest: {named[larger[-1]]}." if larger else "; no other is larger.")
 
 
 def readable_with_note(name: str, value: float) -> str:

@@ -1,4 +1,4 @@
-"""The certificates page: what may be promised about one network, its margins, and the way from accurate to certified."""
+"""The certificates page: what is guaranteed about one network, its margins, and the way from accurate to certified."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _THEOREM_HELP = (
 @st.fragment
 @with_controls
 def certify(controls: Controls) -> None:
-    """Pick a network; what is promised about it, by which argument."""
+    """Pick a network; what is guaranteed about it, by which argument."""
     with st.container(horizontal=True):
         run = chosen_network(controls)
     if run is None:
@@ -66,8 +66,8 @@ def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Guarantee], de
     st.markdown(words)
     if run.spec.arch.in_shape != DATASETS[run.spec.train.dataset].in_shape:
         st.warning(WINDOW, icon=":material/crop:")
-    for promise in made:
-        st.markdown(spelled_out(promise, guessing, shipped_runs()))
+    for guarantee in made:
+        st.markdown(spelled_out(guarantee, guessing, shipped_runs()))
     for words in conditions_of(run.spec):
         st.markdown(f"- {words}")
     st.caption(CHOICE)

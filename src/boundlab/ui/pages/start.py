@@ -19,7 +19,7 @@ from boundlab.ui.layout import EMPTY, chart_first, controls_row
 from boundlab.ui.page import is_dark
 from boundlab.ui.run_filters import filter_runs
 from boundlab.ui.shelf import datasets, table
-from boundlab.ui.tables import told
+from boundlab.ui.tables import formatted
 from boundlab.ui.variables import VARIABLES, narrow
 from boundlab.words import figures
 from boundlab.words.figures import sentence
@@ -54,18 +54,18 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: Settings, stage: De
     logs = whole["log2_value"][whole["series"].isin([*order, *_MEASURED])].dropna()
     low, high = float(np.floor(logs.min())), float(np.ceil(logs.max()))
     reach = (low - 0.12 * (high - low), high + 0.1 * (high - low))  # room for the numbers
-    told_now = sentence(values, rows["seed"].nunique(), settings.convention)
+    words = sentence(values, rows["seed"].nunique(), settings.convention)
     with stage:
-        chart.show(ladder(values, [*order, *_MEASURED], reach, is_dark()), "chart_ladder", told_now)
+        chart.show(ladder(values, [*order, *_MEASURED], reach, is_dark()), "chart_ladder", words)
         st.caption(figures.caption(rows, settings, "mean"))
-    st.markdown(told_now)
+    st.markdown(words)
     formulas(settings.convention, order)
     show_not_drawn(figures.not_drawn(rows[rows["series"] != "gap"]))
     with st.expander("Table and CSV"):
         drawn = rows[rows["series"].isin([*order, *_MEASURED])].drop(columns="reason")
         looks = styles(settings.convention)
         st.dataframe(
-            told(
+            formatted(
                 drawn.assign(series=[looks[name].name for name in drawn["series"]])[
                     ["series", "value", "complexity", "confidence", "empirical", "margin", "n", "delta", "convention"]
                 ]

@@ -23,7 +23,7 @@ from boundlab.ui.page import is_dark
 from boundlab.ui.pages.anatomy.sides import MODES, MODES_HELP, Side, changed, second_side, side
 from boundlab.ui.run_filters import choose_network, filter_origin, filter_recipe, filter_trusted
 from boundlab.ui.shelf import datasets, find_run, runs_of
-from boundlab.ui.tables import told
+from boundlab.ui.tables import formatted
 from boundlab.words.anatomy import BRIDGE, HELD, READING, bridge_sentence, largest_terms, moved_terms
 
 
@@ -140,7 +140,7 @@ def _numbers(table: pd.DataFrame, name: str) -> None:
     )
     with st.expander("Every factor, with what it is"):
         st.dataframe(
-            told(table.drop(columns=["row", "group"])), hide_index=True, alt="Factors in log2 and their meaning"
+            formatted(table.drop(columns=["row", "group"])), hide_index=True, alt="Factors in log2 and their meaning"
         )
 
 

@@ -22,7 +22,7 @@ from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.ui import chart
 from boundlab.ui.formulas import formulas
 from boundlab.ui.page import is_dark
-from boundlab.ui.tables import told
+from boundlab.ui.tables import formatted
 from boundlab.words.figures import sentence
 
 _MEASURED = ("holdout", "test_error")
@@ -81,7 +81,7 @@ def table_section(table: pd.DataFrame, subject: Subject, settings: Settings) -> 
         columns={"series": "bound", "reason": "why there is no number"}
     )
     st.dataframe(
-        told(named),
+        formatted(named),
         hide_index=True,
         alt="Value and parts of every bound, or why it has none",
     )

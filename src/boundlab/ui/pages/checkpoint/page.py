@@ -37,7 +37,7 @@ _BUSY = ("queued", "running")
 
 @with_controls
 def checkpoint(controls: Controls) -> None:
-    """Everything on the page; only the progress refreshes by itself, and only while a judge works."""
+    """Everything on the page; only the progress refreshes by itself, and only while an upload worker runs."""
     me, mine = visitor(), desk()
     now = mine.look()
     controls.hold(_LINK)
@@ -104,7 +104,7 @@ def _received(mine: Desk, key: str, dataset: str, labels: Labels | None) -> None
 
 
 def _progress(mine: Desk, was_busy: bool) -> None:
-    """How far the judge is."""
+    """How far the upload worker is."""
     now = mine.look()
     if (now["state"] in _BUSY) != was_busy:
         st.rerun()
@@ -176,7 +176,7 @@ def _kept(me: str) -> None:
         return
     st.markdown("#### Kept")
     if wrong:
-        st.caption(subjects.said_of(wrong))
+        st.caption(subjects.left_out_sentence(wrong))
     for one in every:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(

@@ -23,7 +23,7 @@ from boundlab.ui.page import is_dark
 from boundlab.ui.pages.checkpoint.bounds import every_bound, ladder_section, most_numbers, table_section
 from boundlab.ui.privacy import plain
 from boundlab.ui.shelf import shipped_runs
-from boundlab.ui.tables import told
+from boundlab.ui.tables import formatted
 from boundlab.words.guarantees import BEST, CHOICE, spelled_out, verdict
 
 _NORMS = ("frobenius", "spectral_map", "spectral_kernel", "norm_21", "bias_norm", "patch_norm")
@@ -83,8 +83,8 @@ def _certificate(subject: Subject, made: list[Guarantee], delta: float, share: f
     figure = guarantee_chart(made, error, guessing, is_dark())
     chart.show(figure, "chart_checkpoint_promises", words)
     st.markdown(words)
-    for promise in made:
-        st.markdown(spelled_out(promise, guessing, shipped_runs()))
+    for guarantee in made:
+        st.markdown(spelled_out(guarantee, guessing, shipped_runs()))
     for words in conditions(subject.dataset, subject.arch, subject.labels):
         st.markdown(f"- {words}")
     st.caption(
@@ -133,7 +133,7 @@ def _norms(subject: Subject) -> None:
         for layer in subject.norms.layers
     ]
     table = pd.DataFrame(rows).rename(columns={name: name.replace("_", " ") for name in _NORMS})
-    st.dataframe(told(table), hide_index=True, alt="Norms of every layer's weights")
+    st.dataframe(formatted(table), hide_index=True, alt="Norms of every layer's weights")
     st.caption(f"ρ, the product of the Frobenius norms: {only(subject.norms.rho):.4g}. Without weight sharing, `frobenius` is "
                "the largest over output positions.")  # fmt: skip
     with st.expander("Spec"):

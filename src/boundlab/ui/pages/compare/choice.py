@@ -25,7 +25,7 @@ from boundlab.ui.pages.compare.offers import (
     presets,
 )
 from boundlab.ui.privacy import plain
-from boundlab.ui.subjects import said_of
+from boundlab.ui.subjects import left_out_sentence
 from boundlab.uploads.kept import left_out
 
 # in the session
@@ -57,7 +57,7 @@ def choose_networks(controls: Controls) -> list[list[Subject]]:
     if words := _seeds(known, picks):
         st.caption(words)
     if wrong := left_out(visitor.visitor_name(), visitor.at_home()):
-        st.caption(said_of(wrong))
+        st.caption(left_out_sentence(wrong))
     return [known.group(pick) for pick in picks]
 
 

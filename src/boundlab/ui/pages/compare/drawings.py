@@ -30,26 +30,26 @@ def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     """Connectivity of every network in its column, on one colour scale."""
     counts = [path_counts(s.arch.shapes(), s.arch.in_shape[1:]) for s in subjects]
     top = float(np.log2(max(1.0, *(part.max() for part in counts))))
-    said = []
+    pictured = []
     for i, column in enumerate(columns(len(subjects))):
         subject, size = subjects[i], subjects[i].arch.in_shape[1:]
         fields = receptive_fields(subject.arch.shapes(), size)
         picture, what = example(subject)
-        said.append(what)
+        pictured.append(what)
         height = _HEIGHTS[len(subjects)]
         with column:
             with st.container(key=f"compare_name_{i}"):
                 st.markdown(f"##### {plain(named(names[i], i))}\n{_rest(subject.title, names[i])}")
-            told = _sees(fields, subject, counts[i])
+            words = _sees(fields, subject, counts[i])
             chart.show(
                 connectivity(counts[i], picture, fields, top, height, is_dark()),
                 f"chart_connectivity_{i}",
-                f"Computation paths from each pixel of {names[i]}: {told}",
+                f"Computation paths from each pixel of {names[i]}: {words}",
             )
-            st.markdown(told)
+            st.markdown(words)
             counterpart_links(subject)
     pooled = any(pool.kind == "max" for s in subjects for shape in s.arch.shapes() for pool in shape.pools)
-    st.caption(_DRAWING.format(", ".join(dict.fromkeys(said))) + (_MAX_POOLED if pooled else ""))
+    st.caption(_DRAWING.format(", ".join(dict.fromkeys(pictured))) + (_MAX_POOLED if pooled else ""))
 
 
 def _rest(title: str, name: str) -> str:

@@ -75,14 +75,14 @@ def bounds_section(groups: Sequence[Sequence[Subject]], names: Sequence[str], se
     subjects, safe = [group[0] for group in groups], [plain(name) for name in names]
     table = bounds_table(groups, settings)
     order = [bound.key for bound in ALL if table["value"][table["series"] == bound.key].notna().any()]
-    said = comparison.summary(safe, subjects, [facts(s) for s in subjects], table)
+    words = comparison.summary(safe, subjects, [facts(s) for s in subjects], table)
     if order:
-        chart.show(versus(table, names, order, _reach(table["value"]), is_dark()), "chart_versus", said)
+        chart.show(versus(table, names, order, _reach(table["value"]), is_dark()), "chart_versus", words)
         seeds = " · broad ends: smallest to largest over seeds" if any(len(g) > 1 for g in groups) else ""
         st.caption(f"{settings.convention} · δ = {settings.delta:g} for every value by itself{seeds}")
         with st.expander("The values, and their range over seeds"):
             _values(table, names, order)
-    st.markdown(said)
+    st.markdown(words)
     for line in comparison.refusals(safe, table, settings.convention):
         st.caption(line)
 
@@ -143,11 +143,11 @@ def factors_section(controls: Controls, subjects: Sequence[Subject], names: Sequ
             f"{styles(settings.convention)[bound.key].name} has a value for fewer than two of these networks: nothing to compare."
         )
         return
-    said = comparison.moved([plain(name) for name in names], table)
+    lines = comparison.moved([plain(name) for name in names], table)
     differs = table[table["difference"].abs() >= comparison.MOVED]["row"]
     still = table[(table["kind"] == "factor") & ~table["row"].isin(differs)].drop_duplicates("row")["label"]
     drawn = table[(table["kind"] == "total") | ((table["kind"] == "factor") & table["row"].isin(differs))]
-    chart.show(factor_bars(drawn, names, is_dark()), "chart_factors", " ".join(said))
-    st.markdown("\n".join(f"- {line}" for line in said))
+    chart.show(factor_bars(drawn, names, is_dark()), "chart_factors", " ".join(lines))
+    st.markdown("\n".join(f"- {line}" for line in lines))
     rest = f" The same for all: {', '.join(still)}." if len(still) else ""
     st.caption(f"Factors of one kind are multiplied over the layers; what is added to them is in the value only.{rest}")

@@ -77,7 +77,7 @@ def _show(view: View, controls: Controls, stage: st.delta_generator.DeltaGenerat
         _chart(axis, shot)
         st.caption(words)  # below, so that its length does not move the chart
     _words(view, now, drawn.over.note)
-    csv = functools.partial(points, view, drawn.over, now.about, at)
+    csv = functools.partial(points, view, drawn.over, now.shared, at)
     numbers_section(now.table, csv, axis, file + (names[at] if handle else ""))
 
 

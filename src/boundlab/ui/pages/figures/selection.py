@@ -95,11 +95,11 @@ def handle_position(controls: Controls, handle: Handle | None, names: list[str],
     if handle is None:
         return 0
     default = handle.default if handle.default in names else names[-1]
-    arriving, told = controls.arriving(handle.key), reported_position(key)
+    arriving, reported = controls.arriving(handle.key), reported_position(key)
     at = controls.hold(handle.key, names, handle.name.removesuffix(" ="), few=handle is _LAMBDA)
-    if not arriving and told in names and told != st.session_state.get(f"{key}_told"):
-        at = told
-    st.session_state[f"{key}_told"] = told
+    if not arriving and reported in names and reported != st.session_state.get(f"{key}_reported"):
+        at = reported
+    st.session_state[f"{key}_reported"] = reported
     controls.keep(handle.key, at or default, default)
     return names.index(at or default)
 
