@@ -18,9 +18,8 @@ def last_known(table: pd.DataFrame) -> pd.DataFrame:
     groups = measured.sort_values("step", kind="stable").groupby(["run", "series"], sort=False)
     known = groups[[*columns, "epoch"]].ffill()
     carried = table["value"].isna() & known["value"].notna()
-    return table.assign(
-        **known[columns], as_of=known["epoch"].where(carried)
-    )  # aligned on the index: the order of rows stays
+    # aligned on the index: the order of rows stays
+    return table.assign(**known[columns], as_of=known["epoch"].where(carried))
 
 
 def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: str | None = None) -> pd.DataFrame:

@@ -30,6 +30,7 @@ class Canvas:
 
     @property
     def styles(self) -> Mapping[str, Style]:
+        """Of every series, named as the convention has it."""
         return styles(self.convention)
 
     @property
@@ -40,6 +41,7 @@ class Canvas:
 
     @property
     def logarithmic(self) -> bool:
+        """Whether the y axis is; its values are then in log2."""
         return self.scale != "linear"
 
 

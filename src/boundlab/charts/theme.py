@@ -30,6 +30,7 @@ class Style:
     width: float = 2.5
 
     def colour(self, dark: bool) -> str:
+        """On a dark or a light background."""
         return self.dark if dark else self.light
 
 
@@ -51,10 +52,8 @@ STYLES = {
     "gap": Style("Generalization gap", "Gap", "#008044", "#4ADF96", "diamond-open"),
 }
 _STRICT = STYLES | {"sparse": replace(STYLES["sparse"], name="Theorem S", short="Theorem S", width=3)}
-LEADS = (
-    "doubled",
-    "sparse",
-)  # what a picture and its words are about: Theorem S2 where there is one, it is the one to quote
+# what a picture and its words are about: Theorem S2 where there is one, it is the one to quote
+LEADS = ("doubled", "sparse")
 ALERT = ("#A8321F", "#FF8E7A")
 _SHADE = ("rgba(200, 60, 30, 0.06)", "rgba(255, 120, 90, 0.08)")
 VEIL = ("rgba(255, 255, 255, 0.75)", "rgba(17, 19, 24, 0.75)")  # behind words on a picture

@@ -39,6 +39,7 @@ class _Parts:
         self.flagged = any(np.nansum(points.flagged) > 0 for points in every)
 
     def fixed(self) -> list[Trace]:
+        """Of every trace what no frame changes."""
         out = []
         for number, panel in enumerate(self.panels, 1):
             here = {"xaxis": axis_name(number)}
@@ -54,6 +55,7 @@ class _Parts:
         return {"xaxis": axis_name(NAMES_AXIS)} | names.labels_fixed(self.shown, self.canvas)
 
     def moving(self, frame: float) -> tuple[Trace, ...]:
+        """Of every trace what this frame has."""
         out = []
         for panel in self.panels:
             points = {name: panel.at(name, frame) for name in self.shown}

@@ -136,9 +136,8 @@ def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFr
         data += _differences(table, places, dark)
         below, above = _reach([table["difference"].to_numpy()], 1)
         axis = log2_axis(below, above + 0.6 * (above - below), dark, "ratio (log₂)")
-        every = -(-len(axis["tickvals"]) // 3) * (
-            axis["tickvals"][1] - axis["tickvals"][0]
-        )  # three fit a narrow screen
+        # three ticks fit a narrow screen
+        every = -(-len(axis["tickvals"]) // 3) * (axis["tickvals"][1] - axis["tickvals"][0])
         kept = [t for t in axis["tickvals"] if t % every == 0]
         axis |= {"tickvals": kept, "ticktext": [power(t) for t in kept], "tickangle": 0}
         layout["xaxis2"] = axis | {"domain": [_MODEST + 0.06, 1], "anchor": "y"}

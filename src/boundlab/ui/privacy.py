@@ -1,4 +1,4 @@
-"""What the screen does not show: to a class where things lie on the server; to nobody what somebody typed as more than text."""
+"""What the screen does not show: to a class, where things lie on the server; to anybody, markup that somebody typed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ def _roots() -> list[str]:
 
 def plain(text: str) -> str:
     """Text that may hold what somebody typed, shown as it is: no links, pictures or colours; in a class no paths either."""
-    apart = re.sub(
-        r"(?i)(://|\.(?<=www\.)|@)", "\u2060\\1", without_paths(cut(text))
-    )  # addresses become links by themselves
+    # addresses become links by themselves: a word joiner, which nobody sees, takes them apart
+    apart = re.sub(r"(?i)(://|\.(?<=www\.)|@)", "\u2060\\1", without_paths(cut(text)))
     return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", apart)

@@ -68,6 +68,7 @@ class Offer:
 
     @property
     def labels(self) -> list[str]:
+        """Of all networks, as the link has them."""
         return [*self.runs, *self.loaded]
 
     def picks(self) -> dict[str, Pick]:

@@ -31,6 +31,7 @@ class View:
 
     @property
     def handle(self) -> Handle | None:
+        """What the handle above the chart runs through."""
         return self.selection.handle
 
     @property
@@ -40,6 +41,7 @@ class View:
 
     @property
     def key(self) -> str:
+        """Names everything that is drawn and said; equal for equal choices."""
         how = (self.scale, tuple(self.selection.panels), tuple(self.peers), self.paper, tuple(self.shown))
         return repr((self._numbers, how))
 

@@ -62,9 +62,8 @@ def board(every: Sequence[Job], mine: Sequence[Job], watched: str | None, me: st
         st.markdown("#### Jobs")
         st.caption(_summary(every, others, machine))
     if machine.trouble:
-        why = (
-            machine.trouble if at_home() else "the page of whoever runs this server says why"
-        )  # it names somebody's run
+        # what is wrong names somebody's run
+        why = machine.trouble if at_home() else "the page of whoever runs this server says why"
         st.error(f"A job cannot be started: {plain(why)}.")
     if not here:
         st.caption("None yet: press Train. A job goes on when you close the page; you find it here when you come back.")

@@ -101,16 +101,20 @@ def watch(run: str) -> None:
 
 
 def pause(job: Job) -> None:
+    """Keep everything and free its place."""
     _act(partial(queue.ask, job, "pause"))
 
 
 def stop(*given: Job) -> None:
+    """Keep what is recorded; a job can go on later."""
     _act(*(partial(queue.ask, job, "stop") for job in given))
 
 
 def resume_all(me: str, *given: Job) -> None:
+    """Go on from their last checkpoints, as jobs of `me`."""
     _act(*(partial(queue.resume, job, me, server.scheduler().limits, address()) for job in given))
 
 
 def delete_all(*given: Job) -> None:
+    """Forget the jobs and all that they recorded."""
     _act(*(partial(queue.delete, job) for job in given))

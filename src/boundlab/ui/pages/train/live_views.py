@@ -74,9 +74,8 @@ def _curves(
     """`curves.of_one_run` rows of what is drawn of one run, and the tidy rows of its last record."""
     records = by_slot(_run.records, span, _POINTS)
     table = last_known(growing_table(_run, records, settings))
-    now = table[table["step"] == records["step"].iloc[-1]].assign(
-        trained=True, at_plateau=True
-    )  # no rings in this picture
+    # no rings in this picture
+    now = table[table["step"] == records["step"].iloc[-1]].assign(trained=True, at_plateau=True)
     return of_one_run(table, AXES["epoch"]), now
 
 

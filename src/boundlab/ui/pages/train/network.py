@@ -89,9 +89,8 @@ def read_network(arch: dict[str, Any]) -> dict[str, Any]:
     for name in PER_LAYER:
         if name in arch:
             words = _parts(_LABELS[name], arch[name])
-            if len(words) <= arch[name].count(
-                ","
-            ):  # what a browser cut off while pasting must not train another network
+            # what a browser cut off while pasting must not train another network
+            if len(words) <= arch[name].count(","):
                 raise ValueError(
                     f"{_LABELS[name]} must have a value after every comma, got {arch[name]!r}; type it again"
                 )
