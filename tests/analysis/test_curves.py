@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from boundlab.analysis.curves import by_axis, drawn, last_known, minus_paper, relative, relative_paper
+from boundlab.analysis.curves import by_axis, drawn, last_known, relative
+from boundlab.analysis.paper import minus_paper, relative_paper
 from boundlab.analysis.tables import AXES
 
 LAMBDA = AXES["weight_decay"]

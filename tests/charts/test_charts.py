@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boundlab.analysis.curves import by_axis, last_known, relative
-from boundlab.analysis.tables import AXES, SERIES, final_table, history_table, read_paper
+from boundlab.analysis.paper import read_paper
+from boundlab.analysis.tables import AXES, SERIES, final_table, history_table
 from boundlab.bounds import BY_KEY
 from boundlab.charts.canvas import Canvas
 from boundlab.charts.ladder import ladder

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,6 @@ COLUMNS = (
 )
 MEASURED = ("holdout", "test_error", "train_error", "gap")
 SERIES = (*(bound.key for bound in ALL), *MEASURED)
-_PAPER = Path(__file__).resolve().parents[3] / "data" / "paper" / "figures_digitized.csv"
 
 
 @dataclass(frozen=True)
@@ -194,18 +192,6 @@ def reasons(table: pd.DataFrame) -> dict[str, str]:
     """Series that do not apply here, and why."""
     missing = table.dropna(subset=["reason"]).drop_duplicates("series")
     return dict(zip(missing["series"], missing["reason"], strict=True))
-
-
-def read_paper(axis: Axis, path: Path = _PAPER) -> pd.DataFrame:
-    """The paper's curves over `axis`, read off its figures: panel, x, series, log2_value, approx_error_log2.
-
-    The paper counts depth with the output layer; here it is the number of convolutional layers.
-    """
-    table = pd.read_csv(path)
-    table = table[table["figure"] == axis.paper_figure].copy()
-    if axis.key == "depth":
-        table["x"] -= 1
-    return table
 
 
 def run_summaries(runs: Sequence[Run]) -> list[dict[str, Any]]:

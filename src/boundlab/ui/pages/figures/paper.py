@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from boundlab.analysis.curves import minus_paper, relative_paper
-from boundlab.analysis.tables import AXES, Axis, read_paper
+from boundlab.analysis.paper import minus_paper, read_paper, relative_paper
+from boundlab.analysis.tables import AXES, Axis
 from boundlab.charts.theme import STYLES
 from boundlab.ui.controls import Controls
 from boundlab.ui.pages.figures.view import Overlay
