@@ -105,7 +105,7 @@ def _legend(dark: bool) -> str:
 
 
 def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFrame, dark: bool = False) -> go.Figure:
-    """`first`, `second`: rows of `anatomy.anatomy`; `table`: `anatomy.compare` of both (its order is top to bottom)."""
+    """`first`, `second`: rows of `anatomy.anatomy`; `table`: `anatomy.joined` of both (its order is top to bottom)."""
     names = list(table["row"])
     places = {name: float(len(names) - 1 - i) for i, name in enumerate(names)}
     sides = [first] if second is None else [first, second]

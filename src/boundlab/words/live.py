@@ -74,7 +74,7 @@ def compared(run: Run, other: Run) -> str:
     return f"Dashed: the shipped run {run_title(other.spec)}, {how}."
 
 
-def errors_said(run: Run, parts: Sequence[PartErrors]) -> str:
+def errors_sentence(run: Run, parts: Sequence[PartErrors]) -> str:
     """The newest errors, of which epoch and of how many images they are, and a warning while the network could as well be
     guessing; `parts`: what was measured of a part of the images between the records."""
     if (newest := newest_errors(run, parts)) is None:

@@ -43,8 +43,8 @@ class Desk:
             st.session_state.pop(UNSAVED, None)
             self.server.measure(self.upload, dataset, labels)
 
-    def look(self) -> dict[str, Any]:
-        """`Judges.look`, and what follows: a finished subject goes into the session, a broken file is dropped."""
+    def update(self) -> dict[str, Any]:
+        """`UploadServer.look`, and what follows: a finished subject goes into the session, a broken file is dropped."""
         if self.upload is None:
             return {"state": "idle"}
         now = self.server.look(self.upload)

@@ -39,7 +39,7 @@ _BUSY = ("queued", "running")
 def checkpoint(controls: Controls) -> None:
     """Everything on the page; only the progress refreshes by itself, and only while an upload worker runs."""
     me, mine = visitor(), desk()
-    now = mine.look()
+    now = mine.update()
     controls.hold(_LINK)
     st.caption(
         "Upload a `.safetensors` file that says what network it holds. None at hand? `data/runs/checkpoints` has examples, a "
@@ -105,7 +105,7 @@ def _received(mine: Desk, key: str, dataset: str, labels: Labels | None) -> None
 
 def _progress(mine: Desk, was_busy: bool) -> None:
     """How far the upload worker is."""
-    now = mine.look()
+    now = mine.update()
     if (now["state"] in _BUSY) != was_busy:
         st.rerun()
     if now["state"] == "queued":

@@ -42,7 +42,7 @@ SHOWN_COLUMNS = {
 
 
 def networks_table(known: Offer) -> pd.DataFrame:
-    """One row per network, indexed by its name: the columns of `COLUMNS`; errors in per cent."""
+    """One row per network, indexed by its name: the columns of `SHOWN_COLUMNS`; errors in per cent."""
     table = _of_runs(known.runs, shelf().version)
     loaded = {label: _of_checkpoint(subject) for label, subject in known.loaded.items()}
     if not loaded:

@@ -127,7 +127,7 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Seque
         _chart(view, watched, figure)
     st.caption(" ".join([live.live_caption(run, settings) + ".", live.compared(run, other) if other else ""]))
     notice, *lines = words(watched)
-    st.markdown(" ".join(filter(None, [live.errors_said(run, parts), notice])))
+    st.markdown(" ".join(filter(None, [live.errors_sentence(run, parts), notice])))
     for line in lines:
         st.caption(line)
     st.download_button(

@@ -55,7 +55,7 @@ _COUNTERPARTS: tuple[tuple[str, str, Callable[[ArchSpec], ArchSpec]], ...] = (
 
 
 def network(controls: Controls) -> dict[str, Any]:
-    """Draw the fields; what is in them, lists still as text (`read` reads them)."""
+    """Draw the fields; what is in them, lists still as text (`read_network` reads them)."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = controls.pick("Network", KIND_TITLES, "kind", _KIND_HELP)
         arch: dict[str, Any] = {"kind": "mlp" if kind == "linear" else kind}
