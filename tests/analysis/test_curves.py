@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from boundlab.analysis.curves import by_axis, drawn, last_known, minus_paper, relative, relative_paper
+from boundlab.analysis.curves import by_axis, drawn, last_known, relative
+from boundlab.analysis.paper import minus_paper, relative_paper
 from boundlab.analysis.tables import AXES
 
 LAMBDA = AXES["weight_decay"]
@@ -70,7 +71,7 @@ def test_errors_stand_still_between_epoch_ends():
 @pytest.fixture
 def paper():
     columns = {"panel": "CONV-3-200", "series": "sparse", "x": [1e-3, 2e-3], "log2_value": [3.0, 2.0]}
-    return pd.DataFrame(columns | {"approx_error_log2": 0.1, "told": [1e-3, 2e-3]})
+    return pd.DataFrame(columns | {"approx_error_log2": 0.1, "paper_x": [1e-3, 2e-3]})
 
 
 def test_ours_minus_the_papers_only_where_both_have_a_point(paper):

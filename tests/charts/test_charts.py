@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boundlab.analysis.curves import by_axis, last_known, relative
-from boundlab.analysis.tables import AXES, SERIES, final_table, history_table, read_paper
+from boundlab.analysis.paper import read_paper
+from boundlab.analysis.tables import AXES, SERIES, final_table, history_table
 from boundlab.bounds import BY_KEY
+from boundlab.charts.canvas import Canvas
 from boundlab.charts.ladder import ladder
 from boundlab.charts.theme import STYLES, log2_ticks, spread
-from boundlab.charts.traces import Canvas
 from boundlab.charts.trend import trend
 from boundlab.specs.settings import Settings
 from boundlab.text import readable, tick
@@ -45,7 +46,7 @@ def named(figure, name):
 def test_a_trend_over_any_axis(pack, key):
     axis = AXES[key]
     paper = read_paper(axis)
-    paper = paper[paper["panel"] == paper["panel"].iloc[0]].assign(told=paper["x"], difference=np.nan)
+    paper = paper[paper["panel"] == paper["panel"].iloc[0]].assign(paper_x=paper["x"], difference=np.nan)
     figure = trend(curves(pack, key), axis, SHOWN, CANVAS, paper).figure
     rows = curves(pack, key)
     expected = np.log2(rows[rows["series"] == "sparse"]["mean"])

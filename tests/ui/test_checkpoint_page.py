@@ -36,6 +36,14 @@ def fresh(tmp_path, monkeypatch):
     st.cache_resource.clear()
 
 
+@pytest.fixture
+def started(monkeypatch) -> list[Scheduler]:
+    """The schedulers of trainings that this page starts; there should be none."""
+    found: list[Scheduler] = []
+    monkeypatch.setattr(Scheduler, "start", lambda self: found.append(self) or self)
+    return found
+
+
 def uploaded(app, content, name="net.safetensors"):
     """The page after the upload has been judged."""
     app.file_uploader[0].upload(name, content, "application/octet-stream").run()
@@ -112,11 +120,16 @@ def uploaded_already(app):
     return app
 
 
-def test_what_is_kept_is_listed_opened_by_link_and_deleted(tmp_path):
+def test_what_is_kept_is_listed_opened_by_link_and_deleted(tmp_path, monkeypatch, started):
     app = uploaded(open_link(PAGE, dataset="digits"), good())
     before = table(app)
     assert app.session_state[subjects.UNSAVED].title == "net"
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "MOST_KEPT", 0)
+        button(app, "Keep it").click().run()
+    assert "you keep 0 checkpoints" in app.error[0].value
     button(app, "Keep it").click().run()
+    assert not app.error
     (key,) = [folder.name for folder in (tmp_path / "runs" / "checkpoints").iterdir()]
     assert list(server.upload_server()._home.iterdir()) == []
     assert (tmp_path / "runs" / "checkpoints" / key / "network.safetensors").read_bytes() == good()
@@ -129,6 +142,7 @@ def test_what_is_kept_is_listed_opened_by_link_and_deleted(tmp_path):
     gone = open_link(PAGE, checkpoint=key)
     assert "keeps no checkpoint" in gone.warning[0].value
     assert not gone.exception
+    assert not started
 
 
 @pytest.mark.parametrize("key", ["../../etc", "0" * 12, "<b>", "A" * 12])
@@ -144,8 +158,8 @@ def test_in_a_class_one_lists_and_deletes_only_ones_own(tmp_path, monkeypatch, s
     mine, theirs = kept.keep(network, subject, "me"), kept.keep(network, subject, "they")
     assert mine != theirs
     assert {one.key for one in kept.kept_by("me", everybody=True)} == {mine, theirs}
-    monkeypatch.setattr(kept, "at_home", lambda: False)
     assert [one.key for one in kept.kept_by("me")] == [mine]
+    monkeypatch.setattr(subjects, "at_home", lambda: False)
     assert kept.find(theirs).subject.to_dict() == subject.to_dict()  # by link
     assert list(subjects.kept_subjects("me").values())[-1].to_dict() == subject.to_dict()
     monkeypatch.setattr(st, "session_state", {subjects.UNSAVED: subject})
@@ -320,12 +334,10 @@ def test_a_pickle_is_named_for_what_it_is():
     assert "boundlab export" in app.error[0].value
 
 
-def test_a_download_that_cannot_start_is_said_and_starts_nothing_else(tmp_path, monkeypatch):
+def test_a_download_that_cannot_start_is_said_and_starts_nothing_else(tmp_path, monkeypatch, started):
     (tmp_path / "file").touch()
     monkeypatch.setenv("BOUNDLAB_DATA", str(tmp_path / "nowhere"))
     monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "file" / "runs"))
-    started = []
-    monkeypatch.setattr(Scheduler, "start", lambda self: started.append(self) or self)
     app = open_link(PAGE, dataset="mnist")
     button(app, "Download MNIST").click().run()
     assert not app.exception

@@ -101,9 +101,11 @@ def test_the_page_shows_the_values_of_the_core(pack):
     (glance,) = [t.value for t in app.table if "Parameters" in t.value.index]
     assert glance.loc["Parameters"].iloc[0] == f"{run.spec.arch.parameters:,}"
     assert "seed 1" in glance.loc["Training"].iloc[0]
-    heat = traces(app, 0)[0]["z"]
+    counts = path_counts(run.spec.arch.shapes(), (28, 28))
+    heat, hover = (traces(app, 0)[0][name] for name in ("z", "customdata"))
     rows = sent(heat) if isinstance(heat, dict) else [x for row in heat for x in row]
-    np.testing.assert_allclose(rows, np.log2(path_counts(run.spec.arch.shapes(), (28, 28))).ravel())
+    np.testing.assert_allclose(rows, np.log2(counts).ravel())
+    assert [words for row in hover for words in row] == [f"{count:,.0f}" for count in counts.ravel()]
 
 
 def test_a_link_that_names_three_networks_shows_three():

@@ -15,9 +15,9 @@ from streamlit.testing.v1 import AppTest
 
 from boundlab.analysis.curves import by_axis, by_slot, last_known, of_one_run
 from boundlab.analysis.tables import AXES, SERIES, growing_table, history_table, layers_table
+from boundlab.charts.canvas import Canvas
 from boundlab.charts.norms_over_epochs import depth_colours, layers_chart
 from boundlab.charts.progress import alive, bounds_chart, loss_chart, update_of, whole_steps, x_range
-from boundlab.charts.traces import Canvas
 from boundlab.quantities.records import norm_columns_of
 from boundlab.runs import part_errors
 from boundlab.runs.folder import open_run

@@ -21,6 +21,7 @@ from boundlab.specs.counterparts import locally_connected, mlp, tree
 from boundlab.specs.run import RunSpec
 from boundlab.specs.work import memory
 from boundlab.system.devices import Device
+from boundlab.ui import server
 from boundlab.ui.page import PAGES
 from boundlab.ui.pages.train import engine
 from boundlab.ui.pages.train.starts import STARTS
@@ -38,7 +39,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path))
     idle = Scheduler(tmp_path, Limits(running=2, per_person=4), lambda: [CPU])
     idle.devices = [CPU]
-    monkeypatch.setattr(engine, "scheduler", lambda: idle)
+    monkeypatch.setattr(server, "scheduler", lambda: idle)
     engine.measured_runs.clear()
     return idle
 

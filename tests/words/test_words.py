@@ -11,7 +11,7 @@ from boundlab.bounds import BY_KEY
 from boundlab.charts.theme import STYLES, lead, styles
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.text import readable
-from boundlab.words import figures, live
+from boundlab.words import figures, live, notices
 
 VARIABLES = {"epoch": (), "weight_decay": ("conv_layers", "channels"), "channels": ("conv_layers", "weight_decay")}
 VARIABLES |= {"depth": ("channels", "weight_decay"), "epoch": ("conv_layers", "channels", "weight_decay")}
@@ -80,7 +80,7 @@ def test_the_words_of_a_figure_hold_for_its_curves(key, rows):
     table, settings = rows
     axis, seen = AXES[key], 0
     for curves in views(table, axis):
-        words = figures.notice(curves, axis, settings, "epoch 5")
+        words = notices.notice(curves, axis, settings, "epoch 5")
         first = lead(curves["series"])
         assert first == ("doubled" if settings.convention == "strict" else "sparse")
         line = curves[curves["series"] == first]
@@ -98,7 +98,7 @@ def test_what_moves_most_and_least_is_said_of_the_right_bounds(rows):
     table, settings = rows
     for axis in (AXES["weight_decay"], AXES["depth"], AXES["channels"]):
         for curves in views(table, axis):
-            words = figures.notice(curves, axis, settings)
+            words = notices.notice(curves, axis, settings)
             first = lead(curves["series"])
             groups = curves[curves["series"].isin(BY_KEY) & (curves["series"] != first)].groupby("series")["mean"]
             ratios = {name: part.iloc[-1] / part.iloc[0] for name, part in groups if len(part) > 1}
@@ -136,7 +136,7 @@ def test_during_training_too(pack):
         runs = [run for run in pack if run.spec.train.dataset == dataset and run.spec.train.seed == 0]
         table = history_table(runs, Settings(convention), 12)
         for curves in views(table, axis):
-            words = figures.notice(curves, axis, Settings(convention))
+            words = notices.notice(curves, axis, Settings(convention))
             first = lead(curves["series"])
             line = curves[curves["series"] == first]
             check_journey(words, line, first)

@@ -1,4 +1,4 @@
-"""Several networks side by side, as numbers: what they are, their norms, bounds, promises and factors. No charts.
+"""Several networks side by side, as numbers: what they are, their norms, bounds, guarantees and factors. No charts.
 
 `network` in every table is a place in the list of subjects, from 0.
 """
@@ -30,7 +30,7 @@ NORMS = {  # field of `LayerNorms`: symbol
     "map_frobenius": "‖op(W)‖<sub>F</sub>",
 }
 _OUTPUT = "output"
-PROMISES = {"theorem_s2": "Theorem S2", "holdout": "Hold-out limit"}
+GUARANTEES = {"theorem_s2": "Theorem S2", "holdout": "Hold-out limit"}
 NOT_MEASURED = "the network was not run over the data, so its margins and errors are not known"
 
 
@@ -109,9 +109,9 @@ def _place(shape: LayerShape, number: int) -> str:
 
 
 def guarantees_table(subjects: Sequence[Subject], delta: float) -> pd.DataFrame:
-    """Columns network, kind (of `PROMISES`), limit (NaN: `reason` says why), delta, reason: Theorem S2 and the hold-out
+    """Columns network, kind (of `GUARANTEES`), limit (NaN: `reason` says why), delta, reason: Theorem S2 and the hold-out
     limit, each with `delta` over the number of limits, so that all of them hold together with probability 1 - delta."""
-    pairs = [(number, kind) for number in range(len(subjects)) for kind in PROMISES]
+    pairs = [(number, kind) for number in range(len(subjects)) for kind in GUARANTEES]
     whole = [_guarantee(subjects[number], kind, delta) for number, kind in pairs]
     share = delta / max(1, sum(reason is None for _, reason in whole))
     rows = []

@@ -18,9 +18,8 @@ def last_known(table: pd.DataFrame) -> pd.DataFrame:
     groups = measured.sort_values("step", kind="stable").groupby(["run", "series"], sort=False)
     known = groups[[*columns, "epoch"]].ffill()
     carried = table["value"].isna() & known["value"].notna()
-    return table.assign(
-        **known[columns], as_of=known["epoch"].where(carried)
-    )  # aligned on the index: the order of rows stays
+    # aligned on the index: the order of rows stays
+    return table.assign(**known[columns], as_of=known["epoch"].where(carried))
 
 
 def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: str | None = None) -> pd.DataFrame:
@@ -58,10 +57,10 @@ def of_one_run(table: pd.DataFrame, axis: Axis) -> pd.DataFrame:
     return kept.sort_values([axis.column, "series"], kind="stable", ignore_index=True)
 
 
-def by_slot(records: pd.DataFrame, span: float, about: int) -> pd.DataFrame:
-    """At most about that many records, for a curve that grows: the first, the last, and of each of `about` equal parts of
+def by_slot(records: pd.DataFrame, span: float, max_records: int) -> pd.DataFrame:
+    """At most about `max_records` records, for a curve that grows: the first, the last, and of each of that many equal parts of
     `span` epochs the last record with errors, else the last. What was kept of a part that is over stays."""
-    place = np.floor(records["epoch"].to_numpy(float) / span * about)
+    place = np.floor(records["epoch"].to_numpy(float) / span * max_records)
     errors = records["train_error"].notna().to_numpy() if "train_error" in records else np.zeros(len(records), bool)
     order = np.lexsort((np.arange(len(records)), errors, place))
     last_of_its_part = np.diff(place[order], append=np.inf) > 0
@@ -76,46 +75,22 @@ def relative(curves: pd.DataFrame, axis: Axis) -> pd.DataFrame:
     return curves.assign(**scaled).dropna(subset=["mean"])
 
 
-def relative_paper(paper: pd.DataFrame) -> pd.DataFrame:
-    """The paper's curves, each relative to its own first point (in log2: minus it)."""
-    paper = paper.sort_values("x", kind="stable")
-    return paper.assign(log2_value=paper["log2_value"] - paper.groupby("series")["log2_value"].transform("first"))
-
-
-def minus_paper(curves: pd.DataFrame, paper: pd.DataFrame, axis: Axis) -> pd.DataFrame:
-    """Where a curve has a point at the paper's own x: x, series, ours and paper (log2), difference, reading error."""
-    ours = curves[curves["mean"] > 0].assign(x=lambda t: t[axis.column].astype(float).round(9))
-    theirs = paper.assign(x=paper["x"].astype(float).round(9))
-    both = ours.merge(theirs, on=["x", "series"], suffixes=("", "_paper"))
-    ours_log2 = np.log2(both["mean"])
-    return pd.DataFrame(
-        {
-            "x": both["x"],
-            "series": both["series"],
-            "ours": ours_log2,
-            "paper": both["log2_value"],
-            "difference": ours_log2 - both["log2_value"],
-            "reading_error": both["approx_error_log2"],
-        }
-    )
-
-
 def drawn(
     curves: pd.DataFrame,
     paper: pd.DataFrame | None,
     axis: Axis,
-    about: dict[str, object],
-    paper_about: dict[str, object],
+    shared: dict[str, object],
+    paper_shared: dict[str, object],
 ) -> pd.DataFrame:
-    """One row per point on screen, ours and the paper's: what a reader gets as CSV. `about`, `paper_about`: what is the same
+    """One row per point on screen, ours and the paper's: what a reader gets as CSV. `shared`, `paper_shared`: what is the same
     for all of them."""
     ours = curves.rename(columns={axis.column: "x"})[
         ["panel", "x", "series", "mean", "low", "high", "seeds", "flagged", "as_of"]
     ]
-    rows = [ours.assign(source="our runs", x_name=axis.column, **about)]
+    rows = [ours.assign(source="our runs", x_name=axis.column, **shared)]
     if paper is not None:
-        columns = {"x": paper["told"], "series": paper["series"], "mean": 2 ** paper["log2_value"]}
-        rows.append(pd.DataFrame(columns).assign(x_name=axis.column, **paper_about))
+        columns = {"x": paper["paper_x"], "series": paper["series"], "mean": 2 ** paper["log2_value"]}
+        rows.append(pd.DataFrame(columns).assign(x_name=axis.column, **paper_shared))
     first = ["source", "panel", "x_name", "x", "series"]
     table = pd.concat(rows, ignore_index=True)
     return table[[*first, *(name for name in table if name not in first)]]

@@ -1,4 +1,4 @@
-"""What may be promised about one run's test error, by which argument, from which evidence. No torch, no charts."""
+"""What is guaranteed about one run's test error, by which argument, from which evidence. No torch, no charts."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Guarantee:
 
 
 def guarantees(run: Run, record: pd.DataFrame, delta: float) -> list[Guarantee]:
-    """Every promise about `run` at `record` (one row of `run.epochs`), each with delta / (number of those that have one),
+    """Every guarantee about `run` at `record` (one row of `run.epochs`), each with delta / (number of those that have one),
     so that all of them hold together with probability 1 - delta."""
     final = bool(record["step"].iloc[0] == run.final["step"])
     have = [kind for kind in _KINDS if _available(kind, run, record, final) is None]
     share = delta / max(1, len(have))
-    return [_promise(kind, run, record, final, share) for kind in _KINDS]
+    return [_guarantee(kind, run, record, final, share) for kind in _KINDS]
 
 
 def guarantees_about(subject: Subject, delta: float) -> list[Guarantee]:
@@ -76,7 +76,7 @@ def _stored(run: Run, kind: str) -> PacBayes | None:
 
 
 def _available(kind: str, run: Run, record: pd.DataFrame, final: bool) -> str | None:
-    """Why a promise cannot be made, or None."""
+    """Why a guarantee cannot be made, or None."""
     if kind in _THEOREM_OF:
         return refusal(_THEOREM_OF[kind], run.norms(record), run.sample)
     if kind == "holdout":
@@ -88,7 +88,7 @@ def _available(kind: str, run: Run, record: pd.DataFrame, final: bool) -> str | 
     return None
 
 
-def _promise(kind: str, run: Run, record: pd.DataFrame, final: bool, delta: float) -> Guarantee:
+def _guarantee(kind: str, run: Run, record: pd.DataFrame, final: bool, delta: float) -> Guarantee:
     reason, train = _available(kind, run, record, final), run.spec.train
     if kind == "holdout":
         return _holdout(train.dataset, train.labels, float(record["test_error"].iloc[0]), delta)

@@ -37,6 +37,7 @@ class Subject:
 
     @property
     def dataset(self) -> str:
+        """Name of the data it was measured on."""
         return self.sample.dataset
 
     @cached_property

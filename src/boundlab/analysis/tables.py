@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,6 @@ COLUMNS = (
 )
 MEASURED = ("holdout", "test_error", "train_error", "gap")
 SERIES = (*(bound.key for bound in ALL), *MEASURED)
-_PAPER = Path(__file__).resolve().parents[3] / "data" / "paper" / "figures_digitized.csv"
 
 
 @dataclass(frozen=True)
@@ -122,12 +120,12 @@ def _group_values(group: list[Run], parts: list[pd.DataFrame], settings: Setting
     for bound in ALL:
         result = evaluate(bound, norms, sample, settings)
         fields = {name: getattr(result, name) for name in ("value", "complexity", "confidence", "empirical", "margin")}
-        about: dict[str, Any] = {"series": bound.key, "reason": result.reason, "convention": settings.convention}
-        about |= {"n": float(effective_n(sample, settings)), "delta": settings.delta}
-        blocks.append(about | {name: blank if part is None else part for name, part in fields.items()})
+        shared: dict[str, Any] = {"series": bound.key, "reason": result.reason, "convention": settings.convention}
+        shared |= {"n": float(effective_n(sample, settings)), "delta": settings.delta}
+        blocks.append(shared | {name: blank if part is None else part for name, part in fields.items()})
     for name, value in _measured(group, records, settings.delta).items():
-        about = {"series": name, "reason": None, "convention": "measured", "n": np.nan}
-        blocks.append(about | {"delta": settings.delta if name == "holdout" else np.nan, "value": value})
+        shared = {"series": name, "reason": None, "convention": "measured", "n": np.nan}
+        blocks.append(shared | {"delta": settings.delta if name == "holdout" else np.nan, "value": value})
     identity = pd.DataFrame([_identity(run) for run in group]).loc[np.repeat(np.arange(len(group)), sizes)]
     where = {**identity, "step": records["step"], "epoch": records["epoch"]}
     columns = {name: np.tile(np.asarray(values), len(blocks)) for name, values in where.items()}
@@ -150,12 +148,14 @@ def final_table(runs: Sequence[Run], settings: Settings) -> pd.DataFrame:
     return _values(runs, lambda run: run.epochs.iloc[-1:], settings)
 
 
-def history_table(runs: Sequence[Run], settings: Settings, about: int | None = None) -> pd.DataFrame:
+def history_table(runs: Sequence[Run], settings: Settings, max_records: int | None = None) -> pd.DataFrame:
     """Every series of the records of every run; errors, margins and what needs them are NaN between epoch ends.
 
-    `about`: keep the records with errors (at most `about`, evenly spaced) and, evenly, some between them.
+    `max_records`, of each run: keep the records with errors (at most so many, evenly spaced) and, evenly, some between them.
     """
-    return _values(runs, lambda run: run.records if about is None else _thinned(run.records, about), settings)
+    return _values(
+        runs, lambda run: run.records if max_records is None else _thinned(run.records, max_records), settings
+    )
 
 
 def growing_table(run: Run, records: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -171,10 +171,10 @@ def layers_table(run: Run, records: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"epoch": records["epoch"].to_numpy(float), **layers, "rho": norms.rho})
 
 
-def _thinned(records: pd.DataFrame, about: int) -> pd.DataFrame:
+def _thinned(records: pd.DataFrame, max_records: int) -> pd.DataFrame:
     with_errors = records["train_error"].notna().to_numpy()
-    ends = _evenly(np.flatnonzero(with_errors), about)
-    return records.iloc[np.union1d(ends, _evenly(np.flatnonzero(~with_errors), about - len(ends)))]
+    ends = _evenly(np.flatnonzero(with_errors), max_records)
+    return records.iloc[np.union1d(ends, _evenly(np.flatnonzero(~with_errors), max_records - len(ends)))]
 
 
 def _evenly(items: np.ndarray, most: int) -> np.ndarray:
@@ -192,18 +192,6 @@ def reasons(table: pd.DataFrame) -> dict[str, str]:
     """Series that do not apply here, and why."""
     missing = table.dropna(subset=["reason"]).drop_duplicates("series")
     return dict(zip(missing["series"], missing["reason"], strict=True))
-
-
-def read_paper(axis: Axis, path: Path = _PAPER) -> pd.DataFrame:
-    """The paper's curves over `axis`, read off its figures: panel, x, series, log2_value, approx_error_log2.
-
-    The paper counts depth with the output layer; here it is the number of convolutional layers.
-    """
-    table = pd.read_csv(path)
-    table = table[table["figure"] == axis.paper_figure].copy()
-    if axis.key == "depth":
-        table["x"] -= 1
-    return table
 
 
 def run_summaries(runs: Sequence[Run]) -> list[dict[str, Any]]:

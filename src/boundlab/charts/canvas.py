@@ -1,14 +1,48 @@
-"""Axis ranges that hold still while handles and sliders move."""
+"""What holds still while handles and sliders move: axis ranges, ticks, panels, margins."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from boundlab.analysis.tables import Axis
-from boundlab.charts.traces import Canvas
+from boundlab.charts.theme import Style, styles
+
+TOP, BOTTOM, END_LABELS = 34, 62, 132  # margins, pixels; the right one holds the names of lines
+_GUTTER = 0.065  # of the x axis: the room for slanting leaders
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What must not move when a handle does: ranges (y as drawn), ticks of x, scale, panel titles, background."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    ticks: Sequence[float] = field(default_factory=tuple)
+    dark: bool = False
+    scale: str = "log2"  # one of `curves.SCALES`
+    convention: str = "published"  # how bounds are called
+    x_log: bool = False
+    panels: dict[float, str] = field(default_factory=lambda: {0.0: ""})  # value of the column `panel` -> title
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        """Of every series, named as the convention has it."""
+        return styles(self.convention)
+
+    @property
+    def gutter(self) -> float:
+        """Where, right of the last points, leaders turn towards the names."""
+        low, high = self.x
+        return high ** (1 - _GUTTER) * low**_GUTTER if self.x_log else high - _GUTTER * (high - low)
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the y axis is; its values are then in log2."""
+        return self.scale != "linear"
 
 
 def canvas(

@@ -1,4 +1,4 @@
-"""From accurate to certified: what a theorem promises, and the test error, as training weighs the complexity more."""
+"""From accurate to certified: what a theorem guarantees, and the test error, as training weighs the complexity more."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THEOREM_LINES = {  # column beside the certificate: words, light, dark, dash, wi
 
 
 def certified_chart(table: pd.DataFrame, weight: float, top: float, theorem: str, dark: bool = False) -> go.Figure:
-    """`table`: weight and, per weight, the mean over seeds of the columns of `LINES`; `weight`: where the reader stands;
+    """`table`: weight and, per weight, the mean over seeds of the columns of `THEOREM_LINES`; `weight`: where the reader stands;
     `theorem`: of `guarantees.THEOREMS`."""
     style = STYLES[THEOREMS[theorem]]
     lines = {"certificate": (f"Theorem {theorem}", style.light, style.dark, "solid", 5, style.symbol), **THEOREM_LINES}

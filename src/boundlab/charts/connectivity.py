@@ -27,14 +27,14 @@ def connectivity(
     `top`: log2 of the largest count on the common colour scale, which begins at 1 path. A pixel without a path is blank."""
     rows, columns = counts.shape
     logs = np.where(counts > 0, np.log2(np.maximum(counts, 1)), np.nan)
-    told = np.vectorize(lambda count: f"{count:,.0f}")(counts)
+    paths = np.vectorize(lambda count: f"{count:,.0f}")(counts)
     ticks, texts = _ticks(top)
     bar = {"orientation": "h", "x": 0.5, "y": 0, "yanchor": "top", "thickness": 14, "len": 0.96, "ypad": 8, "xpad": 0}
     bar |= {"tickvals": ticks, "ticktext": texts, "tickfont": {"size": FONT - 2, "color": INK[dark]}}
     bar |= {"ticklabeloverflow": "allow", "outlinewidth": 0}
     scale = [[i / (len(_SCALE) - 1), colour] for i, colour in enumerate(_SCALE)]
     heat = {"type": "heatmap", "z": logs, "zmin": 0, "zmax": max(top, 1.0), "colorscale": scale, "colorbar": bar}
-    heat |= {"customdata": told, "hovertemplate": "row %{y}, column %{x}: %{customdata} paths<extra></extra>"}
+    heat |= {"customdata": paths, "hovertemplate": "row %{y}, column %{x}: %{customdata} paths<extra></extra>"}
     strokes = {"type": "heatmap", "z": picture, "zmin": 0, "zmax": 1, "colorscale": _STROKES, "showscale": False}
     axis: dict[str, Any] = {"visible": False, "fixedrange": True, "constrain": "domain"}
     layout = {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from boundlab.analysis.tables import Axis
+from boundlab.charts.canvas import BOTTOM, END_LABELS, TOP, Canvas
 from boundlab.charts.theme import (
     FONT,
     GRID_COLOUR,
@@ -20,7 +21,6 @@ from boundlab.charts.theme import (
     vacuous_note,
     vacuous_zone,
 )
-from boundlab.charts.traces import BOTTOM, END_LABELS, TOP, Canvas
 
 NAMES_AXIS = 99  # x axis of the line names, in the right margin
 _GAP = 0.03  # between panels, as a fraction of the width

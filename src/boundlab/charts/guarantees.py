@@ -1,4 +1,4 @@
-"""What each argument promises, as bars from 0 to the limit, beside the measured test error."""
+"""What each argument guarantees, as bars from 0 to the limit, beside the measured test error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from boundlab.analysis.guarantees import Guarantee
 from boundlab.charts.theme import ALERT, FONT, INK, STYLES, VEIL, axis_look, vacuous_zone
 from boundlab.text import percent
 
-_ROW = 62  # pixels per promise
+_ROW = 62  # pixels per guarantee
 _TOP = 1.3  # end of the axis; a longer bar is cut there and its number says so
 COLOURS = {
     "theorem_s2": (STYLES["doubled"].light, STYLES["doubled"].dark),
@@ -22,14 +22,14 @@ COLOURS = {
 }
 
 
-def _number(promise: Guarantee) -> str:
-    if promise.limit is None:
+def _number(guarantee: Guarantee) -> str:
+    if guarantee.limit is None:
         return "no number: see below"
-    return f"<b>≤ {promise.limit:.3g}</b>"
+    return f"<b>≤ {guarantee.limit:.3g}</b>"
 
 
 def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: float, dark: bool = False) -> go.Figure:
-    """One row per promise, top to bottom; `guessing`: error of a guess among the classes."""
+    """One row per guarantee, top to bottom; `guessing`: error of a guess among the classes."""
     places = [float(len(made) - 1 - i) for i in range(len(made))]
     lengths = [0.0 if p.limit is None else min(p.limit, _TOP) for p in made]
     bars = {

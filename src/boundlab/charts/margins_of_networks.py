@@ -23,7 +23,7 @@ def margin_curves(quantiles: Mapping[int, np.ndarray], names: Sequence[str], dar
     data = []
     for number, values in quantiles.items():
         colour = NETWORKS[number].colour(dark)
-        told = [
+        texts = [
             f"{names[number]}: {s:.0f} % of the images have a margin of at most {v:.3g}"
             for s, v in zip(shares, values, strict=True)
         ]
@@ -32,7 +32,7 @@ def margin_curves(quantiles: Mapping[int, np.ndarray], names: Sequence[str], dar
             "mode": "lines",
             "x": values,
             "y": shares,
-            "hovertext": told,
+            "hovertext": texts,
             "hoverinfo": "text",
         }
         line |= {"line": {"color": colour, "width": 4, "dash": NETWORKS[number].dash}, "showlegend": False}

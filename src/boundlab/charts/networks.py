@@ -18,6 +18,7 @@ class Look(NamedTuple):
     dark: str
 
     def colour(self, dark: bool) -> str:
+        """On a dark or a light background."""
         return self.dark if dark else self.light
 
 

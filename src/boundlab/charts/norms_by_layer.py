@@ -45,11 +45,11 @@ def norms_by_layer(
         for number, name in enumerate(names):
             rows = drawn[(drawn["network"] == number) & (drawn["norm"] == norm)]
             colour = NETWORKS[number].colour(dark)
-            told = [f"{name}, {layer}: {readable(v)}" for layer, v in zip(rows["layer"], rows["value"], strict=True)]
+            texts = [f"{name}, {layer}: {readable(v)}" for layer, v in zip(rows["layer"], rows["value"], strict=True)]
             data.append(
                 {"type": "scatter", "mode": "lines+markers", "name": name, "showlegend": panel == 1, "xaxis": axis}
                 | {"x": [places.index(p) for p in rows["place"]], "y": np.log2(rows["value"].to_numpy(float))}
-                | {"line": {"color": colour, "width": 2.5, "dash": NETWORKS[number].dash}, "hovertext": told}
+                | {"line": {"color": colour, "width": 2.5, "dash": NETWORKS[number].dash}, "hovertext": texts}
                 | {"marker": {"symbol": NETWORKS[number].symbol, "size": 13, "color": colour}, "hoverinfo": "text"}
             )
     return go.Figure({"data": data, "layout": look})

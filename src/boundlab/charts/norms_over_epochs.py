@@ -11,7 +11,7 @@ from plotly.colors import sample_colorscale
 
 from boundlab.charts.progress import RIGHT_MARGIN, behind_line, drop_line, last_point, over_epochs_layout, x_range
 from boundlab.charts.theme import HEIGHT, INK, LEADER, log2_axis, names_at_end
-from boundlab.charts.traces import Cell
+from boundlab.charts.traces import Trace
 from boundlab.text import readable
 
 _MOST_NAMES = 12  # at line ends, rho included; of more layers only some are named
@@ -38,8 +38,8 @@ def _log2(values: pd.Series) -> np.ndarray:
     return np.log2(np.where((given > 0) & np.isfinite(given), given, np.nan))
 
 
-def _line(table: pd.DataFrame, name: str, look: tuple[str, float]) -> Cell:
-    told = [readable(value) for value in table[name]]
+def _line(table: pd.DataFrame, name: str, look: tuple[str, float]) -> Trace:
+    texts = [readable(value) for value in table[name]]
     return {
         "type": "scatter",
         "mode": "lines",
@@ -47,7 +47,7 @@ def _line(table: pd.DataFrame, name: str, look: tuple[str, float]) -> Cell:
         "x": table["epoch"].to_numpy(),
         "y": _log2(table[name]),
         "line": {"color": look[0], "width": look[1]},
-        "customdata": told,
+        "customdata": texts,
         "hovertemplate": f"{_words(name)} <b>%{{customdata}}</b> at epoch %{{x:.4~g}}<extra></extra>",
     }
 
@@ -92,7 +92,7 @@ def layers_chart(
     return go.Figure({"data": data, "layout": layout})
 
 
-def _names(table: pd.DataFrame, looks: dict[str, tuple[str, float]], y: tuple[float, float], dark: bool) -> list[Cell]:
+def _names(table: pd.DataFrame, looks: dict[str, tuple[str, float]], y: tuple[float, float], dark: bool) -> list[Trace]:
     """At the right, as high as the lines end, moved apart where they meet."""
     names = _named(list(looks))
     ends = [float(np.nan_to_num(_log2(table[name])[-1], nan=y[0])) for name in names]
@@ -100,7 +100,7 @@ def _names(table: pd.DataFrame, looks: dict[str, tuple[str, float]], y: tuple[fl
     return names_at_end(ends, words, [looks[name][0] for name in names], y, HEIGHT - 96, dark)
 
 
-def _leaders(x: np.ndarray, y: np.ndarray, end: float, dark: bool) -> Cell:
+def _leaders(x: np.ndarray, y: np.ndarray, end: float, dark: bool) -> Trace:
     """Faint level lines from the points to the right edge of the picture."""
     apart = np.full(len(x), np.nan)
     across, level = np.stack([x, np.full(len(x), end), apart], 1).ravel(), np.stack([y, y, apart], 1).ravel()

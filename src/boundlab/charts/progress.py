@@ -16,10 +16,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from boundlab.analysis.tables import AXES
-from boundlab.charts import traces
+from boundlab.charts.canvas import Canvas
 from boundlab.charts.frame import remote
 from boundlab.charts.theme import ALERT, FONT, GRID_COLOUR, HEIGHT, INK, LEADS, STYLES, axis_look, faded
-from boundlab.charts.traces import Canvas, Cell
+from boundlab.charts.traces import Trace, heights
 from boundlab.charts.trend import trend
 from boundlab.text import readable
 
@@ -93,9 +93,9 @@ def _sizes(x: np.ndarray, end: float, size: int) -> list[int]:
     return np.where(first, size, 0).tolist()
 
 
-def _other_bounds(other: pd.DataFrame, shown: Sequence[str], canvas: Canvas) -> list[Cell]:
+def _other_bounds(other: pd.DataFrame, shown: Sequence[str], canvas: Canvas) -> list[Trace]:
     series = other["series"].to_numpy()
-    x, y = other["epoch"].to_numpy(float), traces.heights(other["mean"].to_numpy(float), canvas)
+    x, y = other["epoch"].to_numpy(float), heights(other["mean"].to_numpy(float), canvas)
     looks = [(name, canvas.styles[name], series == name) for name in shown]
     return [
         behind_line(x[here], y[here], style.colour(canvas.dark), style.name, 2.5 if name in LEADS else 1.2)
@@ -103,7 +103,7 @@ def _other_bounds(other: pd.DataFrame, shown: Sequence[str], canvas: Canvas) -> 
     ]
 
 
-def behind_line(x: np.ndarray, y: np.ndarray, colour: str, name: str, width: float = 1.5) -> Cell:
+def behind_line(x: np.ndarray, y: np.ndarray, colour: str, name: str, width: float = 1.5) -> Trace:
     """A line of the run compared with: thin, dashed, dimmed, without a hover of its own."""
     known = np.isfinite(y)
     return {
@@ -128,16 +128,16 @@ def loss_chart(
     """`loss`, `other`: epoch and loss (mean over minibatches) of one run each; `y`: range in log10; `drops`: epochs at which
     the learning rate falls by 10."""
     colour = STYLES["train_error"].colour(dark)
-    data: list[Cell] = []
+    data: list[Trace] = []
     if other is not None:
         data.append(behind_line(other["epoch"].to_numpy(float), _log10(other["loss"]), INK[dark], "loss", 2))
-    heights = _log10(loss["loss"])
-    told = [readable(value) for value in loss["loss"]]
+    logs = _log10(loss["loss"])
+    texts = [readable(value) for value in loss["loss"]]
     data += [
-        {"type": "scatter", "mode": "lines", "name": "loss", "x": loss["epoch"].tolist(), "y": heights.tolist()}
-        | {"line": {"color": colour, "width": 4}, "customdata": told}
+        {"type": "scatter", "mode": "lines", "name": "loss", "x": loss["epoch"].tolist(), "y": logs.tolist()}
+        | {"line": {"color": colour, "width": 4}, "customdata": texts}
         | {"hovertemplate": "epoch %{x:.4~g}: loss <b>%{customdata}</b><extra></extra>"},
-        last_point(loss["epoch"], heights, colour),
+        last_point(loss["epoch"], logs, colour),
     ]
     ticks = list(range(math.ceil(y[0]), math.floor(y[1]) + 1))
     words = [f"{10.0**t:g}" if t > -4 else f"1e{t}" for t in ticks]
@@ -155,7 +155,7 @@ def _log10(values: pd.Series) -> np.ndarray:
     return np.log10(np.where(given > 0, given, np.nan))
 
 
-def last_point(x: pd.Series, y: np.ndarray, colour: str) -> Cell:
+def last_point(x: pd.Series, y: np.ndarray, colour: str) -> Trace:
     """The newest point, so that one sees where training stands."""
     marker = {"size": 13, "color": colour}
     place = {"x": x.iloc[-1:].tolist(), "y": y[-1:].tolist()}

@@ -14,11 +14,6 @@ from boundlab.text import power, tick
 FONT = 17  # readable from the last row
 HEIGHT = 440
 NAME = 22  # pixels from one name at a line's end to the next
-CONFIG = {  # of every chart: Plotly's toolbar with what these charts need, so that it is short beside words
-    "displaylogo": False,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
-    "toImageButtonOptions": {"format": "png", "scale": 2},
-}
 _VACUOUS = "above 1: vacuous, says nothing"
 
 
@@ -35,6 +30,7 @@ class Style:
     width: float = 2.5
 
     def colour(self, dark: bool) -> str:
+        """On a dark or a light background."""
         return self.dark if dark else self.light
 
 
@@ -56,10 +52,8 @@ STYLES = {
     "gap": Style("Generalization gap", "Gap", "#008044", "#4ADF96", "diamond-open"),
 }
 _STRICT = STYLES | {"sparse": replace(STYLES["sparse"], name="Theorem S", short="Theorem S", width=3)}
-LEADS = (
-    "doubled",
-    "sparse",
-)  # what a picture and its words are about: Theorem S2 where there is one, it is the one to quote
+# what a picture and its words are about: Theorem S2 where there is one, it is the one to quote
+LEADS = ("doubled", "sparse")
 ALERT = ("#A8321F", "#FF8E7A")
 _SHADE = ("rgba(200, 60, 30, 0.06)", "rgba(255, 120, 90, 0.08)")
 VEIL = ("rgba(255, 255, 255, 0.75)", "rgba(17, 19, 24, 0.75)")  # behind words on a picture

@@ -13,9 +13,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from boundlab.analysis.tables import Axis
-from boundlab.charts import traces
+from boundlab.charts import names, traces
+from boundlab.charts.canvas import Canvas
 from boundlab.charts.frame import NAMES_AXIS, axis_name, layout
-from boundlab.charts.traces import Canvas, Cell, Panel
+from boundlab.charts.traces import Panel, Trace
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Picture:
     """A figure at one position of the handle, and per position what Plotly needs to move it there."""
 
     figure: go.Figure
-    frames: tuple[tuple[Cell, ...], ...]  # per position, new data of the traces `moving`
+    frames: tuple[tuple[Trace, ...], ...]  # per position, new data of the traces `moving`
     moving: list[int]
     stamp: str  # changes with what the frames show
 
@@ -33,11 +34,12 @@ class _Parts:
 
     def __init__(self, panels: list[Panel], shown: Sequence[str], canvas: Canvas) -> None:
         self.panels, self.shown, self.canvas = panels, shown, canvas
-        every = [cell for panel in panels for cell in panel.cells.values()]
-        self.several = any(np.nanmax(cell[3]) > 1 for cell in every)
-        self.flagged = any(np.nansum(cell[4]) > 0 for cell in every)
+        every = [points for panel in panels for points in panel.points.values()]
+        self.several = any(np.nanmax(points.seeds) > 1 for points in every)
+        self.flagged = any(np.nansum(points.flagged) > 0 for points in every)
 
-    def fixed(self) -> list[Cell]:
+    def fixed(self) -> list[Trace]:
+        """Of every trace what no frame changes."""
         out = []
         for number, panel in enumerate(self.panels, 1):
             here = {"xaxis": axis_name(number)}
@@ -47,25 +49,25 @@ class _Parts:
             out += [here | traces.rings_fixed(self.canvas.dark)] if self.flagged else []
         if not self.shown:
             return [*out, self._names()]
-        return [*out, {"xaxis": axis_name(len(self.panels))} | traces.leaders_fixed(self.canvas.dark), self._names()]
+        return [*out, {"xaxis": axis_name(len(self.panels))} | names.leaders_fixed(self.canvas.dark), self._names()]
 
-    def _names(self) -> Cell:
-        return {"xaxis": axis_name(NAMES_AXIS)} | traces.labels_fixed(self.shown, self.canvas)
+    def _names(self) -> Trace:
+        return {"xaxis": axis_name(NAMES_AXIS)} | names.labels_fixed(self.shown, self.canvas)
 
-    def moving(self, frame: float) -> tuple[Cell, ...]:
+    def moving(self, frame: float) -> tuple[Trace, ...]:
+        """Of every trace what this frame has."""
         out = []
         for panel in self.panels:
-            nothing = np.full((len(traces.FIELDS), len(panel.x)), np.nan)
-            cells = {name: panel.cells.get((name, frame), nothing) for name in self.shown}
+            points = {name: panel.at(name, frame) for name in self.shown}
             if self.several:
-                out += [traces.band_moving(cells[name], self.canvas) for name in self.shown]
-            out += [traces.line_moving(cells[name], name, self.canvas) for name in self.shown]
+                out += [traces.band_moving(points[name], self.canvas) for name in self.shown]
+            out += [traces.line_moving(points[name], name, self.canvas) for name in self.shown]
             out += [traces.rings_moving(panel, self.shown, frame, self.canvas)] if self.flagged else []
-        names = traces.names_moving(self.panels[-1], self.shown, frame, self.canvas)
-        return (*out, *(names if self.shown else names[1:]))
+        ends = names.names_moving(self.panels[-1], self.shown, frame, self.canvas)
+        return (*out, *(ends if self.shown else ends[1:]))
 
 
-def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> list[Cell]:
+def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> list[Trace]:
     """The paper's curves in every panel."""
     if paper is None:
         return []
@@ -82,9 +84,9 @@ def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> 
 class Film:
     """A picture at every position of the handle, without the figure of any: what all positions share is made once."""
 
-    still: list[Cell]
-    fixed: list[Cell]
-    frames: tuple[tuple[Cell, ...], ...]
+    still: list[Trace]
+    fixed: list[Trace]
+    frames: tuple[tuple[Trace, ...], ...]
     layout: dict[str, Any]
     stamp: str
     canvas: str  # changes where a reader's zoom should not be kept
@@ -102,7 +104,9 @@ def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
-def _same_x(fixed: list[Cell], frames: tuple[tuple[Cell, ...], ...]) -> tuple[list[Cell], tuple[tuple[Cell, ...], ...]]:
+def _same_x(
+    fixed: list[Trace], frames: tuple[tuple[Trace, ...], ...]
+) -> tuple[list[Trace], tuple[tuple[Trace, ...], ...]]:
     """An x that is the same in all frames is no part of any."""
     still = [{"x": part["x"]} if "x" in part else {} for part in frames[0]]
     still = [x if all(frame[i].get("x") == x.get("x") for frame in frames) else {} for i, x in enumerate(still)]
@@ -119,9 +123,9 @@ def film(
     shown: Sequence[str],
     canvas: Canvas,
     paper: pd.DataFrame | None = None,
-    behind: Sequence[Cell] = (),
+    behind: Sequence[Trace] = (),
 ) -> Film:
-    """`curves`: rows of `curves.by_axis`; `shown`: series in drawing order; `paper`: one panel's digitised rows with `told`
+    """`curves`: rows of `curves.by_axis`; `shown`: series in drawing order; `paper`: one panel's digitised rows with `paper_x`
     (the paper's x) and `difference` (ours minus the paper's, log2); `behind`: traces that do not move, below all others."""
     panels = [traces.panel_of(curves[curves["panel"] == key], axis) for key in canvas.panels]
     parts, still = _Parts(panels, shown, canvas), [*behind, *_paper(paper, shown, canvas)]
@@ -138,7 +142,7 @@ def trend(
     canvas: Canvas,
     paper: pd.DataFrame | None = None,
     base: int = -1,
-    behind: Sequence[Cell] = (),
+    behind: Sequence[Trace] = (),
 ) -> Picture:
     """One picture of a `film`; `base`: the position its figure is drawn at."""
     return film(curves, axis, shown, canvas, paper, behind).at(base)

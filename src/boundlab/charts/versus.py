@@ -53,17 +53,17 @@ def _points(rows: pd.DataFrame, looks: Mapping[str, Style], dark: bool) -> list[
     logs = np.log2(rows["value"].to_numpy(float))
     ends = np.maximum(np.log2(rows["high"]), 0.0)  # beyond the range over seeds, and right of the line at 1
     colours = [looks[s].colour(dark) for s in rows["series"]]
-    told = [readable(value) for value in rows["value"]]
+    texts = [readable(value) for value in rows["value"]]
     span = [
         f"{readable(low)} to {readable(high)} over seeds" for low, high in zip(rows["low"], rows["high"], strict=True)
     ]
     common = {"type": "scatter", "x": logs, "y": rows["y"], "showlegend": False}
     symbols = [NETWORKS[n].symbol for n in rows["network"]]
-    hover = [f"<b>{looks[s].name}</b><br>{t}<br>{w}" for s, t, w in zip(rows["series"], told, span, strict=True)]
+    hover = [f"<b>{looks[s].name}</b><br>{t}<br>{w}" for s, t, w in zip(rows["series"], texts, span, strict=True)]
     dots = {"mode": "markers", "marker": {"size": 15, "symbol": symbols, "color": colours, "opacity": 1}}
     text = {
         "mode": "text",
-        "text": [f"    <b>{t}</b>    " for t in told],
+        "text": [f"    <b>{t}</b>    " for t in texts],
         "textposition": "middle right",
         "cliponaxis": False,
         "textfont": {"size": FONT - 1, "color": colours},

@@ -105,7 +105,7 @@ def _legend(dark: bool) -> str:
 
 
 def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFrame, dark: bool = False) -> go.Figure:
-    """`first`, `second`: rows of `anatomy.anatomy`; `table`: `anatomy.compare` of both (its order is top to bottom)."""
+    """`first`, `second`: rows of `anatomy.anatomy`; `table`: `anatomy.joined` of both (its order is top to bottom)."""
     names = list(table["row"])
     places = {name: float(len(names) - 1 - i) for i, name in enumerate(names)}
     sides = [first] if second is None else [first, second]
@@ -136,9 +136,8 @@ def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFr
         data += _differences(table, places, dark)
         below, above = _reach([table["difference"].to_numpy()], 1)
         axis = log2_axis(below, above + 0.6 * (above - below), dark, "ratio (log₂)")
-        every = -(-len(axis["tickvals"]) // 3) * (
-            axis["tickvals"][1] - axis["tickvals"][0]
-        )  # three fit a narrow screen
+        # three ticks fit a narrow screen
+        every = -(-len(axis["tickvals"]) // 3) * (axis["tickvals"][1] - axis["tickvals"][0])
         kept = [t for t in axis["tickvals"] if t % every == 0]
         axis |= {"tickvals": kept, "ticktext": [power(t) for t in kept], "tickangle": 0}
         layout["xaxis2"] = axis | {"domain": [_MODEST + 0.06, 1], "anchor": "y"}

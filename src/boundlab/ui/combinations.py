@@ -15,8 +15,8 @@ def nearest(table: pd.DataFrame, asked: Mapping[str, float], moved: str | None =
     stays if it can; the others follow in their order, each to its nearest value, by ratio, of those that remain."""
     chosen: dict[str, float] = {}
     for column in sorted(asked, key=lambda column: column != moved):
-        wish = _log(asked[column])
-        chosen[column] = min(table[column].unique(), key=lambda value: (abs(_log(value) - wish), value))
+        target = _log(asked[column])
+        chosen[column] = min(table[column].unique(), key=lambda value: (abs(_log(value) - target), value))
         table = table[table[column] == chosen[column]]
     return {column: chosen[column] for column in asked}
 

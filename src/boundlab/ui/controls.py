@@ -1,43 +1,19 @@
-"""The choices that pages share: runs, variables, conventions, lines."""
+"""Controls: Streamlit's widgets, each kept in the address."""
 
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Callable, Iterable
-from typing import Concatenate, ParamSpec
+import math
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Concatenate, Literal, ParamSpec
 
-import pandas as pd
 import streamlit as st
 
-from boundlab.analysis.tables import MEASURED, SERIES
-from boundlab.bounds import ALL
-from boundlab.bounds.base import Bound
-from boundlab.charts.theme import STYLES, styles
-from boundlab.specs.settings import CONVENTIONS, Settings
-from boundlab.text import cut
-from boundlab.ui.privacy import without_paths
-from boundlab.ui.variables import VARIABLES, narrow
-from boundlab.ui.widgets import Widgets
+from boundlab.text import quoted
+from boundlab.ui.links import Links
 
-DELTAS = ("0.1", "0.05", "0.01", "0.001", "0.0001")
+_NARROW = 150  # pixels
 _P = ParamSpec("_P")
-_SHOW_HELP = (
-    "Hide or show lines; the axes stay put. Hold-out limit: with probability 1 − δ the error is below it, judging by the "
-    "test images alone (Clopper–Pearson). Generalization gap: test error minus train error. An arrow at a name: its "
-    "line is off the picture."
-)
-RECIPE_HELP = (
-    "short: a few epochs, no biases, from He initialisation · paper: the authors' own recipe, with biases. What else "
-    "differs is named; runs of different recipes are never averaged."
-)
-_RUNS = ("all", "shipped")
-_RUNS_HELP = "all: the shipped runs and the finished ones trained here · shipped: without the ones trained here"
-_SIDE_BY_SIDE = 4  # recipes; more of them go into a list
-CONVENTION_HELP = (
-    "published: what the paper's figures plot · theorem: the cited theorem, constants and empirical error included · "
-    "strict: Theorems S and S2, every constant and fan-in counted"
-)
 
 
 def with_controls(part: Callable[Concatenate[Controls, _P], None]) -> Callable[_P, None]:
@@ -51,99 +27,158 @@ def with_controls(part: Callable[Concatenate[Controls, _P], None]) -> Callable[_
     return run
 
 
-class Controls(Widgets):
-    """Widgets of one part of a page."""
+class Controls(Links):
+    """Widgets of one part of a page.
 
-    def trusted(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Runs that trained and reached the plateau; the others on request: rho → 0 flatters a dead network."""
-        good = (table["trained"] & table["at_plateau"]).astype(bool)
-        flagged = table.loc[~good, "run"].nunique()
-        runs = "one run" if flagged == 1 else f"{flagged} runs"
-        label = f"Include {runs} that did not train or did not reach the plateau"
-        if not flagged:
-            self.check("flagged", ("true", "false"), "Include runs that did not train or are not at plateau")
-        return table if flagged and self.switch(label, "flagged") else table[good]
+    Each is told its present value as Streamlit's `default` too: a browser that first draws a widget later, because it lay in a
+    closed drawer, begins with that one.
+    """
 
-    def recipe(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Runs of one training recipe; a choice only where there are several (recipes are not drawn on one line)."""
-        shipped = set(table[~table["trained_here"]]["recipe"])
-        recipes = sorted(table["recipe"].unique(), key=lambda r: (r not in shipped, r != "short", r))
-        if len(recipes) < 2:
-            self.check("recipe", recipes or ["short"], "Recipe")
-            return table
-        many = len(recipes) > _SIDE_BY_SIDE
-        was = st.session_state.get("recipe_was", (many, ""))
-        if was[0] != many and was[1] in recipes and "recipe" in st.session_state:
-            st.session_state["recipe"] = was[1]  # a widget of another kind would begin at its default
-        if many:
-            chosen = self.choose("Recipe", recipes, "recipe", RECIPE_HELP, width=280)
+    def slide(self, label: str, options: Sequence[str], key: str, default: str, help: str | None = None) -> str:
+        """A slider over text values; with a single value it keeps its place, disabled, so that nothing jumps."""
+        start = default if default in options else options[0]
+        value = self.begin(key, options, label, start)
+        if len(options) == 1:
+            only = "there is a run for only one value, with these choices"
+            st.select_slider(label, [options[0], " "], disabled=True, help=only, key=f"{key}_only")
         else:
-            chosen = self.pick("Recipe", recipes, "recipe", RECIPE_HELP)
-        st.session_state["recipe_was"] = (many, chosen)
-        return table[table["recipe"] == chosen]
+            value = str(st.select_slider(label, options, value, key=key, help=help))
+        self.keep(key, value, start)
+        return value
 
-    def origin(self, table: pd.DataFrame) -> pd.DataFrame:
-        """With or without the runs trained here; a choice only where there are some."""
-        if not table["trained_here"].any():
-            self.check("runs", _RUNS, "Runs")
-            return table
-        return table if self.pick("Runs", _RUNS, "runs", _RUNS_HELP) == "all" else table[~table["trained_here"]]
+    def pick(
+        self,
+        label: str,
+        options: Sequence[str],
+        key: str,
+        help: str | None = None,
+        default: str | None = None,
+        on_change: Callable[[], None] | None = None,
+    ) -> str:
+        """A few options side by side, the first one chosen to begin with."""
+        more: dict[str, Any] = {"help": help, "required": True} | ({"on_change": on_change} if on_change else {})
+        return self._one(
+            lambda now: st.segmented_control(label, options, default=now, key=key, **more), label, options, key, default
+        )
 
-    def narrow(
-        self, table: pd.DataFrame, columns: Iterable[str], second: bool = False, whole: pd.DataFrame | None = None
-    ) -> pd.DataFrame:
-        """`variables.narrow`; the sliders run over the values of `whole`, of `table` where there is no more."""
-        return narrow(self, table, columns, second, table if whole is None else whole)
+    def choose(
+        self,
+        label: str,
+        options: Sequence[str],
+        key: str,
+        help: str | None = None,
+        default: str | None = None,
+        width: int | Literal["stretch"] = _NARROW,
+        on_change: Callable[[], None] | None = None,
+        few: bool = True,
+        called: Callable[[str], str] = str,
+    ) -> str:
+        """Like `pick`, in less room. `called`: an option's name on screen."""
+        more: dict[str, Any] = {"help": help, "width": width, "on_change": on_change, "format_func": called}
+        return self._one(
+            lambda now: st.selectbox(label, options, options.index(now), key=key, **more),
+            label,
+            options,
+            key,
+            default,
+            few,
+        )
 
-    def network(self, table: pd.DataFrame, second: bool = False) -> str:
-        """The id of one run: a slider per variable, then the seed."""
-        rows = self.narrow(table, VARIABLES, second)
-        label, key = ("Second: seed", "seed2") if second else ("Seed", "seed")
-        seeds = by_seed(rows)
-        return seeds[self.choose(label, list(seeds), key)]
+    def _one(
+        self,
+        draw: Callable[[str], object],
+        label: str,
+        options: Sequence[str],
+        key: str,
+        default: str | None,
+        few: bool = True,
+    ) -> str:
+        """One of the options, the first one to begin with unless `default` says otherwise; `draw`: the widget at a value."""
+        start = default or options[0]
+        value = str(draw(self.begin(key, options, label, start, few)))
+        self.keep(key, value, start)
+        return value
 
-    def settings(self, default: str | None = None) -> Settings:
-        """Convention (`default` where the link does not say) and delta; the same two on every page."""
-        return Settings(convention=self.convention(default), delta=self.delta())
+    def choose_some(
+        self,
+        label: str,
+        options: Sequence[str],
+        key: str,
+        help: str,
+        offered: Collection[str],
+        where: str,
+        called: Callable[[str], str] = str,
+    ) -> list[str]:
+        """Any of a few options side by side, in their order; all of them to begin with. Those that are not `offered` just now,
+        as they are not `where` the reader is, stay as they were chosen, in the link too. `called`: an option's name on screen."""
+        linked = self._linked(key)
+        if linked is not None:
+            good = self._possible(key, linked, options, label, several=True)
+            st.session_state[key] = good if good or linked == [""] else list(options)
+        wanted = st.session_state.setdefault(key, list(options))
+        here = [option for option in options if option in offered]
+        name = f"{key}_{where}"  # other options are another widget
+        if linked is not None or name not in st.session_state:
+            st.session_state[name] = [option for option in here if option in wanted]
+        now = st.session_state[name]
+        chosen = st.pills(label, here, selection_mode="multi", default=now, key=name, help=help, format_func=called)
+        value = [option for option in options if option in (chosen if option in here else wanted)]
+        st.session_state[key] = value
+        self.keep(key, value, list(options))
+        return [option for option in value if option in here]
 
-    def convention(self, default: str | None = None) -> str:
-        """Which formulas."""
-        return self.pick("Convention", CONVENTIONS, "convention", CONVENTION_HELP, default)
+    def switch(self, label: str, key: str, default: bool = False, help: str | None = None) -> bool:
+        """On or off."""
+        self.begin_switch(key, label, default)
+        value = st.toggle(label, bool(st.session_state.get(key, default)), key=key, help=help)
+        self.keep(key, str(value).lower(), str(default).lower())
+        return value
 
-    def delta(self) -> float:
-        """The probability that a bound may fail with."""
-        return float(self.choose("δ", DELTAS, "delta", "The probability that a bound fails.", "0.001"))
+    def number(self, label: str, key: str, low: float, high: float, default: float, **more: Any) -> Any:
+        """A number typed; whole where `default` is."""
+        kind = type(default)
+        if (linked := self._linked(key)) is not None:
+            try:
+                asked = kind(linked[-1]) if linked and linked[-1] else default
+                good = math.isfinite(asked) and low <= asked <= high
+            except (ValueError, OverflowError):
+                good = False
+            if not good:
+                words = f"possible: {'whole ' if kind is int else ''}numbers from {low:g} to {high:g}"
+                self._note(key, f"{label}: the link asks for {quoted(linked)}, {words}.")
+            st.session_state[key] = asked if good else default
+        now = st.session_state.get(key, default)
+        value = st.number_input(label, kind(low), kind(high), now, key=key, **more)
+        self.keep(key, f"{value:.12g}", f"{default:.12g}")
+        return value
 
-    def bound(self, convention: str) -> Bound:
-        """One of the bounds that the convention has; the link carries their names in `published`."""
-        possible = {STYLES[bound.key].name: bound for bound in reversed(ALL) if convention in bound.formulas}
-        looks = styles(convention)
-        called = lambda name: looks[possible[name].key].name  # noqa: E731
-        return possible[self.choose("Bound", list(possible), "bound", width=280, called=called)]
+    def text(self, label: str, key: str, default: str, most: int, **more: Any) -> str:
+        """A few letters typed."""
+        if (linked := self._linked(key)) is not None:
+            st.session_state[key] = linked[-1][:most] if linked else default
+        value = st.text_input(label, st.session_state.get(key, default), key=key, max_chars=most, **more) or ""
+        self.keep(key, value, default)
+        return value
 
-    def series(self, convention: str) -> list[str]:
-        """Which series are drawn, in display order, out of those the convention has; the link carries their names."""
-        names = {STYLES[key].name: key for key in SERIES}
-        possible = {bound.key for bound in ALL if convention in bound.formulas} | set(MEASURED)
-        looks, offered = styles(convention), [name for name, key in names.items() if key in possible]
-        called = lambda name: looks[names[name]].name  # noqa: E731
-        return [
-            names[name]
-            for name in self.choose_some("Show", list(names), "show", _SHOW_HELP, offered, convention, called)
-        ]
+    def choose_or_type(self, label: str, options: Sequence[str], key: str, default: str, **more: Any) -> str:
+        """One of the options, or what was typed instead."""
+        if (linked := self._linked(key)) is not None:
+            st.session_state[key] = next((value for value in linked[::-1] if value), default)
+        now = str(st.session_state.get(key) or default)
+        options = options if now in options else (*options, now)
+        more |= {"accept_new_options": True}
+        value = str(st.selectbox(label, options, options.index(now), key=key, **more))
+        self.keep(key, value, default)
+        return value
 
-
-def by_seed(rows: pd.DataFrame) -> dict[str, str]:
-    """Label -> id of runs that no slider tells apart: the seed, and the end of the id where that is not enough."""
-    rows = rows.sort_values("seed")
-    alike = rows["seed"].duplicated(keep=False)
-    names = [f"{s:g} ({r[-6:]})" if a else f"{s:g}" for s, r, a in zip(rows["seed"], rows["run"], alike, strict=True)]
-    return dict(zip(names, rows["run"], strict=True))
-
-
-def plain(text: str) -> str:
-    """Text that may hold what somebody typed, shown as it is: no links, pictures or colours; in a class no paths either."""
-    apart = re.sub(
-        r"(?i)(://|\.(?<=www\.)|@)", "\u2060\\1", without_paths(cut(text))
-    )  # addresses become links by themselves
-    return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", apart)
+    def choose_many(
+        self, label: str, options: Sequence[str], key: str, default: Sequence[str], **more: Any
+    ) -> list[str]:
+        """Any number of the options, or of values typed instead."""
+        if (linked := self._linked(key)) is not None:
+            st.session_state[key] = list(dict.fromkeys(value for value in linked if value)) if linked else list(default)
+        options = list(dict.fromkeys([*options, *st.session_state.get(key, ())]))
+        now = st.session_state.get(key, list(default))
+        value = st.multiselect(label, options, now, key=key, accept_new_options=True, **more)
+        self.keep(key, value, list(default))
+        return value

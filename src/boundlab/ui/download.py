@@ -7,11 +7,11 @@ from functools import partial
 import streamlit as st
 
 from boundlab.data import sources
-from boundlab.errors import BoundlabError
 from boundlab.jobs import downloads
 from boundlab.quantities.doubts import doubts
 from boundlab.specs.own_data import DATASETS
-from boundlab.ui.controls import plain
+from boundlab.ui.actions import failure
+from boundlab.ui.privacy import plain
 from boundlab.ui.visitor import at_home
 
 _NOTE = "download_note_"  # and the data set: why its download could not start
@@ -55,8 +55,4 @@ def _fetching(dataset: str, was_running: bool) -> None:
 
 def _begin(dataset: str) -> None:
     """Start the download, and nothing else; why it cannot start is said where the button is."""
-    st.session_state.pop(_NOTE + dataset, None)
-    try:
-        downloads.begin(dataset)
-    except BoundlabError as error:
-        st.session_state[_NOTE + dataset] = str(error)
+    st.session_state[_NOTE + dataset] = failure(partial(downloads.begin, dataset))

@@ -34,7 +34,7 @@ def formulas(convention: str, shown: Sequence[str], banner: bool = True) -> None
 
 
 def show_not_drawn(lines: Sequence[str]) -> None:
-    """What a picture leaves out or marks: one line, which opens on the reasons. `lines`: `prose.not_drawn`."""
+    """What a picture leaves out or marks: one line, which opens on the reasons. `lines`: `figures.not_drawn`."""
     if not lines:
         return
     notes = [line for line in lines if not line.startswith(NOT_DRAWN)]

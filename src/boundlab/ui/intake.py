@@ -22,7 +22,7 @@ _ENDPOINT = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+/?$")
 
 class Intake:
     """ASGI middleware: one file at a time and one in memory per session, the next one drops the last; of all sessions
-    together the latest `MOST_HELD` bytes. A page takes its file at once, so that only what nobody waits for is dropped."""
+    together the latest `_MOST_HELD` bytes. A page takes its file at once, so that only what nobody waits for is dropped."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -8,8 +8,18 @@ import streamlit as st
 from boundlab.runs.run import Run
 from boundlab.specs.recipes import recipe, task
 from boundlab.text import format_epoch
-from boundlab.ui.controls import Controls, by_seed
-from boundlab.ui.shelf import certified_runs, datasets, find_run, run_name, runs_of, seen, shipped_by_id, shipped_runs
+from boundlab.ui.controls import Controls
+from boundlab.ui.run_filters import by_seed, choose_network, filter_runs
+from boundlab.ui.shelf import (
+    certified_runs,
+    datasets,
+    find_run,
+    run_name,
+    runs_of,
+    seen,
+    shipped_by_id,
+    shipped_runs,
+)
 
 FIGURES = "figures"
 _OWN = "trained here"
@@ -30,11 +40,11 @@ def chosen_network(controls: Controls) -> Run | None:
     if kind != FIGURES:
         return named_run(controls, kind)
     dataset = controls.pick("Data", datasets(), "dataset")
-    runs = controls.trusted(controls.recipe(controls.origin(runs_of(dataset))))
+    runs = filter_runs(controls, runs_of(dataset))
     if runs.empty:
         st.info("No run of this data set trained and reached the plateau; include the others above.")
         return None
-    return find_run(controls.network(runs))
+    return find_run(choose_network(controls, runs))
 
 
 def kind_of(controls: Controls) -> str:

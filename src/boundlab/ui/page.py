@@ -11,7 +11,7 @@ from boundlab.text import quoted
 from boundlab.ui.address import arrive
 from boundlab.ui.privacy import without_paths
 from boundlab.ui.server import upload_server
-from boundlab.ui.shelf import shelf, shipped_left_out, shipped_runs
+from boundlab.ui.shelf import load_and_freeze_shipped, shelf, shipped_left_out
 from boundlab.ui.visitor import at_home, meet
 
 _SETTINGS = ("convention", "delta")
@@ -168,7 +168,7 @@ def open_page(key: str) -> None:
         st.warning(f"This link has parts this page does not know, ignored: {quoted(unknown)}. Known: {known}.")
     upload_server()  # the first page of a server clears what a killed one left of uploads
     try:
-        shipped_runs()
+        load_and_freeze_shipped()
     except BoundlabError as error:
         st.error(
             f"The shipped runs cannot be read: {without_paths(str(error))}. Restore `data/runs` from the repository."

@@ -1,4 +1,5 @@
-"""What the screen does not show to a class: where things lie on the server, and other people's runs."""
+"""What the screen does not show: to a class, where things lie on the server, and other people's runs; to anybody, markup that
+somebody typed."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from boundlab.runs.folder import runs_folder
 from boundlab.runs.job import Job
 from boundlab.runs.pack import PACK
 from boundlab.specs.own_data import data_root
+from boundlab.text import cut
 from boundlab.ui.visitor import at_home
 
 ASKED = "train_asked"  # in the session: ids of the runs that it asked for
@@ -39,3 +41,10 @@ def _roots() -> list[str]:
     folders = (runs_folder(), data_root(), PACK.parents[1], Path(tempfile.gettempdir()), Path.home())
     names = {str(path) for folder in folders for path in (folder, folder.absolute())}
     return sorted(names - {".", "/"}, key=len, reverse=True)
+
+
+def plain(text: str) -> str:
+    """Text that may hold what somebody typed, shown as it is: no links, pictures or colours; in a class no paths either."""
+    # addresses become links by themselves: a word joiner, which nobody sees, takes them apart
+    apart = re.sub(r"(?i)(://|\.(?<=www\.)|@)", "\u2060\\1", without_paths(cut(text)))
+    return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", apart)

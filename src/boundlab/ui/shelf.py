@@ -37,13 +37,18 @@ Stamp = tuple[int, int]  # mtime in ns
 
 @st.cache_resource(show_spinner=False)
 def _shipped() -> tuple[dict[str, Run], dict[str, str]]:
-    """The shipped pack by id and what was left out of it, read once per server; what it allocated is then left alone by
-    garbage collection."""
+    """The shipped pack by id and what was left out of it, read once per server."""
     found = open_pack(PACK)
-    runs = {run.id: run for run in found.runs}
+    return {run.id: run for run in found.runs}, found.left_out
+
+
+@st.cache_resource(show_spinner=False)
+def load_and_freeze_shipped() -> None:
+    """Once per server: read the shipped pack, and have garbage collection, which Streamlit asks for after every rerun, leave
+    alone all that is there by then. Raises BoundlabError where the pack cannot be read."""
+    _shipped()
     gc.collect()
     gc.freeze()
-    return runs, found.left_out
 
 
 def shipped_by_id() -> dict[str, Run]:
@@ -72,17 +77,17 @@ class Shelf:
         self._gone: dict[str, Run] = {}  # by the latest change: a page under way still finds what it listed
         self._stamps: dict[str, Stamp] = {}
         self._samples = {json.dumps(s.to_dict()): s for s in {id(r.sample): r.sample for r in shipped_runs()}.values()}
-        self._looked = -float("inf")
+        self._scanned = -float("inf")
         self._lock = threading.Lock()
 
-    def look(self) -> Shelf:
+    def update(self) -> Shelf:
         """Itself, up to date."""
         with self._lock:
-            if time.monotonic() - self._looked >= SCAN_EVERY:
+            if time.monotonic() - self._scanned >= SCAN_EVERY:
                 stamps = _scan(self.folder)
                 if stamps != self._stamps:
-                    self._update(stamps)
-                self._looked = time.monotonic()
+                    self._read(stamps)
+                self._scanned = time.monotonic()
         return self
 
     @property
@@ -94,7 +99,7 @@ class Shelf:
         """A run by id."""
         return self.runs.get(name) or self._gone.get(name)
 
-    def _update(self, stamps: dict[str, Stamp]) -> None:
+    def _read(self, stamps: dict[str, Stamp]) -> None:
         same = {name for name, stamp in stamps.items() if self._stamps.get(name) == stamp}
         runs = {name: run for name, run in self.runs.items() if name in same}
         broken = {name: why for name, why in self.broken.items() if name in same}
@@ -160,7 +165,7 @@ def _shelf(folder: str) -> Shelf:
 
 def shelf() -> Shelf:
     """The runs trained here, as they are now."""
-    return _shelf(str(runs_folder().absolute())).look()
+    return _shelf(str(runs_folder().absolute())).update()
 
 
 @dataclass(frozen=True)
@@ -262,13 +267,13 @@ def table(dataset: str, settings: Settings) -> pd.DataFrame:
 
 
 @st.cache_data(show_spinner=False, max_entries=24)  # up to 3 MB each
-def _history(ids: tuple[str, ...], settings: Settings, about: int, carry_on: bool, version: str) -> pd.DataFrame:
-    rows = _origin(history_table([find_run(name) for name in ids], settings, about))
+def _history(ids: tuple[str, ...], settings: Settings, max_records: int, carry_on: bool, version: str) -> pd.DataFrame:
+    rows = _origin(history_table([find_run(name) for name in ids], settings, max_records))
     return last_known(rows) if carry_on else rows
 
 
-def history(ids: tuple[str, ...], settings: Settings, about: int, carry_on: bool) -> pd.DataFrame:
-    """`history_table` of some runs, and `trained_here`; about that many records of each; `carry_on`: errors between epoch
+def history(ids: tuple[str, ...], settings: Settings, max_records: int, carry_on: bool) -> pd.DataFrame:
+    """`history_table` of some runs, and `trained_here`; at most about `max_records` of each; `carry_on`: errors between epoch
     ends too."""
     version = "" if set(ids) <= set(shipped_by_id()) else seen().version
-    return _history(ids, settings, about, carry_on, version)
+    return _history(ids, settings, max_records, carry_on, version)

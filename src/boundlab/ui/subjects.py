@@ -6,7 +6,7 @@ import streamlit as st
 
 from boundlab.analysis.subject import Subject
 from boundlab.text import quoted
-from boundlab.ui.controls import plain
+from boundlab.ui.privacy import plain
 from boundlab.ui.visitor import at_home, visitor_name
 from boundlab.uploads.kept import kept_by, name_of
 
@@ -22,7 +22,7 @@ def kept_subjects(me: str | None = None) -> dict[str, Subject]:
     return dict(mine + [(name_of(one), one.subject) for one in kept_by(owner, at_home())])
 
 
-def said_of(wrong: dict[str, str]) -> str:
+def left_out_sentence(wrong: dict[str, str]) -> str:
     """The sentence about what is left out, and why the first of them is."""
     count = f"{len(wrong)} kept checkpoint{'s' * (len(wrong) > 1)}"
     return f"Left out, {count} not readable: {quoted(list(wrong))}. {plain(next(iter(wrong.values())))}."

@@ -11,7 +11,7 @@ from pandas.io.formats.style import Styler
 from boundlab.text import readable
 
 
-def told(table: pd.DataFrame, series: Mapping[str, str] | None = None) -> Styler:
+def formatted(table: pd.DataFrame, series: Mapping[str, str] | None = None) -> Styler:
     """A table whose numbers are written as everywhere else (11,740, 0.668, 3.2×10¹²), and still sort as numbers; `series`:
     column -> the series it holds, where that has a unit."""
     columns = [name for name in table if pd.api.types.is_float_dtype(table[name])]

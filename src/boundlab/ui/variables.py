@@ -11,7 +11,7 @@ import streamlit as st
 from boundlab.ui import address
 from boundlab.ui.address import Note
 from boundlab.ui.combinations import nearest, possible, why
-from boundlab.ui.widgets import Widgets
+from boundlab.ui.controls import Controls
 
 VARIABLES = {  # column -> (label, name in the link, preferred value)
     "conv_layers": ("Layers L", "layers", "3"),
@@ -35,15 +35,20 @@ class _Slider:
 
 
 def narrow(
-    widgets: Widgets, table: pd.DataFrame, columns: Iterable[str], second: bool, whole: pd.DataFrame
+    controls: Controls,
+    table: pd.DataFrame,
+    columns: Iterable[str],
+    second: bool = False,
+    whole: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The rows of `table` at one value per column, chosen by a slider each over the values of `whole`. What the reader moved
-    stays, the others follow to the nearest value that there are rows of, and a note says so.
+    """The rows of `table` at one value per column, chosen by a slider each over the values of `whole`, of `table` where there
+    is no more. What the reader moved stays, the others follow to the nearest value that there are rows of, and a note says so.
 
     `second`: of a second network on the same page, with names of its own in the link.
     """
-    sliders = {column: _slider(widgets, column, whole, second) for column in columns}
-    chosen = _settle(widgets, table, sliders, "second" if second else "first")
+    every = table if whole is None else whole
+    sliders = {column: _slider(controls, column, every, second) for column in columns}
+    chosen = _settle(controls, table, sliders, "second" if second else "first")
     for spot, (column, slider) in zip(st.columns(len(sliders), gap="small"), sliders.items(), strict=True):
         label = f"{chosen[column]:g}"
         if st.session_state[slider.key] != label:
@@ -51,7 +56,7 @@ def narrow(
         there = {f"{value:g}" for value in possible(table, column, chosen)}
         missing = [option for option in slider.options if option not in there]
         with spot.container(gap="xxsmall"):
-            widgets.slide(slider.label, slider.options, slider.key, slider.default, _STRUCK if missing else None)
+            controls.slide(slider.label, slider.options, slider.key, slider.default, _STRUCK if missing else None)
             if missing:
                 _marks(slider.options, missing)
     for column, value in chosen.items():
@@ -59,20 +64,20 @@ def narrow(
     return table
 
 
-def _slider(widgets: Widgets, column: str, whole: pd.DataFrame, second: bool) -> _Slider:
+def _slider(controls: Controls, column: str, whole: pd.DataFrame, second: bool) -> _Slider:
     label, key, preferred = VARIABLES[column]
     preferred = "0.001" if second and column == "weight_decay" else preferred  # not the first one again
     label, key = (f"Second: {label}", f"{key}2") if second else (label, key)
     options = [f"{value:g}" for value in sorted(whole[column].unique())]
     default = preferred if preferred in options else options[0]
     before = st.session_state.get(key)
-    arriving = widgets.arriving(key)
-    value = widgets.begin(key, options, label, default)
+    arriving = controls.arriving(key)
+    value = controls.begin(key, options, label, default)
     asked = value if arriving or before is None else before  # a value that these data lack: the nearest that they have
     return _Slider(label, key, options, default, float(asked), value != default if arriving else before is not None)
 
 
-def _settle(widgets: Widgets, table: pd.DataFrame, sliders: Mapping[str, _Slider], group: str) -> dict[str, float]:
+def _settle(controls: Controls, table: pd.DataFrame, sliders: Mapping[str, _Slider], group: str) -> dict[str, float]:
     """A combination that there is; what had to move for it is said until the next choice."""
     asked = {column: slider.asked for column, slider in sliders.items()}
     last = st.session_state.get(f"last_{group}", {})
@@ -82,7 +87,7 @@ def _settle(widgets: Widgets, table: pd.DataFrame, sliders: Mapping[str, _Slider
     words = why(AXIS_SYMBOLS, asked, chosen, moved)
     if words and any(slider.wanted for slider in sliders.values()):
         address.here().moves[group] = Note(words)
-    widgets.groups.add(group)
+    controls.groups.add(group)
     return chosen
 
 

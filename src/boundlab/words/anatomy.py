@@ -79,6 +79,7 @@ def _term(row: Any) -> str:
 
 
 def bridge_sentence(rows: pd.DataFrame) -> str:
+    """From the published curve to Theorem S: both ends, and the steps that move it most and least."""
     ends = rows.set_index("row")["end"]
     steps = rows[rows["kind"] == "factor"].sort_values("log2")
     most, least = steps.iloc[-1], steps.iloc[0]

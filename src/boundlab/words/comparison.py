@@ -156,7 +156,7 @@ def moved(names: Sequence[str], table: pd.DataFrame) -> list[str]:
         value = rows.loc["value", "difference"]
         factors = rows[(rows["kind"] == "factor") & (rows["difference"].abs() >= MOVED)]
         factors = factors.reindex(factors["difference"].abs().sort_values(ascending=False).index)
-        told = ", ".join(f"{r.label} ({factor_text(r.difference)})" for r in factors.head(4).itertuples())
+        differing = ", ".join(f"{r.label} ({factor_text(r.difference)})" for r in factors.head(4).itertuples())
         size = (
             f"larger by a factor of {times(2.0 ** min(value, 1000.0))} than"
             if value > 0
@@ -165,6 +165,6 @@ def moved(names: Sequence[str], table: pd.DataFrame) -> list[str]:
         size = "as large as" if abs(value) < MOVED else size
         lines.append(
             f"**{named(names[number], number)}**: {size} {named(names[first], first)}; "
-            + (f"factors that differ: {told}." if told else "no factor differs.")
+            + (f"factors that differ: {differing}." if differing else "no factor differs.")
         )
     return lines

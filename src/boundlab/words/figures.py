@@ -1,9 +1,9 @@
-"""Sentences computed from what is on screen; nothing here could contradict the data."""
+"""Around a figure: its caption, what its numbers say of one network, what is not drawn, what a convention means.
+
+Computed from what is on screen; nothing here could contradict the data.
+"""
 
 from __future__ import annotations
-
-import math
-from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -13,10 +13,9 @@ from boundlab.charts.theme import lead, styles
 from boundlab.specs.catalog import Dataset
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.settings import Settings
-from boundlab.text import format_epoch, readable, times
+from boundlab.text import format_epoch, readable
+from boundlab.words.notices import called, readable_with_note, standing
 
-_STILL = 0.03  # a change of less than this fraction is none
-_TINY = 1e-300
 NOT_DRAWN = "Not drawn: "
 MEANINGS = {
     "published": "**Published curves, not guarantees.** This is what the paper's figures plot. The sparse formula leaves "
@@ -79,160 +78,6 @@ def _sample_size(table: pd.DataFrame, data: Dataset) -> str:
     return n if sizes.iloc[0] == data.train_size else n + f" in the bounds, {data.train_size:,} in their sums"
 
 
-def _move(first: float, last: float, series: str) -> str:
-    return f"{_change(last / first if first else float('inf'))} ({readable(first, series)} → {readable(last, series)})"
-
-
-def notices(
-    curves: pd.DataFrame, axis: Axis, settings: Settings, panels: dict[float, str], where: str
-) -> list[tuple[str, str]]:
-    """(panel's title, what to notice in it) at one position of the handle, `where`; `curves`: `curves.by_axis` rows."""
-    if len(panels) == 1:
-        return [("", notice(curves, axis, settings, where))]
-    return [
-        (title, _journey(_lines(curves[curves["panel"] == key]), axis, settings, where))
-        for key, title in panels.items()
-    ]
-
-
-def notice(curves: pd.DataFrame, axis: Axis, settings: Settings, where: str = "") -> str:
-    """What to notice between the first and the last point of one panel."""
-    lines = _lines(curves)
-    if (first := lead(lines)) is None or "test_error" not in lines:
-        return "The sparse bound does not apply to these runs; the reasons are under the chart."
-    end = lines[first].iloc[-1]
-    others = {name: rows for name, rows in lines.items() if name in BY_KEY and name != first}
-    there = {name: rows.iloc[-1]["mean"] for name, rows in others.items() if _same(rows.iloc[-1], end, axis)}
-    words = [_journey(lines, axis, settings, where), _rivals(lines[first], others, axis, settings)]
-    words += [_last_point(axis.at(end[axis.column]), end, settings), standing(end["mean"], there, settings.convention)]
-    return " ".join(filter(None, words))
-
-
-def called(series: Iterable[str], convention: str) -> str:
-    """What sentences call the bound that they are about."""
-    return styles(convention)[lead(series) or "sparse"].name if convention == "strict" else "the sparse bound"
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
-def _same(one: pd.Series, other: pd.Series, axis: Axis) -> bool:
-    return bool(one[axis.column] == other[axis.column])
-
-
-def _lines(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Per series, in order of x (`by_axis` has sorted them)."""
-    return {str(name): rows for name, rows in curves.groupby("series")}
-
-
-def _journey(lines: dict[str, pd.DataFrame], axis: Axis, settings: Settings, where: str) -> str:
-    """How the leading bound and the test error go from the first point to the last."""
-    if (first := lead(lines)) is None or "test_error" not in lines:
-        return "the sparse bound does not apply here."
-    bound, test = lines[first], lines["test_error"]
-    start, end = bound.iloc[0], bound.iloc[-1]
-    if len(bound) == 1:
-        return f"Only {axis.at(end[axis.column])} has a run for this network."
-    at = f", at {where}," if where else ""
-    return (
-        f"From {axis.at(start[axis.column])} to {end[axis.column]:.3g}{at} {called(lines, settings.convention)} "
-        f"{_move(start['mean'], end['mean'], first)}{_between(bound, axis)}, while the test error{_errors(test, axis)}."
-    )
-
-
-def _errors(test: pd.DataFrame, axis: Axis) -> str:
-    """Where the test error goes; while there is one measurement, that."""
-    first, last = (readable(test.iloc[i]["mean"], "test_error") for i in (0, -1))
-    if axis.key == "epoch" and test["as_of"].min() <= test["epoch"].iloc[0]:
-        return f" of all test images was measured at epoch {format_epoch(test['as_of'].min())} alone so far: {first}"
-    return f"{_when(test)} goes from {first} to {last}"
-
-
-def _between(bound: pd.DataFrame, axis: Axis) -> str:
-    """Where a line is not between its ends on the way: farthest above them, or farthest below."""
-    ends = bound["mean"].iloc[[0, -1]]
-    high, low = bound.loc[bound["mean"].idxmax()], bound.loc[bound["mean"].idxmin()]
-    over, under = high["mean"] / max(ends.max(), _TINY), min(ends) / max(low["mean"], _TINY)
-    if max(over, under) < 1 + _STILL:
-        return ""
-    word, row = ("largest", high) if over >= under else ("smallest", low)
-    return f" ({word} at {axis.at(row[axis.column])}: {readable(row['mean'])})"
-
-
-def _when(measured: pd.DataFrame) -> str:
-    """At which epoch a value that stands still between epoch ends was measured."""
-    as_of = measured["as_of"].min()
-    return "" if pd.isna(as_of) else f" (last measured at epoch {format_epoch(as_of)})"
-
-
-def _ratio(rows: pd.DataFrame) -> float:
-    """Last value over first; NaN where there is no such ratio."""
-    first, last = rows["mean"].iloc[0], rows["mean"].iloc[-1]
-    return last / first if len(rows) > 1 and first > 0 else math.nan
-
-
-def _rivals(first: pd.DataFrame, others: dict[str, pd.DataFrame], axis: Axis, settings: Settings) -> str:
-    """How the other bounds move over the same stretch: the one that grows most, the one that grows least."""
-    span = first[axis.column].iloc[[0, -1]].tolist()
-    known = {name: rows for name, rows in others.items() if rows[axis.column].iloc[[0, -1]].tolist() == span}
-    ratios = {name: ratio for name, rows in known.items() if math.isfinite(ratio := _ratio(rows))}
-    if len(ratios) < 2:
-        return ""
-    looks, own = styles(settings.convention), _ratio(first)
-    if all(abs(ratio - 1) < _STILL for ratio in ratios.values()):
-        return "The other bounds stay put" + (" too." if abs(own - 1) < _STILL else ".")
-    most, least = max(ratios, key=ratios.__getitem__), min(ratios, key=ratios.__getitem__)
-    words = [f"{looks[name].name} ({_change(ratios[name])})" for name in (least, most)]
-    sentence = f"The other bounds range from {words[0]} to {words[1]}"
-    steps = first[axis.column].iloc[-1] - first[axis.column].iloc[0]
-    if axis.key == "depth" and math.isfinite(own):
-        mine = called([*others, str(first["series"].iloc[0])], settings.convention).removeprefix("the ")
-        per = [f"{times(r ** (1 / steps))} ({name})" for r, name in ((own, mine), (ratios[most], looks[most].name))]
-        sentence += f"; per layer that is a factor of {per[0]} against {per[1]}"
-    return sentence + "."
-
-
-def _change(ratio: float) -> str:
-    if abs(ratio - 1) < _STILL:
-        return "stays put"
-    return f"falls by a factor of {times(1 / ratio)}" if ratio < 1 else f"grows by a factor of {times(ratio)}"
-
-
-def _last_point(where: str, end: pd.Series, settings: Settings) -> str:
-    value = end["mean"]
-    words = f"At {where} {called([end['series']], settings.convention)} is {readable(value)}"
-    if settings.convention == "strict":
-        words += f" at margin {end['margin']:.3g}, ramp error {readable(end['empirical'])} included"
-        if value >= 1:
-            return words + ": vacuous at every margin that was tried."
-    if value >= 1:
-        return words + ": vacuous, as is anything of 1 or more."
-    if settings.convention == "published":
-        return words + ": below 1, but the published formula is not a valid bound by itself."
-    return words + ": below 1, so it says something about the test error."
-
-
-def standing(value: float, others: Mapping[str, float], convention: str) -> str:
-    """Where a value stands among the `others` beside it (series -> value): below all of them, or which are smaller."""
-    others = {name: float(other) for name, other in others.items() if not math.isnan(other)}
-    if not others:
-        return ""
-    said = {name: f"{styles(convention)[name].name} ({_told(name, other)})" for name, other in others.items()}
-    order = sorted(others, key=others.__getitem__)
-    smaller = [name for name in order if others[name] < value]
-    larger = [name for name in order if name not in smaller]
-    if not smaller:
-        span = said[order[0]] if len(order) == 1 else f"{said[order[0]]} to {said[order[-1]]}"
-        return f"It is the smallest here; {'the other is' if len(order) == 1 else 'the others go from'} {span}."
-    words = f"Smaller here: {', '.join(said[name] for name in smaller)}"
-    return words + (f"; the largest: {said[larger[-1]]}." if larger else "; no other is larger.")
-
-
-def _told(name: str, value: float) -> str:
-    return readable(value) + (", its unknown constant set to 1" if name == "long_sedghi" else "")
-
-
 def sentence(values: pd.Series, seeds: int, convention: str = "") -> str:
     """The comparison of one network's bounds and errors; `values`: series -> value."""
     convention = convention or ("strict" if "doubled" in values else "")
@@ -241,12 +86,16 @@ def sentence(values: pd.Series, seeds: int, convention: str = "") -> str:
     words = f"{who} on **{test}** of the test images (hold-out limit {limit})."
     bounds = {str(name): float(value) for name, value in values.items() if name in BY_KEY}
     if (first := lead(bounds)) is None:
-        named = [f"{styles(convention)[name].name} {_told(name, value)}" for name, value in bounds.items()]
+        named = [f"{styles(convention)[name].name} {readable_with_note(name, value)}" for name, value in bounds.items()]
         return words + (f" The sparse bound does not apply. The others say: {', '.join(named)}." if named else "")
     value = bounds.pop(first)
     words += f" {_capital(called([first], convention))} says **{readable(value)}**"
     words += "; a value of 1 or more says nothing." if value >= 1 else "."
     return " ".join(filter(None, [words, standing(value, bounds, convention)]))
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def lone(rows: pd.DataFrame, axis: Axis) -> str:

@@ -26,22 +26,22 @@ CHOICE = (
 )
 
 
-def spelled_out(promise: Guarantee, guessing: float, runs: Sequence[Run]) -> str:
-    """What is promised, about what, from which evidence, and what the number is made of; `runs`: where else it may be there."""
-    if promise.limit is None:
-        return f"- **{promise.title}**: no number, {promise.reason}. {_elsewhere(promise, runs)}"
-    says = "vacuous" if promise.vacuous else f"at most {percent(promise.limit)} errors"
-    if guessing <= promise.limit < 1:
+def spelled_out(guarantee: Guarantee, guessing: float, runs: Sequence[Run]) -> str:
+    """What is guaranteed, about what, from which evidence, and what the number is made of; `runs`: where else it may be there."""
+    if guarantee.limit is None:
+        return f"- **{guarantee.title}**: no number, {guarantee.reason}. {_elsewhere(guarantee, runs)}"
+    says = "vacuous" if guarantee.vacuous else f"at most {percent(guarantee.limit)} errors"
+    if guessing <= guarantee.limit < 1:
         says += f" (a guess errs on {100 * guessing:.0f} %)"
     return (
-        f"- **{promise.title}**: {decimals(promise.limit, 4)}, {says}. :gray[A promise about {promise.about}. From {promise.used}. "
-        f"Made of: {promise.parts}.]"
+        f"- **{guarantee.title}**: {decimals(guarantee.limit, 4)}, {says}. :gray[A promise about {guarantee.about}. From {guarantee.used}. "
+        f"Made of: {guarantee.parts}.]"
     )
 
 
-def _elsewhere(promise: Guarantee, runs: Sequence[Run]) -> str:
-    """Which of the figures' networks among `runs` have this promise."""
-    prior = promise.kind.removeprefix("pac_bayes_")
+def _elsewhere(guarantee: Guarantee, runs: Sequence[Run]) -> str:
+    """Which of the figures' networks among `runs` have this guarantee."""
+    prior = guarantee.kind.removeprefix("pac_bayes_")
     have = [run for run in runs if run.spec.train.loss == "mse" and any(c.prior == prior for c in run.certificates)]
     names = [
         f"{r.spec.arch.title} ({task(r.spec)}, λ = {r.spec.train.weight_decay:g}, seed {r.spec.train.seed})"
@@ -56,13 +56,13 @@ def verdict(made: list[Guarantee], error: float, guessing: float) -> str:
     words = f"The network errs on **{percent(error)}** of the test images. "
     if not good:
         return words + "None of the arguments below promises anything here: every limit is 1 or more."
-    said = "; ".join(
+    limits = "; ".join(
         f"{p.title}: at most **{percent(p.limit or 0)}** for {p.about.split(':')[0]}"
         + (", no better than a guess" if (p.limit or 0) >= guessing else "")
         for p in good
     )
     empty = [f"{p.title} ({p.limit:.3g})" for p in made if p.limit is not None and p.vacuous]
-    return words + said + "." + (f" Vacuous: {', '.join(empty)}." if empty else "")
+    return words + limits + "." + (f" Vacuous: {', '.join(empty)}." if empty else "")
 
 
 def trade_off_sentence(here: pd.Series, best: pd.Series, theorem: str, last: bool, covered: bool) -> str:

@@ -18,7 +18,7 @@ from boundlab.specs.recipes import asked, described
 from boundlab.specs.run import PLATEAU, RunSpec
 from boundlab.specs.settings import Settings
 from boundlab.text import decimals, format_epoch, readable, times
-from boundlab.words import figures
+from boundlab.words import notices
 
 _WINDOW = 0.2  # the share of the epochs so far over which a bound must stand still
 _STILL = 0.05
@@ -74,7 +74,7 @@ def compared(run: Run, other: Run) -> str:
     return f"Dashed: the shipped run {run_title(other.spec)}, {how}."
 
 
-def errors_said(run: Run, parts: Sequence[PartErrors]) -> str:
+def errors_sentence(run: Run, parts: Sequence[PartErrors]) -> str:
     """The newest errors, of which epoch and of how many images they are, and a warning while the network could as well be
     guessing; `parts`: what was measured of a part of the images between the records."""
     if (newest := newest_errors(run, parts)) is None:
@@ -113,7 +113,7 @@ def newest_errors(run: Run, parts: Sequence[PartErrors]) -> PartErrors | None:
 def bounds_notice(curves: pd.DataFrame, run: Run, settings: Settings) -> str:
     """How far the sparse bound has come, and whether it has levelled off; `curves`: `curves.by_axis` rows of the run."""
     first = lead(curves["series"])
-    sparse, who = curves[curves["series"] == first], figures.called(curves["series"], settings.convention)
+    sparse, who = curves[curves["series"] == first], notices.called(curves["series"], settings.convention)
     if sparse.empty:
         return "There is no sparse bound to show yet."
     if len(sparse) == 1:
@@ -121,7 +121,7 @@ def bounds_notice(curves: pd.DataFrame, run: Run, settings: Settings) -> str:
     newest = curves["epoch"].max()
     now = curves.assign(as_of=curves["as_of"].where(curves["epoch"] == newest))  # when what is shown last was measured
     if (now["series"] == "test_error").any():
-        return f"{figures.notice(now, AXES['epoch'], settings)} {levelling(sparse, run, who)}"
+        return f"{notices.notice(now, AXES['epoch'], settings)} {levelling(sparse, run, who)}"
     return f"{who[:1].upper()}{who[1:]} went from {readable(sparse['mean'].iloc[0])} to {readable(sparse['mean'].iloc[-1])}."
 
 

@@ -1,4 +1,4 @@
-"""The certificates page: what may be promised about one network, its margins, and the way from accurate to certified."""
+"""The certificates page: what is guaranteed about one network, its margins, and the way from accurate to certified."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from boundlab.bounds.pac_bayes import KL_LATEX, LATEX, NOTE, SOURCE, SYMBOLS
 from boundlab.charts.certified import certified_chart
 from boundlab.charts.guarantees import guarantee_chart
 from boundlab.charts.margins_of_run import fan, trade_off_chart
-from boundlab.charts.theme import CONFIG
 from boundlab.runs.run import Run
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import recipe
 from boundlab.text import decimals, format_epoch, percent
-from boundlab.ui.controls import DELTAS, Controls, with_controls
+from boundlab.ui import chart
+from boundlab.ui.bound_choice import DELTAS
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formula
 from boundlab.ui.network_choice import chosen_network, epoch_of, run_caption, task_title
 from boundlab.ui.page import is_dark
@@ -37,7 +38,7 @@ _THEOREM_HELP = (
 @st.fragment
 @with_controls
 def certify(controls: Controls) -> None:
-    """Pick a network; what is promised about it, by which argument."""
+    """Pick a network; what is guaranteed about it, by which argument."""
     with st.container(horizontal=True):
         run = chosen_network(controls)
     if run is None:
@@ -61,17 +62,12 @@ def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Guarantee], de
     st.caption(f"{run_caption(run, label)} · n = {run.sample.n:,} training images · {each}")
     error, guessing = float(record["test_error"].iloc[0]), 1 - 1 / run.spec.arch.classes
     words = verdict(made, error, guessing)
-    st.plotly_chart(
-        guarantee_chart(made, error, guessing, is_dark()),
-        key="chart_promises",
-        config=CONFIG,
-        alt=words,
-    )
+    chart.show(guarantee_chart(made, error, guessing, is_dark()), "chart_promises", words)
     st.markdown(words)
     if run.spec.arch.in_shape != DATASETS[run.spec.train.dataset].in_shape:
         st.warning(WINDOW, icon=":material/crop:")
-    for promise in made:
-        st.markdown(spelled_out(promise, guessing, shipped_runs()))
+    for guarantee in made:
+        st.markdown(spelled_out(guarantee, guessing, shipped_runs()))
     for words in conditions_of(run.spec):
         st.markdown(f"- {words}")
     st.caption(CHOICE)
@@ -101,11 +97,8 @@ def _trade(run: Run, delta: float, theorem: str) -> None:
         )
     if last["certificate"] < first["certificate"] - 0.01 and last["test_error"] > first["test_error"]:
         words += " The promise is about a strongly regularised network: what can be certified is not what errs least."
-    st.plotly_chart(
-        certified_chart(table, run.spec.train.certificate_weight, top, theorem, is_dark()),
-        key="chart_certified",
-        config=CONFIG,
-        alt=words,
+    chart.show(
+        certified_chart(table, run.spec.train.certificate_weight, top, theorem, is_dark()), "chart_certified", words
     )
     st.markdown(words)
     st.caption(
@@ -132,21 +125,19 @@ def _margins(controls: Controls, run: Run, record: pd.DataFrame, delta: float, t
     quantiles = over_epochs(run)
     low, high = float(quantiles["q5"].min()), float(quantiles["q95"].max())
     reach = (min(low, 0.0) - 0.08 * (high - low), max(high, min(margin, 2 * high)) + 0.12 * (high - low))
-    st.plotly_chart(
+    chart.show(
         fan(quantiles, float(record["epoch"].iloc[0]), margin, reach, is_dark()),
-        key="chart_fan",
-        config=CONFIG,
-        alt="Quantiles of the training margins over epochs",
+        "chart_fan",
+        "Quantiles of the training margins over epochs",
     )
     st.caption(
         "Median of the training margins, 50 % and 90 % of them in the bands; the vertical line is the epoch above."
     )
     top = max(1.25, min(4.0, 1.15 * float(best["total"])))
-    st.plotly_chart(
+    chart.show(
         trade_off_chart(table, margin, top, theorem, is_dark()),
-        key="chart_trade",
-        config=CONFIG,
-        alt="Ramp error, complexity over margin, and their sum with the confidence term against the margin",
+        "chart_trade",
+        "Ramp error, complexity over margin, and their sum with the confidence term against the margin",
     )
     covered = bool(table["margin"].iloc[-1] > record["margin_quantiles"].iloc[0][-1])
     st.markdown(trade_off_sentence(here, best, theorem, bool(best["margin"] == table["margin"].iloc[-1]), covered))

@@ -9,15 +9,18 @@ from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.bounds import ALL
 from boundlab.charts.ladder import ladder
-from boundlab.charts.theme import CONFIG, styles
+from boundlab.charts.theme import styles
 from boundlab.specs.settings import Settings
+from boundlab.ui import chart
+from boundlab.ui.bound_choice import choose_convention, choose_delta
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.layout import EMPTY, chart_first, controls_row
 from boundlab.ui.page import is_dark
+from boundlab.ui.run_filters import filter_runs
 from boundlab.ui.shelf import datasets, table
-from boundlab.ui.tables import told
-from boundlab.ui.variables import VARIABLES
+from boundlab.ui.tables import formatted
+from boundlab.ui.variables import VARIABLES, narrow
 from boundlab.words import figures
 from boundlab.words.figures import sentence
 
@@ -33,15 +36,15 @@ def headline(controls: Controls) -> None:
     with row:
         dataset = controls.pick("Data", datasets(), "dataset")
         sliders = st.container()
-        convention = controls.convention()
+        convention = choose_convention(controls)
     with more:
-        settings = Settings(convention, controls.delta())
-        whole = controls.trusted(controls.recipe(controls.origin(table(dataset, settings))))
+        settings = Settings(convention, choose_delta(controls))
+        whole = filter_runs(controls, table(dataset, settings))
     if whole.empty:
         stage.info(EMPTY)
         return
     with sliders:
-        rows = controls.narrow(whole, VARIABLES)
+        rows = narrow(controls, whole, VARIABLES)
     _show(whole, rows, settings, stage)
 
 
@@ -51,23 +54,18 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: Settings, stage: De
     logs = whole["log2_value"][whole["series"].isin([*order, *_MEASURED])].dropna()
     low, high = float(np.floor(logs.min())), float(np.ceil(logs.max()))
     reach = (low - 0.12 * (high - low), high + 0.1 * (high - low))  # room for the numbers
-    told_now = sentence(values, rows["seed"].nunique(), settings.convention)
+    words = sentence(values, rows["seed"].nunique(), settings.convention)
     with stage:
-        st.plotly_chart(
-            ladder(values, [*order, *_MEASURED], reach, is_dark()),
-            key="chart_ladder",
-            config=CONFIG,
-            alt=told_now,
-        )
+        chart.show(ladder(values, [*order, *_MEASURED], reach, is_dark()), "chart_ladder", words)
         st.caption(figures.caption(rows, settings, "mean"))
-    st.markdown(told_now)
+    st.markdown(words)
     formulas(settings.convention, order)
     show_not_drawn(figures.not_drawn(rows[rows["series"] != "gap"]))
     with st.expander("Table and CSV"):
         drawn = rows[rows["series"].isin([*order, *_MEASURED])].drop(columns="reason")
         looks = styles(settings.convention)
         st.dataframe(
-            told(
+            formatted(
                 drawn.assign(series=[looks[name].name for name in drawn["series"]])[
                     ["series", "value", "complexity", "confidence", "empirical", "margin", "n", "delta", "convention"]
                 ]

@@ -15,6 +15,7 @@ from boundlab.charts.theme import styles
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
 from boundlab.text import format_epoch, readable
+from boundlab.ui.bound_choice import choose_settings
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import PROOFS, formula
 from boundlab.ui.network_choice import chosen_network, run_caption
@@ -40,7 +41,7 @@ def theory(controls: Controls) -> None:
 
 def _bounds(controls: Controls) -> None:
     with st.container(horizontal=True):
-        settings = controls.settings()
+        settings = choose_settings(controls)
     with st.container(horizontal=True):
         run = chosen_network(controls)
     if run is None:

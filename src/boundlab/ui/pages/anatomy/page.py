@@ -10,17 +10,20 @@ from boundlab.analysis.anatomy import anatomy, joined, published_to_strict
 from boundlab.bounds import ALL, BY_KEY
 from boundlab.bounds.base import Bound, only
 from boundlab.charts.dumbbell import dumbbell
-from boundlab.charts.theme import CONFIG, styles
+from boundlab.charts.theme import styles
 from boundlab.charts.waterfall import waterfall
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
+from boundlab.ui import chart
+from boundlab.ui.bound_choice import choose_bound, choose_settings
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas
 from boundlab.ui.network_choice import FIGURES, epoch_of, kind_of, named_run, second_run
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.anatomy.sides import MODES, MODES_HELP, Side, changed, second_side, side
+from boundlab.ui.run_filters import choose_network, filter_origin, filter_recipe, filter_trusted
 from boundlab.ui.shelf import datasets, find_run, runs_of
-from boundlab.ui.tables import told
+from boundlab.ui.tables import formatted
 from boundlab.words.anatomy import BRIDGE, HELD, READING, bridge_sentence, largest_terms, moved_terms
 
 
@@ -34,12 +37,12 @@ def take_apart(controls: Controls) -> None:
         runs = _figure_runs(controls) if kind == FIGURES else pd.DataFrame()
         settings, bounds = _formula(controls, mode)
     if kind == FIGURES:
-        runs = controls.trusted(runs)
+        runs = filter_trusted(controls, runs)
         if runs.empty:
             st.info("No run of this data set trained and reached the plateau; include the others above.")
             return
     with st.container(horizontal=True):
-        run = find_run(controls.network(runs)) if kind == FIGURES else named_run(controls, kind)
+        run = find_run(choose_network(controls, runs)) if kind == FIGURES else named_run(controls, kind)
         label = epoch_of(controls, run)
     first = side(run, label, settings)
     if mode == "published to strict":
@@ -48,7 +51,9 @@ def take_apart(controls: Controls) -> None:
     with st.container(horizontal=True):
 
         def other() -> Run | None:
-            return find_run(controls.network(runs, second=True)) if kind == FIGURES else second_run(controls, run)
+            return (
+                find_run(choose_network(controls, runs, second=True)) if kind == FIGURES else second_run(controls, run)
+            )
 
         second = second_side(mode, controls, run, label, settings, other)
     if mode == "what if":
@@ -69,7 +74,7 @@ def take_apart(controls: Controls) -> None:
 def _figure_runs(controls: Controls) -> pd.DataFrame:
     """Runs of one data set and one recipe, untrustworthy ones too."""
     dataset = controls.pick("Data", datasets(), "dataset")
-    return controls.recipe(controls.origin(runs_of(dataset)))
+    return filter_recipe(controls, filter_origin(controls, runs_of(dataset)))
 
 
 def _formula(controls: Controls, mode: str) -> tuple[Settings, tuple[Bound, Bound]]:
@@ -77,8 +82,8 @@ def _formula(controls: Controls, mode: str) -> tuple[Settings, tuple[Bound, Boun
     if mode in ("published to strict", "two theorems"):
         delta = controls.choose("δ", ("0.1", "0.05", "0.01", "0.001", "0.0001"), "delta", default="0.001")
         return Settings("strict", float(delta)), (BY_KEY["sparse"], BY_KEY["doubled"])
-    settings = controls.settings()
-    bound = controls.bound(settings.convention)
+    settings = choose_settings(controls)
+    bound = choose_bound(controls, settings.convention)
     return settings, (bound, bound)
 
 
@@ -99,11 +104,10 @@ def _draw(controls: Controls, bounds: tuple[Bound, Bound], first: Side, second: 
     rows = [anatomy(value, per_layer) for value in values]
     table = joined(rows[0], rows[-1])
     _names(bounds, first, second)
-    st.plotly_chart(
+    chart.show(
         waterfall(rows[0], rows[1] if second else None, table, is_dark()),
-        key="chart_waterfall",
-        config=CONFIG,
-        alt=moved_terms(table) if second else words,
+        "chart_waterfall",
+        moved_terms(table) if second else words,
     )
     st.caption(READING)
     st.markdown(moved_terms(table) if second else words)
@@ -136,7 +140,7 @@ def _numbers(table: pd.DataFrame, name: str) -> None:
     )
     with st.expander("Every factor, with what it is"):
         st.dataframe(
-            told(table.drop(columns=["row", "group"])), hide_index=True, alt="Factors in log2 and their meaning"
+            formatted(table.drop(columns=["row", "group"])), hide_index=True, alt="Factors in log2 and their meaning"
         )
 
 
@@ -150,7 +154,7 @@ def _bridge(first: Side) -> None:
     table = rows[["row", "label", "kind", "group"]].assign(difference=0.0)
     st.caption(f"Sparse bound, from the published curve to Theorem S · δ = {first.settings.delta:g} · {first.name}")
     alt = bridge_sentence(rows)
-    st.plotly_chart(waterfall(rows, None, table, is_dark()), key="chart_waterfall", config=CONFIG, alt=alt)
+    chart.show(waterfall(rows, None, table, is_dark()), "chart_waterfall", alt)
     st.caption(BRIDGE)
     st.markdown(alt)
     _numbers(rows.drop(columns=["start", "end"]), "published-to-strict")
@@ -172,11 +176,10 @@ def _everything(first: Side, second: Side) -> None:
     logs = logs[np.isfinite(logs)]
     low, high = (5 * np.floor(min(0.0, logs.min(initial=0)) / 5), 5 * np.ceil((logs.max(initial=0) + 1) / 5))
     reach = (low - 0.04 * (high - low), high + 0.34 * (high - low))
-    st.plotly_chart(
+    chart.show(
         dumbbell(table, reach, is_dark()),
-        key="chart_dumbbell",
-        config=CONFIG,
-        alt="Every bound as trained and under the change; the table below has the numbers",
+        "chart_dumbbell",
+        "Every bound as trained and under the change; the table below has the numbers",
     )
     for why, part in table.dropna(subset=["reason"]).groupby("reason"):
         st.caption(f"{', '.join(styles(first.settings.convention)[s].name for s in part['series'])}: {why}.")

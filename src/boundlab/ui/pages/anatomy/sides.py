@@ -12,7 +12,8 @@ from boundlab.bounds.base import Bound, Value, effective_n
 from boundlab.runs.run import Run
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.text import format_epoch
-from boundlab.ui.controls import CONVENTION_HELP, DELTAS, Controls
+from boundlab.ui.bound_choice import CONVENTION_HELP, DELTAS
+from boundlab.ui.controls import Controls
 from boundlab.ui.network_choice import epoch_of, run_caption
 
 MODES = (
@@ -99,9 +100,9 @@ def changed(first: Side, controls: Controls) -> Side:
         margin=None if margin == _AS_IS else float(margin),
     )
     world, settings = apply_change(change, first.world, settings)
-    said = {"n ×": _AS_IS if times == "1" else times, "δ =": delta, "γ =": margin}
-    said |= {f"{_SHORT[name]} =": value for name, value in asked.items()} | {"head": head if change.pooled else _AS_IS}
-    made = ", ".join(f"{name} {value}" for name, value in said.items() if value != _AS_IS)
+    shown = {"n ×": _AS_IS if times == "1" else times, "δ =": delta, "γ =": margin}
+    shown |= {f"{_SHORT[name]} =": value for name, value in asked.items()} | {"head": head if change.pooled else _AS_IS}
+    made = ", ".join(f"{name} {value}" for name, value in shown.items() if value != _AS_IS)
     return Side(f"what if {made}" if made else "what if (nothing is changed yet: move a slider)", world, settings)
 
 

@@ -9,19 +9,21 @@ import streamlit as st
 
 from boundlab.analysis.subject import Subject
 from boundlab.data import sources
-from boundlab.errors import BoundlabError, RunError
+from boundlab.errors import RunError
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.run import Labels
 from boundlab.specs.tasks import TASKS
 from boundlab.text import quoted
 from boundlab.ui import subjects
+from boundlab.ui.actions import failure
 from boundlab.ui.address import get, put
-from boundlab.ui.controls import Controls, plain, with_controls
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.download import data_ready
 from boundlab.ui.pages.checkpoint.desk import Desk, desk
 from boundlab.ui.pages.checkpoint.export import how_to
-from boundlab.ui.pages.checkpoint.show import show
+from boundlab.ui.pages.checkpoint.results import results
+from boundlab.ui.privacy import plain
 from boundlab.ui.visitor import at_home, visitor
 from boundlab.uploads import kept
 from boundlab.uploads.protocol import memory_limit
@@ -35,9 +37,9 @@ _BUSY = ("queued", "running")
 
 @with_controls
 def checkpoint(controls: Controls) -> None:
-    """Everything on the page; only the progress refreshes by itself, and only while a judge works."""
+    """Everything on the page; only the progress refreshes by itself, and only while an upload worker runs."""
     me, mine = visitor(), desk()
-    now = mine.look()
+    now = mine.update()
     controls.hold(_LINK)
     st.caption(
         "Upload a `.safetensors` file that says what network it holds. None at hand? `data/runs/checkpoints` has examples, a "
@@ -57,7 +59,7 @@ def checkpoint(controls: Controls) -> None:
         st.error(f"{plain(note)}.")
     subject = _shown(mine, me)
     if subject is not None:
-        show(controls, subject)
+        results(controls, subject)
     _kept(me)
     how_to()
 
@@ -102,8 +104,8 @@ def _received(mine: Desk, key: str, dataset: str, labels: Labels | None) -> None
 
 
 def _progress(mine: Desk, was_busy: bool) -> None:
-    """How far the judge is."""
-    now = mine.look()
+    """How far the upload worker is."""
+    now = mine.update()
     if (now["state"] in _BUSY) != was_busy:
         st.rerun()
     if now["state"] == "queued":
@@ -133,10 +135,7 @@ def _other_data(mine: Desk, dataset: str, labels: Labels | None) -> None:
 
 def _act(what: partial[Any]) -> None:
     """Do what a button is for; what goes wrong is said on the page."""
-    try:
-        what()
-    except BoundlabError as error:
-        st.session_state[_NOTE] = str(error)
+    st.session_state[_NOTE] = failure(what)
 
 
 def _shown(mine: Desk, me: str) -> Subject | None:
@@ -177,7 +176,7 @@ def _kept(me: str) -> None:
         return
     st.markdown("#### Kept")
     if wrong:
-        st.caption(subjects.said_of(wrong))
+        st.caption(subjects.left_out_sentence(wrong))
     for one in every:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(

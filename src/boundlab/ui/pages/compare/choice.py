@@ -11,7 +11,7 @@ import streamlit as st
 from boundlab.analysis.subject import Subject
 from boundlab.ui import visitor
 from boundlab.ui.address import here
-from boundlab.ui.controls import Controls, plain
+from boundlab.ui.controls import Controls
 from boundlab.ui.pages.compare import link
 from boundlab.ui.pages.compare.listing import SHOWN_COLUMNS, narrowed, networks_table
 from boundlab.ui.pages.compare.offers import (
@@ -24,7 +24,8 @@ from boundlab.ui.pages.compare.offers import (
     opening,
     presets,
 )
-from boundlab.ui.subjects import said_of
+from boundlab.ui.privacy import plain
+from boundlab.ui.subjects import left_out_sentence
 from boundlab.uploads.kept import left_out
 
 # in the session
@@ -56,7 +57,7 @@ def choose_networks(controls: Controls) -> list[list[Subject]]:
     if words := _seeds(known, picks):
         st.caption(words)
     if wrong := left_out(visitor.visitor_name(), visitor.at_home()):
-        st.caption(said_of(wrong))
+        st.caption(left_out_sentence(wrong))
     return [known.group(pick) for pick in picks]
 
 

@@ -28,8 +28,8 @@ def read_link(controls: Controls, known: Offer, start: Sequence[str], defaults: 
     picks = list(dict.fromkeys(found))
     if len(picks) < len(found):
         controls.notes.warning("The link names one network twice; it is shown once.")
-    spare = (pick for label in defaults if (pick := known.typical(label)) not in picks)
-    return [*picks, *(next(spare) for _ in range(FEWEST_COMPARED - len(picks)))]
+    others = (pick for label in defaults if (pick := known.typical(label)) not in picks)
+    return [*picks, *(next(others) for _ in range(FEWEST_COMPARED - len(picks)))]
 
 
 def _pick(controls: Controls, known: Offer, place: int, default: str) -> Pick:

@@ -42,7 +42,7 @@ SHOWN_COLUMNS = {
 
 
 def networks_table(known: Offer) -> pd.DataFrame:
-    """One row per network, indexed by its name: the columns of `COLUMNS`; errors in per cent."""
+    """One row per network, indexed by its name: the columns of `SHOWN_COLUMNS`; errors in per cent."""
     table = _of_runs(known.runs, known.version)
     loaded = {label: _of_checkpoint(subject) for label, subject in known.loaded.items()}
     if not loaded:
@@ -88,8 +88,8 @@ def _of_run(run: Run, seed: str, sparse: float) -> dict[str, Any]:
     train = run.spec.train
     decay = train.weight_decay if train.loss == "mse" else None
     made = recipe(run.spec) if decay is not None else f"weight {train.certificate_weight:g}, {recipe(run.spec)}"
-    about = {"λ": decay, "Seed": seed, "Epochs": train.epochs, "Recipe": made, "Sparse bound": sparse}
-    return _of(Subject.of_run(run)) | about | {"Origin": _SHIPPED if run.id in shipped_by_id() else _OWN}
+    more = {"λ": decay, "Seed": seed, "Epochs": train.epochs, "Recipe": made, "Sparse bound": sparse}
+    return _of(Subject.of_run(run)) | more | {"Origin": _SHIPPED if run.id in shipped_by_id() else _OWN}
 
 
 def _of_checkpoint(subject: Subject) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import streamlit as st
 from boundlab.analysis.subject import Subject
 from boundlab.runs.run import Run
 from boundlab.specs.recipes import described
-from boundlab.ui.controls import by_seed
+from boundlab.ui.run_filters import by_seed
 from boundlab.ui.shelf import Seen, find_run, seen
 from boundlab.ui.subjects import kept_subjects
 
@@ -69,6 +69,7 @@ class Offer:
 
     @property
     def labels(self) -> list[str]:
+        """Of all networks, as the link has them."""
         return [*self.runs, *self.loaded]
 
     def picks(self) -> dict[str, Pick]:

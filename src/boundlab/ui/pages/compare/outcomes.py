@@ -1,4 +1,4 @@
-"""Errors of networks side by side, what may be promised about them, and their margins."""
+"""Errors of networks side by side, what is guaranteed about them, and their margins."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from boundlab.analysis.comparison import PROMISES, guarantees_table, margin_quantiles
+from boundlab.analysis.comparison import GUARANTEES, guarantees_table, margin_quantiles
 from boundlab.analysis.subject import Subject
 from boundlab.charts.margins_of_networks import margin_curves
 from boundlab.charts.networks import named
-from boundlab.charts.theme import CONFIG
 from boundlab.text import readable
-from boundlab.ui.controls import plain
+from boundlab.ui import chart
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.compare.sections import side_by_side
+from boundlab.ui.privacy import plain
 from boundlab.words.guarantees import CHOICE
 
 _TOGETHER = (
@@ -25,7 +25,7 @@ _TOGETHER = (
 
 
 def outcomes(subjects: Sequence[Subject], names: Sequence[str], delta: float) -> None:
-    """Errors, what can be promised about them, margins."""
+    """Errors, what is guaranteed about them, margins."""
     made = guarantees_table(subjects, delta)
     quantiles = {i: q for i, s in enumerate(subjects) if (q := margin_quantiles(s)) is not None}
     rows = {
@@ -33,7 +33,7 @@ def outcomes(subjects: Sequence[Subject], names: Sequence[str], delta: float) ->
         "Test error": [_error(s.test_error) for s in subjects],
         "Median margin": [f"{quantiles[i][50]:.3g}" if i in quantiles else "–" for i in range(len(subjects))],
     }
-    for kind, title in reversed(PROMISES.items()):
+    for kind, title in reversed(GUARANTEES.items()):
         part = made[made["kind"] == kind].set_index("network")
         rows[title] = [_limit(part.loc[i, "limit"], kind) for i in range(len(subjects))]
     st.markdown("#### Errors, promises, margins")
@@ -42,13 +42,12 @@ def outcomes(subjects: Sequence[Subject], names: Sequence[str], delta: float) ->
         st.caption(f"{_TOGETHER.format(delta=delta, count=count, share=delta / count)} {CHOICE}")
     for kind, reason in made.dropna(subset=["reason"]).groupby(["kind", "reason"], sort=False).groups:
         whom = made[(made["kind"] == kind) & (made["reason"] == reason)]["network"]
-        st.caption(f"{PROMISES[kind]}: none for {', '.join(plain(named(names[i], i)) for i in whom)}: {reason}.")
+        st.caption(f"{GUARANTEES[kind]}: none for {', '.join(plain(named(names[i], i)) for i in whom)}: {reason}.")
     if quantiles:
-        st.plotly_chart(
+        chart.show(
             margin_curves(quantiles, names, is_dark()),
-            key="chart_margins",
-            config=CONFIG,
-            alt="Share of the training images whose margin is at most so much, a curve per network",
+            "chart_margins",
+            "Share of the training images whose margin is at most so much, a curve per network",
         )
 
 

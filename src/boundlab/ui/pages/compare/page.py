@@ -6,11 +6,14 @@ import streamlit as st
 
 from boundlab.analysis.comparison import csv_table, short_names
 from boundlab.bounds import ALL
-from boundlab.ui.controls import Controls, plain, with_controls
+from boundlab.ui.bound_choice import choose_settings
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas
 from boundlab.ui.pages.compare import sections
 from boundlab.ui.pages.compare.choice import choose_networks
+from boundlab.ui.pages.compare.drawings import drawings
 from boundlab.ui.pages.compare.outcomes import outcomes
+from boundlab.ui.privacy import plain
 from boundlab.words import comparison
 
 # columns wrap where they would be too narrow to read, their drawings begin at one height; the networks' columns of all
@@ -37,7 +40,7 @@ def compare(controls: Controls) -> None:
     groups = choose_networks(controls)
     subjects = [group[0] for group in groups]
     names = short_names(subjects)
-    sections.drawings(subjects, names)
+    drawings(subjects, names)
     sections.glance(groups, names)
     for line in comparison.unlike(subjects):
         st.info(line, icon=":material/difference:")
@@ -45,7 +48,7 @@ def compare(controls: Controls) -> None:
         st.warning(line)
     st.markdown("#### Bounds")
     with st.container(horizontal=True):
-        settings = controls.settings()
+        settings = choose_settings(controls)
     sections.bounds_section(groups, names, settings)
     sections.norms_section(subjects, names)
     outcomes(subjects, names, settings.delta)

@@ -11,78 +11,27 @@ import streamlit as st
 from boundlab.analysis.comparison import NORMS, bounds_table, factors_table, facts, layers_beside, places
 from boundlab.analysis.subject import Subject
 from boundlab.bounds import ALL
-from boundlab.charts.connectivity import connectivity
 from boundlab.charts.factor_bars import factor_bars
 from boundlab.charts.networks import named
 from boundlab.charts.norms_by_layer import norms_by_layer
-from boundlab.charts.theme import CONFIG, styles
+from boundlab.charts.theme import styles
 from boundlab.charts.versus import versus
-from boundlab.quantities.receptive_fields import Field, path_counts, receptive_fields
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import data_of, recipe, task
 from boundlab.specs.settings import Settings
 from boundlab.text import readable
-from boundlab.ui.controls import Controls, plain
+from boundlab.ui import chart
+from boundlab.ui.bound_choice import choose_bound
+from boundlab.ui.controls import Controls
 from boundlab.ui.page import is_dark
-from boundlab.ui.pages.compare.links import counterpart_links
-from boundlab.ui.pages.compare.pictures import columns, example
+from boundlab.ui.privacy import plain
 from boundlab.ui.shelf import shipped_by_id
 from boundlab.words import comparison
 
-_HEIGHTS = {2: 430, 3: 320, 4: 240}  # of a drawing, pixels, by the number of columns
-_DRAWING = (
-    "Colour: from how many computation paths a pixel reaches the features that enter the dense layers (π of Theorem S; log₂ "
-    "scale, the same for all; grey: none). Boxes: what one feature sees, layer by layer; red: a middle one of the last "
-    "convolution; a dense layer sees all. White strokes: {}."
-)
-_MAX_POOLED = " Under max-pooling Theorems S and S2 charge more than these paths: V of a window is (Σ√V)², or p ΣV for p positions."
 _COUNTED = (
     "Parameters: all trainable numbers, the weight-norm scalar of every hidden layer included. Inputs per neuron: the output "
     "layer last."
 )
-
-
-def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
-    """Connectivity of every network in its column, on one colour scale."""
-    counts = [path_counts(s.arch.shapes(), s.arch.in_shape[1:]) for s in subjects]
-    top = float(np.log2(max(1.0, *(part.max() for part in counts))))
-    said = []
-    for i, column in enumerate(columns(len(subjects))):
-        subject, size = subjects[i], subjects[i].arch.in_shape[1:]
-        fields = receptive_fields(subject.arch.shapes(), size)
-        picture, what = example(subject)
-        said.append(what)
-        height = _HEIGHTS[len(subjects)]
-        with column:
-            with st.container(key=f"compare_name_{i}"):
-                st.markdown(f"##### {plain(named(names[i], i))}\n{_rest(subject.title, names[i])}")
-            told = _sees(fields, subject, counts[i])
-            st.plotly_chart(
-                connectivity(counts[i], picture, fields, top, height, is_dark()),
-                key=f"chart_connectivity_{i}",
-                config=CONFIG,
-                alt=f"Computation paths from each pixel of {names[i]}: {told}",
-            )
-            st.markdown(told)
-            counterpart_links(subject)
-    pooled = any(pool.kind == "max" for s in subjects for shape in s.arch.shapes() for pool in shape.pools)
-    st.caption(_DRAWING.format(", ".join(dict.fromkeys(said))) + (_MAX_POOLED if pooled else ""))
-
-
-def _rest(title: str, name: str) -> str:
-    """Of a title what the short name leaves out, in small letters."""
-    rest = " · ".join(part for part in title.split(" · ") if part not in name.split(" · "))
-    return f":small[:gray[{plain(rest)}]]" if rest else ""
-
-
-def _sees(fields: Sequence[Field], subject: Subject, counts: np.ndarray) -> str:
-    """Pixels that a feature of every layer sees, and paths per pixel."""
-    low, high = int(counts.min()), int(counts.max())
-    paths = f"{low:,} path{'s' * (low != 1)}" if low == high else f"{low:,} to {high:,} paths"
-    if not any(shape.spatial for shape in subject.arch.shapes()):
-        return f"Every neuron of layer 1 sees all **{fields[0].pixels}** pixels. From a pixel: **{paths}**."
-    seen = " → ".join(f"**{field.pixels:,}**" for field in fields)
-    return f"Pixels seen, by layer: {seen}. From a pixel: **{paths}**."
 
 
 def glance(groups: Sequence[Sequence[Subject]], names: Sequence[str]) -> None:
@@ -126,19 +75,14 @@ def bounds_section(groups: Sequence[Sequence[Subject]], names: Sequence[str], se
     subjects, safe = [group[0] for group in groups], [plain(name) for name in names]
     table = bounds_table(groups, settings)
     order = [bound.key for bound in ALL if table["value"][table["series"] == bound.key].notna().any()]
-    said = comparison.summary(safe, subjects, [facts(s) for s in subjects], table)
+    words = comparison.summary(safe, subjects, [facts(s) for s in subjects], table)
     if order:
-        st.plotly_chart(
-            versus(table, names, order, _reach(table["value"]), is_dark()),
-            key="chart_versus",
-            config=CONFIG,
-            alt=said,
-        )
+        chart.show(versus(table, names, order, _reach(table["value"]), is_dark()), "chart_versus", words)
         seeds = " · broad ends: smallest to largest over seeds" if any(len(g) > 1 for g in groups) else ""
         st.caption(f"{settings.convention} · δ = {settings.delta:g} for every value by itself{seeds}")
         with st.expander("The values, and their range over seeds"):
             _values(table, names, order)
-    st.markdown(said)
+    st.markdown(words)
     for line in comparison.refusals(safe, table, settings.convention):
         st.caption(line)
 
@@ -177,11 +121,10 @@ def norms_section(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     }
     st.markdown("#### Norms")
     side_by_side(names, {key: [readable(of(i)) for i in range(len(names))] for key, of in rows.items()}, "norms")
-    st.plotly_chart(
+    chart.show(
         norms_by_layer(layers_beside(subjects), names, NORMS, places(subjects), is_dark()),
-        key="chart_norms",
-        config=CONFIG,
-        alt="Frobenius norm, spectral norm and Frobenius norm of the layer as a matrix, of every layer",
+        "chart_norms",
+        "Frobenius norm, spectral norm and Frobenius norm of the layer as a matrix, of every layer",
     )
     st.caption(
         "Layers matched by position, the output layer last. F: Frobenius norm, 2: spectral norm. W: the kernel or matrix "
@@ -193,23 +136,18 @@ def norms_section(subjects: Sequence[Subject], names: Sequence[str]) -> None:
 def factors_section(controls: Controls, subjects: Sequence[Subject], names: Sequence[str], settings: Settings) -> None:
     """Which factor of one bound differs."""
     st.markdown("#### Which factor differs?")
-    bound = controls.bound(settings.convention)
+    bound = choose_bound(controls, settings.convention)
     table = factors_table(subjects, bound, settings)
     if table["network"].nunique() < 2:
         st.info(
             f"{styles(settings.convention)[bound.key].name} has a value for fewer than two of these networks: nothing to compare."
         )
         return
-    said = comparison.moved([plain(name) for name in names], table)
+    lines = comparison.moved([plain(name) for name in names], table)
     differs = table[table["difference"].abs() >= comparison.MOVED]["row"]
     still = table[(table["kind"] == "factor") & ~table["row"].isin(differs)].drop_duplicates("row")["label"]
     drawn = table[(table["kind"] == "total") | ((table["kind"] == "factor") & table["row"].isin(differs))]
-    st.plotly_chart(
-        factor_bars(drawn, names, is_dark()),
-        key="chart_factors",
-        config=CONFIG,
-        alt=" ".join(said),
-    )
-    st.markdown("\n".join(f"- {line}" for line in said))
+    chart.show(factor_bars(drawn, names, is_dark()), "chart_factors", " ".join(lines))
+    st.markdown("\n".join(f"- {line}" for line in lines))
     rest = f" The same for all: {', '.join(still)}." if len(still) else ""
     st.caption(f"Factors of one kind are multiplied over the layers; what is added to them is in the value only.{rest}")

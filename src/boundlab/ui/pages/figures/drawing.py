@@ -19,7 +19,7 @@ from boundlab.ui.pages.figures.paper import overlay
 from boundlab.ui.pages.figures.selection import panel_labels
 from boundlab.ui.pages.figures.view import Overlay, View, csv_columns
 from boundlab.ui.shelf import table
-from boundlab.words import figures
+from boundlab.words import figures, notices
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Reading:
     notices: list[tuple[str, str]]
     not_drawn: list[str]
     table: pd.DataFrame  # single runs
-    about: dict[str, object]  # the same for all points of the CSV
+    shared: dict[str, object]  # the same for all points of the CSV
 
 
 @st.cache_data(show_spinner=False, max_entries=512)  # 10 kB each
@@ -90,11 +90,11 @@ def _reading(_view: View, key: str, at: int) -> Reading:
 
 
 def _notices(view: View, here: pd.DataFrame, runs: pd.DataFrame, where: str) -> list[tuple[str, str]]:
-    """About what is drawn; the leading bound and the test error are told hidden too. `runs`: single runs' rows."""
-    told = here[here["series"].isin([*view.shown, *LEADS, "test_error"])]
-    said = figures.notices(told, view.axis, view.settings, view.selection.panels, where)
-    lone = figures.lone(runs, view.axis) if len(said) == 1 else ""
-    return [*said, *([("", lone)] if lone else [])]
+    """About what is drawn; the leading bound and the test error too, hidden or not. `runs`: single runs' rows."""
+    rows = here[here["series"].isin([*view.shown, *LEADS, "test_error"])]
+    found = notices.notices(rows, view.axis, view.settings, view.selection.panels, where)
+    lone = figures.lone(runs, view.axis) if len(found) == 1 else ""
+    return [*found, *([("", lone)] if lone else [])]
 
 
 def reading(view: View, at: int) -> Reading:
@@ -102,8 +102,8 @@ def reading(view: View, at: int) -> Reading:
     return _reading(view, view.key, at)
 
 
-def points(view: View, over: Overlay, about: dict[str, object], at: int) -> str:
+def points(view: View, over: Overlay, shared: dict[str, object], at: int) -> str:
     """CSV of the points drawn at one position."""
     curves = view.drawn(view.curves())
     there = curves["frame"] == sorted(curves["frame"].unique())[at]
-    return csv(curves[there & curves["series"].isin(view.shown)], over, view.axis, about)
+    return csv(curves[there & curves["series"].isin(view.shown)], over, view.axis, shared)

@@ -12,7 +12,7 @@ from boundlab.analysis.tables import Axis
 from boundlab.charts.theme import styles
 from boundlab.specs.settings import CONVENTIONS
 from boundlab.ui.pages.figures.view import Overlay
-from boundlab.ui.tables import told
+from boundlab.ui.tables import formatted
 
 _PLATEAU_COLUMN = "plateau number"
 _PLATEAU_HELP = (
@@ -21,10 +21,10 @@ _PLATEAU_HELP = (
 )
 
 
-def csv(curves: pd.DataFrame, over: Overlay, axis: Axis, about: dict[str, object]) -> str:
-    """The points of one picture, and of the paper's curves over it; `about`: what is the same for all of ours."""
-    paper = {"scale": about["scale"]} | over.about
-    return drawn(curves, over.curves, axis, about, paper).to_csv(index=False, float_format="%.10g")
+def csv(curves: pd.DataFrame, over: Overlay, axis: Axis, shared: dict[str, object]) -> str:
+    """The points of one picture, and of the paper's curves over it; `shared`: what is the same for all of ours."""
+    paper = {"scale": shared["scale"]} | over.shared
+    return drawn(curves, over.curves, axis, shared, paper).to_csv(index=False, float_format="%.10g")
 
 
 def numbers_section(table: pd.DataFrame, points: Callable[[], str], axis: Axis, file: str) -> None:
@@ -39,7 +39,7 @@ def numbers_section(table: pd.DataFrame, points: Callable[[], str], axis: Axis, 
     )
     looks = {style.name: name for convention in CONVENTIONS for name, style in styles(convention).items()}
     st.dataframe(
-        told(table, {column: looks[column] for column in table if column in looks}),
+        formatted(table, {column: looks[column] for column in table if column in looks}),
         hide_index=True,
         alt=f"Values of every run against {axis.title}",
         column_config={_PLATEAU_COLUMN: st.column_config.Column(help=_PLATEAU_HELP)},

@@ -8,9 +8,10 @@ import streamlit as st
 
 from boundlab.analysis.curves import SCALES
 from boundlab.analysis.tables import AXES, Axis
-from boundlab.charts.theme import CONFIG
 from boundlab.charts.trend import Picture
 from boundlab.specs.settings import Settings
+from boundlab.ui import chart
+from boundlab.ui.bound_choice import choose_convention, choose_delta, choose_series
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.layout import EMPTY, chart_first, controls_row
@@ -21,6 +22,7 @@ from boundlab.ui.pages.figures.paper import paper_control
 from boundlab.ui.pages.figures.selection import ONE, anchored, handle_position, panel_choices, panel_labels, select
 from boundlab.ui.pages.figures.view import View
 from boundlab.ui.player import player
+from boundlab.ui.run_filters import filter_origin, filter_recipe, filter_trusted
 from boundlab.ui.shelf import datasets, runs_of
 
 _SCALE_HELP = (
@@ -39,14 +41,14 @@ def explore(controls: Controls, axis: Axis) -> None:
     with row:
         dataset = controls.pick("Data", datasets(), "dataset", "MNIST: 60,000 images. digits: 1,437 images of 8×8.")
         sliders = st.container()
-        convention = controls.convention()
+        convention = choose_convention(controls)
     with more:
         across = st.container(horizontal=True)
         with across:
-            settings = Settings(convention, controls.delta())
+            settings = Settings(convention, choose_delta(controls))
             scale = controls.pick("Scale", SCALES, "scale", _SCALE_HELP)
-        peers = controls.recipe(controls.origin(runs_of(dataset)))
-        runs = controls.trusted(peers)
+        peers = filter_recipe(controls, filter_origin(controls, runs_of(dataset)))
+        runs = filter_trusted(controls, peers)
         if runs.empty:
             stage.info(EMPTY)
             return
@@ -54,7 +56,7 @@ def explore(controls: Controls, axis: Axis) -> None:
             choices = panel_choices(runs, axis)
             panels = controls.choose("Panels", choices, "panels", _PANELS_HELP) if len(choices) > 1 else ONE
             paper = paper_control(axis, controls)
-        shown = controls.series(convention)
+        shown = choose_series(controls, convention)
     with sliders:
         selection = select(controls, runs, axis, panels)
     _show(View(axis, dataset, settings, scale, selection, peers["run"], paper, shown), controls, stage)
@@ -75,16 +77,15 @@ def _show(view: View, controls: Controls, stage: st.delta_generator.DeltaGenerat
         _chart(axis, shot)
         st.caption(words)  # below, so that its length does not move the chart
     _words(view, now, drawn.over.note)
-    csv = functools.partial(points, view, drawn.over, now.about, at)
+    csv = functools.partial(points, view, drawn.over, now.shared, at)
     numbers_section(now.table, csv, axis, file + (names[at] if handle else ""))
 
 
 def _chart(axis: Axis, picture: Picture) -> None:
-    st.plotly_chart(
+    chart.show(
         picture.figure,
-        key=f"chart_{axis.key}",
-        config=CONFIG,
-        alt=f"Bounds, test and train error against {axis.title}; the words below the chart say what it shows",
+        f"chart_{axis.key}",
+        f"Bounds, test and train error against {axis.title}; the words below the chart say what it shows",
     )
 
 

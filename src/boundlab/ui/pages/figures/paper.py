@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from boundlab.analysis.curves import minus_paper, relative_paper
-from boundlab.analysis.tables import AXES, Axis, read_paper
+from boundlab.analysis.paper import minus_paper, read_paper, relative_paper
+from boundlab.analysis.tables import AXES, Axis
 from boundlab.charts.theme import STYLES
 from boundlab.ui.controls import Controls
 from boundlab.ui.pages.figures.view import Overlay
@@ -42,7 +42,7 @@ def overlay(axis: Axis, panel: str, view: View, ends: pd.DataFrame, shown: list[
         return Overlay(None)
     paper = read_paper(axis)
     paper = paper[(paper["panel"] == panel) & paper["series"].isin(shown)]
-    paper = paper.assign(told=paper["x"])
+    paper = paper.assign(paper_x=paper["x"])
     if paper.empty:
         return Overlay(None)
     runs = view.selection.runs
@@ -57,11 +57,11 @@ def overlay(axis: Axis, panel: str, view: View, ends: pd.DataFrame, shown: list[
     )
     paper["difference"] = paper["difference"].astype(float)
     short = f"dashed: the paper's {panel}, published, read off its figure {axis.paper_figure}"
-    about: dict[str, object] = {"source": f"paper's figure {axis.paper_figure}, {panel}, read off the plot"}
-    about |= {"convention": "published", "n": 50_000, "delta": 0.001, "dataset": "mnist"}
-    about |= {} if axis.key == "weight_decay" else {"weight_decay": _PAPER_LAMBDA}
+    shared: dict[str, object] = {"source": f"paper's figure {axis.paper_figure}, {panel}, read off the plot"}
+    shared |= {"convention": "published", "n": 50_000, "delta": 0.001, "dataset": "mnist"}
+    shared |= {} if axis.key == "weight_decay" else {"weight_decay": _PAPER_LAMBDA}
     drawn = relative_paper(paper).assign(difference=float("nan")) if view.scale == "relative" else paper
-    return Overlay(drawn, _note(axis, panel, view, apart, why_not), short, about)
+    return Overlay(drawn, _note(axis, panel, view, apart, why_not), short, shared)
 
 
 def _incomparable(axis: Axis, view: View, own_recipe: bool) -> str:

@@ -13,7 +13,7 @@ from boundlab.text import format_epoch
 from boundlab.ui.address import here
 from boundlab.ui.controls import Controls
 from boundlab.ui.player import reported_position
-from boundlab.ui.variables import AXIS_SYMBOLS, VARIABLES
+from boundlab.ui.variables import AXIS_SYMBOLS, VARIABLES, narrow
 
 ONE = "one"
 _PANELS = {ONE: None, "layers": "conv_layers", "channels": "channels", "weight decay": "weight_decay"}
@@ -51,7 +51,7 @@ def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -
     handle = _EPOCH if axis.key != "epoch" else None if panel == "weight_decay" else _LAMBDA
     moving = {axis.column, panel, handle.column if handle else None}
     still = [column for column in VARIABLES if column not in moving]
-    runs = controls.narrow(_with_a_curve(listing, axis, still, panel), still, whole=listing)
+    runs = narrow(controls, _with_a_curve(listing, axis, still, panel), still, whole=listing)
     if panel is None:
         return Selection(runs, handle, None, {0.0: ""})
     values = sorted(runs[panel].astype(float).unique().tolist())
@@ -95,11 +95,11 @@ def handle_position(controls: Controls, handle: Handle | None, names: list[str],
     if handle is None:
         return 0
     default = handle.default if handle.default in names else names[-1]
-    arriving, told = controls.arriving(handle.key), reported_position(key)
+    arriving, reported = controls.arriving(handle.key), reported_position(key)
     at = controls.hold(handle.key, names, handle.name.removesuffix(" ="), few=handle is _LAMBDA)
-    if not arriving and told in names and told != st.session_state.get(f"{key}_told"):
-        at = told
-    st.session_state[f"{key}_told"] = told
+    if not arriving and reported in names and reported != st.session_state.get(f"{key}_reported"):
+        at = reported
+    st.session_state[f"{key}_reported"] = reported
     controls.keep(handle.key, at or default, default)
     return names.index(at or default)
 

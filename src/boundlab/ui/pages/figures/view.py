@@ -31,6 +31,7 @@ class View:
 
     @property
     def handle(self) -> Handle | None:
+        """What the handle above the chart runs through."""
         return self.selection.handle
 
     @property
@@ -40,6 +41,7 @@ class View:
 
     @property
     def key(self) -> str:
+        """Names everything that is drawn and said; equal for equal choices."""
         how = (self.scale, tuple(self.selection.panels), tuple(self.peers), self.paper, tuple(self.shown))
         return repr((self._numbers, how))
 
@@ -54,8 +56,8 @@ class View:
         runs = self.selection.runs
         others = [self.selection.panel, self.axis.column if self.axis.key != "epoch" else "weight_decay"]
         lines = len(runs.drop_duplicates([column for column in others if column]))
-        about = max(12, min(64 if self.axis.key == "epoch" else 43, _POINTS // lines))
-        return history(self.runs, self.settings, about, self.axis.key != "epoch")
+        max_records = max(12, min(64 if self.axis.key == "epoch" else 43, _POINTS // lines))
+        return history(self.runs, self.settings, max_records, self.axis.key != "epoch")
 
     def curves(self) -> pd.DataFrame:
         """`curves.by_axis` of them."""
@@ -79,7 +81,7 @@ class Overlay:
     curves: pd.DataFrame | None
     note: str = ""
     short: str = ""  # for the caption
-    about: dict[str, object] = field(default_factory=dict)  # for the CSV
+    shared: dict[str, object] = field(default_factory=dict)  # for the CSV
 
 
 _NETWORK = ("dataset", "conv_layers", "channels", "weight_decay", "epoch")

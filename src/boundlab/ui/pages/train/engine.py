@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
@@ -14,14 +14,14 @@ from boundlab.jobs.cost import Measured, read_measured
 from boundlab.runs.folder import runs_folder
 from boundlab.runs.job import Job
 from boundlab.specs.run import RunSpec
+from boundlab.ui import server
+from boundlab.ui.actions import failure
 from boundlab.ui.address import put
-from boundlab.ui.controls import plain
-from boundlab.ui.notes import NOTES, act
-from boundlab.ui.privacy import ASKED
-from boundlab.ui.server import scheduler
+from boundlab.ui.privacy import ASKED, plain
 from boundlab.ui.visitor import address, at_home
 from boundlab.validation import whole
 
+_NOTES = "train_notes"  # (kind, words) of what the last click led to
 WATCHED, FORM = "run", "form"  # in the link: the run that is shown; whether the form is open
 
 
@@ -44,35 +44,47 @@ def may(job: Job, me: str) -> bool:
     return job.owner == me or at_home()
 
 
+def notes() -> list[tuple[str, str]]:
+    """(kind, words) of what the last click led to; they stay until the next one."""
+    return st.session_state.get(_NOTES, [])
+
+
+def _act(*steps: Callable[[], object]) -> None:
+    """Do what a button is for, as its callback; what goes wrong is said on the page; the scheduler looks at once."""
+    failed = failure(*steps)
+    st.session_state[_NOTES] = [("error", f"{plain(failed)}.")] if failed else []
+    server.scheduler().wake()
+
+
 def share_ticked(job: Job, key: str) -> None:
     """As the reader has set the switch `key`."""
-    act(partial(queue.share, job, bool(st.session_state[key])))
+    _act(partial(queue.share, job, bool(st.session_state[key])))
 
 
 def submit_all(specs: Sequence[RunSpec], device: str, me: str) -> None:
     """Queue the runs; watch the first. What exists already is shown instead."""
-    said: list[tuple[str, str]] = []
+    found: list[tuple[str, str]] = []
     first: str | None = None
     for spec in specs:
         try:
             before = (runs_folder() / spec.id / "spec.json").exists()
-            job = queue.submit(spec, me, device, runs_folder(), scheduler().limits, address())
+            job = queue.submit(spec, me, device, runs_folder(), server.scheduler().limits, address())
         except (BoundlabError, ValueError) as error:
-            said.append(("error", f"Not started: {plain(str(error))}."))
+            found.append(("error", f"Not started: {plain(str(error))}."))
             break
         first = first or job.id
         st.session_state.setdefault(ASKED, set()).add(job.id)
         if before and job.state == "done":
-            said.append(("info", f"`{job.id}` was trained before: the same settings are the same run. Here it is."))
+            found.append(("info", f"`{job.id}` was trained before: the same settings are the same run. Here it is."))
         elif before and job.owner != me:
-            said.append(
+            found.append(
                 ("info", f"`{job.id}` is somebody else's too: the same settings are one run. You can watch it.")
             )
-    st.session_state[NOTES] = said
+    st.session_state[_NOTES] = found
     if first:
         watch(first)
         st.session_state[FORM] = False
-    scheduler().wake()
+    server.scheduler().wake()
 
 
 def watch(run: str) -> None:
@@ -82,16 +94,20 @@ def watch(run: str) -> None:
 
 
 def pause(job: Job) -> None:
-    act(partial(queue.ask, job, "pause"))
+    """Keep everything and free its place."""
+    _act(partial(queue.ask, job, "pause"))
 
 
 def stop(*given: Job) -> None:
-    act(*(partial(queue.ask, job, "stop") for job in given))
+    """Keep what is recorded; a job can go on later."""
+    _act(*(partial(queue.ask, job, "stop") for job in given))
 
 
 def resume_all(me: str, *given: Job) -> None:
-    act(*(partial(queue.resume, job, me, scheduler().limits, address()) for job in given))
+    """Go on from their last checkpoints, as jobs of `me`."""
+    _act(*(partial(queue.resume, job, me, server.scheduler().limits, address()) for job in given))
 
 
 def delete_all(*given: Job) -> None:
-    act(*(partial(queue.delete, job) for job in given))
+    """Forget the jobs and all that they recorded."""
+    _act(*(partial(queue.delete, job) for job in given))

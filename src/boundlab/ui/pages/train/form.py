@@ -14,9 +14,10 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.presets import PRESETS
 from boundlab.specs.run import RunSpec
 from boundlab.specs.tasks import TASKS, tasks
-from boundlab.ui.controls import RECIPE_HELP, Controls
+from boundlab.ui.controls import Controls
 from boundlab.ui.pages.train.network import counterparts, network, read_network, whole_numbers
 from boundlab.ui.pages.train.starts import ALL_LABELS, FIRST, STARTS, Start, default_epochs, sizes
+from boundlab.ui.run_filters import RECIPE_HELP
 
 _WEIGHT_DECAYS = (
     "0",
@@ -67,13 +68,13 @@ def form(controls: Controls) -> tuple[list[RunSpec], str | None, DeltaGenerator]
         st.caption("Start from", width="content")
         for start in STARTS:
             st.button(start.title, help=start.help, on_click=_begin, args=(start,))
-    given = _data(controls) | {"arch": network(controls)}
+    data, arch = _data(controls), network(controls)
     others = st.container(horizontal=True, gap="xsmall")
     above, last = st.container(), st.container(horizontal=True, vertical_alignment="bottom")
     with above:
-        given |= _training(controls, last)
+        training, axes = _training(controls, last)
     try:
-        specs, wrong = _specs(given), None
+        specs, wrong = _specs(data | training, arch, axes), None
     except (ValueError, TypeError) as error:
         specs, wrong = [], str(error)
     counterparts(others, specs[0].arch if specs else None)
@@ -85,6 +86,7 @@ def _choose(controls: Controls, label: str, options: Sequence[str], name: str, w
 
 
 def _data(controls: Controls) -> dict[str, Any]:
+    """Fields of TrainSpec: which images, with which labels."""
     with st.container(horizontal=True):
         dataset = controls.pick("Data", list(DATASETS), "dataset", default=FIRST["dataset"], on_change=_renew)
         n = _choose(controls, "Training images", sizes(dataset), "n_train", 150, on_change=_renew)
@@ -98,12 +100,13 @@ def _data(controls: Controls) -> dict[str, Any]:
     }
 
 
-def _training(controls: Controls, last: DeltaGenerator) -> dict[str, Any]:
+def _training(controls: Controls, last: DeltaGenerator) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Fields of TrainSpec that all runs share; and those of which there is a run per value, as they were typed."""
     with st.container(horizontal=True):
         preset = controls.pick("Recipe", list(PRESETS), "preset", _RECIPE_HELP, on_change=_renew)
         if PRESETS[preset].loss == "certificate":
             weight = _choose(controls, "Weight of the complexity", _WEIGHTS, "certificate_weight", 200)
-            axes: dict[str, Any] = {"certificate_weight": [weight], "weight_decay": ["0"]}
+            axes = {"certificate_weight": [weight], "weight_decay": ["0"]}
         else:
             axes = {"weight_decay": _many(controls, "Weight decay λ", _WEIGHT_DECAYS, "weight_decay", _DECAY_HELP, 330)}
         axes["seed"] = _many(controls, "Seeds", _SEEDS, "seeds", _SEED_HELP, 240)
@@ -113,7 +116,7 @@ def _training(controls: Controls, last: DeltaGenerator) -> dict[str, Any]:
             "lr": _number(controls, "Learning rate", "lr", 1e-6, 100.0, format="%g", step=0.01),
             "batch_size": _number(controls, "Batch size", "batch_size", 1, 60_000),
         }
-    return {"preset": preset, "axes": axes} | numbers
+    return {"preset": preset} | numbers, axes
 
 
 def _number(controls: Controls, label: str, name: str, low: float, high: float, **more: Any) -> Any:
@@ -124,9 +127,9 @@ def _many(controls: Controls, label: str, options: Sequence[str], name: str, hel
     return controls.choose_many(label, options, name, FIRST[name], help=help, width=width)
 
 
-def _specs(given: dict[str, Any]) -> list[RunSpec]:
-    """Raises ValueError naming the field, what was expected and what came."""
-    arch, axes = read_network(given.pop("arch")), given.pop("axes")
+def _specs(train: dict[str, Any], arch: dict[str, Any], axes: dict[str, list[str]]) -> list[RunSpec]:
+    """One run per combination of the `axes`, each once. Raises ValueError naming the field, what was expected and what came."""
+    base = train | {"arch": read_network(arch)}
     if max(map(len, axes.values())) > _MOST_RUNS:
         raise ValueError(f"at most {_MOST_RUNS} runs at once, got {max(map(len, axes.values())):,} values; take fewer")
     numbers: dict[str, list[Any]] = {
@@ -138,7 +141,7 @@ def _specs(given: dict[str, Any]) -> list[RunSpec]:
             raise ValueError(f"{name} must have at least one value; choose one")
     if (count := math.prod(map(len, numbers.values()))) > _MOST_RUNS:
         raise ValueError(f"at most {_MOST_RUNS} runs at once, got {count:,}; take fewer values or seeds")
-    specs = product(given | {"arch": arch}, numbers)
+    specs = product(base, numbers)
     return list({spec.id: spec for spec in specs}.values())
 
 

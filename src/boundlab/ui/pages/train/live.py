@@ -14,11 +14,12 @@ import streamlit as st
 from boundlab.analysis.tables import growing_table
 from boundlab.bounds import ALL
 from boundlab.charts.progress import alive, update_of
-from boundlab.charts.theme import CONFIG
 from boundlab.charts.trend import Picture
 from boundlab.runs.part_errors import PartErrors
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
+from boundlab.ui import chart
+from boundlab.ui.bound_choice import choose_settings
 from boundlab.ui.controls import Controls
 from boundlab.ui.formulas import formulas
 from boundlab.ui.page import is_dark
@@ -100,11 +101,8 @@ def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
     file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live.live_caption(watched.run, watched.settings)
     picture = Picture(first, (), [], stamp)
     player(f"live_player_{_digest(canvas)}", picture, "", [], 0, file, words, update_of(figure))
-    st.plotly_chart(
-        first,
-        key=f"live_chart_{stamp}",
-        config=CONFIG,
-        alt=f"{view} of the run over its epochs; the words below the chart say what it shows",
+    chart.show(
+        first, f"live_chart_{stamp}", f"{view} of the run over its epochs; the words below the chart say what it shows"
     )
 
 
@@ -118,7 +116,7 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Seque
     errors of a part of the images, between those of all that the records have."""
     with st.container(horizontal=True):
         view = controls.pick("Live view", VIEWS, "live")
-        settings = controls.settings()
+        settings = choose_settings(controls)
         other = _compare(controls, run, shipped)
     watched = Watched(run, other, settings)
     draw, words = DRAW[view]
@@ -129,7 +127,7 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Seque
         _chart(view, watched, figure)
     st.caption(" ".join([live.live_caption(run, settings) + ".", live.compared(run, other) if other else ""]))
     notice, *lines = words(watched)
-    st.markdown(" ".join(filter(None, [live.errors_said(run, parts), notice])))
+    st.markdown(" ".join(filter(None, [live.errors_sentence(run, parts), notice])))
     for line in lines:
         st.caption(line)
     st.download_button(

@@ -15,11 +15,11 @@ from boundlab.analysis.margin_tradeoff import over_epochs
 from boundlab.analysis.tables import AXES, MEASURED, SERIES, growing_table, layers_table
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate, only
+from boundlab.charts.canvas import Canvas
 from boundlab.charts.margins_of_run import fan
 from boundlab.charts.norms_over_epochs import layers_chart
 from boundlab.charts.progress import bounds_chart, loss_chart, whole_steps, x_range
 from boundlab.charts.theme import HEIGHT
-from boundlab.charts.traces import Canvas
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
 from boundlab.ui.page import is_dark
@@ -74,9 +74,8 @@ def _curves(
     """`curves.of_one_run` rows of what is drawn of one run, and the tidy rows of its last record."""
     records = by_slot(_run.records, span, _POINTS)
     table = last_known(growing_table(_run, records, settings))
-    now = table[table["step"] == records["step"].iloc[-1]].assign(
-        trained=True, at_plateau=True
-    )  # no rings in this picture
+    # no rings in this picture
+    now = table[table["step"] == records["step"].iloc[-1]].assign(trained=True, at_plateau=True)
     return of_one_run(table, AXES["epoch"]), now
 
 

@@ -55,7 +55,7 @@ _COUNTERPARTS: tuple[tuple[str, str, Callable[[ArchSpec], ArchSpec]], ...] = (
 
 
 def network(controls: Controls) -> dict[str, Any]:
-    """Draw the fields; what is in them, lists still as text (`read` reads them)."""
+    """Draw the fields; what is in them, lists still as text (`read_network` reads them)."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = controls.pick("Network", KIND_TITLES, "kind", _KIND_HELP)
         arch: dict[str, Any] = {"kind": "mlp" if kind == "linear" else kind}
@@ -89,9 +89,8 @@ def read_network(arch: dict[str, Any]) -> dict[str, Any]:
     for name in PER_LAYER:
         if name in arch:
             words = _parts(_LABELS[name], arch[name])
-            if len(words) <= arch[name].count(
-                ","
-            ):  # what a browser cut off while pasting must not train another network
+            # what a browser cut off while pasting must not train another network
+            if len(words) <= arch[name].count(","):
                 raise ValueError(
                     f"{_LABELS[name]} must have a value after every comma, got {arch[name]!r}; type it again"
                 )

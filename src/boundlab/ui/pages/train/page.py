@@ -12,16 +12,16 @@ from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs.folder import runs_folder
 from boundlab.runs.job import LIVE, WAITING, Job
 from boundlab.specs.run import DEVICES
-from boundlab.ui import notes, server
+from boundlab.ui import server
 from boundlab.ui.address import get, here
-from boundlab.ui.controls import Controls, plain, with_controls
+from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.download import data_ready
 from boundlab.ui.pages.train import engine
 from boundlab.ui.pages.train.board import board, sorted_jobs
 from boundlab.ui.pages.train.form import form
 from boundlab.ui.pages.train.price import plateau, price, refused, waits_for_memory
 from boundlab.ui.pages.train.view import view
-from boundlab.ui.privacy import may_see
+from boundlab.ui.privacy import may_see, plain
 from boundlab.ui.visitor import visitor
 
 _WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
@@ -70,8 +70,8 @@ def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> No
         with row:
             device = _device(controls, machine)
             every = _jobs()
-            refused = next(filter(None, (refused(spec, device, machine, every) for spec in specs)), None)
-            ready = bool(specs) and not refused and not sources.missing(specs[0].train.dataset)
+            why_not = next(filter(None, (refused(spec, device, machine, every) for spec in specs)), None)
+            ready = bool(specs) and not why_not and not sources.missing(specs[0].train.dataset)
             st.button(
                 "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
                 type="primary",
@@ -80,12 +80,12 @@ def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> No
                 on_click=engine.submit_all,
                 args=(specs, device, me),
             )
-        if wrong or refused:
-            st.error(f"{plain(wrong or refused or '')}.", icon=":material/error:")
+        if wrong or why_not:
+            st.error(f"{plain(wrong or why_not or '')}.", icon=":material/error:")
         if specs:
             data_ready(specs[0].train.dataset)
             price(specs, device, machine)
-            if not refused:
+            if not why_not:
                 waits_for_memory(specs, device, machine, every)
             plateau(specs)
     controls.keep(engine.FORM, str(bool(st.session_state[engine.FORM])).lower(), "true")
@@ -107,7 +107,7 @@ def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool) -> 
     if _alive(every, me) != was_alive:
         st.rerun()  # begin, or cease, to refresh
     controls.answers_for = _WATCHING
-    for kind, words in notes.notes():
+    for kind, words in engine.notes():
         (st.error if kind == "error" else st.info)(words)
     mine = [job for job in every if engine.may(job, me)]
     watched = _watched(controls, [job for job in every if may_see(job, me)], mine)

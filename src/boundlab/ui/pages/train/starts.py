@@ -75,6 +75,7 @@ class Start:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:
+        """Every value of the form."""
         return defaults(self.dataset, self.preset, self.n) | dict(self.changes)
 
 

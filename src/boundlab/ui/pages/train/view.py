@@ -14,10 +14,11 @@ from boundlab.runs.folder import open_run
 from boundlab.runs.job import LIVE, WAITING, Job
 from boundlab.runs.run import Run
 from boundlab.specs.recipes import recipe
-from boundlab.ui.controls import Controls, plain
+from boundlab.ui.controls import Controls
 from boundlab.ui.pages.train import engine
-from boundlab.ui.pages.train.board import job_title
 from boundlab.ui.pages.train.live import live_view
+from boundlab.ui.pages.train.row import job_title
+from boundlab.ui.privacy import plain
 from boundlab.ui.shelf import has_place, run_name, shipped_runs
 from boundlab.ui.visitor import at_home
 

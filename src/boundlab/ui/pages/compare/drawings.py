@@ -1,0 +1,68 @@
+"""Every network drawn over an image: what its features see, and over how many computation paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from boundlab.analysis.subject import Subject
+from boundlab.charts.connectivity import connectivity
+from boundlab.charts.networks import named
+from boundlab.quantities.receptive_fields import Field, path_counts, receptive_fields
+from boundlab.ui import chart
+from boundlab.ui.page import is_dark
+from boundlab.ui.pages.compare.links import counterpart_links
+from boundlab.ui.pages.compare.pictures import columns, example
+from boundlab.ui.privacy import plain
+
+_HEIGHTS = {2: 430, 3: 320, 4: 240}  # of a drawing, pixels, by the number of columns
+_DRAWING = (
+    "Colour: from how many computation paths a pixel reaches the features that enter the dense layers (π of Theorem S; log₂ "
+    "scale, the same for all; grey: none). Boxes: what one feature sees, layer by layer; red: a middle one of the last "
+    "convolution; a dense layer sees all. White strokes: {}."
+)
+_MAX_POOLED = " Under max-pooling Theorems S and S2 charge more than these paths: V of a window is (Σ√V)², or p ΣV for p positions."
+
+
+def drawings(subjects: Sequence[Subject], names: Sequence[str]) -> None:
+    """Connectivity of every network in its column, on one colour scale."""
+    counts = [path_counts(s.arch.shapes(), s.arch.in_shape[1:]) for s in subjects]
+    top = float(np.log2(max(1.0, *(part.max() for part in counts))))
+    pictured = []
+    for i, column in enumerate(columns(len(subjects))):
+        subject, size = subjects[i], subjects[i].arch.in_shape[1:]
+        fields = receptive_fields(subject.arch.shapes(), size)
+        picture, what = example(subject)
+        pictured.append(what)
+        height = _HEIGHTS[len(subjects)]
+        with column:
+            with st.container(key=f"compare_name_{i}"):
+                st.markdown(f"##### {plain(named(names[i], i))}\n{_rest(subject.title, names[i])}")
+            words = _sees(fields, subject, counts[i])
+            chart.show(
+                connectivity(counts[i], picture, fields, top, height, is_dark()),
+                f"chart_connectivity_{i}",
+                f"Computation paths from each pixel of {names[i]}: {words}",
+            )
+            st.markdown(words)
+            counterpart_links(subject)
+    pooled = any(pool.kind == "max" for s in subjects for shape in s.arch.shapes() for pool in shape.pools)
+    st.caption(_DRAWING.format(", ".join(dict.fromkeys(pictured))) + (_MAX_POOLED if pooled else ""))
+
+
+def _rest(title: str, name: str) -> str:
+    """Of a title what the short name leaves out, in small letters."""
+    rest = " · ".join(part for part in title.split(" · ") if part not in name.split(" · "))
+    return f":small[:gray[{plain(rest)}]]" if rest else ""
+
+
+def _sees(fields: Sequence[Field], subject: Subject, counts: np.ndarray) -> str:
+    """Pixels that a feature of every layer sees, and paths per pixel."""
+    low, high = int(counts.min()), int(counts.max())
+    paths = f"{low:,} path{'s' * (low != 1)}" if low == high else f"{low:,} to {high:,} paths"
+    if not any(shape.spatial for shape in subject.arch.shapes()):
+        return f"Every neuron of layer 1 sees all **{fields[0].pixels}** pixels. From a pixel: **{paths}**."
+    seen = " → ".join(f"**{field.pixels:,}**" for field in fields)
+    return f"Pixels seen, by layer: {seen}. From a pixel: **{paths}**."

@@ -1,0 +1,76 @@
+"""Which runs a page is about: without the failed ones, of one recipe, with or without those trained here; or one of them."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from boundlab.ui.controls import Controls
+from boundlab.ui.variables import VARIABLES, narrow
+
+RECIPE_HELP = (
+    "short: a few epochs, no biases, from He initialisation · paper: the authors' own recipe, with biases. What else "
+    "differs is named; runs of different recipes are never averaged."
+)
+_RUNS = ("all", "shipped")
+_RUNS_HELP = "all: the shipped runs and the finished ones trained here · shipped: without the ones trained here"
+_SIDE_BY_SIDE = 4  # recipes; more of them go into a list
+
+
+def filter_runs(controls: Controls, table: pd.DataFrame) -> pd.DataFrame:
+    """By origin, by recipe, and those to trust."""
+    return filter_trusted(controls, filter_recipe(controls, filter_origin(controls, table)))
+
+
+def filter_trusted(controls: Controls, table: pd.DataFrame) -> pd.DataFrame:
+    """Runs that trained and reached the plateau; the others on request: rho → 0 flatters a dead network."""
+    good = (table["trained"] & table["at_plateau"]).astype(bool)
+    flagged = table.loc[~good, "run"].nunique()
+    runs = "one run" if flagged == 1 else f"{flagged} runs"
+    label = f"Include {runs} that did not train or did not reach the plateau"
+    if not flagged:
+        controls.check("flagged", ("true", "false"), "Include runs that did not train or are not at plateau")
+    return table if flagged and controls.switch(label, "flagged") else table[good]
+
+
+def filter_recipe(controls: Controls, table: pd.DataFrame) -> pd.DataFrame:
+    """Runs of one training recipe; a choice only where there are several (recipes are not drawn on one line)."""
+    shipped = set(table[~table["trained_here"]]["recipe"])
+    recipes = sorted(table["recipe"].unique(), key=lambda r: (r not in shipped, r != "short", r))
+    if len(recipes) < 2:
+        controls.check("recipe", recipes or ["short"], "Recipe")
+        return table
+    many = len(recipes) > _SIDE_BY_SIDE
+    was = st.session_state.get("recipe_was", (many, ""))
+    if was[0] != many and was[1] in recipes and "recipe" in st.session_state:
+        st.session_state["recipe"] = was[1]  # a widget of another kind would begin at its default
+    if many:
+        chosen = controls.choose("Recipe", recipes, "recipe", RECIPE_HELP, width=280)
+    else:
+        chosen = controls.pick("Recipe", recipes, "recipe", RECIPE_HELP)
+    st.session_state["recipe_was"] = (many, chosen)
+    return table[table["recipe"] == chosen]
+
+
+def filter_origin(controls: Controls, table: pd.DataFrame) -> pd.DataFrame:
+    """With or without the runs trained here; a choice only where there are some."""
+    if not table["trained_here"].any():
+        controls.check("runs", _RUNS, "Runs")
+        return table
+    return table if controls.pick("Runs", _RUNS, "runs", _RUNS_HELP) == "all" else table[~table["trained_here"]]
+
+
+def choose_network(controls: Controls, table: pd.DataFrame, second: bool = False) -> str:
+    """The id of one run: a slider per variable, then the seed."""
+    rows = narrow(controls, table, VARIABLES, second)
+    label, key = ("Second: seed", "seed2") if second else ("Seed", "seed")
+    seeds = by_seed(rows)
+    return seeds[controls.choose(label, list(seeds), key)]
+
+
+def by_seed(rows: pd.DataFrame) -> dict[str, str]:
+    """Label -> id of runs that no slider tells apart: the seed, and the end of the id where that is not enough."""
+    rows = rows.sort_values("seed")
+    alike = rows["seed"].duplicated(keep=False)
+    names = [f"{s:g} ({r[-6:]})" if a else f"{s:g}" for s, r, a in zip(rows["seed"], rows["run"], alike, strict=True)]
+    return dict(zip(names, rows["run"], strict=True))
