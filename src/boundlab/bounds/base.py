@@ -195,11 +195,6 @@ NO_BIAS_LAYERS = Assumption(
     lambda net, sample, settings: not any(shape.bias for shape in net.shapes),
 )
 IID = Assumption("training and test examples are drawn independently from one distribution")
-REFERENCE = Assumption(
-    "the initial weights are stored, when they are the reference",
-    lambda net, sample, settings: settings.reference == "zero" or net.has_init,
-    measured=True,
-)
 NO_POOLING_CODE = Assumption(
     "the network has no pooling (the released code has none)",
     lambda net, sample, settings: not _pools(net, "max", "avg"),

@@ -15,7 +15,6 @@ from boundlab.bounds.base import (
     NO_BIAS,
     NO_POOLING,
     NO_POOLING_CODE,
-    REFERENCE,
     SHARED,
     STRICT_ONLY_SPARSE,
     Bound,
@@ -53,13 +52,9 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
 
 def _capacities(net: NetworkNorms, sample: SampleStats, settings: Settings, n: int) -> list[Array]:
     """log C_i of every layer."""
-    from_init = settings.reference == "init"
     spectral = [log(layer.spectral_map) for layer in net.layers]
     common = math.log(4 / chosen_margin(settings) * sample.fed.frobenius / math.sqrt(n)) + np.asarray(sum(spectral))
-    return [
-        common + log(layer.norm_21_from_init if from_init else layer.norm_21) - s
-        for layer, s in zip(net.layers, spectral, strict=True)
-    ]
+    return [common + log(layer.norm_21) - s for layer, s in zip(net.layers, spectral, strict=True)]
 
 
 def _kernel_weights(shape: LayerShape) -> int:
@@ -110,7 +105,7 @@ def theorem_params(net: NetworkNorms, sample: SampleStats, settings: Settings) -
     return Terms(factors, confidence, empirical(net, margin, "ramp"), margin)
 
 
-_ASSUMPTIONS = (NO_BIAS, SHARED, NO_POOLING, REFERENCE, IID, FIXED)
+_ASSUMPTIONS = (NO_BIAS, SHARED, NO_POOLING, IID, FIXED)
 _NOTE = "From the theorem as documented in Graf et al.'s code. Spectral norms are computed iteratively, from below."
 _SOURCE = "Graf, Zeng, Rieck, Niethammer, Kwitt, NeurIPS 2022, Theorem 3.5"
 _BIBTEX = r"""@inproceedings{graf2022measuring,

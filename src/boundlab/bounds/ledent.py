@@ -13,7 +13,6 @@ from boundlab.bounds.base import (
     NO_BIAS,
     NO_POOLING,
     NO_POOLING_CODE,
-    REFERENCE,
     SHARED,
     STRICT_ONLY_SPARSE,
     Assumption,
@@ -72,11 +71,8 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
     return Terms(factors, additive)
 
 
-def _alpha(layer: LayerNorms, reference: str) -> Array:
-    from_init = reference == "init"
-    if layer.shape.name == "output":
-        return layer.frobenius_from_init if from_init else layer.frobenius
-    return layer.norm_row_from_init if from_init else layer.norm_row
+def _alpha(layer: LayerNorms) -> Array:
+    return layer.frobenius if layer.shape.name == "output" else layer.norm_row
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
@@ -89,7 +85,7 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
         side = 0.5 * math.log(layer.shape.positions)  # root of the positions entering the next layer
         reach = [side - patch[j + 1] + np.asarray(sum(spectral[i + 1 : j + 1])) for j in range(i + 1, depth)]
         onward = np.max(np.stack(np.broadcast_arrays(*reach)), axis=0) if reach else -patch[depth]
-        radii.append(patch[i] + onward + log(_alpha(layer, settings.reference)))
+        radii.append(patch[i] + onward + log(_alpha(layer)))
     units = [math.log(s.positions * s.out_channels) for s in net.shapes]
     log_gamma = np.max(np.stack([r + u for r, u in zip(radii, units, strict=True)]), axis=0)
     widest = max(s.positions * s.out_channels for s in net.shapes)
@@ -150,7 +146,6 @@ BOUND = Bound(
                 Assumption(
                     "patch norms were measured on the sample (a pass over the data)", _has_patches, measured=True
                 ),
-                REFERENCE,
                 IID,
                 FIXED,
             ),

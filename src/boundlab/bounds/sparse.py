@@ -70,7 +70,7 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
     norms = frobenius(net)
     log_rho = np.asarray(sum(norms.values())) - math.log(margin)
-    energy, degree = max_path_energy(sample.fed.pixel_energy, net.shapes, settings.output_fan_in)
+    energy, degree = max_path_energy(sample.fed.pixel_energy, net.shapes)
     if net.shapes[0].kind == "dense":  # every input is seen at once: the largest pixel becomes the whole input
         energy, degree = sample.fed.frobenius**2, 1
     peel = 1 + math.sqrt(2 * (depth * math.log(2 * degree) + math.log(sample.classes)))

@@ -18,14 +18,11 @@ class Settings:
     delta: float = 0.001
     n: int | None = None
     margin: float | None = None
-    reference: str = "zero"  # reference weights of the theorems that have them: "zero" or "init"
-    output_fan_in: bool = True  # sparse, `theorem`: count the output layer's fan-in
 
     def __post_init__(self) -> None:
         for name in ("delta", "n", "margin"):
             object.__setattr__(self, name, as_python(getattr(self, name)))
         one_of("convention", self.convention, CONVENTIONS)
-        one_of("reference", self.reference, ("zero", "init"))
         if not between(self.delta, 0, 1):
             raise ValueError(f"delta must lie strictly between 0 and 1, got {shown(self.delta)}")
         if self.n is not None:
