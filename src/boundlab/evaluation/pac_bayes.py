@@ -11,13 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from boundlab.bounds.pac_bayes import LEAST, PRIORS, SCALE_GRID, PacBayes, best_prior_noise, certificate
+from boundlab.bounds.pac_bayes import LEAST, SCALE_GRID, PacBayes, best_prior_noise, certificate
 from boundlab.data.splits import Split, seen
 from boundlab.errors import CheckpointError
 from boundlab.networks import layer_maps
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.networks.sample_stats import feed
 from boundlab.specs.run import RunSpec
+from boundlab.specs.settings import PRIORS
 from boundlab.specs.shapes import LayerShape
 from boundlab.training.worker import train_run
 from boundlab.validation import one_of, whole

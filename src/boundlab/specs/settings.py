@@ -1,4 +1,4 @@
-"""How bounds are evaluated: convention, delta, n, margin."""
+"""How bounds are evaluated: convention, delta, n, margin; and a certificate's prior."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from boundlab.specs.run import LARGEST_MARGIN
 from boundlab.validation import as_python, between, one_of, shown, whole
 
 CONVENTIONS = ("published", "theorem", "strict")
+PRIORS = ("fixed", "learnt")  # of a PAC-Bayes certificate
 
 
 @dataclass(frozen=True)
