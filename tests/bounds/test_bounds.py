@@ -182,3 +182,11 @@ def test_in_strict_nothing_but_the_sparse_bound_is_a_number(pack):
     table = final_table(pack[:3], Settings(convention="strict"))
     keys = {bound.key for bound in ALL}
     assert set(table.loc[table["value"].notna() & table["series"].isin(keys), "series"]) == {"sparse", "doubled"}
+
+
+def test_every_formula_says_in_its_docstring_where_it_is_from():
+    for bound in ALL:
+        for convention, formula in bound.formulas.items():
+            words = " ".join((formula.terms.__doc__ or "").split())
+            origin = {"published": "authors' code", "theorem": "20", "strict": "of this project"}[convention]
+            assert origin in words, (bound.key, convention)

@@ -38,6 +38,9 @@ def _log_root(log_gamma: Array, widest: int, n: int) -> Array:
 
 
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """What the authors' code of Galanti et al. 2023 (lianegalanti/gen) plots for Ledent et al. 2021, slips included: every
+    summand carries the output layer's norm, and the last root does not shrink with n. No empirical term.
+    """
     n, depth, radius = effective_n(sample, settings), len(net.layers), sample.fed.max_norm
     u = [np.log(layer.spectral_kernel + 1 / depth) for layer in net.layers]
     v = [np.log(layer.norm_21 + 1 / depth) for layer in net.layers]
@@ -76,6 +79,11 @@ def _alpha(layer: LayerNorms) -> Array:
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """Ledent et al. 2021 in the form of rkwitt/excess_capacity, whose numbering "Theorem 11" is: r_l = b_l rho_(l+) alpha_l.
+
+    NaN where patch norms b_l were not measured. Reference weights: 0. Differs from that code where it is inconsistent: the
+    last layer's amplification is 1 / margin, its spectral norm the largest row norm.
+    """
     n, margin = effective_n(sample, settings), chosen_margin(settings)
     layers, depth = net.layers, len(net.layers)
     patch = [log(layer.patch_norm) for layer in layers] + [np.asarray(math.log(margin))]

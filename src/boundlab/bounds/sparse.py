@@ -34,7 +34,7 @@ ETA = 0.01  # spacing of Theorem S's grid over rho / margin, in logs
 
 
 def frobenius(net: NetworkNorms) -> dict[str, Array]:
-    """Log factors of rho, one per layer."""
+    """Log factors of rho, one per layer, each of the norms' leading shape."""
     return {f"frobenius.{layer.shape.name}": log(layer.frobenius) for layer in net.layers}
 
 
@@ -49,6 +49,9 @@ def _pixel(stats: InputStats, net: NetworkNorms) -> float:
 
 
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """What the authors' code of Galanti et al. 2023 (lianegalanti/gen) plots: raw pixels, kernel areas in place of paths, no
+    fan-in of the output layer, no empirical term. Not a bound for these networks by itself.
+    """
     n, depth = effective_n(sample, settings), len(net.layers)
     norms = frobenius(net)
     log_rho = np.asarray(sum(norms.values()))
@@ -67,6 +70,9 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """Galanti et al. 2023, the theorem from memory: the heaviest path's |pred| and pixel energy, every fan-in counted, and
+    the indicator error at the margin.
+    """
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
     norms = frobenius(net)
     log_rho = np.asarray(sum(norms.values())) - math.log(margin)
@@ -102,7 +108,7 @@ def depth_factor(relu_layers: int, max_pools: int = 0) -> float:
 
 
 def class_factor(classes: int) -> tuple[float, float]:
-    """(sqrt(pi/2) for the passage to Gaussians, 1 for two classes; kappa_C of the margin contraction)."""
+    """(sqrt(pi/2) for the passage to Gaussians, 1 for two classes; kappa_C of the margin contraction): A3 of Theorem S."""
     kappa = (classes - 2 + math.sqrt(classes)) / math.sqrt(classes - 1)
     return (1.0 if classes == 2 else math.sqrt(math.pi / 2)), kappa
 
@@ -150,6 +156,9 @@ def complexity_per_norm(shapes: Sequence[LayerShape], sample: SampleStats) -> fl
 
 
 def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """Theorem S of this project (theorem_s.md), every constant proved: holds with probability 1 - delta for all weights and
+    margins at once. Without a margin in `settings` the best of those searched, per network.
+    """
     n = sample.n
     *hidden, output = net.layers
     norms: dict[str, Array] = {f"frobenius.{layer.shape.name}": log(layer.frobenius) for layer in hidden}

@@ -106,6 +106,9 @@ def _grid(log_tau: Array, log_scale: float, n: int, delta: float) -> tuple[Array
 
 
 def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """Theorem S2 of this project (theorem_s2.md), every constant proved: holds with probability 1 - delta for all weights
+    and margins at once. Without a margin in `settings` the best of those searched, per network.
+    """
     n, delta = sample.n, settings.delta
     norms = frobenius(replace(net, layers=net.layers[:-1]))
     norms["frobenius_centered.output"] = log(net.layers[-1].centered_frobenius)
