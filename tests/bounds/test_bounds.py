@@ -11,7 +11,7 @@ from scipy.integrate import quad
 
 from boundlab.analysis.tables import final_table
 from boundlab.bounds import ALL, BY_KEY, LITERATURE
-from boundlab.bounds.sparse import class_factor, depth_factor
+from boundlab.bounds.theorem_s import class_factor, depth_factor
 from boundlab.networks.measure import norm_columns
 from boundlab.quantities.records import from_columns
 from boundlab.specs.arch import ArchSpec
