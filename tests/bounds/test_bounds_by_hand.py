@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from boundlab.bounds import BY_KEY
-from boundlab.bounds.sparse import depth_factor
+from boundlab.bounds.theorem_s import depth_factor
 from tests.cases import SMALL, value
 from tests.conftest import make_norms, make_sample
 

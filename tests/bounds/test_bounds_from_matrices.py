@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from boundlab.bounds import BY_KEY
-from boundlab.networks.measure import norm_columns, references
+from boundlab.networks.measure import norm_columns
 from boundlab.quantities.norms import MARGIN_GRID
 from boundlab.quantities.records import from_columns
 from boundlab.specs.arch import ArchSpec
@@ -41,13 +41,12 @@ def matrices(weights, arch):
     ]
 
 
-def measured(arch, weights, init=None, biases=None):
+def measured(arch, weights, biases=None):
     shapes = arch.shapes()
     tensors = [torch.from_numpy(w) for w in weights]
-    start = None if init is None else references([torch.from_numpy(w) for w in init], shapes)
     bias = [None] * len(shapes) if biases is None else [torch.from_numpy(b) for b in biases]
     ramp = np.linspace(0, 1, len(MARGIN_GRID)).tolist()
-    return from_columns(norm_columns(tensors, bias, start, shapes) | {"ramp": ramp, "indicator": ramp}, shapes)
+    return from_columns(norm_columns(tensors, bias, None, shapes) | {"ramp": ramp, "indicator": ramp}, shapes)
 
 
 def evaluated(key, net, arch, **others):
@@ -59,25 +58,23 @@ def row_norms(matrix):
 
 
 @each_arch
-@pytest.mark.parametrize("reference", ["zero", "init"])
-def test_bartlett(arch, reference):
-    weights, init = draw(arch, 0), draw(arch, 1)
+def test_bartlett(arch):
+    weights = draw(arch, 0)
     maps = matrices(weights, arch)
-    moved = maps if reference == "zero" else matrices([w - w0 for w, w0 in zip(weights, init, strict=True)], arch)
     s = [np.linalg.svd(a, compute_uv=False)[0] for a in maps]
     b = []
-    for d, shape, w, w0 in zip(moved, arch.shapes(), weights, init, strict=True):
-        whole = shape.positions * row_norms((w if reference == "zero" else w - w0).reshape(shape.out_channels, -1))
+    for a, shape, w in zip(maps, arch.shapes(), weights, strict=True):
+        whole = shape.positions * row_norms(w.reshape(shape.out_channels, -1))
         if shape.padding and shape.kind == "conv":  # rows at the border are cut short
-            assert row_norms(d) < whole
+            assert row_norms(a) < whole
         else:
-            assert row_norms(d) == pytest.approx(whole, rel=1e-12)
+            assert row_norms(a) == pytest.approx(whole, rel=1e-12)
         b.append(whole)
     widest = max(max(a.shape) for a in maps)
     frobenius = make_sample(arch, N).fed.frobenius
     complexity = 72 * math.log(N) * math.sqrt(math.log(2 * widest**2)) / (MARGIN * N) * frobenius * math.prod(s)
     complexity *= sum((x / y) ** (2 / 3) for x, y in zip(b, s, strict=True)) ** 1.5
-    got = evaluated("bartlett", measured(arch, weights, init), arch, reference=reference)
+    got = evaluated("bartlett", measured(arch, weights), arch)
     assert got.complexity == pytest.approx(complexity, rel=1e-6)  # spectral norms by ARPACK
     assert got.confidence == pytest.approx(8 / N**1.5 + 3 * math.sqrt(math.log(1 / DELTA) / (2 * N)), rel=1e-12)
     assert got.empirical == pytest.approx(40 / 63)

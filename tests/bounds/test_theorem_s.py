@@ -8,7 +8,7 @@ import torch
 
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate
-from boundlab.bounds.sparse import ETA
+from boundlab.bounds.theorem_s import ETA
 from boundlab.networks import layer_maps
 from boundlab.networks.measure import norm_columns
 from boundlab.networks.sample_stats import sample_stats

@@ -11,7 +11,7 @@ from scipy.stats import binom
 from boundlab.bounds import BY_KEY, sparse_doubled
 from boundlab.bounds.base import evaluate, only
 from boundlab.bounds.concentration import kl_inverse
-from boundlab.bounds.sparse import class_factor
+from boundlab.bounds.theorem_s import class_factor
 from boundlab.networks.measure import norm_columns
 from boundlab.networks.sample_stats import sample_stats
 from boundlab.quantities.norms import NetworkNorms

@@ -149,9 +149,8 @@ def test_pack_leaves_other_files_alone_and_checks_first(tmp_path, capsys):
     assert main(["pack", "--runs", str(runs), "--out", str(out)]) == 2
     assert "has no network.safetensors" in capsys.readouterr().err
     assert sorted(p.name for p in out.rglob("*")) == before
-    assert (
-        main(["train", str(tmp_path / "spec.json"), "--out", str(runs), "--quiet"]) == 0
-    )  # not sealed any more: trained again
+    # not sealed any more: trained again
+    assert main(["train", str(tmp_path / "spec.json"), "--out", str(runs), "--quiet"]) == 0
     assert network.is_file()
 
 

@@ -22,8 +22,9 @@ BOUNDLAB = [sys.executable, "-m", "boundlab"]
         (["runs"], 141),
         (["runs", "--json"], 141),
         (["data", "list"], 141),
+        # argparse itself is quiet
         (["runs", "--help"], 0),
-    ],  # argparse itself is quiet
+    ],
 )
 def test_a_reader_that_leaves_is_no_error(line, code):
     read, write = os.pipe()

@@ -12,7 +12,8 @@ from boundlab.bounds.pac_bayes import gaussian_kl
 from boundlab.cli.main import main
 from boundlab.data.splits import Split, apply_task
 from boundlab.errors import CheckpointError
-from boundlab.evaluation.pac_bayes import certify_learnt, certify_weights, count_errors, noisy_outputs, prior_spec
+from boundlab.evaluation.noisy_network import count_errors, noisy_outputs
+from boundlab.evaluation.pac_bayes import certify_learnt, certify_weights, prior_spec
 from boundlab.networks import build, layer_maps
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint, save
 from boundlab.runs.certificates import CERTIFICATES

@@ -29,7 +29,11 @@ def log(x: Array | float) -> Array:
 
 @dataclass(frozen=True)
 class Terms:
-    """One evaluated formula. `empirical`: the empirical term (NaN where not measured); `margin`: the one it is at."""
+    """One evaluated formula; every part is a number or an array of the norms' leading shape, without unit.
+
+    `log_factors`: natural logs of what is multiplied to the complexity. `additive`: what is added to it. `empirical`: the
+    empirical term (NaN where not measured); `margin`: the one it is at.
+    """
 
     log_factors: Parts
     additive: Parts
@@ -51,8 +55,11 @@ class Assumption:
 
 @dataclass(frozen=True)
 class Formula:
-    """A bound in one convention: LaTeX, code and assumptions together. `note`: what a reader must know; `symbols`: what
-    the LaTeX uses beyond `SYMBOLS`; `source`: where this convention is from, when not the bound's own source."""
+    """A bound in one convention: LaTeX, code and assumptions together.
+
+    `terms`: the formula in code. `note`: what a reader must know; `symbols`: what the LaTeX uses beyond
+    `SYMBOLS`; `source`: where this convention is from, when not the bound's own source.
+    """
 
     latex: str
     terms: Callable[[NetworkNorms, SampleStats, Settings], Terms]
@@ -111,7 +118,10 @@ def broken(bound: Bound, net: NetworkNorms, sample: SampleStats, settings: Setti
 
 
 def evaluate(bound: Bound, net: NetworkNorms, sample: SampleStats, settings: Settings) -> Value:
-    """Evaluate a bound for every network in `net`; a bound that does not apply gives its reason, not a number."""
+    """Evaluate a bound for every network in `net`, all in the norms' leading shape.
+
+    A bound that does not apply gives its reason, not a number. Beyond 1e308 a value is infinite.
+    """
     formula = bound.formulas.get(settings.convention)
     if formula is None:
         return Value(None, reason=bound.refusals[settings.convention])
@@ -143,7 +153,7 @@ def empirical(net: NetworkNorms, margin: float, kind: str) -> Array:
 
 
 def log_sum_power(logs: list[Array]) -> Array:
-    """log of (sum of exp(x)^(2/3))^(3/2), the way several bounds add up their layers."""
+    """log of (sum of exp(x)^(2/3))^(3/2), the way several bounds add up their layers; all of one shape."""
     return 1.5 * np.logaddexp.reduce(np.stack(logs) * (2 / 3), axis=0)
 
 
@@ -160,7 +170,10 @@ def averaging(net: NetworkNorms) -> dict[str, float]:
 
 
 def scalar_class(net: NetworkNorms, sample: SampleStats, settings: Settings, log_depth: float) -> Terms:
-    """A bound on scalar networks by ||op(W)||_F, made multi-class by Mohri et al. (2nd ed.), Theorem 9.2 (factor 4C)."""
+    """A bound on scalar networks by ||op(W)||_F, made multi-class by Mohri et al. (2nd ed.), Theorem 9.2 (factor 4C).
+
+    `log_depth`: log of the bound's own depth factor, such as (L - 1) log 2.
+    """
     n, margin = effective_n(sample, settings), chosen_margin(settings)
     factors = {
         **{f"map_frobenius.{layer.shape.name}": log(layer.map_frobenius) for layer in net.layers},
@@ -195,11 +208,6 @@ NO_BIAS_LAYERS = Assumption(
     lambda net, sample, settings: not any(shape.bias for shape in net.shapes),
 )
 IID = Assumption("training and test examples are drawn independently from one distribution")
-REFERENCE = Assumption(
-    "the initial weights are stored, when they are the reference",
-    lambda net, sample, settings: settings.reference == "zero" or net.has_init,
-    measured=True,
-)
 NO_POOLING_CODE = Assumption(
     "the network has no pooling (the released code has none)",
     lambda net, sample, settings: not _pools(net, "max", "avg"),

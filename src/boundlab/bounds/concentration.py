@@ -16,7 +16,7 @@ def clopper_pearson(errors: np.ndarray | float, n: int, delta: float) -> np.ndar
 
 
 def binary_kl(q: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """kl(q || p) of two coins in nats, and a limit on its rounding error."""
+    """kl(q || p) of two coins in nats, elementwise, and a limit on its rounding error; infinite where p rules out q."""
     with np.errstate(divide="ignore", invalid="ignore"):
         wrong = np.where(q > 0, q * np.log(q / p), 0.0)
         right = np.where(q < 1, (1 - q) * (np.log1p(-q) - np.log1p(-p)), 0.0)

@@ -28,6 +28,9 @@ from boundlab.specs.settings import Settings
 
 
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """What the authors' code of Galanti et al. 2023 (lianegalanti/gen) plots for Golowich et al. 2018: the sparse curve's
+    formula with rho_G = rho times the root of every convolution's positions and the whole inputs' norm. No empirical term.
+    """
     n, depth = effective_n(sample, settings), len(net.layers)
     norms = {f"frobenius.{layer.shape.name}": log(layer.frobenius) for layer in net.layers}
     norms |= {f"positions.{s.name}": np.asarray(0.5 * math.log(s.positions)) for s in net.shapes if s.spatial}
@@ -44,6 +47,9 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """Golowich, Rakhlin, Shamir 2018 (arXiv 1712.06541), Theorem 1, of the layers written out as matrices: Rademacher
+    complexity at most prod ||op(W)||_F (sqrt(2 L ln 2) + 1) ||X||_F / n; multi-class as in `scalar_class`.
+    """
     return scalar_class(net, sample, settings, math.log(1 + math.sqrt(2 * len(net.layers) * math.log(2))))
 
 

@@ -30,6 +30,10 @@ def _input_limit(net: NetworkNorms, sample: SampleStats) -> float:
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """Gonon et al. 2024, Theorem 3.1 as sharpened in Remark 3.1, with the ramp's Lipschitz constant sqrt(2) / margin.
+
+    Of the expected gap: no delta and no additive term.
+    """
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
     first, areas = net.shapes[0], [pool.area for s in net.shapes for pool in s.pools if pool.kind == "max"]
     inputs = first.in_channels * first.in_size[0] * first.in_size[1]

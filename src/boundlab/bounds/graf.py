@@ -15,7 +15,6 @@ from boundlab.bounds.base import (
     NO_BIAS,
     NO_POOLING,
     NO_POOLING_CODE,
-    REFERENCE,
     SHARED,
     STRICT_ONLY_SPARSE,
     Bound,
@@ -37,6 +36,9 @@ _PSI = 2.7  # supremum of the increasing function psi in the second form
 
 
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """What the authors' code of Galanti et al. 2023 (lianegalanti/gen) plots for Graf et al. 2022, Theorem 3.5, first form:
+    log(2W) not under a root, kernels' spectral norms, the largest input norm. No empirical term.
+    """
     n = effective_n(sample, settings)
     widest = max(shape.parameters for shape in net.shapes)
     spectral = {f"spectral_kernel.{layer.shape.name}": log(layer.spectral_kernel) for layer in net.layers}
@@ -53,13 +55,9 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
 
 def _capacities(net: NetworkNorms, sample: SampleStats, settings: Settings, n: int) -> list[Array]:
     """log C_i of every layer."""
-    from_init = settings.reference == "init"
     spectral = [log(layer.spectral_map) for layer in net.layers]
     common = math.log(4 / chosen_margin(settings) * sample.fed.frobenius / math.sqrt(n)) + np.asarray(sum(spectral))
-    return [
-        common + log(layer.norm_21_from_init if from_init else layer.norm_21) - s
-        for layer, s in zip(net.layers, spectral, strict=True)
-    ]
+    return [common + log(layer.norm_21) - s for layer, s in zip(net.layers, spectral, strict=True)]
 
 
 def _kernel_weights(shape: LayerShape) -> int:
@@ -74,6 +72,9 @@ def _ceil_log(logs: Array) -> Array:
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """Graf et al. 2022, Theorem 3.5, first form: twice its Rademacher complexity 4/n + 12 H_(n-1) / sqrt(n) sqrt(log 2W)
+    (sum of ceil(C_i^(2/3)))^(3/2), C_i as in `_capacities`. Reference weights: 0.
+    """
     n, margin = effective_n(sample, settings), chosen_margin(settings)
     capacities = _capacities(net, sample, settings, n)
     exact, common = log_sum_power(capacities), [log(layer.spectral_map) for layer in net.layers]
@@ -95,6 +96,9 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
 
 
 def theorem_params(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """Graf et al. 2022, Theorem 3.5, second form, by numbers of weights: twice its Rademacher complexity 12 / sqrt(n)
+    sqrt(sum of 2 W_i (log(1 + ceil(L^2 C_i^2)) + psi)), psi at its supremum.
+    """
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
     capacities = [2 * math.log(depth) + 2 * c for c in _capacities(net, sample, settings, n)]
     covering = sum(
@@ -110,7 +114,7 @@ def theorem_params(net: NetworkNorms, sample: SampleStats, settings: Settings) -
     return Terms(factors, confidence, empirical(net, margin, "ramp"), margin)
 
 
-_ASSUMPTIONS = (NO_BIAS, SHARED, NO_POOLING, REFERENCE, IID, FIXED)
+_ASSUMPTIONS = (NO_BIAS, SHARED, NO_POOLING, IID, FIXED)
 _NOTE = "From the theorem as documented in Graf et al.'s code. Spectral norms are computed iteratively, from below."
 _SOURCE = "Graf, Zeng, Rieck, Niethammer, Kwitt, NeurIPS 2022, Theorem 3.5"
 _BIBTEX = r"""@inproceedings{graf2022measuring,

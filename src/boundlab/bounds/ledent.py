@@ -13,7 +13,6 @@ from boundlab.bounds.base import (
     NO_BIAS,
     NO_POOLING,
     NO_POOLING_CODE,
-    REFERENCE,
     SHARED,
     STRICT_ONLY_SPARSE,
     Assumption,
@@ -39,6 +38,9 @@ def _log_root(log_gamma: Array, widest: int, n: int) -> Array:
 
 
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """What the authors' code of Galanti et al. 2023 (lianegalanti/gen) plots for Ledent et al. 2021, slips included: every
+    summand carries the output layer's norm, and the last root does not shrink with n. No empirical term.
+    """
     n, depth, radius = effective_n(sample, settings), len(net.layers), sample.fed.max_norm
     u = [np.log(layer.spectral_kernel + 1 / depth) for layer in net.layers]
     v = [np.log(layer.norm_21 + 1 / depth) for layer in net.layers]
@@ -72,14 +74,16 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
     return Terms(factors, additive)
 
 
-def _alpha(layer: LayerNorms, reference: str) -> Array:
-    from_init = reference == "init"
-    if layer.shape.name == "output":
-        return layer.frobenius_from_init if from_init else layer.frobenius
-    return layer.norm_row_from_init if from_init else layer.norm_row
+def _alpha(layer: LayerNorms) -> Array:
+    return layer.frobenius if layer.shape.name == "output" else layer.norm_row
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """Ledent et al. 2021 in the form of rkwitt/excess_capacity, whose numbering "Theorem 11" is: r_l = b_l rho_(l+) alpha_l.
+
+    NaN where patch norms b_l were not measured. Reference weights: 0. Differs from that code where it is inconsistent: the
+    last layer's amplification is 1 / margin, its spectral norm the largest row norm.
+    """
     n, margin = effective_n(sample, settings), chosen_margin(settings)
     layers, depth = net.layers, len(net.layers)
     patch = [log(layer.patch_norm) for layer in layers] + [np.asarray(math.log(margin))]
@@ -89,7 +93,7 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
         side = 0.5 * math.log(layer.shape.positions)  # root of the positions entering the next layer
         reach = [side - patch[j + 1] + np.asarray(sum(spectral[i + 1 : j + 1])) for j in range(i + 1, depth)]
         onward = np.max(np.stack(np.broadcast_arrays(*reach)), axis=0) if reach else -patch[depth]
-        radii.append(patch[i] + onward + log(_alpha(layer, settings.reference)))
+        radii.append(patch[i] + onward + log(_alpha(layer)))
     units = [math.log(s.positions * s.out_channels) for s in net.shapes]
     log_gamma = np.max(np.stack([r + u for r, u in zip(radii, units, strict=True)]), axis=0)
     widest = max(s.positions * s.out_channels for s in net.shapes)
@@ -150,7 +154,6 @@ BOUND = Bound(
                 Assumption(
                     "patch norms were measured on the sample (a pass over the data)", _has_patches, measured=True
                 ),
-                REFERENCE,
                 IID,
                 FIXED,
             ),

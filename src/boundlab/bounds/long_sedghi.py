@@ -26,6 +26,9 @@ from boundlab.specs.settings import Settings
 
 
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """What the authors' code of Galanti et al. 2023 (lianegalanti/gen) plots for Long, Sedghi 2020: constant set to 1,
+    kernels' spectral norms, reference weights 0. No empirical term.
+    """
     n, depth = effective_n(sample, settings), len(net.layers)
     factors = {
         "layers": math.log(depth),
@@ -37,6 +40,9 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """Long, Sedghi 2020, Theorem 3.1, in the form of an intermediate step of its proof: Lambda = chi sqrt(2) / margin beta
+    (1 + nu + beta / L)^L, universal constant set to 1. Needs the initial weights. A shape, not a bound.
+    """
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
     weights = sum(shape.weights for shape in net.shapes)
     beta = np.asarray(sum(layer.spectral_map_from_init for layer in net.layers))

@@ -24,6 +24,9 @@ from boundlab.specs.settings import Settings
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """Neyshabur, Tomioka, Srebro 2015, Corollary 2 with p = q = 2, of the layers written out as matrices: Rademacher
+    complexity at most 2^(L-1) prod ||op(W)||_F ||X||_F / n; multi-class as in `scalar_class`.
+    """
     return scalar_class(net, sample, settings, (len(net.layers) - 1) * math.log(2))
 
 

@@ -18,10 +18,10 @@ import numpy as np
 from boundlab.bounds.concentration import clopper_pearson, kl_inverse
 from boundlab.quantities.norms import Array
 from boundlab.specs.run import RunSpec
+from boundlab.specs.settings import PRIORS
 from boundlab.validation import number, one_of, whole
 
 SCALE_GRID = np.geomspace(2.0**-12, 2.0**4, 64)  # the prior's noise scales, fixed before any data are seen
-PRIORS = ("fixed", "learnt")
 LEAST = 8  # Maurer's theorem asks for n >= 8
 
 TITLE = "PAC-Bayes-kl"

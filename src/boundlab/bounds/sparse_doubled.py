@@ -1,4 +1,4 @@
-"""Theorem S2 of this project: Theorem S (sparse.py) by way of one sample of twice the size; theorem_s2.md beside this file."""
+"""Theorem S2 of this project: Theorem S (theorem_s.py) by way of one sample of twice the size; theorem_s2.md beside this file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.special import gammaln
 from boundlab.bounds.base import IID, NO_BIAS_LAYERS, Assumption, Bound, Formula, Terms, log
 from boundlab.bounds.concentration import kl_inverse
 from boundlab.bounds.sparse import BOUND as SPARSE
-from boundlab.bounds.sparse import OWN_N, SHARED_UNDER_MAX, class_factor, frobenius, least_at
+from boundlab.bounds.theorem_s import OWN_N, SHARED_UNDER_MAX, class_factor, frobenius, least_at
 from boundlab.quantities.norms import Array, NetworkNorms
 from boundlab.quantities.paths import contrast_energy, path_energy
 from boundlab.quantities.sample import SampleStats
@@ -106,6 +106,9 @@ def _grid(log_tau: Array, log_scale: float, n: int, delta: float) -> tuple[Array
 
 
 def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
+    """Theorem S2 of this project (theorem_s2.md), every constant proved: holds with probability 1 - delta for all weights
+    and margins at once. Without a margin in `settings` the best of those searched, per network.
+    """
     n, delta = sample.n, settings.delta
     norms = frobenius(replace(net, layers=net.layers[:-1]))
     norms["frobenius_centered.output"] = log(net.layers[-1].centered_frobenius)

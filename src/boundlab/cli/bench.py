@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from boundlab.analysis.tables import final_table, history_table
-from boundlab.runs.pack import read_pack
-from boundlab.specs.run import RunSpec
-from boundlab.specs.settings import CONVENTIONS, Settings
+from boundlab.cli.arguments import Commands, command
+
+
+def add_to(commands: Commands) -> None:
+    """The command and its arguments."""
+    sub = command(commands, "bench", "measure throughput on this machine", _run)
+    sub.add_argument("what", choices=["bounds", "train", "store"])
+    sub.add_argument("--json", action="store_true")
+
+
+def _run(a: argparse.Namespace) -> int:
+    result = {"bounds": _bounds, "train": _train, "store": _store}[a.what]()
+    print(json.dumps(result) if a.json else "\n".join(f"{k}: {v}" for k, v in result.items()))
+    return 0
 
 
 def _median_ms(work: Callable[[], Any], times: int = 7) -> float:
-    work()  # warm up
+    """Milliseconds, after one time to warm up."""
+    work()
     spent = []
     for _ in range(times):
         started = time.perf_counter()
@@ -23,8 +36,12 @@ def _median_ms(work: Callable[[], Any], times: int = 7) -> float:
     return round(sorted(spent)[times // 2], 2)
 
 
-def bench_bounds() -> dict[str, Any]:
+def _bounds() -> dict[str, Any]:
     """Median milliseconds to evaluate every bound of every shipped run, as a slider does."""
+    from boundlab.analysis.tables import final_table, history_table
+    from boundlab.runs.pack import read_pack
+    from boundlab.specs.settings import CONVENTIONS, Settings
+
     runs = read_pack()
     result: dict[str, Any] = {"runs": len(runs), "records": sum(len(run.records) for run in runs)}
     for convention in CONVENTIONS:
@@ -34,16 +51,19 @@ def bench_bounds() -> dict[str, Any]:
     return result
 
 
-def bench_store() -> dict[str, Any]:
+def _store() -> dict[str, Any]:
     """Median milliseconds to read the shipped pack."""
+    from boundlab.runs.pack import read_pack
+
     return {"runs": len(read_pack()), "read_pack_ms": _median_ms(read_pack)}
 
 
-def bench_train() -> dict[str, Any]:
+def _train() -> dict[str, Any]:
     """Images per second of one training epoch on digits, one thread, norms left out."""
     import torch
 
     from boundlab.data.splits import seen
+    from boundlab.specs.run import RunSpec
     from boundlab.training.loop import Training
 
     torch.set_num_threads(1)
@@ -59,6 +79,3 @@ def bench_train() -> dict[str, Any]:
         seconds = time.perf_counter() - started
         result[f"CONV-3-{channels}_images_per_second"] = round(3 * len(training.train.labels) / seconds)
     return result
-
-
-BENCHES: dict[str, Callable[[], dict[str, Any]]] = {"bounds": bench_bounds, "train": bench_train, "store": bench_store}

@@ -30,9 +30,8 @@ def precision(checkpoint: Checkpoint, images: Tensor) -> torch.dtype:
     the normal range. Raises CheckpointError for products out of reach.
     """
     arch, biased = checkpoint.arch, checkpoint.biases[-1] is not None
-    top = high = math.log(
-        pixel_limit(arch.normalize) * math.sqrt(math.prod(arch.in_shape))
-    )  # logs: no product may vanish
+    # logs: no product may vanish
+    top = high = math.log(pixel_limit(arch.normalize) * math.sqrt(math.prod(arch.in_shape)))
     scale = low = math.log(_smallest(images, arch.normalize))
     for weight, bias, shape in zip(checkpoint.weights, checkpoint.biases, arch.shapes(), strict=True):
         exact = weight.double()

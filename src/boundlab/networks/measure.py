@@ -15,9 +15,8 @@ from boundlab.networks.build import position_norms
 from boundlab.quantities.records import norm_column
 from boundlab.specs.shapes import LayerShape
 
-_TOLERANCE = (
-    1e-3  # of ARPACK; the singular value is then off by some 1e-7 (see the oracle test), at half the cost of 1e-7
-)
+# of ARPACK; the singular value is then off by some 1e-7 (see the oracle test), at half the cost of 1e-7
+_TOLERANCE = 1e-3
 
 
 def spectral_map(weight: Tensor, shape: LayerShape) -> float:

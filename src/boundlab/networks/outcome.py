@@ -16,10 +16,10 @@ from boundlab.networks.measure import margin_scale
 from boundlab.quantities.norms import MARGIN_GRID, SCALED_GRID
 from boundlab.quantities.records import norm_column
 
-BATCH = 50  # images per pass (their maps stay in cache: 1.6 to 3 times faster than 500), fewer for very wide layers
-
+# images per pass (their maps stay in cache: 1.6 to 3 times faster than 500), fewer for very wide layers
+BATCH = 50
+# numbers in the widest layer's outputs of one pass, at most
 _MEMORY = 2**26
-
 _QUANTILES = np.linspace(0.0, 1.0, 101)
 
 

@@ -40,6 +40,7 @@ class Layer:
 
     @property
     def spatial(self) -> bool:
+        """Whether it acts on maps: a convolution or a locally connected layer."""
         return isinstance(self.module, _SPATIAL)
 
     @property

@@ -94,6 +94,7 @@ class NetworkNorms:
 
     @property
     def shapes(self) -> tuple[LayerShape, ...]:
+        """Of the layers in order, the output layer last."""
         return tuple(layer.shape for layer in self.layers)
 
     def error_at(self, margin: Array | float, kind: str) -> Array:
@@ -116,4 +117,5 @@ class NetworkNorms:
 
     @property
     def has_init(self) -> bool:
+        """Whether the distance from the initial weights was measured, in every layer and record."""
         return all(bool(np.all(np.isfinite(layer.frobenius_from_init))) for layer in self.layers)

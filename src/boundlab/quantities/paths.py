@@ -71,15 +71,15 @@ def _pass(value: Array, layer: LayerShape, linear: bool) -> Array:
     return value
 
 
-def max_path_energy(energy: Array, shapes: Sequence[LayerShape], output_fan_in: bool) -> tuple[float, int]:
+def max_path_energy(energy: Array, shapes: Sequence[LayerShape]) -> tuple[float, int]:
     """(max over paths of prod |pred| x pixel energy, largest |pred|): the sparse theorem's pixel term.
 
-    Galanti et al. 2023; |pred| counts real, unpadded predecessor positions. `output_fan_in` counts the output layer. For
-    networks without pooling.
+    Galanti et al. 2023; |pred| counts real, unpadded predecessor positions, the output layer's too. For networks without
+    pooling.
     """
     value = np.asarray(energy, dtype=np.float64)
     degree = 1
-    for layer in shapes[: None if output_fan_in else -1]:
+    for layer in shapes:
         if layer.spatial:
             fan_in = _windows(np.ones_like(value), layer).sum(axis=0)
             value = fan_in * _windows(value, layer).max(axis=0)

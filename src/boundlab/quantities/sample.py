@@ -59,6 +59,7 @@ class SampleStats:
         return data.published_n if data and data.published_n and self.n == data.train_size else self.n
 
     def to_dict(self) -> dict[str, Any]:
+        """JSON form; `limit` is left out, since the network's normalisation says it."""
         return {
             "dataset": self.dataset,
             "n": self.n,
@@ -72,7 +73,7 @@ class SampleStats:
 
     @classmethod
     def from_dict(cls, given: dict[str, Any], normalize: tuple[float, float] | None) -> SampleStats:
-        """`normalize`: of the network, as in its ArchSpec."""
+        """From JSON; `normalize`: of the network, as in its ArchSpec. Raises KeyError, TypeError or ValueError for another form."""
 
         def stats(part: dict[str, Any], limit: float) -> InputStats:
             return InputStats(np.asarray(part["pixel_energy"], float), part["max_norm"], part["max_abs"], limit)

@@ -7,7 +7,6 @@ env.json and status.json. A sealed folder (status "done") is never edited; certi
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,10 @@ from boundlab.quantities.sample import SampleStats
 from boundlab.runs import certificates
 from boundlab.runs.certificates import CERTIFICATES, with_certificates
 from boundlab.runs.contents import Origin, check_sample, problems
+from boundlab.runs.places import runs_folder as runs_folder
 from boundlab.runs.run import DAMAGES, Found, Run, troubles
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import read_json, read_lines, read_parquet
-
-
-def runs_folder() -> Path:
-    """Where runs trained here lie: BOUNDLAB_RUNS, else `.runs` in the working directory."""
-    return Path(os.environ.get("BOUNDLAB_RUNS") or ".runs")
 
 
 def open_run(folder: Path) -> Run:

@@ -17,11 +17,10 @@ from boundlab.quantities.sample import SampleStats
 from boundlab.runs import certificates
 from boundlab.runs.certificates import CERTIFICATES, with_certificates
 from boundlab.runs.contents import Origin, check_sample, problems
+from boundlab.runs.places import PACK
 from boundlab.runs.run import DAMAGES, Found, Run, troubles
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import make_folder, read_json, read_parquet, write_atomic, write_parquet
-
-PACK = Path(__file__).resolve().parents[3] / "data" / "runs"
 
 
 def write_pack(runs: Iterable[Run], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""How bounds are evaluated: convention, delta, n, margin."""
+"""How bounds are evaluated: convention, delta, n, margin; and a certificate's prior."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from boundlab.specs.run import LARGEST_MARGIN
 from boundlab.validation import as_python, between, one_of, shown, whole
 
 CONVENTIONS = ("published", "theorem", "strict")
+PRIORS = ("fixed", "learnt")  # of a PAC-Bayes certificate
 
 
 @dataclass(frozen=True)
@@ -18,14 +19,11 @@ class Settings:
     delta: float = 0.001
     n: int | None = None
     margin: float | None = None
-    reference: str = "zero"  # reference weights of the theorems that have them: "zero" or "init"
-    output_fan_in: bool = True  # sparse, `theorem`: count the output layer's fan-in
 
     def __post_init__(self) -> None:
         for name in ("delta", "n", "margin"):
             object.__setattr__(self, name, as_python(getattr(self, name)))
         one_of("convention", self.convention, CONVENTIONS)
-        one_of("reference", self.reference, ("zero", "init"))
         if not between(self.delta, 0, 1):
             raise ValueError(f"delta must lie strictly between 0 and 1, got {shown(self.delta)}")
         if self.n is not None:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from boundlab.bounds.sparse import complexity_per_norm
+from boundlab.bounds.theorem_s import complexity_per_norm
 from boundlab.networks import build
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.run import RunSpec

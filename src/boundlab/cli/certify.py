@@ -1,0 +1,95 @@
+"""`boundlab certify`: PAC-Bayes certificates of finished runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from boundlab.cli.arguments import Commands, command, integer, positive, with_data_root
+from boundlab.cli.left_out import say_left_out
+from boundlab.errors import BoundlabError, RunError
+from boundlab.runs.places import PACK, runs_folder
+from boundlab.specs.settings import PRIORS
+from boundlab.text import decimals, one_line
+
+if TYPE_CHECKING:
+    from boundlab.bounds.pac_bayes import PacBayes
+    from boundlab.runs.run import Run
+
+
+def add_to(commands: Commands) -> None:
+    """The command and its arguments."""
+    text = "PAC-Bayes certificates of finished runs, stored beside them"
+    sub = command(commands, "certify", text, _run, with_data_root())
+    sub.set_defaults(stopped="what it finished is kept")
+    sub.add_argument("run", nargs="+", metavar="RUN", help="run id; * stands for anything")
+    sub.add_argument("--runs", type=Path, default=runs_folder(), help="run folders; priors are trained here too")
+    sub.add_argument("--pack", action="store_true", help="the runs of the shipped pack instead")
+    sub.add_argument("--out", type=Path, default=PACK, help="where the pack is")
+    sub.add_argument("--prior", choices=PRIORS, default="fixed")
+    sub.add_argument("--draws", type=positive, default=100_000, help="draws of (noise, example)")
+    sub.add_argument("--seed", type=integer, default=0, help="of the draws; choose it before you see a result")
+
+
+def _run(a: argparse.Namespace) -> int:
+    from boundlab.analysis.conditions import conditions_of
+    from boundlab.runs.certificates import check, store_certificate
+    from boundlab.runs.folder import list_runs
+    from boundlab.runs.pack import open_pack
+
+    found = open_pack(a.out) if a.pack else list_runs(a.runs)
+    say_left_out(found)
+    networks = {run.id: _network(a, run) for run in found.runs}
+    runs = [run for run in found.runs if run.state == "done" and networks[run.id].is_file()]
+    failed = 0
+    for run in _matching(runs, a.run):
+        try:
+            certificate = _certificate(a, run, networks[run.id])
+            check(run, certificate)  # what would not be read is not written
+        except (ValueError, BoundlabError) as error:
+            print(f"{run.id}: {one_line(str(error))}", file=sys.stderr)
+            failed += 1
+            continue
+        store_certificate(a.out if a.pack else a.runs / run.id, run.id, certificate, a.pack)
+        print(f"{run.id}: {_line(certificate, 0.001)}; {decimals(certificate.value(0.05), 4)} at delta 0.05")
+        print("".join(f"  note: {words}\n" for words in conditions_of(run.spec)), end="")
+    return 2 if failed else 0
+
+
+def _network(a: argparse.Namespace, run: Run) -> Path:
+    """Where its network lies, if it is kept."""
+    return a.out / "checkpoints" / f"{run.id}.safetensors" if a.pack else a.runs / run.id / "network.safetensors"
+
+
+def _matching(runs: list[Run], patterns: list[str]) -> list[Run]:
+    """Those whose id one of the patterns stands for; raises RunError for a pattern that stands for none."""
+    for pattern in patterns:
+        if not any(fnmatch(run.id, pattern) for run in runs):
+            raise RunError(
+                f"no run {pattern!r} among the {len(runs)} finished ones with a stored network (* stands for anything)"
+            )
+    return [run for run in runs if any(fnmatch(run.id, pattern) for pattern in patterns)]
+
+
+def _certificate(a: argparse.Namespace, run: Run, network: Path) -> PacBayes:
+    from tqdm import tqdm
+
+    from boundlab.evaluation.pac_bayes import certify_run
+
+    with tqdm(desc=run.id, total=a.draws, unit="draw", disable=None) as bar:
+
+        def progress(drawn: int, _: int) -> None:
+            bar.update(drawn - bar.n)
+
+        return certify_run(run.spec, network, a.prior, a.draws, a.seed, a.runs, a.data_root, progress)
+
+
+def _line(found: PacBayes, delta: float) -> str:
+    parts = found.parts(delta)
+    return (
+        f"{found.prior} prior, test error under noise at most {decimals(parts.value, 4)} at delta {delta:g} "
+        f"({found.wrong} of {found.draws} draws wrong, at most {decimals(parts.noisy_error_limit, 4)}; KL {decimals(found.kl, 1)}, n {found.n})"
+    )

@@ -1,0 +1,32 @@
+"""`boundlab export`: a network of the reader's own as a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from boundlab.cli.arguments import Commands, comma_list, command, decimal, integer
+
+
+def add_to(commands: Commands) -> None:
+    """The command and its arguments."""
+    sub = command(commands, "export", "a torch.nn.Sequential of your own as a .safetensors checkpoint", _run)
+    sub.add_argument(
+        "model", metavar="MODULE:NAME", help="a Sequential, or a function that returns one; runs your code"
+    )
+    sub.add_argument("file", type=Path, metavar="OUT.safetensors")
+    sub.add_argument(
+        "--in-shape", type=comma_list(integer), default=(1, 28, 28), help="channels,height,width (1,28,28)"
+    )
+    sub.add_argument(
+        "--normalize", type=comma_list(decimal), help="mean,deviation; left out: it is fed pixels in [0, 1]"
+    )
+    sub.add_argument("--init", metavar="MODULE:NAME", help="the same model before training")
+
+
+def _run(a: argparse.Namespace) -> int:
+    from boundlab.networks.export import export, load_model
+
+    init = load_model(a.init) if a.init else None
+    print(export(load_model(a.model), a.file, a.in_shape, a.normalize, init))
+    return 0
