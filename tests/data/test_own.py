@@ -455,7 +455,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
     refused(huge, r"1,000,000 images of 1000×1000 are 3725\.3 GiB as float32, and 2 GiB is the most")
     refused(saved(tmp_path / "b.npz", **arrays(n=6, shape=(5000, 1, 1))), "at most 4096 pixels on a side, got 5000×1×1")
     for module in (images, npz):
-        monkeypatch.setattr(module, "LARGEST", 4 * 20 * 24)
+        monkeypatch.setattr(module, "LARGEST_DATA", 4 * 20 * 24)
     own.remove(own.add(saved(tmp_path / "a.npz", **arrays())).name)
     refused(saved(tmp_path / "b.npz", **arrays(n=21)), "21 images of 6×4 are")
     refused(tmp_path / "a.npz", "20 images of 1×6×5 are", size=(6, 5))

@@ -14,7 +14,7 @@ import numpy as np
 from boundlab.analysis.conditions import conditions_of
 from boundlab.bounds.pac_bayes import PacBayes
 from boundlab.cli.arguments import parser
-from boundlab.data import own, sources
+from boundlab.data import locate, own
 from boundlab.errors import BoundlabError, RunError
 from boundlab.quantities.doubts import doubts
 from boundlab.runs.certificates import check, store_certificate
@@ -231,7 +231,7 @@ def _data(a: argparse.Namespace) -> int:
         print(f"{own.remove(a.name)} removed from {own_folder()}")
     else:
         for facts in DATASETS.values():
-            size = sources.download_size(facts.name) / 1e6
+            size = locate.download_size(facts.name) / 1e6
             print(_facts(facts) + (f"; not on this machine yet, {size:.0f} MB to download" if size else ""))
         for key in own.broken_keys():
             print(f"{key:22} cannot be used: its .json in {own_folder()} is damaged, or a file is missing; remove it")

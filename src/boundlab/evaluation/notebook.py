@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from boundlab.data.arrays import NAMES, read_arrays
 from boundlab.data.npz import read_npz
-from boundlab.data.pictures import Part
 from boundlab.data.splits import Split, apply_task, as_split
 from boundlab.errors import DataError
 from boundlab.evaluation.report import report_on
@@ -144,7 +143,7 @@ def _data(
             f"data must be one of {sorted(DATASETS)}, a .npz file, or (x_train, y_train) or (x_train, y_train, x_test, "
             f"y_test), got {type(given).__name__}"
         )
-    return _split(pictures.train), None if pictures.test is None else _split(pictures.test)
+    return as_split(pictures.train), None if pictures.test is None else as_split(pictures.test)
 
 
 def _for_numpy(given: Any) -> Any:
@@ -156,10 +155,6 @@ def _for_numpy(given: Any) -> Any:
         raise TypeError(f"a tensor {kind}; make it dense, with values (to_dense() if it is sparse)")
     dense = given.detach().cpu().resolve_conj().resolve_neg()
     return (dense.float() if dense.dtype == torch.bfloat16 else dense).numpy()
-
-
-def _split(part: Part) -> Split:
-    return as_split(part.pixels, part.labels)
 
 
 def _fits(checkpoint: Checkpoint, data: Data) -> None:
