@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+import boundlab
 from boundlab.cli.main import main
 from boundlab.data import npz, own
 from boundlab.data import pictures as images
@@ -20,7 +23,7 @@ from boundlab.jobs.queue import jobs
 from boundlab.networks.sample_stats import sample_stats
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.catalog import SHIPPED
-from boundlab.specs.own_data import DATASETS, own_datasets, own_recipe
+from boundlab.specs.own_data import DATASETS, at_root, catalogue, data_root, own_datasets, own_recipe
 from boundlab.specs.run import RunSpec
 from boundlab.ui.page import PAGES
 from tests.ui.test_pages import open_link
@@ -237,6 +240,29 @@ def test_the_catalogue_follows_what_lies_there(tmp_path, monkeypatch):
         load_splits(data.name)
     with pytest.raises(KeyError, match="dataset must be one of"):
         DATASETS["own-nothing-01234567"]
+
+
+def test_a_catalogue_is_of_one_root_and_one_moment(tmp_path):
+    before = catalogue(tmp_path / "x")
+    data = own.add(saved(tmp_path / "a.npz", **arrays()), root=tmp_path / "x")
+    after = catalogue(tmp_path / "x")
+    assert (list(before), len(before)) == (list(SHIPPED), len(SHIPPED))
+    assert (list(after), len(after), after[data.name]) == ([*SHIPPED, data.name], len(SHIPPED) + 1, data)
+    assert data.name not in catalogue()
+    with pytest.raises(KeyError, match=rf"dataset must be one of \['digits', .*got '{data.name}'"):
+        before[data.name]
+
+
+def test_a_command_has_a_root_of_its_own_and_leaves_the_environment_alone(tmp_path, root):
+    data, environment = own.add(saved(tmp_path / "a.npz", **arrays()), root=tmp_path / "x"), dict(os.environ)
+    with at_root(tmp_path / "x"), ThreadPoolExecutor(1) as thread:
+        assert (data_root(), data_root("y")) == (tmp_path / "x", Path("y"))
+        assert list(DATASETS) == [*SHIPPED, data.name]
+        assert thread.submit(RunSpec.from_dict, {"dataset": data.name}).result().train.dataset == data.name
+        with at_root(None):
+            assert data_root() == tmp_path / "x"
+        assert os.environ == environment
+    assert (data_root(), list(DATASETS)) == (root, list(SHIPPED))
 
 
 def test_facts_are_read_without_numpy_and_torch():
@@ -536,6 +562,9 @@ def test_a_run_of_own_data_is_trained_listed_and_evaluated(tmp_path, capsys):
     assert main(["evaluate", network, "--dataset", key, "--json", *where]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["n"], found["spec"]["in_shape"], found["spec"]["classes"]) == (24, [3, 6, 6], 3)
+    assert boundlab.evaluate(network, key, data_root=tmp_path / "x") == found
+    with pytest.raises(ValueError, match="dataset must be one of"):
+        boundlab.evaluate(network, key)
     assert main(["evaluate", network, "--dataset", key, "--json"]) == 2
     assert "dataset must be one of ['digits'," in capsys.readouterr().err
 

@@ -132,7 +132,8 @@ def _stems(root: str | Path | None) -> list[str]:
 
 def broken_keys(root: str | Path | None = None) -> list[str]:
     """Keys of own data sets that cannot be used: their facts are unreadable, or a file is missing."""
-    return [f"own-{stem}" for stem in _stems(root) if f"own-{stem}" not in own_datasets(root)]
+    usable = own_datasets(root)
+    return [f"own-{stem}" for stem in _stems(root) if f"own-{stem}" not in usable]
 
 
 def remove(name: str, root: str | Path | None = None) -> str:

@@ -15,8 +15,7 @@ from boundlab.data.download import fetch
 from boundlab.data.pictures import Part
 from boundlab.data.read import read_published
 from boundlab.data.stored import check_stored, read_stored, stored_file
-from boundlab.specs.catalog import SHIPPED, Dataset
-from boundlab.specs.own_data import DATASETS, own_datasets
+from boundlab.specs.own_data import DATASETS, Catalogue, catalogue
 from boundlab.specs.run import RunSpec, TrainSpec
 from boundlab.validation import one_of
 
@@ -43,21 +42,20 @@ def as_split(part: Part) -> Split:
 
 def load_splits(name: str, root: str | Path | None = None) -> tuple[Split, Split]:
     """(train, test) of a data set; raises ValueError for an unknown name, DataError when files are missing or bad."""
-    own = own_datasets(root)
-    one_of("dataset", name, [*SHIPPED, *own])
-    train, test = map(as_split, _stored(own[name], root) if name in own else _published(SHIPPED[name], root))
+    known = catalogue(root)
+    one_of("dataset", name, known)
+    train, test = map(as_split, _stored(known, name) if name in known.own else _published(known, name))
     return train, test
 
 
-def _published(facts: Dataset, root: str | Path | None) -> Iterator[Part]:
-    files = fetch(facts.name, root)
-    return (check_published(facts, name, part) for name, part in read_published(facts, files))
+def _published(known: Catalogue, name: str) -> Iterator[Part]:
+    files = fetch(name, known.root)
+    return (check_published(known[name], part, arrays) for part, arrays in read_published(known[name], files))
 
 
-def _stored(facts: Dataset, root: str | Path | None) -> Iterator[Part]:
-    path = stored_file(facts.name, root)
-    pictures = check_stored(path, read_stored(path, facts.class_names))
-    return (part for part in (pictures.train, pictures.test) if part is not None)
+def _stored(known: Catalogue, name: str) -> tuple[Part, Part]:
+    path = stored_file(known, name)
+    return check_stored(path, read_stored(path, known[name].class_names))
 
 
 def _relabel(split: Split, groups: tuple[tuple[int, ...], ...]) -> Split:

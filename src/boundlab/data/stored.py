@@ -15,7 +15,7 @@ from boundlab.data.arrays import NAMES, accepted_names
 from boundlab.data.npz import npz_arrays
 from boundlab.data.pictures import Array, Part, Pictures
 from boundlab.errors import DataError, RunError
-from boundlab.specs.own_data import own_datasets, own_folder
+from boundlab.specs.own_data import Catalogue, own_folder
 from boundlab.system.files import read_json
 from boundlab.validation import shown
 
@@ -57,13 +57,12 @@ def recorded_digest(path: Path) -> str:
         return ""
 
 
-def stored_file(key: str, root: str | Path | None = None) -> Path:
-    """Where the arrays of a stored data set lie; raises ValueError for an unknown key."""
-    if key not in (known := own_datasets(root)):
-        raise ValueError(
-            f"dataset must be one of {sorted(known)} in {own_folder(root)}, got {shown(key)}; add it first"
-        )
-    return own_folder(root) / f"{key.removeprefix('own-')}.npz"
+def stored_file(known: Catalogue, key: str) -> Path:
+    """Where the arrays of a data set of the reader's own lie; raises ValueError for an unknown key."""
+    folder = own_folder(known.root)
+    if key not in known.own:
+        raise ValueError(f"dataset must be one of {sorted(known.own)} in {folder}, got {shown(key)}; add it first")
+    return folder / f"{key.removeprefix('own-')}.npz"
 
 
 def read_stored(path: Path, class_names: tuple[str, ...]) -> Pictures:
@@ -80,11 +79,12 @@ def read_stored(path: Path, class_names: tuple[str, ...]) -> Pictures:
     return Pictures(Part(x, y), Part(x_test, y_test), class_names)
 
 
-def check_stored(path: Path, pictures: Pictures) -> Pictures:
-    """`pictures` as read from `path`; raises DataError unless they have the sha256 that the facts beside it say."""
+def check_stored(path: Path, pictures: Pictures) -> tuple[Part, Part]:
+    """(train, test) as read from `path`; raises DataError unless they have the sha256 that the facts beside it say."""
     if (got := digest(pictures)) != (expected := recorded_digest(path)):
         raise DataError(f"{path} should have contents of sha256 {expected}, got {got}; {_again(path)}")
-    return pictures
+    assert pictures.test is not None
+    return pictures.train, pictures.test
 
 
 def _again(path: Path) -> str:

@@ -19,7 +19,7 @@ from boundlab.evaluation.report import report_on
 from boundlab.networks.build import LocallyConnected2d
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.networks.export import checkpoint_of
-from boundlab.specs.own_data import DATASETS
+from boundlab.specs.own_data import DATASETS, at_root
 from boundlab.specs.run import TrainSpec, label_groups
 from boundlab.specs.settings import Settings
 from boundlab.validation import numbers
@@ -90,7 +90,7 @@ def evaluate(
     torch.set_num_threads(1)  # so that the sums are the command line's
     try:
         # what is infinite or not measured is said in the result; building a network draws weights
-        with np.errstate(all="ignore"), torch.random.fork_rng(devices=()):
+        with at_root(data_root), np.errstate(all="ignore"), torch.random.fork_rng(devices=()):
             name = data if isinstance(data, str) and data in DATASETS else _OWN
             read = _from_file(model, name, groups, shape, normalize) if isinstance(model, str | Path) else None
             splits = _data(name, data, groups, _channels(model, read, shape), data_root)
