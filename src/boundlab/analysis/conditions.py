@@ -1,4 +1,4 @@
-"""What the promises about one network take for granted, where its task makes that worth saying. No torch."""
+"""What the guarantees about one network take for granted, where its task makes that worth saying. No torch."""
 
 from __future__ import annotations
 
