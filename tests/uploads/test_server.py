@@ -163,7 +163,21 @@ def test_a_judge_that_dies_is_said(judges):
         judges.result(upload)
 
 
-def test_two_at_once_and_the_others_wait(judges):
+@pytest.fixture
+def stopped(monkeypatch):
+    """Judges that stand still as soon as they are there, so that none ends before it is looked at; gives what lets one go on."""
+    start = judging._upload_worker
+
+    def standing(folder):
+        worker = start(folder)
+        worker.process.send_signal(signal.SIGSTOP)
+        return worker
+
+    monkeypatch.setattr(judging, "_upload_worker", standing)
+    return lambda upload: upload.worker.process.send_signal(signal.SIGCONT)
+
+
+def test_two_at_once_and_the_others_wait(judges, stopped):
     uploads = [judges.hold(good(), f"net {i}", f"person {i}") for i in range(MOST_WORKERS + 2)]
     for upload in uploads:
         judges.measure(upload, "digits", None)
@@ -175,6 +189,7 @@ def test_two_at_once_and_the_others_wait(judges):
     assert judges.look(uploads[MOST_WORKERS + 1]) == {"state": "queued", "ahead": 0}
     judges.drop(uploads[MOST_WORKERS + 1])
     judges.drop(uploads[1])
+    stopped(uploads[MOST_WORKERS])
     assert outcome(judges, uploads[MOST_WORKERS])[0]["state"] == "done"
 
 
