@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -98,29 +99,34 @@ def add(
         whole("--size", side, 1, LONGEST)
     given = _read_source(source, size, grey)
     pictures = _divided(given, test)
-    arrays, sha = stored_arrays(pictures), digest(pictures)
-    stem, classes = f"{name}-{sha[:8]}", len(pictures.class_names)
-    folder = own_folder(root)
+    facts = _facts(name, pictures, stratified=given.test is None)
+    sha, folder = facts["sha256"], own_folder(root)
+    stem = f"{name}-{sha[:8]}"
     if (before := recorded_digest(folder / f"{stem}.npz")).startswith(sha[:8]) and before != sha:
         raise DataError(f"own-{stem} should name these contents, but names others already; give another name (--name)")
-    facts = {
-        "title": name,
-        "sha256": sha,
-        "in_shape": pictures.train.pixels.shape[1:],
-        "class_names": pictures.class_names,
-        "train_counts": np.bincount(arrays["y_train"], minlength=classes).tolist(),
-        "test_counts": np.bincount(arrays["y_test"], minlength=classes).tolist(),
-        "stratified": given.test is None,
-        "copies": repeated(arrays["x_train"], arrays["y_train"], arrays["x_test"]),
-    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_stored(folder / f"{stem}.npz", arrays)
+        write_stored(folder / f"{stem}.npz", stored_arrays(pictures))
         write_atomic(folder / f"{stem}.json", json.dumps(facts, indent=1) + "\n")  # last: it says that all is there
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"{folder} cannot be written ({reason}); make room, or set BOUNDLAB_DATA elsewhere") from error
     return own_dataset(f"own-{stem}", facts)
+
+
+def _facts(title: str, pictures: Pictures, stratified: bool) -> dict[str, Any]:
+    """What is stored beside the arrays of a split data set, and `own_dataset` reads."""
+    arrays, classes = stored_arrays(pictures), len(pictures.class_names)
+    return {
+        "title": title,
+        "sha256": digest(pictures),
+        "in_shape": pictures.train.pixels.shape[1:],
+        "class_names": pictures.class_names,
+        "train_counts": np.bincount(arrays["y_train"], minlength=classes).tolist(),
+        "test_counts": np.bincount(arrays["y_test"], minlength=classes).tolist(),
+        "stratified": stratified,
+        "copies": repeated(arrays["x_train"], arrays["y_train"], arrays["x_test"]),
+    }
 
 
 def _stems(root: str | Path | None) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,17 +87,24 @@ def evaluate(
     shape = None if in_shape is None else numbers("in_shape", in_shape, ("channels", "height", "width"))
     if data_root is not None and not isinstance(data_root, str | Path):
         raise ValueError(f"data_root must be the path of a folder, got {type(data_root).__name__}")
+    with _as_a_command(data_root):
+        name = data if isinstance(data, str) and data in DATASETS else _OWN
+        read = _from_file(model, name, groups, shape, normalize) if isinstance(model, str | Path) else None
+        splits = _data(name, data, groups, _channels(model, read, shape), data_root)
+        checkpoint = read or checkpoint_of(model, shape or tuple(splits[0].images.shape[1:]), normalize)  # type: ignore[arg-type]
+        _fits(checkpoint, splits)
+        return Report(report_on(checkpoint, splits, name, settings, errors, root=data_root, labels=groups))
+
+
+@contextmanager
+def _as_a_command(root: str | Path | None) -> Iterator[None]:
+    """Meanwhile as in a process of its own: one thread, so that the sums are the command line's, and no warnings of NumPy
+    (what is infinite or not measured is said in the result). Random numbers are left alone: building a network draws."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # so that the sums are the command line's
+    torch.set_num_threads(1)
     try:
-        # what is infinite or not measured is said in the result; building a network draws weights
-        with at_root(data_root), np.errstate(all="ignore"), torch.random.fork_rng(devices=()):
-            name = data if isinstance(data, str) and data in DATASETS else _OWN
-            read = _from_file(model, name, groups, shape, normalize) if isinstance(model, str | Path) else None
-            splits = _data(name, data, groups, _channels(model, read, shape), data_root)
-            checkpoint = read or checkpoint_of(model, shape or tuple(splits[0].images.shape[1:]), normalize)  # type: ignore[arg-type]
-            _fits(checkpoint, splits)
-            return Report(report_on(checkpoint, splits, name, settings, errors, root=data_root, labels=groups))
+        with at_root(root), np.errstate(all="ignore"), torch.random.fork_rng(devices=()):
+            yield
     finally:
         torch.set_num_threads(threads)
 
