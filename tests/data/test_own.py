@@ -303,6 +303,13 @@ def test_damaged_contents_are_never_trained_on(tmp_path, root):
             load_splits(data.name)
     with np.load(own.add(saved(tmp_path / "a.npz", **arrays())) and file) as stored:
         changed = {name: stored[name].copy() for name in stored.files}
+    for spoiled, reason in (
+        ({"x_test": np.array([{}])}, "x_test should hold numbers, got Python objects"),
+        ({"z": 0}, "z"),
+    ):
+        np.savez(file, **changed | spoiled)
+        with pytest.raises(DataError, match=rf"got a damaged file \(.*{reason}.*then add it again"):
+            load_splits(data.name)
     changed["x_test"][0, 0, 0, 0] ^= 1
     np.savez(file, **changed)
     with pytest.raises(DataError, match=rf"should have contents of sha256 {data.name[-8:]}\w+, got "):
