@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 
@@ -58,3 +59,21 @@ def numbers(name: str, given: Any, fields: Sequence[str]) -> tuple[Any, ...]:
     if not isinstance(given, list | tuple) or len(given) != len(fields):
         raise ValueError(f"{name} must be [{', '.join(fields)}], got {shown(given)}")
     return tuple(map(as_python, given))
+
+
+def limited(check: Callable[..., None], *limits: Any) -> dict[str, Any]:
+    """Metadata of a dataclass's field, for `check_fields`: `check(name, value, *limits)` raises ValueError."""
+    return {"check": lambda name, value: check(name, value, *limits)}
+
+
+def check_fields(made: Any, names: Collection[str] | None = None) -> None:
+    """Check the fields of a dataclass that are `limited`, in their order, all or those in `names`; raises ValueError."""
+    for field in dataclasses.fields(made):
+        if "check" in field.metadata and (names is None or field.name in names):
+            field.metadata["check"](field.name, getattr(made, field.name))
+
+
+def flag(name: str, value: Any) -> None:
+    """Raise ValueError unless `value` is a bool."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, got {shown(value)}")

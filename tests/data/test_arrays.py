@@ -200,8 +200,8 @@ def test_both_doors_read_the_same_pixels(tmp_path):
     for kind in ("u1", "u2", ">u4", "i8", "f2", ">f4", "f8"):
         x = BYTES.astype(kind) if kind[-2] in "ui" else X.astype(kind)
         np.savez(tmp_path / "a.npz", x_train=x, y_train=Y * 2)
-        stored = own.read_own(own.add(tmp_path / "a.npz", test=0.3, root=tmp_path).name, tmp_path)
-        train, _ = load_splits(own.add(tmp_path / "a.npz", test=0.3, root=tmp_path).name, tmp_path)
+        stored = own.add(tmp_path / "a.npz", test=0.3, root=tmp_path)
+        train, _ = load_splits(stored.name, tmp_path)
         assert stored.class_names == ("0", "2", "4")
         assert sorted(set(train.labels.tolist())) == [0, 1, 2]
         whole = {image.astype(np.float32).tobytes() for image in (X.astype(kind) if kind[-2] not in "ui" else X)}

@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+import boundlab
 from boundlab.cli.main import main
 from boundlab.data import npz, own
 from boundlab.data import pictures as images
@@ -20,7 +23,7 @@ from boundlab.jobs.queue import jobs
 from boundlab.networks.sample_stats import sample_stats
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.catalog import SHIPPED
-from boundlab.specs.own_data import DATASETS, own_datasets, own_recipe
+from boundlab.specs.own_data import DATASETS, at_root, catalogue, data_root, own_datasets, own_recipe
 from boundlab.specs.run import RunSpec
 from boundlab.ui.page import PAGES
 from tests.ui.test_pages import open_link
@@ -239,6 +242,29 @@ def test_the_catalogue_follows_what_lies_there(tmp_path, monkeypatch):
         DATASETS["own-nothing-01234567"]
 
 
+def test_a_catalogue_is_of_one_root_and_one_moment(tmp_path):
+    before = catalogue(tmp_path / "x")
+    data = own.add(saved(tmp_path / "a.npz", **arrays()), root=tmp_path / "x")
+    after = catalogue(tmp_path / "x")
+    assert (list(before), len(before)) == (list(SHIPPED), len(SHIPPED))
+    assert (list(after), len(after), after[data.name]) == ([*SHIPPED, data.name], len(SHIPPED) + 1, data)
+    assert data.name not in catalogue()
+    with pytest.raises(KeyError, match=rf"dataset must be one of \['digits', .*got '{data.name}'"):
+        before[data.name]
+
+
+def test_a_command_has_a_root_of_its_own_and_leaves_the_environment_alone(tmp_path, root):
+    data, environment = own.add(saved(tmp_path / "a.npz", **arrays()), root=tmp_path / "x"), dict(os.environ)
+    with at_root(tmp_path / "x"), ThreadPoolExecutor(1) as thread:
+        assert (data_root(), data_root("y")) == (tmp_path / "x", Path("y"))
+        assert list(DATASETS) == [*SHIPPED, data.name]
+        assert thread.submit(RunSpec.from_dict, {"dataset": data.name}).result().train.dataset == data.name
+        with at_root(None):
+            assert data_root() == tmp_path / "x"
+        assert os.environ == environment
+    assert (data_root(), list(DATASETS)) == (root, list(SHIPPED))
+
+
 def test_facts_are_read_without_numpy_and_torch():
     code = "import sys, boundlab.specs.own_data as c; list(c.DATASETS); print([m for m in ('numpy', 'torch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -277,6 +303,13 @@ def test_damaged_contents_are_never_trained_on(tmp_path, root):
             load_splits(data.name)
     with np.load(own.add(saved(tmp_path / "a.npz", **arrays())) and file) as stored:
         changed = {name: stored[name].copy() for name in stored.files}
+    for spoiled, reason in (
+        ({"x_test": np.array([{}])}, "x_test should hold numbers, got Python objects"),
+        ({"z": 0}, "z"),
+    ):
+        np.savez(file, **changed | spoiled)
+        with pytest.raises(DataError, match=rf"got a damaged file \(.*{reason}.*then add it again"):
+            load_splits(data.name)
     changed["x_test"][0, 0, 0, 0] ^= 1
     np.savez(file, **changed)
     with pytest.raises(DataError, match=rf"should have contents of sha256 {data.name[-8:]}\w+, got "):
@@ -462,7 +495,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
     refused(huge, r"1,000,000 images of 1000×1000 are 3725\.3 GiB as float32, and 2 GiB is the most")
     refused(saved(tmp_path / "b.npz", **arrays(n=6, shape=(5000, 1, 1))), "at most 4096 pixels on a side, got 5000×1×1")
     for module in (images, npz):
-        monkeypatch.setattr(module, "LARGEST", 4 * 20 * 24)
+        monkeypatch.setattr(module, "LARGEST_DATA", 4 * 20 * 24)
     own.remove(own.add(saved(tmp_path / "a.npz", **arrays())).name)
     refused(saved(tmp_path / "b.npz", **arrays(n=21)), "21 images of 6×4 are")
     refused(tmp_path / "a.npz", "20 images of 1×6×5 are", size=(6, 5))
@@ -543,6 +576,9 @@ def test_a_run_of_own_data_is_trained_listed_and_evaluated(tmp_path, capsys):
     assert main(["evaluate", network, "--dataset", key, "--json", *where]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["n"], found["spec"]["in_shape"], found["spec"]["classes"]) == (24, [3, 6, 6], 3)
+    assert boundlab.evaluate(network, key, data_root=tmp_path / "x") == found
+    with pytest.raises(ValueError, match="dataset must be one of"):
+        boundlab.evaluate(network, key)
     assert main(["evaluate", network, "--dataset", key, "--json"]) == 2
     assert "dataset must be one of ['digits'," in capsys.readouterr().err
 

@@ -8,8 +8,10 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from boundlab.data import sources, splits
-from boundlab.data.splits import apply_task, load_splits, read_idx, read_mat, seen
+from boundlab.data import locate, read
+from boundlab.data.pictures import Part
+from boundlab.data.read import read_idx, read_mat
+from boundlab.data.splits import apply_task, as_split, load_splits, seen
 from boundlab.errors import DataError
 from boundlab.specs.catalog import SHIPPED
 from boundlab.specs.own_data import DATASETS
@@ -50,7 +52,7 @@ def test_damaged_files_are_named(tmp_path, name, content, message):
 
 
 def test_a_gzip_bomb_is_not_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(splits, "LARGEST", 1000)
+    monkeypatch.setattr(read, "LARGEST_FILE", 1000)
     (tmp_path / "a.gz").write_bytes(gzip.compress(idx(np.zeros(5000))))
     with pytest.raises(DataError, match="unpacks to more than 1,000 bytes"):
         read_idx(tmp_path / "a.gz", 1)
@@ -144,7 +146,7 @@ def test_svhns_floating_labels_are_read(tmp_path):
 def test_svhn_needs_little_more_memory_than_its_floats(tmp_path):
     mat(tmp_path / "a.mat", 2000)
     tracemalloc.start()
-    split = splits.as_split(*read_mat(tmp_path / "a.mat", 2000))
+    split = as_split(Part(*read_mat(tmp_path / "a.mat", 2000)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 4 * split.images.numel() < peak < 2 * 4 * split.images.numel()
@@ -303,4 +305,4 @@ def test_other_names_are_not_taken_for_the_files(tmp_path, smaller):
     folder = tmp_path / "KMNIST" / "raw"
     idx_folder(folder, SHIPPED["kmnist"])
     (folder / "train-images-idx3-ubyte.gz").rename(folder / "my-train-images-idx3-ubyte.gz")
-    assert sources.missing("kmnist", tmp_path) == ["train-images-idx3-ubyte"]
+    assert locate.missing("kmnist", tmp_path) == ["train-images-idx3-ubyte"]

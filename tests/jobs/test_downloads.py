@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from boundlab.data import sources
+from boundlab.data import locate
 from boundlab.jobs import downloads
-from tests.data.test_sources import NOWHERE, mirror, mnist_mirror  # noqa: F401
+from tests.data.test_download import NOWHERE, mirror, mnist_mirror  # noqa: F401
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_progress_grows_until_all_is_there(empty, monkeypatch, mnist_mirror):  #
     assert now["state"] == "done"
     assert seen == sorted(seen)
     assert len(set(seen)) > 2
-    assert sources.missing("mnist") == []
+    assert locate.missing("mnist") == []
 
 
 def test_a_killed_download_is_said_and_can_be_begun_again(empty, monkeypatch, mnist_mirror):  # noqa: F811

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from boundlab.specs.arch import ArchSpec
@@ -104,3 +106,15 @@ def test_titles_name_what_differs():
     assert ArchSpec(channels=8, conv_layers=2, kernel_size=4, stride=4).title == "CONV-2-8 k4 stride 4"
     assert ArchSpec(kind="mlp", hidden=(32, 16)).title == "MLP-32-16"
     assert ArchSpec(kind="mlp", hidden=()).title == "LINEAR"
+
+
+def test_every_field_is_limited_beside_its_name_or_where_it_depends_on_others():
+    free = {
+        spec: [f.name for f in dataclasses.fields(spec) if "check" not in f.metadata] for spec in (TrainSpec, ArchSpec)
+    }
+    assert free == {TrainSpec: ["n_train", "labels"], ArchSpec: ["padding", "pool", "hidden"]}
+    for spec in free:
+        for field in dataclasses.fields(spec):
+            if "check" in field.metadata:
+                with pytest.raises(ValueError, match=rf"^{field.name} must be "):
+                    field.metadata["check"](field.name, b"neither a number nor a name")

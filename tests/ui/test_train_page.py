@@ -11,7 +11,7 @@ import pytest
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from boundlab.data import sources
+from boundlab.data import locate
 from boundlab.jobs import queue
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.scheduler import Scheduler
@@ -376,7 +376,7 @@ def test_missing_images_are_said_with_the_size_of_the_download(machine, tmp_path
     assert "is not on this machine" in app.info[0].value
     assert any("Download MNIST (12 MB)" in b.label for b in app.button)
     assert trains(app).disabled
-    assert sources.missing("mnist")
+    assert locate.missing("mnist")
 
 
 def test_a_queued_job_can_be_stopped_resumed_and_deleted(machine):

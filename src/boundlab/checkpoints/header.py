@@ -12,7 +12,8 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 
 from boundlab.errors import CheckpointError
-from boundlab.specs.arch import MAX_WEIGHTS, ArchSpec
+from boundlab.specs.arch import ArchSpec
+from boundlab.specs.geometry import MAX_WEIGHTS
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.shapes import LayerShape
 
@@ -25,13 +26,11 @@ _QUOTE = 60  # letters of a name out of the file
 _ECHO = 300  # letters of a sentence about its spec
 _PREFIXES = ("module.", "_orig_mod.")  # of torch's DataParallel and compile
 _PICKLES = (b"PK\x03\x04", *(bytes([0x80, protocol]) for protocol in range(1, 6)))
-_REMEDY = (
-    "write it again with `boundlab export`, or with the code under *How to write such a file* (src/boundlab/snippet.py)"
-)
+_REMEDY = "write it again with `boundlab export`, or with the code under *How to write such a file* (src/boundlab/checkpoints/snippet.py)"
 
 
 class Stored(NamedTuple):
-    """A tensor as the file has it; `dtype`: of `DTYPES`."""
+    """A tensor as the file has it: `dtype` "F16", "BF16", "F32" or "F64", `data` its bytes, little-endian, row by row."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -56,7 +55,7 @@ def read_header(path: str | Path, dataset: str | None) -> Header:
     """Check a file's header; `dataset`: its constants are the network's `normalize` where the spec leaves that out.
 
     The file is opened once, since it may be replaced meanwhile, and read whole only when it has the size that its header
-    announces, which has at most `MOST_HEADER` bytes. Raises CheckpointError in one sentence.
+    announces, which has at most 1 MiB. Raises CheckpointError in one sentence.
     """
     path = Path(path)
     if not path.is_file():

@@ -60,10 +60,10 @@ def _add(a: argparse.Namespace) -> int:
 
 
 def _list(a: argparse.Namespace) -> int:
-    from boundlab.data import own, sources
+    from boundlab.data import locate, own
 
     for facts in DATASETS.values():
-        size = sources.download_size(facts.name) / 1e6
+        size = locate.download_size(facts.name) / 1e6
         print(_facts(facts) + (f"; not on this machine yet, {size:.0f} MB to download" if size else ""))
     for key in own.broken_keys():
         print(f"{key:22} cannot be used: its .json in {own_folder()} is damaged, or a file is missing; remove it")

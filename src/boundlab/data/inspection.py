@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from boundlab.data.sources import FILES, locate
+from boundlab.data.locate import locate
+from boundlab.data.published import CONTENTS, FILES
 from boundlab.errors import DataError
 
-_CONTENTS = "sha256 of the contents"  # the digests (mirrors.CHECKS) that hold for a file however it was packed
 _IDX_HEADER = 16  # bytes before the images
 
 
@@ -44,7 +44,7 @@ def altered(name: str, root: str | Path | None = None) -> list[str]:
     """A sentence for every file of images or labels whose contents are not those published; [] where nothing is known."""
     words = []
     for file, archive in FILES.get(name, {}).items():
-        if archive.check != _CONTENTS:
+        if archive.check != CONTENTS:
             continue
         try:
             path = locate(name, file, root)

@@ -7,22 +7,13 @@ import hashlib
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+from boundlab.data.published import AS_SENT, CONTENTS, LARGEST_FILE, Archive
 from boundlab.errors import DataError
 
-LARGEST_FILE = 256 * 2**20  # bytes in an unpacked file
 _CHUNK = 2**16  # bytes between two reports
 _PATIENCE = 30.0  # seconds without a byte before the next mirror is tried
 DownloadProgress = Callable[[int, int, str], None]  # (bytes so far, bytes in all, the file that is being fetched)
-
-
-class Archive(NamedTuple):
-    """A file to fetch: the digest that it must have, its usual size in bytes, and what the digest is of (`CHECKS`)."""
-
-    digest: str
-    size: int
-    check: str = "sha256 of the contents"
 
 
 def _part(target: Path) -> Path:
@@ -133,6 +124,6 @@ def _check_file(part: Path, expected: str) -> None:
 
 
 _CHECKS: dict[str, Callable[[Path, str], None]] = {
-    "sha256 of the contents": _check_contents,  # archives of one file differ by who packed it
-    "sha256 of the file": _check_file,
+    CONTENTS: _check_contents,  # archives of one file differ by who packed it
+    AS_SENT: _check_file,
 }

@@ -1,28 +1,25 @@
-"""The reader's own data sets: checked once, then stored as plain arrays and facts below the data root. No torch.
+"""The reader's own data sets: added (checked once, then stored below the data root), listed and removed. No torch.
 
 The key of a data set ends in 8 hex digits of the sha256 of its contents, so that a run's id always names the data it saw.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
-import threading
-import zipfile
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from boundlab.data.inspection import repeated
 from boundlab.data.npz import read_npz
 from boundlab.data.pictures import LONGEST, Array, Part, Pictures, check_size, greyed, read_folder, resolved, scaled
-from boundlab.errors import DataError, RunError
+from boundlab.data.stored import digest, recorded_digest, stored_arrays, write_stored
+from boundlab.errors import DataError
 from boundlab.specs.catalog import Dataset
 from boundlab.specs.own_data import OWN_KEY, own_dataset, own_datasets, own_folder
-from boundlab.system.files import read_json, write_atomic
+from boundlab.system.files import write_atomic
 from boundlab.validation import number, shown, whole
 
 _TEST = 0.2  # fraction that becomes the test part where there is none
@@ -52,21 +49,6 @@ def held_out_mask(labels: Array, fraction: float = _TEST) -> Array:
         some = min(max(1, round(fraction * len(images))), len(images) - 2)
         test[rng.permutation(images)[:some]] = True
     return test
-
-
-def digest(pictures: Pictures) -> str:
-    """sha256 over class names, and dtype, shape and bytes of every array of a split data set."""
-    sha = hashlib.sha256(json.dumps(pictures.class_names).encode())
-    for name, array in _arrays(pictures).items():
-        sha.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        sha.update(np.ascontiguousarray(array).data.cast("B"))
-    return sha.hexdigest()
-
-
-def _arrays(pictures: Pictures) -> dict[str, Array]:
-    train, test = pictures.train, pictures.test
-    assert test is not None
-    return {"x_train": train.pixels, "y_train": train.labels, "x_test": test.pixels, "y_test": test.labels}
 
 
 def _read_source(source: Path | bytes, size: tuple[int, int] | None, grey: bool) -> Pictures:
@@ -117,24 +99,14 @@ def add(
         whole("--size", side, 1, LONGEST)
     given = _read_source(source, size, grey)
     pictures = _divided(given, test)
-    arrays, sha = _arrays(pictures), digest(pictures)
-    stem, classes = f"{name}-{sha[:8]}", len(pictures.class_names)
-    if (before := _recorded(stem, root)).startswith(sha[:8]) and before != sha:
+    facts = _facts(name, pictures, stratified=given.test is None)
+    sha, folder = facts["sha256"], own_folder(root)
+    stem = f"{name}-{sha[:8]}"
+    if (before := recorded_digest(folder / f"{stem}.npz")).startswith(sha[:8]) and before != sha:
         raise DataError(f"own-{stem} should name these contents, but names others already; give another name (--name)")
-    facts = {
-        "title": name,
-        "sha256": sha,
-        "in_shape": pictures.train.pixels.shape[1:],
-        "class_names": pictures.class_names,
-        "train_counts": np.bincount(arrays["y_train"], minlength=classes).tolist(),
-        "test_counts": np.bincount(arrays["y_test"], minlength=classes).tolist(),
-        "stratified": given.test is None,
-        "copies": repeated(arrays["x_train"], arrays["y_train"], arrays["x_test"]),
-    }
-    folder = own_folder(root)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _store(folder / f"{stem}.npz", arrays)
+        write_stored(folder / f"{stem}.npz", stored_arrays(pictures))
         write_atomic(folder / f"{stem}.json", json.dumps(facts, indent=1) + "\n")  # last: it says that all is there
     except OSError as error:
         reason = error.strerror or error
@@ -142,45 +114,19 @@ def add(
     return own_dataset(f"own-{stem}", facts)
 
 
-def _recorded(stem: str, root: str | Path | None) -> str:
-    """The whole sha256 in the facts of a data set, "" where there are none."""
-    try:
-        return str(read_json(own_folder(root) / f"{stem}.json")["sha256"])
-    except (RunError, KeyError, TypeError):
-        return ""
-
-
-def _store(path: Path, arrays: dict[str, Array]) -> None:
-    """Write beside and rename, without a second copy in memory."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        with beside.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        beside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise
-
-
-def read_own(key: str, root: str | Path | None = None) -> Pictures:
-    """A stored data set, with its test part; raises ValueError for an unknown key, DataError when it was damaged."""
-    known = own_datasets(root)
-    if key not in known:
-        raise ValueError(
-            f"dataset must be one of {sorted(known)} in {own_folder(root)}, got {shown(key)}; add it first"
-        )
-    path = own_folder(root) / f"{key.removeprefix('own-')}.npz"
-    again = f"`boundlab data remove {key}`, then add it again"
-    try:
-        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-            x, y, x_test, y_test = (file[name] for name in ("x_train", "y_train", "x_test", "y_test"))
-    except (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} should be the arrays of {key}, got a damaged file ({error}); {again}") from error
-    pictures = Pictures(Part(x, y), Part(x_test, y_test), known[key].class_names)
-    if (got := digest(pictures)) != (expected := _recorded(path.stem, root)):
-        raise DataError(f"{path} should have contents of sha256 {expected}, got {got}; {again}")
-    return pictures
+def _facts(title: str, pictures: Pictures, stratified: bool) -> dict[str, Any]:
+    """What is stored beside the arrays of a split data set, and `own_dataset` reads."""
+    arrays, classes = stored_arrays(pictures), len(pictures.class_names)
+    return {
+        "title": title,
+        "sha256": digest(pictures),
+        "in_shape": pictures.train.pixels.shape[1:],
+        "class_names": pictures.class_names,
+        "train_counts": np.bincount(arrays["y_train"], minlength=classes).tolist(),
+        "test_counts": np.bincount(arrays["y_test"], minlength=classes).tolist(),
+        "stratified": stratified,
+        "copies": repeated(arrays["x_train"], arrays["y_train"], arrays["x_test"]),
+    }
 
 
 def _stems(root: str | Path | None) -> list[str]:
@@ -192,7 +138,8 @@ def _stems(root: str | Path | None) -> list[str]:
 
 def broken_keys(root: str | Path | None = None) -> list[str]:
     """Keys of own data sets that cannot be used: their facts are unreadable, or a file is missing."""
-    return [f"own-{stem}" for stem in _stems(root) if f"own-{stem}" not in own_datasets(root)]
+    usable = own_datasets(root)
+    return [f"own-{stem}" for stem in _stems(root) if f"own-{stem}" not in usable]
 
 
 def remove(name: str, root: str | Path | None = None) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,13 @@ from torch import Tensor, nn
 
 from boundlab.data.arrays import NAMES, read_arrays
 from boundlab.data.npz import read_npz
-from boundlab.data.pictures import Part
 from boundlab.data.splits import Split, apply_task, as_split
 from boundlab.errors import DataError
 from boundlab.evaluation.report import report_on
 from boundlab.networks.build import LocallyConnected2d
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.networks.export import checkpoint_of
-from boundlab.specs.own_data import DATASETS
+from boundlab.specs.own_data import DATASETS, at_root
 from boundlab.specs.run import TrainSpec, label_groups
 from boundlab.specs.settings import Settings
 from boundlab.text import percent
@@ -88,17 +88,24 @@ def evaluate(
     shape = None if in_shape is None else numbers("in_shape", in_shape, ("channels", "height", "width"))
     if data_root is not None and not isinstance(data_root, str | Path):
         raise ValueError(f"data_root must be the path of a folder, got {type(data_root).__name__}")
+    with _as_a_command(data_root):
+        name = data if isinstance(data, str) and data in DATASETS else _OWN
+        read = _from_file(model, name, groups, shape, normalize) if isinstance(model, str | Path) else None
+        splits = _data(name, data, groups, _channels(model, read, shape), data_root)
+        checkpoint = read or checkpoint_of(model, shape or tuple(splits[0].images.shape[1:]), normalize)  # type: ignore[arg-type]
+        _fits(checkpoint, splits)
+        return Report(report_on(checkpoint, splits, name, settings, errors, root=data_root, labels=groups))
+
+
+@contextmanager
+def _as_a_command(root: str | Path | None) -> Iterator[None]:
+    """Meanwhile as in a process of its own: one thread, so that the sums are the command line's, and no warnings of NumPy
+    (what is infinite or not measured is said in the result). Random numbers are left alone: building a network draws."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # so that the sums are the command line's
+    torch.set_num_threads(1)
     try:
-        # what is infinite or not measured is said in the result; building a network draws weights
-        with np.errstate(all="ignore"), torch.random.fork_rng(devices=()):
-            name = data if isinstance(data, str) and data in DATASETS else _OWN
-            read = _from_file(model, name, groups, shape, normalize) if isinstance(model, str | Path) else None
-            splits = _data(name, data, groups, _channels(model, read, shape), data_root)
-            checkpoint = read or checkpoint_of(model, shape or tuple(splits[0].images.shape[1:]), normalize)  # type: ignore[arg-type]
-            _fits(checkpoint, splits)
-            return Report(report_on(checkpoint, splits, name, settings, errors, root=data_root, labels=groups))
+        with at_root(root), np.errstate(all="ignore"), torch.random.fork_rng(devices=()):
+            yield
     finally:
         torch.set_num_threads(threads)
 
@@ -145,7 +152,7 @@ def _data(
             f"data must be one of {sorted(DATASETS)}, a .npz file, or (x_train, y_train) or (x_train, y_train, x_test, "
             f"y_test), got {type(given).__name__}"
         )
-    return _split(pictures.train), None if pictures.test is None else _split(pictures.test)
+    return as_split(pictures.train), None if pictures.test is None else as_split(pictures.test)
 
 
 def _for_numpy(given: Any) -> Any:
@@ -157,10 +164,6 @@ def _for_numpy(given: Any) -> Any:
         raise TypeError(f"a tensor {kind}; make it dense, with values (to_dense() if it is sparse)")
     dense = given.detach().cpu().resolve_conj().resolve_neg()
     return (dense.float() if dense.dtype == torch.bfloat16 else dense).numpy()
-
-
-def _split(part: Part) -> Split:
-    return as_split(part.pixels, part.labels)
 
 
 def _fits(checkpoint: Checkpoint, data: Data) -> None:

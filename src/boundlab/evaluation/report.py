@@ -1,4 +1,4 @@
-"""Every bound of one checkpoint: what `boundlab evaluate` prints."""
+"""Every bound of one checkpoint: what `boundlab evaluate` prints, as plain values that JSON takes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def measure_checkpoint(
 ) -> tuple[Subject, Outcome | None]:
     """Measure a network on (train, test or None) of pixels in [0, 1]; the outcome on the training images if `errors`.
 
-    `watch` is called between the parts of a pass over the data. `root`: where the data set's files lie.
+    Of images larger than the network's input, their middle; in float64 where float32 would not do (`precision`). `watch`
+    is called between the parts of a pass over the data. `root`: where the data set's files lie. Raises CheckpointError for
+    weights that cannot be measured.
     """
     arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
     train, test = cut_window(data[0], arch.in_shape), None if data[1] is None else cut_window(data[1], arch.in_shape)
@@ -86,7 +88,12 @@ def _run(
 
 
 def report(subject: Subject, settings: Settings, seen: Outcome | None = None) -> dict[str, Any]:
-    """Norms, every bound and errors as JSON; `seen`: for exact errors at the margin asked for."""
+    """Norms, every bound and errors as JSON; `seen`: for exact errors at the margin asked for.
+
+    `errors` are fractions (None: not measured), `bounds` by key and `theorem_s2` as `value_json` has them, `norms` those of
+    `NetworkNorms`, `sample` pixels as given (raw) and as the network gets them (fed), `warnings` what to doubt about the
+    sample, `conditions` what the guarantees take for granted.
+    """
     norms, sample = subject.norms, subject.sample
     if seen is not None:
         norms = dataclasses.replace(norms, margins=_margins(seen, settings.margin))
@@ -114,8 +121,8 @@ def evaluate_file(
     root: Path | None = None,
     labels: Labels | None = None,
 ) -> dict[str, Any]:
-    """Norms, bounds and errors of a checkpoint on a data set or, with `labels`, a sub-task of it, as JSON; raises
-    CheckpointError, DataError or ValueError."""
+    """`report` of a checkpoint on a data set or, with `labels`, a sub-task of it; raises CheckpointError, DataError or
+    ValueError."""
     torch.set_num_threads(1)
     asked = TrainSpec(dataset, labels=labels)
     checkpoint = load_checkpoint(path, dataset, None if labels is None else len(labels))
@@ -174,7 +181,8 @@ def _norms_json(norms: NetworkNorms) -> dict[str, Any]:
 
 
 def value_json(value: Value) -> dict[str, Any]:
-    """A scalar `Value`; factors multiply to the complexity, `confidence` is the sum of the additive terms."""
+    """A scalar `Value`, {value, reason} where there is none: `value` is `complexity` (the product of `factors`) plus
+    `confidence` (the sum of `additive`) plus `empirical` (the training error at `margin`)."""
     if value.value is None:
         return {"value": None, "reason": value.reason}
     number = _number(value.value)

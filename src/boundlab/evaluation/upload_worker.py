@@ -56,7 +56,7 @@ def _measure(
     sound(header.arch.to_dict())
     check_fit(header, dataset, None if labels is None else len(labels))
     tell("reading the images")
-    from boundlab.data.sources import missing
+    from boundlab.data.locate import missing
 
     if missing(dataset):  # `splits.load_splits` would fetch them
         raise DataError(f"{DATASETS[dataset].title} is not on this machine; download it first")

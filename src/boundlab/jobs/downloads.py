@@ -33,7 +33,7 @@ def begin(name: str) -> None:
         make_folder(file.parent)
         write_atomic(file, json.dumps({"state": "running", "bytes": 0, "heartbeat": time.time()}))
         _processes[name] = subprocess.Popen(
-            [*ATTACHED, "boundlab.data.sources", name, str(file)],
+            [*ATTACHED, "boundlab.data.download", name, str(file)],
             stdin=subprocess.PIPE,  # held open while this server lives
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

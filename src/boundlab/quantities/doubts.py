@@ -13,8 +13,9 @@ _MOST_IMAGES = 10**12
 
 
 def doubts(record: Mapping[str, Any], in_shape: tuple[int, ...]) -> list[str]:
-    """Sentences about the sample of a `record` that has the columns of `repeated`, `altered` and `image_shape`; [] for one
-    without. `in_shape`: what the network takes."""
+    """Sentences about the sample of a `record` with the counts of `data.inspection.repeated`, the sentences `altered` and
+    `image_shape`, any of them or none; [] where there is nothing to doubt. `in_shape`: (channels, height, width) that the
+    network takes."""
     return [*_sizes(record, in_shape), *_copies(record), *record.get("altered", ())]
 
 

@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
-import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from boundlab.specs.shapes import LayerShape, Pool, parse_pool
-from boundlab.validation import known_fields, number, one_of, shown, whole
+from boundlab.specs.geometry import layer_shapes
+from boundlab.specs.shapes import LayerShape, parse_pool
+from boundlab.validation import check_fields, flag, known_fields, limited, number, one_of, shown, whole
 
 ARCHITECTURES = ("conv", "lc", "mlp")
 HEADS = ("flatten", "gap")
 PER_LAYER = ("channels", "kernel_size", "stride", "padding", "dilation", "groups", "pool")
+_EVERY_KIND = ("kind", "in_shape", "head", "classes", "bias", "weight_norm", "normalize")
 _TUPLES = (*PER_LAYER, "in_shape", "hidden", "normalize")
-_LATER = {
-    "dilation": 1,
-    "groups": 1,
-    "pool": "",
-    "head": "flatten",
-}  # written out only where they say something: an id is
-_SPATIAL = (*PER_LAYER, "conv_layers", "head")  # a hash of what is written
+# Written out only where they say something: an id is a hash of what is written.
+_LATER = {"dilation": 1, "groups": 1, "pool": "", "head": "flatten"}
+_SPATIAL = (*PER_LAYER, "conv_layers", "head")
 
 Whole = int | tuple[int, ...]
+
+
+def _each(name: str, value: Any, check: Callable[..., None], *limits: Any) -> None:
+    """Check one value for all layers, or the values of each."""
+    for one in value if isinstance(value, tuple) else (value,):
+        check(name, one, *limits)
+
+
+def _check_in_shape(name: str, value: Any) -> None:
+    if not isinstance(value, tuple) or len(value) != 3:
+        raise ValueError(f"{name} must be [channels, height, width], got {shown(value)}")
+    _each(name, value, whole, 1, 4096)
+
+
+def _check_normalize(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise ValueError(f"{name} must be [mean, deviation] or null, got {shown(value)}")
+    number(f"{name} mean", value[0], -1e6, 1e6)
+    number(f"{name} deviation", value[1], 1e-6, 1e6)
 
 
 @dataclass(frozen=True)
@@ -38,39 +56,30 @@ class ArchSpec:
     averages every channel before the dense layers. `hidden`: widths of dense layers before the output layer.
     """
 
-    kind: str = "conv"
-    in_shape: tuple[int, int, int] = (1, 28, 28)  # channels, height, width
-    channels: Whole | None = 16
-    conv_layers: int | None = 3
-    kernel_size: Whole | None = 2
-    stride: Whole = 1
+    kind: str = field(default="conv", metadata=limited(one_of, ARCHITECTURES))
+    # channels, height, width
+    in_shape: tuple[int, int, int] = field(default=(1, 28, 28), metadata=limited(_check_in_shape))
+    channels: Whole | None = field(default=16, metadata=limited(_each, whole, 1, 1_000_000))
+    conv_layers: int | None = field(default=3, metadata=limited(whole, 1, 64))
+    kernel_size: Whole | None = field(default=2, metadata=limited(_each, whole, 1, 64))
+    stride: Whole = field(default=1, metadata=limited(_each, whole, 1, 64))
+    # from 0 to what the kernel reaches, (kernel_size - 1) x dilation
     padding: Whole = 0
-    dilation: Whole = 1
-    groups: Whole = 1
+    dilation: Whole = field(default=1, metadata=limited(_each, whole, 1, 64))
+    groups: Whole = field(default=1, metadata=limited(_each, whole, 1, 1_000_000))
     pool: str | tuple[str, ...] = ""
-    head: str = "flatten"
-    hidden: tuple[int, ...] | None = None  # "mlp": () is a linear classifier
-    classes: int = 10
-    bias: bool = False
-    weight_norm: bool = True  # one scalar per hidden weight tensor, none on the output layer
-    normalize: tuple[float, float] | None = None  # (mean, deviation) subtracted and divided; None: pixels in [0, 1]
+    head: str = field(default="flatten", metadata=limited(one_of, HEADS))
+    # "mlp": () is a linear classifier
+    hidden: tuple[int, ...] | None = None
+    classes: int = field(default=10, metadata=limited(whole, 2, 100_000))
+    bias: bool = field(default=False, metadata=limited(flag))
+    # one scalar per hidden weight tensor, none on the output layer
+    weight_norm: bool = field(default=True, metadata=limited(flag))
+    # (mean, deviation) subtracted and divided; None: pixels in [0, 1]
+    normalize: tuple[float, float] | None = field(default=None, metadata=limited(_check_normalize))
 
     def __post_init__(self) -> None:
-        one_of("kind", self.kind, ARCHITECTURES)
-        one_of("head", self.head, HEADS)
-        if not isinstance(self.in_shape, tuple) or len(self.in_shape) != 3:
-            raise ValueError(f"in_shape must be [channels, height, width], got {shown(self.in_shape)}")
-        for size in self.in_shape:
-            whole("in_shape", size, 1, 4096)
-        whole("classes", self.classes, 2, 100_000)
-        for flag in ("bias", "weight_norm"):
-            if not isinstance(getattr(self, flag), bool):
-                raise ValueError(f"{flag} must be true or false, got {shown(getattr(self, flag))}")
-        if self.normalize is not None:
-            if not isinstance(self.normalize, tuple) or len(self.normalize) != 2:
-                raise ValueError(f"normalize must be [mean, deviation] or null, got {shown(self.normalize)}")
-            number("normalize mean", self.normalize[0], -1e6, 1e6)
-            number("normalize deviation", self.normalize[1], 1e-6, 1e6)
+        check_fields(self, _EVERY_KIND)
         self._check_hidden()
         if self.kind == "mlp":
             for name in _SPATIAL:
@@ -88,27 +97,18 @@ class ArchSpec:
             whole("hidden", width, 1, 1_000_000)
 
     def _check_convolutions(self) -> None:
-        whole("conv_layers", self.conv_layers, 1, 64)
+        """The fields of `PER_LAYER`, written as one value where all are equal: one network, one spec."""
+        check_fields(self, ["conv_layers"])
         for name in PER_LAYER:
             if isinstance(value := getattr(self, name), tuple):
                 if len(value) != self.conv_layers:
                     raise ValueError(f"{name} must be one value or {self.conv_layers}, one per layer, got {len(value)}")
-                if len(set(value)) == 1:  # one network, one spec
+                if len(set(value)) == 1:
                     object.__setattr__(self, name, value[0])
-        areas = zip(self.per_layer("kernel_size"), self.per_layer("dilation"), strict=True)
-        reaches = [(k - 1) * d if isinstance(k, int) and isinstance(d, int) else 0 for k, d in areas]
-        for name, low, high in (
-            ("channels", 1, 1_000_000),
-            ("kernel_size", 1, 64),
-            ("stride", 1, 64),
-            ("dilation", 1, 64),
-        ):
-            for value in self.per_layer(name):
-                whole(name, value, low, high)
-        for value in self.per_layer("groups"):
-            whole("groups", value, 1, 1_000_000)
-        for value, reach in zip(self.per_layer("padding"), reaches, strict=True):
-            whole("padding", value, 0, reach)
+        check_fields(self, PER_LAYER)
+        areas = zip(*(self.per_layer(name) for name in ("padding", "kernel_size", "dilation")), strict=True)
+        for padding, kernel, dilation in areas:
+            whole("padding", padding, 0, (kernel - 1) * dilation)
         for value in self.per_layer("pool"):
             parse_pool(value)
 
@@ -188,69 +188,3 @@ class ArchSpec:
 def listed(value: Any, comma: str = ",") -> Any:
     """A field of `PER_LAYER` in words: the value itself, or those of all layers with commas."""
     return comma.join(str(v) or "-" for v in value) if isinstance(value, tuple) else value
-
-
-MAX_WEIGHTS = 2_000_000_000
-
-
-def layer_shapes(arch: ArchSpec) -> tuple[LayerShape, ...]:
-    """Every parametrised layer of a spec; raises ValueError when a kernel or pool does not fit, groups do not divide, or
-    there are too many weights."""
-    layers = _convolutions(arch)
-    features = math.prod((layers[-1].out_channels, *layers[-1].passed_size)) if layers else math.prod(arch.in_shape)
-    for i, (wide, out) in enumerate(itertools.pairwise([features, *(arch.hidden or ())]), start=1):
-        layers.append(_dense(f"dense{i}", wide, out, arch.bias, arch.weight_norm))
-    last = layers[-1].out_channels if layers and not layers[-1].spatial else features
-    layers.append(_dense("output", last, arch.classes, arch.bias, False))
-    if (total := sum(layer.weights for layer in layers)) > MAX_WEIGHTS:
-        raise ValueError(f"the network has {total:,} weights, more than the {MAX_WEIGHTS:,} allowed")
-    return tuple(layers)
-
-
-def _convolutions(arch: ArchSpec) -> list[LayerShape]:
-    kind = "local" if arch.kind == "lc" else "conv"
-    fields = ("channels", "kernel_size", "stride", "padding", "dilation", "groups", "pool")
-    channels, size = arch.in_shape[0], arch.in_shape[1:]
-    layers: list[LayerShape] = []
-    every = list(zip(*(arch.per_layer(name) for name in fields), strict=True))
-    for i, (out, kernel, stride, padding, dilation, groups, pool) in enumerate(every, start=1):
-        what = f"convolution {i} of {len(every)}"
-        map_size = _map_size(what, size, kernel, stride, padding, dilation)
-        if channels % groups or out % groups or (groups > 1 and kind == "local"):
-            raise ValueError(
-                f"groups {groups} of {what} must divide its {channels} input and {out} output channels (1 where weights "
-                "are not shared); give one value per layer, for example [1, 4, 4]"
-            )
-        pools = _pools(what, map_size, pool, arch.head == "gap" and i == len(every))
-        fixed = (kernel, stride, padding, arch.bias, arch.weight_norm, dilation, groups, pools)
-        layers.append(LayerShape(f"{kind}{i}", kind, channels, size, out, map_size, *fixed))
-        channels, size = out, layers[-1].passed_size
-    return layers
-
-
-def _map_size(
-    what: str, size: tuple[int, int], kernel: int, stride: int, padding: int, dilation: int
-) -> tuple[int, int]:
-    reach = dilation * (kernel - 1) + 1
-    if min(s + 2 * padding for s in size) < reach:
-        spread = "" if dilation == 1 else f" and dilation {dilation}"
-        raise ValueError(
-            f"{what} with kernel {kernel}{spread} does not fit on its {size[0]}x{size[1]} input: "
-            "use fewer layers, a smaller kernel, stride or pool, or padding"
-        )
-    height, width = ((s + 2 * padding - reach) // stride + 1 for s in size)
-    return height, width
-
-
-def _pools(what: str, size: tuple[int, int], text: str, averaged: bool) -> tuple[Pool, ...]:
-    pools: list[Pool] = []
-    if pool := parse_pool(text):
-        if min(size) < pool.size[0]:
-            raise ValueError(f"{text} after {what} does not fit on its {size[0]}x{size[1]} map: use a smaller pool")
-        pools.append(pool)
-        size = (size[0] // pool.size[0], size[1] // pool.size[1])
-    return tuple([*pools, Pool("avg", size)] if averaged and size != (1, 1) else pools)
-
-
-def _dense(name: str, features: int, out: int, bias: bool, weight_norm: bool) -> LayerShape:
-    return LayerShape(name, "dense", features, (1, 1), out, (1, 1), 1, 1, 0, bias, weight_norm)

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,25 +18,25 @@ from boundlab.specs.catalog import SHIPPED, Dataset
 OWN_KEY = re.compile(r"own-[a-z0-9]+(?:-[a-z0-9]+)*-[0-9a-f]{8}")
 
 
+_chosen: Path | None = None  # by `at_root`; of the whole process, whose threads look data sets up, too
+
+
 def data_root(root: str | Path | None = None) -> Path:
-    """`root`, else BOUNDLAB_DATA, else a cache folder of the user."""
-    given = root or os.environ.get("BOUNDLAB_DATA")
+    """`root`, else that of `at_root`, else BOUNDLAB_DATA, else a cache folder of the user."""
+    given = root or _chosen or os.environ.get("BOUNDLAB_DATA")
     return Path(given) if given else Path.home() / ".cache" / "boundlab"
 
 
 @contextmanager
 def at_root(root: str | Path | None) -> Iterator[None]:
-    """BOUNDLAB_DATA is `root` (None: what it was) meanwhile, for this process and those it starts."""
-    before = os.environ.get("BOUNDLAB_DATA")
-    if root:
-        os.environ["BOUNDLAB_DATA"] = str(root)
+    """`root` (None: what it was) is this process's data root meanwhile; processes that it starts are told theirs."""
+    global _chosen
+    before = _chosen
+    _chosen = Path(root) if root else before
     try:
         yield
     finally:
-        if before is not None:
-            os.environ["BOUNDLAB_DATA"] = before
-        elif root:
-            del os.environ["BOUNDLAB_DATA"]
+        _chosen = before
 
 
 def own_folder(root: str | Path | None = None) -> Path:
@@ -114,23 +115,42 @@ def own_datasets(root: str | Path | None = None) -> dict[str, Dataset]:
     return found
 
 
-class _Datasets(Mapping[str, Dataset]):
-    """The data sets that have a loader here, then the reader's own; follows BOUNDLAB_DATA and what lies there.
+@dataclass(frozen=True)
+class Catalogue(Mapping[str, Dataset]):
+    """The data sets that have a loader here, then the reader's own below `root`, as they lay there when it was made."""
 
-    One that was removed is no longer listed, but looked up all the same by a process that knew it: it holds runs of it.
-    """
+    root: Path
+    own: Mapping[str, Dataset] = field(hash=False)
 
     def __getitem__(self, name: str) -> Dataset:
-        found = SHIPPED.get(name) or _known.get(name) or own_datasets().get(name)
+        found = SHIPPED.get(name) or self.own.get(name)
         if found is None:
             raise KeyError(f"dataset must be one of {sorted(self)}, got {name!r}")
         return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter([*SHIPPED, *own_datasets()])
+        return iter([*SHIPPED, *self.own])
 
     def __len__(self) -> int:
-        return len(list(iter(self)))
+        return len(SHIPPED) + len(self.own)
 
 
-DATASETS: Mapping[str, Dataset] = _Datasets()
+def catalogue(root: str | Path | None = None) -> Catalogue:
+    """What can be asked for of the data below `data_root(root)`, at this moment."""
+    return Catalogue(data_root(root), own_datasets(root))
+
+
+class _Here(Mapping[str, Dataset]):
+    def __getitem__(self, name: str) -> Dataset:
+        return SHIPPED.get(name) or _known.get(name) or catalogue()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(catalogue())
+
+    def __len__(self) -> int:
+        return len(catalogue())
+
+
+# The catalogue here and now, for what has no root at hand: specs, which name a data set, and pages. One that was removed is
+# no longer listed, but looked up all the same by a process that knew it: it holds runs of it.
+DATASETS: Mapping[str, Dataset] = _Here()

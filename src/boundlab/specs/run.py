@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.presets import PRESETS
-from boundlab.validation import as_python, known_fields, number, one_of, shown, whole
+from boundlab.validation import as_python, check_fields, known_fields, limited, number, one_of, shown, whole
 
 _SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
 PLATEAU = 4.0  # empirical: below this number rho has not come down yet
@@ -43,46 +43,43 @@ def label_groups(given: Any) -> tuple[tuple[Any, ...], ...]:
 class TrainSpec:
     """Data and optimiser; together with ArchSpec it fixes the weights."""
 
-    dataset: str
+    dataset: str = field(metadata=limited(one_of, DATASETS))
     n_train: int | None = None  # first n of a permutation with seed 0, so subsets are nested
     labels: Labels | None = None  # a sub-task
-    label_noise: float = 0.0  # fraction of training labels redrawn uniformly
-    weight_decay: float = 1e-3
-    preset: str = "short"
-    epochs: int = 5
-    batch_size: int = 32
-    lr: float = 0.1
-    momentum: float = 0.9
-    loss: str = "mse"
-    certificate_weight: float = 1.0  # of the complexity in loss "certificate"; 1: the certificate itself
-    seed: int = 0
+    # fraction of training labels redrawn uniformly
+    label_noise: float = field(default=0.0, metadata=limited(number, 0.0, 1.0))
+    weight_decay: float = field(default=1e-3, metadata=limited(number, 0.0, 10.0))
+    preset: str = field(default="short", metadata=limited(one_of, PRESETS))
+    epochs: int = field(default=5, metadata=limited(whole, 1, 100_000))
+    batch_size: int = field(default=32, metadata=limited(whole, 1, 1_000_000))
+    lr: float = field(default=0.1, metadata=limited(number, 1e-9, 100.0))
+    momentum: float = field(default=0.9, metadata=limited(number, 0.0, 0.9999))
+    loss: str = field(default="mse", metadata=limited(one_of, _LOSSES))
+    # of the complexity in loss "certificate"; 1: the certificate itself
+    certificate_weight: float = field(default=1.0, metadata=limited(number, 0.0, 1000.0))
+    seed: int = field(default=0, metadata=limited(whole, 0, 2**31 - 1))
 
     def __post_init__(self) -> None:
-        one_of("dataset", self.dataset, DATASETS)
-        one_of("preset", self.preset, PRESETS)
-        one_of("loss", self.loss, _LOSSES)
-        if self.n_train is not None:
-            whole("n_train", self.n_train, 2, DATASETS[self.dataset].train_size)
-        if self.labels is not None:
-            flat = [label for group in self.labels for label in group]
-            for label in flat:
-                whole("labels", label, 0, DATASETS[self.dataset].classes - 1)
-            if len(self.labels) < 2 or not all(self.labels) or len(set(flat)) != len(flat):
-                raise ValueError(f"labels must be two or more disjoint non-empty lists, got {shown(self.labels)}")
-        number("label_noise", self.label_noise, 0.0, 1.0)
-        number("weight_decay", self.weight_decay, 0.0, 10.0)
-        whole("epochs", self.epochs, 1, 100_000)
-        whole("batch_size", self.batch_size, 1, 1_000_000)
-        number("lr", self.lr, 1e-9, 100.0)
-        number("momentum", self.momentum, 0.0, 0.9999)
-        whole("seed", self.seed, 0, 2**31 - 1)
-        number("certificate_weight", self.certificate_weight, 0.0, 1000.0)
+        check_fields(self)
+        self._check_task()
         for name in _NUMBERS:  # 1, 1.0 and -0.0 must not make different ids
             object.__setattr__(self, name, float(getattr(self, name)) + 0.0)
         if self.loss != "certificate" and self.certificate_weight != 1.0:
             raise ValueError(_NOT_CERTIFICATE.format(self.loss))
         if self.loss == "certificate" and self.weight_decay != 0:
             raise ValueError(f'weight_decay must be 0 for loss "certificate", got {self.weight_decay:g}')
+
+    def _check_task(self) -> None:
+        """The limits that depend on the data set."""
+        data = DATASETS[self.dataset]
+        if self.n_train is not None:
+            whole("n_train", self.n_train, 2, data.train_size)
+        if self.labels is not None:
+            flat = [label for group in self.labels for label in group]
+            for label in flat:
+                whole("labels", label, 0, data.classes - 1)
+            if len(self.labels) < 2 or not all(self.labels) or len(set(flat)) != len(flat):
+                raise ValueError(f"labels must be two or more disjoint non-empty lists, got {shown(self.labels)}")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form; `certificate_weight` only where it means something."""

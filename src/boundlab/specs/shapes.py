@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from boundlab.validation import shown
-
-if TYPE_CHECKING:
-    pass
 
 _MAX_POOL = 64
 

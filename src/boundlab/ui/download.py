@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from boundlab.data import sources
+from boundlab.data import locate
 from boundlab.jobs import downloads
 from boundlab.quantities.doubts import doubts
 from boundlab.specs.own_data import DATASETS
@@ -19,7 +19,7 @@ _NOTE = "download_note_"  # and the data set: why its download could not start
 
 def data_ready(dataset: str) -> None:
     """Where images are missing: say so and offer to fetch them; of one's own data what is to be doubted."""
-    if not sources.missing(dataset):
+    if not locate.missing(dataset):
         for words in doubts(DATASETS[dataset].copies, DATASETS[dataset].in_shape):
             st.warning(words)
         return
@@ -30,23 +30,23 @@ def data_ready(dataset: str) -> None:
 def _fetching(dataset: str, was_running: bool) -> None:
     title, now = DATASETS[dataset].title, downloads.progress(dataset)
     running = now.get("state") == "running"
-    if running != was_running or not sources.missing(dataset):
+    if running != was_running or not locate.missing(dataset):
         st.rerun()
     if running:
-        total = now.get("total_bytes") or sources.download_size(dataset)
+        total = now.get("total_bytes") or locate.download_size(dataset)
         done = min(1.0, (now.get("bytes") or 0) / total)
         st.progress(done, f"Downloading {title}: {(now.get('bytes') or 0) / 1e6:.1f} of {total / 1e6:.1f} MB")
         return
     note = st.session_state.get(_NOTE + dataset) or (now.get("error") if now.get("state") == "failed" else None)
     if note:
         st.error(f"{plain(note)}. Try again, or put the files where they belong yourself.", icon=":material/error:")
-    where = f" in `{sources.data_root() / sources.FOLDERS[dataset]}`" if at_home() else ""
+    where = f" in `{locate.folder_of(dataset)}`" if at_home() else ""
     st.info(
-        f"{title} is not on this machine: {len(sources.missing(dataset))} files are missing{where}.",
+        f"{title} is not on this machine: {len(locate.missing(dataset))} files are missing{where}.",
         icon=":material/database:",
     )
     st.button(
-        f"Download {title} ({sources.download_size(dataset) / 1e6:.0f} MB)",
+        f"Download {title} ({locate.download_size(dataset) / 1e6:.0f} MB)",
         type="primary",
         icon=":material/download:",
         on_click=partial(_begin, dataset),

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from boundlab.analysis.subject import Subject
-from boundlab.data import sources
+from boundlab.data import locate
 from boundlab.errors import RunError
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.own_data import DATASETS
@@ -45,7 +45,7 @@ def checkpoint(controls: Controls) -> None:
         "Upload a `.safetensors` file that says what network it holds. None at hand? `data/runs/checkpoints` has examples, a "
         "finished run of the page Train can be downloaded as one, and *How to write such a file* below turns yours into one."
     )
-    names = sorted(DATASETS, key=lambda name: bool(sources.missing(name)))  # first those whose images are here
+    names = sorted(DATASETS, key=lambda name: bool(locate.missing(name)))  # first those whose images are here
     with st.container(horizontal=True):
         dataset = controls.pick("Data", names, "dataset", "The network's errors and margins are measured on it.")
         labels = _task(controls, dataset, now.get("arch"))
@@ -86,7 +86,7 @@ def _uploader(mine: Desk, dataset: str, labels: Labels | None) -> None:
         max_upload_size=MOST_MB,
         key=key,
         on_change=partial(_received, mine, key, dataset, labels),
-        disabled=bool(sources.missing(dataset)),
+        disabled=bool(locate.missing(dataset)),
         help=f"At most {MOST_MB} MB; measure a larger one with `boundlab evaluate FILE`. It is checked and measured by a "
         f"process of its own with at most {memory_limit(dataset) / 2**30:.1f} GiB and {SECONDS} seconds, and deleted when "
         "you leave, unless you keep it.",
@@ -129,7 +129,7 @@ def _other_data(mine: Desk, dataset: str, labels: Labels | None) -> None:
             type="primary",
             icon=":material/play_arrow:",
             on_click=partial(_act, partial(mine.again, dataset, labels)),
-            disabled=bool(sources.missing(dataset)),
+            disabled=bool(locate.missing(dataset)),
         )
 
 

@@ -13,7 +13,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.analysis.subject import Subject
-from boundlab.data.sources import FILES, locate
+from boundlab.data.locate import locate
+from boundlab.data.published import FILES
 from boundlab.errors import DataError
 from boundlab.specs.own_data import DATASETS, data_root
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from boundlab.data import sources
+from boundlab.data import locate
 from boundlab.jobs import queue
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs.folder import runs_folder
@@ -71,7 +71,7 @@ def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> No
             device = _device(controls, machine)
             every = _jobs()
             why_not = next(filter(None, (refused(spec, device, machine, every) for spec in specs)), None)
-            ready = bool(specs) and not why_not and not sources.missing(specs[0].train.dataset)
+            ready = bool(specs) and not why_not and not locate.missing(specs[0].train.dataset)
             st.button(
                 "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
                 type="primary",

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from boundlab.data import sources
-from boundlab.data.mirrors import Archive
-from boundlab.data.sources import AS_SENT, FILES, FOLDERS, MIRRORS, download_size, fetch, locate, missing
+from boundlab.data.download import fetch
+from boundlab.data.locate import download_size, locate, missing
+from boundlab.data.published import AS_SENT, FILES, FOLDERS, MIRRORS, Archive
 from boundlab.data.splits import load_splits
 from boundlab.errors import DataError
 from boundlab.specs.catalog import SHIPPED
@@ -65,7 +65,7 @@ def mnist_mirror(mirror, mnist_root):
 
 def start(root: Path, url: str, status: Path, **more) -> subprocess.Popen:
     env = os.environ | {"BOUNDLAB_DATA": str(root), "BOUNDLAB_MIRROR": url}
-    command = [sys.executable, "-m", "boundlab.data.sources", "mnist", str(status)]
+    command = [sys.executable, "-m", "boundlab.data.download", "mnist", str(status)]
     with status.with_suffix(".err").open("w") as errors:
         return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=errors, **more)
 
@@ -141,8 +141,8 @@ def small(mirror, monkeypatch):
     """A data set of one small archive, and no mirror but the one on this machine."""
     content = gzip.compress(bytes(range(256)) * 1000)
     expected = hashlib.sha256(gzip.decompress(content)).hexdigest()
-    monkeypatch.setattr(sources, "FILES", {"mnist": {"images": Archive(expected, len(content))}})
-    monkeypatch.setattr(sources, "MIRRORS", {"mnist": (mirror[1],)})
+    monkeypatch.setitem(FILES, "mnist", {"images": Archive(expected, len(content))})
+    monkeypatch.setitem(MIRRORS, "mnist", (mirror[1],))
     monkeypatch.delenv("BOUNDLAB_MIRROR", raising=False)
     return mirror[0].folder / "images.gz", content
 
@@ -156,7 +156,7 @@ def test_the_next_mirror_is_tried_and_ones_own_comes_first(tmp_path, monkeypatch
     assert calls[-1] == (len(content), len(content), "images.gz")
     assert locate("mnist", "images", tmp_path).read_bytes() == content
     monkeypatch.setenv("BOUNDLAB_MIRROR", mirror[1].rstrip("/"))
-    monkeypatch.setattr(sources, "MIRRORS", {"mnist": (NOWHERE,)})
+    monkeypatch.setitem(MIRRORS, "mnist", (NOWHERE,))
     fetch("mnist", tmp_path / "other", lambda *now: None)
     assert locate("mnist", "images", tmp_path / "other").read_bytes() == content
 
@@ -231,7 +231,7 @@ def test_a_server_that_breaks_off_is_named(tmp_path, small, mirror, monkeypatch)
 
 
 def test_no_network_says_where_to_put_the_files(tmp_path, monkeypatch, small):
-    monkeypatch.setattr(sources, "MIRRORS", {"mnist": (NOWHERE,)})
+    monkeypatch.setitem(MIRRORS, "mnist", (NOWHERE,))
     with pytest.raises(DataError, match=r"cannot be reached.*Put images\.gz there, or point BOUNDLAB_DATA") as error:
         load_splits("mnist", tmp_path)
     assert str(tmp_path / FOLDERS["mnist"]) in str(error.value)
@@ -262,7 +262,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, small):
 
 
 def test_what_is_there_needs_no_network(monkeypatch, mnist_root):
-    monkeypatch.setattr(sources, "MIRRORS", {"mnist": ()})
+    monkeypatch.setitem(MIRRORS, "mnist", ())
     fetch("mnist", mnist_root)
     assert missing("mnist", mnist_root) == missing("digits") == []
     assert download_size("mnist", mnist_root) == download_size("digits") == 0
@@ -271,7 +271,7 @@ def test_what_is_there_needs_no_network(monkeypatch, mnist_root):
 def test_bad_names():
     with pytest.raises(ValueError, match="dataset must be one of"):
         missing("cifar")
-    done = subprocess.run([sys.executable, "-m", "boundlab.data.sources", "mnist"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "boundlab.data.download", "mnist"], capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
 
 
