@@ -275,7 +275,7 @@ def test_runs_made_for_their_certificate_are_not_on_the_figure_pages(pack, monke
         source, spec=RunSpec(source.spec.arch, dataclasses.replace(source.spec.train, **loss))
     )
     monkeypatch.setattr(shelf, "shipped_runs", lambda: [certified, source])
-    assert shelf.seen().figured("mnist") == [source]
+    assert shelf.visible_runs().figured("mnist") == [source]
     st.cache_data.clear()
     assert set(shelf.runs_of("mnist")["run"]) == {source.id}
     assert set(shelf.table("mnist", Settings())["run"]) == {source.id}

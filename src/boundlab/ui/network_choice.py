@@ -16,7 +16,7 @@ from boundlab.ui.shelf import (
     find_run,
     run_name,
     runs_of,
-    seen,
+    visible_runs,
     shipped_by_id,
     shipped_runs,
 )
@@ -49,7 +49,7 @@ def chosen_network(controls: Controls) -> Run | None:
 
 def kind_of(controls: Controls) -> str:
     """Which runs to choose from; those trained here where there are some."""
-    kinds = (FIGURES, *(("certified",) if certified_runs() else ()), *((_OWN,) if seen().runs else ()))
+    kinds = (FIGURES, *(("certified",) if certified_runs() else ()), *((_OWN,) if visible_runs().runs else ()))
     if len(kinds) > 1:
         return controls.pick("Networks", kinds, "networks", " · ".join(f"{k}: {_KINDS_HELP[k]}" for k in kinds))
     controls.check("networks", kinds, "Networks")
@@ -63,7 +63,7 @@ def named_run(controls: Controls, kind: str) -> Run:
 
 def own_run(controls: Controls) -> Run:
     """One of the runs trained here, by name, the newest first."""
-    names = {run_name(run): run for run in seen().runs.values()}
+    names = {run_name(run): run for run in visible_runs().runs.values()}
     return names[_by_name(controls, "Run", list(names), "run")]
 
 
@@ -74,7 +74,7 @@ def _by_name(controls: Controls, label: str, names: list[str], key: str) -> str:
 def second_run(controls: Controls, first: Run) -> Run | None:
     """Another run, by name, of all trained here and of those shipped on the same data; None where there is none."""
     data = first.spec.train.dataset
-    others = [*seen().runs.values(), *(run for run in shipped_runs() if run.spec.train.dataset == data)]
+    others = [*visible_runs().runs.values(), *(run for run in shipped_runs() if run.spec.train.dataset == data)]
     names = {run_name(run): run for run in others if run.id != first.id}
     if not names:
         st.info("There is no second run to compare with.")

@@ -169,7 +169,7 @@ def shelf() -> Shelf:
 
 
 @dataclass(frozen=True)
-class Seen:
+class VisibleRuns:
     """The runs trained here that a reader may see, by id, newest first. `version`: what tables of them are kept under: the same
     for all who see the same, another one whenever one of these comes, goes or changes."""
 
@@ -192,7 +192,7 @@ class Seen:
         return [run for run in self.all if run.spec.train.dataset == dataset and has_place(run)]
 
 
-def seen() -> Seen:
+def visible_runs() -> VisibleRuns:
     """What this reader may see now: at home everything, in a class what is their own or shared."""
     now, home, me = shelf(), visitor.at_home(), visitor.visitor_name()
     about = now.about
@@ -202,12 +202,12 @@ def seen() -> Seen:
         if key in about and (home or ((job := about[key][1]) is not None and may_see(job, me)))
     }
     stamps = [(key, about[key][0]) for key in runs]
-    return Seen(runs, hashlib.sha256(repr(stamps).encode()).hexdigest()[:16] if stamps else "")
+    return VisibleRuns(runs, hashlib.sha256(repr(stamps).encode()).hexdigest()[:16] if stamps else "")
 
 
 def own_runs() -> list[Run]:
     """The finished runs trained here that this reader may see, newest first; one that is shipped too counts as shipped."""
-    return seen().own
+    return visible_runs().own
 
 
 def certified_runs() -> list[Run]:
@@ -224,7 +224,7 @@ def find_run(name: str) -> Run:
 
 def datasets() -> list[str]:
     """The data sets that the figures have runs of, in the catalogue's order."""
-    known = {run.spec.train.dataset for run in seen().all if has_place(run)}
+    known = {run.spec.train.dataset for run in visible_runs().all if has_place(run)}
     return [name for name in DATASETS if name in known]
 
 
@@ -245,24 +245,24 @@ def _origin(table: pd.DataFrame) -> pd.DataFrame:
 
 # What is cached is made of the very runs that its key is about, `_seen`: asked for again, a reader might see more by then.
 @st.cache_data(show_spinner=False, max_entries=32)
-def _listing(dataset: str, version: str, _seen: Seen) -> pd.DataFrame:
+def _listing(dataset: str, version: str, _seen: VisibleRuns) -> pd.DataFrame:
     return _origin(runs_table(_seen.figured(dataset)))
 
 
 def runs_of(dataset: str) -> pd.DataFrame:
     """`runs_table` of the figures' runs on one data set, and `trained_here`."""
-    now = seen()
+    now = visible_runs()
     return _listing(dataset, now.version, now)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _table(dataset: str, settings: Settings, version: str, _seen: Seen) -> pd.DataFrame:
+def _table(dataset: str, settings: Settings, version: str, _seen: VisibleRuns) -> pd.DataFrame:
     return _origin(final_table(_seen.figured(dataset), settings))
 
 
 def table(dataset: str, settings: Settings) -> pd.DataFrame:
     """`final_table` of the figures' runs on one data set, and `trained_here`."""
-    now = seen()
+    now = visible_runs()
     return _table(dataset, settings, now.version, now)
 
 
@@ -275,5 +275,5 @@ def _history(ids: tuple[str, ...], settings: Settings, max_records: int, carry_o
 def history(ids: tuple[str, ...], settings: Settings, max_records: int, carry_on: bool) -> pd.DataFrame:
     """`history_table` of some runs, and `trained_here`; at most about `max_records` of each; `carry_on`: errors between epoch
     ends too."""
-    version = "" if set(ids) <= set(shipped_by_id()) else seen().version
+    version = "" if set(ids) <= set(shipped_by_id()) else visible_runs().version
     return _history(ids, settings, max_records, carry_on, version)

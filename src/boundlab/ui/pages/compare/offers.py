@@ -16,7 +16,7 @@ from boundlab.analysis.subject import Subject
 from boundlab.runs.run import Run
 from boundlab.specs.recipes import described
 from boundlab.ui.run_filters import by_seed
-from boundlab.ui.shelf import Seen, find_run, seen
+from boundlab.ui.shelf import VisibleRuns, find_run, visible_runs
 from boundlab.ui.subjects import kept_subjects
 
 FEWEST_COMPARED, MOST_COMPARED = 2, 4
@@ -93,13 +93,13 @@ class Offer:
 
 def offer() -> Offer:
     """What there is now, the checkpoints of this session's reader included."""
-    now = seen()
+    now = visible_runs()
     loaded = {f"checkpoint {name}": subject for name, subject in kept_subjects().items()}
     return Offer(_entries(now.version, now), loaded, now.version)
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def _entries(version: str, _seen: Seen) -> dict[str, Entry]:
+def _entries(version: str, _seen: VisibleRuns) -> dict[str, Entry]:
     groups: dict[str, list[Run]] = {}
     for run in _seen.all:
         groups.setdefault(" · ".join(described(run.spec)[:-1]), []).append(run)
