@@ -178,8 +178,6 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_one_or_the_other(tmp_
 
 
 def test_it_needs_no_torch():
-    code = (
-        "import sys, boundlab.checkpoints.header, boundlab.evaluation.upload_worker; print('torch' in sys.modules, 'pandas' in sys.modules)"
-    )
+    code = "import sys, boundlab.checkpoints.header, boundlab.evaluation.upload_worker; print('torch' in sys.modules, 'pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]  # pandas: 0.4 s before the first answer

@@ -1,4 +1,4 @@
-"""The scheduler with real worker processes: limits, kills, restarts, two servers, the spare."""
+"""The scheduler with real worker processes: limits, kills, restarts, two servers, the warm worker."""
 
 import json
 import os
@@ -297,18 +297,18 @@ def test_the_scheduler_outlives_whatever_happens_to_it(tmp_path, monkeypatch, ca
         assert machine.trouble is None
 
 
-def test_a_spare_worker_is_used_and_replaced(tmp_path, finished, monkeypatch):
-    monkeypatch.setattr(scheduler, "BREATH", 0.0)
+def test_a_warm_worker_is_used_and_replaced(tmp_path, finished, monkeypatch):
+    monkeypatch.setattr(scheduler, "HEAD_START", 0.0)
     with running(tmp_path) as machine:
         machine.wake()
-        spare = wait(lambda: machine.spare.worker)
+        first = wait(lambda: machine.warm.worker)
         job = submit(tmp_path)
         machine.wake()
         wait(is_(job, "done"))
-        assert status(job.folder)["pid"] == spare.process.pid
+        assert status(job.folder)["pid"] == first.process.pid
         machine.wake()
-        another = wait(lambda: machine.spare.worker)
-        another.process.kill()  # a dead spare is no harm
+        another = wait(lambda: machine.warm.worker)
+        another.process.kill()  # a dead one is no harm
         another.process.wait()
         last = submit(tmp_path, seed=1)
         machine.wake()

@@ -145,7 +145,7 @@ def test_a_certificates_training_resumes_where_its_schedule_stood(tmp_path):
 
 STEP_0 = 29 + 8  # batches in the passes over 1437 and 360 images
 A_PART = 6 + 4  # looks within the pass over 287 training and 200 test images, which ends most epochs
-PAUSES = {  # how often each attempt may look at its wish before it is interrupted
+PAUSES = {  # how often each attempt may look at its request before it is interrupted
     "in the first pass over the data": [10],
     "in the first pass over the test data": [STEP_0 - 3],
     "before the first step": [STEP_0 + 1],
@@ -161,7 +161,7 @@ PAUSES = {  # how often each attempt may look at its wish before it is interrupt
 
 
 def paused_often(folder, spec, looks):
-    """Train with interruptions: attempt i is interrupted when it looks at its wish for the looks[i]-th time."""
+    """Train with interruptions: attempt i is interrupted when it looks at its request for the looks[i]-th time."""
     for count in [*looks, None]:
         left = iter(range(count - 1)) if count else itertools.repeat(0)
 

@@ -1,4 +1,4 @@
-"""Jobs as processes: the protocol of a run folder, the warm spare, and what goes wrong around them."""
+"""Jobs as processes: the protocol of a run folder, the warm worker, and what goes wrong around them."""
 
 import collections
 import contextlib
@@ -40,13 +40,13 @@ ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 PATIENCE = 300  # s: only a machine that stands still is so slow
 
 
-def submit(out, given=TRAINED, attempt=1, wish="run", device="cpu"):
+def submit(out, given=TRAINED, attempt=1, request="run", device="cpu"):
     """A run folder as the dashboard writes it before a job is started."""
     spec = RunSpec.from_dict(given)
     folder = out / spec.id
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / "spec.json", json.dumps(spec.to_dict()))
-    job = {"owner": None, "submitted": time.time(), "attempt": attempt, "device": device, "wish": wish}
+    job = {"owner": None, "submitted": time.time(), "attempt": attempt, "device": device, "request": request}
     write_atomic(folder / "job.json", json.dumps(job))
     return folder
 
@@ -84,12 +84,12 @@ def assert_same(folder, whole):
     assert (folder / "network.safetensors").read_bytes() == (whole / "network.safetensors").read_bytes()
 
 
-class Spare:
-    """A warm spare and this process's end of its socket."""
+class Warm:
+    """A warm worker and this process's end of its socket."""
 
     def __init__(self, errors=subprocess.DEVNULL):
         self.channel, theirs = socket.socketpair()
-        self.process = subprocess.Popen([*WORKER, "--spare"], stdin=theirs, stderr=errors, env=ONE_THREAD)
+        self.process = subprocess.Popen([*WORKER, "--warm"], stdin=theirs, stderr=errors, env=ONE_THREAD)
         theirs.close()
 
     def send(self, folder, lock, environment=None):
@@ -104,8 +104,8 @@ class Spare:
 
 
 @pytest.fixture
-def spare():
-    waiting = Spare(subprocess.PIPE)
+def warm():
+    waiting = Warm(subprocess.PIPE)
     yield waiting
     waiting.close()
     waiting.process.stderr.close()
@@ -225,64 +225,64 @@ def junk_mnist(root):
     return root
 
 
-def test_a_spare_trains_what_it_is_sent(finished, tmp_path, spare):
+def test_a_warm_worker_trains_what_it_is_sent(finished, tmp_path, warm):
     folder = submit(tmp_path)
-    spare.send(folder, hold(folder))
-    until(spare.process, lambda: status(folder).get("step", 0) > 30)
+    warm.send(folder, hold(folder))
+    until(warm.process, lambda: status(folder).get("step", 0) > 30)
     with pytest.raises(RunError, match="is being trained by another process"):
         train_run(RunSpec.from_dict(TRAINED), tmp_path)
-    assert spare.process.wait(PATIENCE) == 0
-    assert status(folder)["pid"] == spare.process.pid
+    assert warm.process.wait(PATIENCE) == 0
+    assert status(folder)["pid"] == warm.process.pid
     assert_same(folder, finished)
 
 
-def test_a_spare_takes_the_environment_it_is_sent(tmp_path, spare):
+def test_a_warm_worker_takes_the_environment_it_is_sent(tmp_path, warm):
     folder = submit(tmp_path / "runs", {"dataset": "mnist"})
-    spare.send(folder, hold(folder), {"BOUNDLAB_DATA": str(junk_mnist(tmp_path / "data"))})
-    assert spare.process.wait(PATIENCE) == 2
+    warm.send(folder, hold(folder), {"BOUNDLAB_DATA": str(junk_mnist(tmp_path / "data"))})
+    assert warm.process.wait(PATIENCE) == 2
     assert str(tmp_path / "data") in status(folder)["error"]
 
 
 ASKED = """
 import torch
-from boundlab import spare
+from boundlab.training import warm_worker
 from boundlab.training.worker import pick_device
 asked = []
 torch.backends.cuda.is_built = lambda: True
 for name in ("is_available", "device_count", "current_device", "_lazy_init"):
     setattr(torch.cuda, name, lambda name=name: asked.append(name))
-spare._warm_up()
+warm_worker._warm_up()
 print(asked)
 pick_device("auto")
 print(asked)
 """
 
 
-def test_a_spare_does_not_ask_for_a_gpu_before_it_is_told_which():
+def test_a_warm_worker_does_not_ask_for_a_gpu_before_it_is_told_which():
     """CUDA_VISIBLE_DEVICES counts until the first question; a worker's first is which device to take."""
     done = subprocess.run([sys.executable, "-c", ASKED], env=ONE_THREAD, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[]", "['is_available']"]
 
 
 @pytest.mark.parametrize("when", ["waiting", "training"])
-def test_a_spare_ends_with_its_parent(tmp_path, spare, when):
+def test_a_warm_worker_ends_with_its_parent(tmp_path, warm, when):
     folder = submit(tmp_path, TRAINED | {"epochs": 200})
     if when == "training":
-        spare.send(folder, hold(folder))
-        until(spare.process, lambda: status(folder).get("step", 0) > 30)
-    spare.channel.close()
-    assert spare.process.wait(PATIENCE) == 1
-    assert spare.process.stderr.read() == b""
+        warm.send(folder, hold(folder))
+        until(warm.process, lambda: status(folder).get("step", 0) > 30)
+    warm.channel.close()
+    assert warm.process.wait(PATIENCE) == 1
+    assert warm.process.stderr.read() == b""
     hold(folder).close()
 
 
-def test_a_spare_refuses_nonsense(spare):
-    spare.channel.send(b"[1]\n")
-    assert spare.process.wait(PATIENCE) == 2
-    assert b"a spare expects one line" in spare.process.stderr.read()
+def test_a_warm_worker_refuses_nonsense(warm):
+    warm.channel.send(b"[1]\n")
+    assert warm.process.wait(PATIENCE) == 2
+    assert b"a warm worker expects one line" in warm.process.stderr.read()
 
 
-def test_the_wish_is_seen_within_a_fifth_of_a_second_and_half_a_file_is_none(tmp_path, monkeypatch):
+def test_the_request_is_seen_within_a_fifth_of_a_second_and_half_a_file_is_none(tmp_path, monkeypatch):
     clock = [100.0]
     monkeypatch.setattr(heartbeat.time, "monotonic", lambda: clock[0])
     watch, file = Watch(tmp_path), tmp_path / "job.json"
@@ -292,13 +292,13 @@ def test_the_wish_is_seen_within_a_fifth_of_a_second_and_half_a_file_is_none(tmp
         watch()
 
     look()  # no file
-    for text in ('{"wish": "run"}', '{"wish": "pau', "[]", '{"wish": "other"}', '{"wish": null}'):
+    for text in ('{"request": "run"}', '{"request": "pau', "[]", '{"request": "other"}', '{"request": null}'):
         file.write_text(text)
         look()
-    file.write_text('{"wish": "stop"}')
+    file.write_text('{"request": "stop"}')
     clock[0] += 0.1
     watch()  # too early to look again
-    for text, state in (('{"wish": "stop"}', "stopped"), ('{"wish": "pause"}', "paused")):
+    for text, state in (('{"request": "stop"}', "stopped"), ('{"request": "pause"}', "paused")):
         file.write_text(text)
         with pytest.raises(Interrupted, match=state):
             look()
@@ -345,7 +345,7 @@ def test_the_heart_beats_between_records_and_survives_a_failure(tmp_path, monkey
         (ZeroDivisionError("division\nby zero"), "^ZeroDivisionError: division by zero$"),
     ],
 )  # fmt: skip
-def test_a_fault_is_one_sentence(error, words):
+def test_a_failure_is_one_sentence(error, words):
     assert re.search(words, explain(error, Path("runs/x"), 12.0))
     assert "epoch" not in explain(error, Path("runs/x"), None)
 
@@ -435,21 +435,21 @@ def test_fifty_kills_pauses_and_stops_leave_the_same_history(tmp_path):
     reader = threading.Thread(target=read_everything, args=(folder, over, states, faults))
     reader.start()
     with (tmp_path / "stderr").open("w") as errors:
-        spares = [Spare(errors), Spare(errors)]
+        waiting = [Warm(errors), Warm(errors)]
         try:
             for attempt in range(1, 51):
                 end = rng.choice(["kill", "pause", "stop"])
-                interrupt(submit(tmp_path / "runs", LONG, attempt), spares[0], end, rng)
-                spares.pop(0).close()
-                spares.append(Spare(errors))
+                interrupt(submit(tmp_path / "runs", LONG, attempt), waiting[0], end, rng)
+                waiting.pop(0).close()
+                waiting.append(Warm(errors))
             submit(tmp_path / "runs", LONG, 51)
-            spares[0].send(folder, hold(folder))
-            assert spares[0].process.wait(PATIENCE) == 0
+            waiting[0].send(folder, hold(folder))
+            assert waiting[0].process.wait(PATIENCE) == 0
         finally:
             over.set()
             reader.join()
-            for spare in spares:
-                spare.close()
+            for warm in waiting:
+                warm.close()
     assert faults == []
     assert (tmp_path / "stderr").read_text() == ""
     assert states >= {"running", "paused", "stopped"}
@@ -463,19 +463,19 @@ def recorded(folder):
     return log.read_text().count("\n") if log.exists() else 0
 
 
-def interrupt(folder, spare, end, rng):
+def interrupt(folder, warm, end, rng):
     """Train for a few records, then kill, pause or stop; at once where the run is ahead of a course of 60 equal parts."""
     attempt = json.loads((folder / "job.json").read_text())["attempt"]
-    spare.send(folder, hold(folder))
-    until(spare.process, lambda: status(folder).get("attempt") == attempt)
+    warm.send(folder, hold(folder))
+    until(warm.process, lambda: status(folder).get("attempt") == attempt)
     before, more, allowed = recorded(folder), rng.randint(0, 8), attempt * RECORDS // 60
-    until(spare.process, lambda: recorded(folder) >= min(before + more, allowed))
+    until(warm.process, lambda: recorded(folder) >= min(before + more, allowed))
     time.sleep(rng.uniform(0, 0.02))  # anywhere between two records
     if end == "kill":
-        spare.process.send_signal(signal.SIGKILL)
-        assert spare.process.wait(PATIENCE) == -signal.SIGKILL
+        warm.process.send_signal(signal.SIGKILL)
+        assert warm.process.wait(PATIENCE) == -signal.SIGKILL
         assert status(folder)["state"] == "running"
     else:
-        submit(folder.parent, LONG, attempt, wish=end)
-        assert spare.process.wait(PATIENCE) == 0
+        submit(folder.parent, LONG, attempt, request=end)
+        assert warm.process.wait(PATIENCE) == 0
         assert status(folder)["state"] == {"pause": "paused", "stop": "stopped"}[end]

@@ -1,4 +1,4 @@
-"""Jobs: what is wished of a training is in its run folder too, in job.json, which only this module writes."""
+"""Jobs: what is asked of a training is in its run folder too, in job.json, which only this module writes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def submit(spec: RunSpec, owner: str | None, device: str, out: Path, limits: Lim
             submitted=time.time(),
             attempt=attempt,
             device=device,
-            wish="run",
+            request="run",
         )
         return read_job_folder(folder)
 
@@ -141,15 +141,15 @@ def _room(every: list[Job], owner: str | None, address: str | None, limits: Limi
         raise RunError(f"the queue is full ({waiting} jobs wait); try again when some are done")
 
 
-def ask(job: Job, wish: str) -> None:
-    """Wish that a queued or running job pauses or stops, at its very step."""
-    one_of("wish", wish, ("pause", "stop"))
+def ask(job: Job, request: str) -> None:
+    """Ask a queued or running job to pause or stop, at its very step."""
+    one_of("request", request, ("pause", "stop"))
     with _writing(job.folder.parent):
         now = read_job_folder(job.folder)
         if now.state in (*WAITING, *LIVE) and (now.folder / "job.json").exists():
-            _write(now.folder, **read_object(now.folder / "job.json") | {"wish": wish})
+            _write(now.folder, **read_object(now.folder / "job.json") | {"request": request})
         elif now.state in LIVE:  # of the command line: it has no job.json yet
-            _write(now.folder, owner=None, submitted=0.0, attempt=0, device="auto", wish=wish)
+            _write(now.folder, owner=None, submitted=0.0, attempt=0, device="auto", request=request)
 
 
 def share(job: Job, shared: bool) -> None:
@@ -175,7 +175,7 @@ def resume(job: Job, owner: str | None, limits: Limits, address: str | None = No
             submitted=submitted,
             attempt=now.attempt + 1,
             device=now.device,
-            wish="run",
+            request="run",
         )
 
 

@@ -1,7 +1,7 @@
 """What a run folder says of its training: everything is in files, so any server and any page may look.
 
 Beside what `runs` describes, a folder that a page asked for holds job.json (`jobs` writes it): owner, submitted, attempt,
-device, wish. status.json is written by who holds the run's lock (`locks`) alone.
+device, request. status.json is written by who holds the run's lock (`locks`) alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from boundlab.validation import number, one_of, whole
 WAITING, LIVE = ("queued",), ("running", "stopping")
 RESTING = ("paused", "stopped", "failed", "lost")
 _STATES = (*WAITING, *LIVE, *RESTING, "done")
-_AFTER = {"run": "queued", "pause": "paused", "stop": "stopped"}  # where a wish leads when no process is there
+_AFTER = {"run": "queued", "pause": "paused", "stop": "stopped"}  # where a request leads when no process is there
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,12 @@ def _read_files(folder: Path) -> Job:
         spec = _spec(folder / "spec.json", _signature(folder / "spec.json") or (0, 0, 0))
         if not job and not now:
             raise ValueError("it has neither a job nor a status")
-        attempt, wish = _whole(job, "attempt") or 0, str(job.get("wish", "run"))
-        one_of("wish", wish, _AFTER)
+        attempt, request = _whole(job, "attempt") or 0, requested(job)
+        one_of("request", request, _AFTER)
         return Job(
             spec=spec,
             folder=folder,
-            state="done" if done else _state(folder, alive, attempt, wish, now),
+            state="done" if done else _state(folder, alive, attempt, request, now),
             owner=_text(job, "owner"),
             submitted=_time(job, "submitted") or 0.0,
             attempt=attempt,
@@ -127,6 +127,11 @@ def _read_files(folder: Path) -> Job:
         )
     except (ValueError, TypeError, LookupError) as error:
         raise RunError(f"{folder} is not a readable job ({error}); delete that folder") from error
+
+
+def requested(job: dict[str, Any]) -> str:
+    """What job.json asks for: "run", "pause", "stop"; earlier versions wrote "wish"."""
+    return str(job.get("request", job.get("wish", "run")))
 
 
 def _began(given: Any) -> tuple[float, int] | None:
@@ -156,13 +161,13 @@ def _time(given: dict[str, Any], name: str) -> float | None:
     return value
 
 
-def _state(folder: Path, alive: bool, attempt: int, wish: str, now: dict[str, Any]) -> str:
+def _state(folder: Path, alive: bool, attempt: int, request: str, now: dict[str, Any]) -> str:
     if now.get("state") == "done" and sealed(folder):
         return "done"
     if alive:
-        return "running" if wish == "run" else "stopping"
+        return "running" if request == "run" else "stopping"
     if now.get("attempt", 0) != attempt or "state" not in now:
-        return _AFTER[wish]
+        return _AFTER[request]
     if now["state"] in ("running", "lost"):  # it ended without a word
-        return "lost" if wish == "run" else _AFTER[wish]
+        return "lost" if request == "run" else _AFTER[request]
     return now["state"] if now["state"] in ("paused", "stopped", "failed") else "lost"

@@ -1,4 +1,4 @@
-"""What a training process says of itself (status.json) and what it is asked to do (the wish in job.json)."""
+"""What a training process says of itself (status.json) and what it is asked to do (the request in job.json)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 from boundlab.errors import RunError
 from boundlab.runs.folder import status
-from boundlab.runs.job import Job
+from boundlab.runs.job import Job, requested
 from boundlab.system.files import write_atomic
 
 EVERY = 1.0  # seconds between two heartbeats
-_LOOK_EVERY = 0.2  # seconds between two looks at the wish
+_LOOK_EVERY = 0.2  # seconds between two looks at the request
 RESERVE = ".reserve"  # a file whose deletion makes room for the last status on a full disk
 RESERVED = 16_384  # bytes
-_ENDS = {"pause": "paused", "stop": "stopped"}  # wish -> state in which the process ends
+_ENDS = {"pause": "paused", "stop": "stopped"}  # request -> state in which the process ends
 
 
 class Interrupted(Exception):
@@ -40,10 +40,10 @@ def read_job(folder: Path) -> dict[str, Any]:
 
 
 class Watch:
-    """Call it often: it raises Interrupted once the wish in `folder`/job.json is "pause" or "stop"."""
+    """Call it often: it raises Interrupted once the request in `folder`/job.json is "pause" or "stop"."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.next, self.seen, self.wish = folder, 0.0, (0, 0, 0), "run"
+        self.folder, self.next, self.seen, self.request = folder, 0.0, (0, 0, 0), "run"
 
     def __call__(self) -> None:
         if (now := time.monotonic()) < self.next:
@@ -54,9 +54,9 @@ class Watch:
         except OSError:
             return
         if (seen := (found.st_mtime_ns, found.st_ino, found.st_size)) != self.seen:
-            self.seen, self.wish = seen, str(read_job(self.folder).get("wish", "run"))
-        if self.wish in _ENDS:
-            raise Interrupted(_ENDS[self.wish])
+            self.seen, self.request = seen, requested(read_job(self.folder))
+        if self.request in _ENDS:
+            raise Interrupted(_ENDS[self.request])
 
 
 class Heartbeat:

@@ -37,7 +37,7 @@ class Worker:
         """Its exit code, None while it lives."""
         return self.process.poll()
 
-    def hang_up(self) -> None:
+    def close(self) -> None:
         """Close the line; the process ends."""
         if self.line is not None:
             self.line.close()

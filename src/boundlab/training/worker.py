@@ -1,6 +1,6 @@
 """Train one run into its folder: resumable after any kill, sealed when finished.
 
-`python -m boundlab.training.worker RUN_DIR [--lock-fd N] [--with-parent]` trains a job; `--spare` waits ready for one (warm_worker.py).
+`python -m boundlab.training.worker RUN_DIR [--lock-fd N] [--with-parent]` trains a job; `--warm` waits ready for one (warm_worker.py).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import torch
 from boundlab.data.splits import seen
 from boundlab.errors import BoundlabError, RunError
 from boundlab.runs.folder import sealed
+from boundlab.runs.job import requested
 from boundlab.runs.status import Heartbeat, Interrupted, Watch, read_job
 from boundlab.specs.run import DEVICES, RunSpec
 from boundlab.specs.work import memory
@@ -52,7 +53,7 @@ def train_run(
     """
     started = time.monotonic()
     folder = out / spec.id
-    with holding(folder), _wished(folder), Heartbeat(folder) as beat, _reported(beat):
+    with holding(folder), _asked_to_run(folder), Heartbeat(folder) as beat, _reported(beat):
         if not sealed(folder):
             torch.set_num_threads(1)
             data, device = seen(spec, root), pick_device(device)
@@ -62,15 +63,15 @@ def train_run(
 
 
 @contextmanager
-def _wished(folder: Path) -> Iterator[None]:
-    """Whoever starts a run by hand wishes it to run, whatever a page wished before."""
-    if (asked := read_job(folder)).get("wish", "run") != "run":
-        write_atomic(folder / "job.json", json.dumps(asked | {"wish": "run"}) + "\n")
+def _asked_to_run(folder: Path) -> Iterator[None]:
+    """Whoever starts a run by hand asks it to run, whatever a page asked before."""
+    if requested(asked := read_job(folder)) != "run":
+        write_atomic(folder / "job.json", json.dumps(asked | {"request": "run"}) + "\n")
     yield
 
 
 def train_job(folder: Path, lock: int | None = None) -> None:
-    """Train the job that `folder` describes (spec.json, job.json) until its end or until its wish is pause or stop.
+    """Train the job that `folder` describes (spec.json, job.json) until its end or until its request is pause or stop.
 
     `lock`: descriptor that holds the run's lock; without one it is taken here. Raises what `run` raises, and ValueError
     when the folder is not named after its spec; whatever is raised is in status.json.
@@ -124,12 +125,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("folder", nargs="?", type=Path, metavar="RUN_DIR")
     parser.add_argument("--lock-fd", type=int, metavar="N", help="descriptor that holds the run's lock")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
-    parser.add_argument("--spare", action="store_true", help="wait for a job on standard input, a Unix socket")
+    parser.add_argument("--warm", action="store_true", help="wait for a job on standard input, a Unix socket")
     a = parser.parse_args(argv)
-    if a.spare == (a.folder is not None):
-        parser.error("give the folder of a run, or --spare")
+    if a.warm == (a.folder is not None):
+        parser.error("give the folder of a run, or --warm")
     try:
-        if a.spare:
+        if a.warm:
             train_job(*warm_worker.wait())
         else:
             if a.with_parent:

@@ -1,6 +1,6 @@
-"""The server's side of uploads: private folders, at most `MOST` judges at once and one of a person, a fair queue with
-limits, a time limit. No torch.
+"""The server's side of uploads: private folders, a fair queue, a time limit. No torch.
 
+At most `MOST_WORKERS` upload workers at once, and one of a person.
 Nothing of an upload is parsed in this process.
 """
 
@@ -27,7 +27,7 @@ from boundlab.system.files import read_json
 from boundlab.system.processes import Worker, start_attached
 from boundlab.uploads.protocol import NETWORK, REQUEST, STATUS, SUBJECT
 
-MOST_WORKERS = 2  # judges at once
+MOST_WORKERS = 2  # at once
 _PER_PERSON = 3  # uploads of one person that may wait, beside the one that is measured
 PER_ADDRESS, MOST_WAITING = 30, 60  # of one network address, where it is known; of everybody
 MOST_MB = 30  # of a file
@@ -37,7 +37,7 @@ _PREFIX = "boundlab-upload-"
 
 @dataclass(eq=False)
 class Upload:
-    """One file, in a private folder until it is dropped, and the judge that measures it."""
+    """One file, in a private folder until it is dropped, and the worker that measures it."""
 
     folder: Path
     title: str
@@ -83,7 +83,7 @@ class UploadServer:
         return upload
 
     def measure(self, upload: Upload, dataset: str, labels: Labels | None) -> None:
-        """Queue the upload for a judge; raises RunError at a limit, or when its folder cannot be written."""
+        """Queue the upload for a worker; raises RunError at a limit, or when its folder cannot be written."""
         self._end(upload)
         upload.asked, upload.late = (dataset, labels), False
         request = {"dataset": dataset, "labels": labels, "title": upload.title, "seconds": self.seconds}
@@ -96,18 +96,21 @@ class UploadServer:
         with self._lock:
             self._room(upload)
             self._queue.append(upload)
-            self._mind()
+            self._reap_and_start()
 
-    def look(self, upload: Upload) -> dict[str, Any]:
-        """state: "idle", "queued" (and `ahead`), "running" (and `part`), "done" or "failed" (and `error`); `arch`: its
-        network, once the file is found sound."""
+    def update(self, upload: Upload) -> dict[str, Any]:
+        """Reap and start what is due; returns how this upload stands.
+
+        state: "idle", "queued" (and `ahead`), "running" (and `part`), "done" or "failed" (and `error`); `arch`: its network,
+        once the file is found sound.
+        """
         with self._lock:
-            self._mind()
+            self._reap_and_start()
             if upload in self._queue:
                 return {"state": "queued", "ahead": self._in_order().index(upload)}
         if upload.worker is None:
             return {"state": "idle"}
-        code = upload.worker.code  # before the file is read: a judge writes its last word, then ends
+        code = upload.worker.code  # before the file is read: a worker writes its last word, then ends
         path = upload.folder / STATUS
         now: dict[str, Any] = read_json(path) if path.exists() else {"state": "running", "part": "starting"}
         if code is not None and now["state"] == "running":
@@ -115,11 +118,11 @@ class UploadServer:
         return now
 
     def result(self, upload: Upload) -> Subject:
-        """What the judge found; raises RunError before it is done."""
+        """What the worker found; raises RunError before it is done."""
         return Subject.from_dict(read_json(upload.folder / SUBJECT))
 
     def drop(self, upload: Upload) -> None:
-        """End its judge and delete its folder."""
+        """End its worker and delete its folder."""
         self._end(upload)
         shutil.rmtree(upload.folder, ignore_errors=True)
 
@@ -137,8 +140,8 @@ class UploadServer:
             return f"{words}; measure it with `boundlab evaluate FILE`"
         return f"the measurement broke off (exit code {code}); try again, or use `boundlab evaluate FILE`"
 
-    def _mind(self) -> None:
-        """Bury those that ended, start those whose turn it is. The lock is held."""
+    def _reap_and_start(self) -> None:
+        """Reap those that ended, start those whose turn it is. The lock is held."""
         for ended in [upload for upload in self._running if upload.worker and upload.worker.code is not None]:
             self._running.remove(ended)
             _let_go(ended)
@@ -190,15 +193,15 @@ class UploadServer:
             if upload.worker:
                 upload.worker.process.kill()
                 upload.worker.process.wait()
-            self._mind()
+            self._reap_and_start()
             upload.worker = None
 
 
 def _let_go(upload: Upload) -> None:
-    """What an ended judge leaves: its timer and its line."""
+    """What an ended worker leaves: its timer and its line."""
     if upload.timer and upload.worker:
         upload.timer.cancel()
-        upload.worker.hang_up()
+        upload.worker.close()
 
 
 def _home() -> tuple[Path, int]:

@@ -1,4 +1,4 @@
-"""A session's upload: received, handed to a judge, dropped with the session. The server's judges are one for all."""
+"""A session's upload: received, handed to an upload worker, dropped with the session."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Desk:
     """What one session has uploaded last."""
 
     def __init__(self) -> None:
-        self.judges = upload_server()
+        self.server = upload_server()
         self.upload: Upload | None = None
         self.error: str | None = None  # why the last file was refused
 
@@ -30,8 +30,8 @@ class Desk:
         """Take a file in and have it measured."""
         self.clear()
         try:
-            self.upload = self.judges.hold(file.getvalue(), _title(file.name), visitor_name(), address())
-            self.judges.measure(self.upload, dataset, labels)
+            self.upload = self.server.hold(file.getvalue(), _title(file.name), visitor_name(), address())
+            self.server.measure(self.upload, dataset, labels)
         except BoundlabError as error:
             self.clear()
             self.error = str(error)
@@ -41,15 +41,15 @@ class Desk:
         """Measure the same file on other data."""
         if self.upload is not None:
             st.session_state.pop(UNSAVED, None)
-            self.judges.measure(self.upload, dataset, labels)
+            self.server.measure(self.upload, dataset, labels)
 
-    def look(self) -> dict[str, Any]:
-        """`Judges.look`, and what follows: a finished subject goes into the session, a broken file is dropped."""
+    def update(self) -> dict[str, Any]:
+        """`UploadServer.update`, and what follows: a finished subject goes into the session, a broken file is dropped."""
         if self.upload is None:
             return {"state": "idle"}
-        now = self.judges.look(self.upload)
+        now = self.server.update(self.upload)
         if now["state"] == "done" and UNSAVED not in st.session_state:
-            st.session_state[UNSAVED] = self.judges.result(self.upload)
+            st.session_state[UNSAVED] = self.server.result(self.upload)
         if now["state"] == "failed" and not now.get("arch"):
             self.clear()
             self.error = now["error"]
@@ -63,9 +63,9 @@ class Desk:
         st.session_state.pop(UNSAVED, None)
 
     def close(self) -> None:
-        """End its judge and delete the file: also at the session's end, where no session state is left."""
+        """End its worker and delete the file: also at the session's end, where no session state is left."""
         if self.upload is not None:
-            self.judges.drop(self.upload)
+            self.server.drop(self.upload)
             self.upload = None
 
 

@@ -35,9 +35,9 @@ _BUSY = ("queued", "running")
 
 @with_controls
 def checkpoint(controls: Controls) -> None:
-    """Everything on the page; only the progress refreshes by itself, and only while a judge works."""
+    """Everything on the page; only the progress refreshes by itself, and only while an upload worker works."""
     me, mine = visitor(), desk()
-    now = mine.look()
+    now = mine.update()
     controls.hold(_LINK)
     st.caption(
         "Upload a `.safetensors` file that says what network it holds. None at hand? `data/runs/checkpoints` has examples, a "
@@ -102,8 +102,8 @@ def _received(mine: Desk, key: str, dataset: str, labels: Labels | None) -> None
 
 
 def _progress(mine: Desk, was_busy: bool) -> None:
-    """How far the judge is."""
-    now = mine.look()
+    """How far the upload worker is."""
+    now = mine.update()
     if (now["state"] in _BUSY) != was_busy:
         st.rerun()
     if now["state"] == "queued":
