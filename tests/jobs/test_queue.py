@@ -56,10 +56,10 @@ def test_resting_jobs_stay_what_they_are_until_they_are_resumed(tmp_path, state)
     assert (now.submitted == job.submitted) is (state == "paused")  # a paused job keeps its place in line
 
 
-@pytest.mark.parametrize(("request", "state"), [("pause", "paused"), ("stop", "stopped")])
-def test_a_waiting_job_can_be_taken_out_of_the_queue(tmp_path, request, state):
+@pytest.mark.parametrize(("asked", "state"), [("pause", "paused"), ("stop", "stopped")])
+def test_a_waiting_job_can_be_taken_out_of_the_queue(tmp_path, asked, state):
     job = submit(tmp_path)
-    queue.ask(job, request)
+    queue.ask(job, asked)
     assert jobstate.read_job_folder(job.folder).state == state
     assert queue.in_order(queue.jobs(tmp_path)) == []
 
