@@ -10,7 +10,8 @@ from boundlab.errors import RunError
 from boundlab.jobs import queue
 from boundlab.jobs.queue import Limits
 from boundlab.runs import job as jobstate
-from boundlab.runs import status
+from boundlab.runs.heartbeat import Interrupted, Watch
+from boundlab.runs.status import write_status
 from boundlab.specs.run import RunSpec
 from boundlab.system.locks import held, take_lock
 
@@ -27,7 +28,7 @@ def submit(out, seed=0, owner="anna", limits=FEW):
 
 def say(job, state, **more):
     """Write a status as a worker would."""
-    status.write_status(job, state=state, **more)
+    write_status(job.folder, job.said(state, **more))
     return jobstate.read_job_folder(job.folder)
 
 
@@ -208,11 +209,11 @@ def test_what_earlier_versions_wrote_as_a_wish_is_a_request(tmp_path):
     asked = {"wish" if name == "request" else name: value for name, value in before.items()} | {"wish": "pause"}
     (job.folder / "job.json").write_text(json.dumps(asked))
     assert jobstate.read_job_folder(job.folder).state == "paused"
-    with pytest.raises(status.Interrupted, match="paused"):
-        status.Watch(job.folder)()
+    with pytest.raises(Interrupted, match="paused"):
+        Watch(job.folder)()
     queue.resume(jobstate.read_job_folder(job.folder), "anna", FEW)
     assert jobstate.read_job_folder(job.folder).state == "queued"
-    status.Watch(job.folder)()
+    Watch(job.folder)()
 
 
 def test_a_folder_with_only_a_spec_is_no_job(tmp_path):

@@ -24,9 +24,10 @@ import pytest
 
 from boundlab.errors import RunError
 from boundlab.networks.checkpoint import read_tensors
-from boundlab.runs import status as heartbeat
-from boundlab.runs.folder import has_records, list_runs, open_run, status
-from boundlab.runs.status import Heartbeat, Interrupted, Watch
+from boundlab.runs import heartbeat
+from boundlab.runs.folder import has_records, list_runs, open_run
+from boundlab.runs.heartbeat import Heartbeat, Interrupted, Watch
+from boundlab.runs.status import read_status
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import read_lines, write_atomic
 from boundlab.training.failure import explain
@@ -116,9 +117,9 @@ def test_a_job_trains_under_the_lock_it_is_given(finished, tmp_path):
     with hold(folder) as lock:
         done = train(folder, "--lock-fd", str(lock.fileno()), pass_fds=[lock.fileno()])
     assert (done.returncode, done.stderr) == (0, "")
-    now = status(folder)
-    assert (now["state"], now["attempt"], now["device"], now["error"]) == ("done", 3, "cpu", None)
-    assert now["step"] == now["steps"] == 24 * 45
+    now = read_status(folder)
+    assert (now.state, now.attempt, now.device, now.error) == ("done", 3, "cpu", None)
+    assert now.step == now.steps == 24 * 45
     assert {p.name for p in folder.iterdir()} == {p.name for p in finished.iterdir()} | {"job.json"}
     assert_same(folder, finished)
 
@@ -162,8 +163,8 @@ def test_bad_input_is_one_sentence_there_and_in_the_status(tmp_path, damage, wor
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
     if folder.exists():
-        assert status(folder)["state"] == "failed"
-        assert words in status(folder)["error"]
+        assert read_status(folder).state == "failed"
+        assert words in read_status(folder).error
         assert list_runs(folder.parent) == ([], {})  # nothing to open yet, and no error
 
 
@@ -179,8 +180,8 @@ def test_more_memory_than_there_is_for_a_run_is_a_failure_in_words(tmp_path):
 
     done = subprocess.run([*WORKER, str(folder)], env=ONE_THREAD, capture_output=True, text=True, preexec_fn=limited)
     assert done.returncode in (1, 2)
-    assert status(folder)["state"] == "failed"
-    assert status(folder)["error"] == (
+    assert read_status(folder).state == "failed"
+    assert read_status(folder).error == (
         "the run needs more memory than the 1.0 GiB it may have; train a smaller network, or smaller batches"
     )
 
@@ -199,7 +200,7 @@ def test_a_descriptor_of_another_file_and_a_lock_that_is_taken_are_refused(tmp_p
 def test_a_worker_ends_with_its_parent(tmp_path):
     folder = submit(tmp_path, LONG)
     process = subprocess.Popen([*WORKER, str(folder), "--with-parent"], env=ONE_THREAD, stdin=subprocess.PIPE)
-    until(process, lambda: status(folder).get("step", 0) > 30)
+    until(process, lambda: read_status(folder).step > 30)
     process.stdin.close()
     assert process.wait(PATIENCE) == 1
     hold(folder).close()
@@ -213,7 +214,7 @@ def test_any_other_error_has_its_line_in_the_status(tmp_path, monkeypatch):
     spec = RunSpec.from_dict(TRAINED)
     with pytest.raises(KeyError):
         train_run(spec, tmp_path)
-    assert status(tmp_path / spec.id)["error"] == "KeyError: 'a bug'"
+    assert read_status(tmp_path / spec.id).error == "KeyError: 'a bug'"
 
 
 def junk_mnist(root):
@@ -228,11 +229,11 @@ def junk_mnist(root):
 def test_a_warm_worker_trains_what_it_is_sent(finished, tmp_path, warm):
     folder = submit(tmp_path)
     warm.send(folder, hold(folder))
-    until(warm.process, lambda: status(folder).get("step", 0) > 30)
+    until(warm.process, lambda: read_status(folder).step > 30)
     with pytest.raises(RunError, match="is being trained by another process"):
         train_run(RunSpec.from_dict(TRAINED), tmp_path)
     assert warm.process.wait(PATIENCE) == 0
-    assert status(folder)["pid"] == warm.process.pid
+    assert read_status(folder).pid == warm.process.pid
     assert_same(folder, finished)
 
 
@@ -240,7 +241,7 @@ def test_a_warm_worker_takes_the_environment_it_is_sent(tmp_path, warm):
     folder = submit(tmp_path / "runs", {"dataset": "mnist"})
     warm.send(folder, hold(folder), {"BOUNDLAB_DATA": str(junk_mnist(tmp_path / "data"))})
     assert warm.process.wait(PATIENCE) == 2
-    assert str(tmp_path / "data") in status(folder)["error"]
+    assert str(tmp_path / "data") in read_status(folder).error
 
 
 ASKED = """
@@ -269,7 +270,7 @@ def test_a_warm_worker_ends_with_its_parent(tmp_path, warm, when):
     folder = submit(tmp_path, TRAINED | {"epochs": 200})
     if when == "training":
         warm.send(folder, hold(folder))
-        until(warm.process, lambda: status(folder).get("step", 0) > 30)
+        until(warm.process, lambda: read_status(folder).step > 30)
     warm.channel.close()
     assert warm.process.wait(PATIENCE) == 1
     assert warm.process.stderr.read() == b""
@@ -306,34 +307,34 @@ def test_the_request_is_seen_within_a_fifth_of_a_second_and_half_a_file_is_none(
 
 def test_the_heart_beats_between_records_and_survives_a_failure(tmp_path, monkeypatch):
     monkeypatch.setattr(heartbeat, "EVERY", 0.01)
-    write, failures = heartbeat.write_atomic, []
+    write, failures = heartbeat.write_status, []
 
-    def fail_twice(path, content):
+    def fail_twice(folder, now):
         if len(failures) < 2:
-            failures.append(path)
+            failures.append(folder)
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(path, content)
+        write(folder, now)
 
-    monkeypatch.setattr(heartbeat, "write_atomic", fail_twice)
+    monkeypatch.setattr(heartbeat, "write_status", fail_twice)
     before = set(threading.enumerate())
     with Heartbeat(tmp_path) as beat:
         beat.step, beat.steps = 7, 9
         (heart,) = set(threading.enumerate()) - before
         deadline = time.monotonic() + PATIENCE
-        while status(tmp_path).get("step") != 7 and time.monotonic() < deadline:
+        while read_status(tmp_path).step != 7 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert len(failures) == 2
-        assert status(tmp_path)["step"] == 7
+        assert read_status(tmp_path).step == 7
         beat.step = 8
-        while status(tmp_path)["step"] != 8 and time.monotonic() < deadline:
+        while read_status(tmp_path).step != 8 and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert status(tmp_path)["step"] == 8
+        assert read_status(tmp_path).step == 8
         beat.end("paused")
         beat.step = 9
         beat.beat()
     heart.join(PATIENCE)
     assert not heart.is_alive()
-    assert (status(tmp_path)["state"], status(tmp_path)["step"]) == ("paused", 8)  # nothing after the end
+    assert (read_status(tmp_path).state, read_status(tmp_path).step) == ("paused", 8)  # nothing after the end
 
 
 @pytest.mark.parametrize(
@@ -365,22 +366,22 @@ def small_disk(tmp_path):
 def test_a_full_disk_is_a_failure_that_says_so_and_nothing_is_lost(finished, small_disk):
     folder = submit(small_disk)
     process = subprocess.Popen([*WORKER, str(folder)], env=ONE_THREAD, stderr=subprocess.PIPE, text=True)
-    until(process, lambda: status(folder).get("step", 0) >= 200)
+    until(process, lambda: read_status(folder).step >= 200)
     filler = small_disk / "filler"
     with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
         collections.deque(iter(lambda: file.write(bytes(4096)), None))
     assert process.wait(PATIENCE) == 2
     assert "No space left" in process.stderr.read()
     process.stderr.close()
-    now = status(folder)
-    assert now["state"] == "failed"
-    assert "is full: free space and retry, it goes on from epoch" in now["error"]
+    now = read_status(folder)
+    assert now.state == "failed"
+    assert "is full: free space and retry, it goes on from epoch" in now.error
     assert not [p.name for p in folder.glob(".*")]  # no reserve, no halves of failed writes
     recorded = open_run(folder).records["step"].tolist()
     assert recorded[-1] >= 175
     again = train(folder)  # still full
     assert again.returncode == 2
-    assert status(folder)["state"] == "failed"
+    assert read_status(folder).state == "failed"
     assert open_run(folder).records["step"].tolist()[: len(recorded) - 2] == recorded[:-2]
     filler.unlink()
     assert train(folder).returncode == 0
@@ -390,7 +391,7 @@ def test_a_full_disk_is_a_failure_that_says_so_and_nothing_is_lost(finished, sma
 def test_a_folder_that_cannot_be_written_is_one_sentence(finished, small_disk):
     folder = submit(small_disk)
     process = subprocess.Popen([*WORKER, str(folder)], env=ONE_THREAD, stderr=subprocess.PIPE, text=True)
-    until(process, lambda: status(folder).get("step", 0) >= 200)
+    until(process, lambda: read_status(folder).step >= 200)
     subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
     subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
     try:
@@ -414,7 +415,7 @@ def read_everything(folder, over, states, errors):
     readers |= {".safetensors": read_tensors, ".parquet": lambda p: pd.read_parquet(io.BytesIO(p.read_bytes()))}
     while not over.is_set():
         try:
-            states.add(status(folder)["state"])
+            states.add(read_status(folder).state)
             if has_records(folder):
                 steps = open_run(folder).records["step"].tolist()
                 assert steps == sorted(set(steps))
@@ -453,7 +454,7 @@ def test_fifty_kills_pauses_and_stops_leave_the_same_history(tmp_path):
     assert faults == []
     assert (tmp_path / "stderr").read_text() == ""
     assert states >= {"running", "paused", "stopped"}
-    assert status(folder)["attempt"] == 51
+    assert read_status(folder).attempt == 51
     assert_same(folder, whole)
 
 
@@ -467,15 +468,15 @@ def interrupt(folder, warm, end, rng):
     """Train for a few records, then kill, pause or stop; at once where the run is ahead of a course of 60 equal parts."""
     attempt = json.loads((folder / "job.json").read_text())["attempt"]
     warm.send(folder, hold(folder))
-    until(warm.process, lambda: status(folder).get("attempt") == attempt)
+    until(warm.process, lambda: read_status(folder).attempt == attempt)
     before, more, allowed = recorded(folder), rng.randint(0, 8), attempt * RECORDS // 60
     until(warm.process, lambda: recorded(folder) >= min(before + more, allowed))
     time.sleep(rng.uniform(0, 0.02))  # anywhere between two records
     if end == "kill":
         warm.process.send_signal(signal.SIGKILL)
         assert warm.process.wait(PATIENCE) == -signal.SIGKILL
-        assert status(folder)["state"] == "running"
+        assert read_status(folder).state == "running"
     else:
         submit(folder.parent, LONG, attempt, request=end)
         assert warm.process.wait(PATIENCE) == 0
-        assert status(folder)["state"] == {"pause": "paused", "stop": "stopped"}[end]
+        assert read_status(folder).state == {"pause": "paused", "stop": "stopped"}[end]

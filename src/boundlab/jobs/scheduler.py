@@ -17,8 +17,8 @@ from boundlab.jobs import queue, workers
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.workers import WarmWorker
 from boundlab.runs import job as jobstate
-from boundlab.runs import status
 from boundlab.runs.job import Job
+from boundlab.runs.status import write_status
 from boundlab.specs.work import memory
 from boundlab.system import memory as room
 from boundlab.system.devices import Device, cpu, free_memory, probe
@@ -185,7 +185,8 @@ class Scheduler:
             if jobstate.read_job_folder(job.folder).state == "done":  # and is done already
                 return
             gpu = self._free_gpu() if self.kind(job) == "cuda" else None
-            status.write_status(job, device="cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})")
+            device = "cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})"
+            write_status(job.folder, job.said("running", device=device))
             environment = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(self.gpus[gpu].index)}
             self.warm.not_before = time.monotonic() + HEAD_START
             worker = self.warm.take(job.folder, lock, environment)
@@ -217,6 +218,6 @@ class Scheduler:
         if lock is not None:
             error = f"its process was killed (signal {signal}" + (", perhaps for memory)" if signal == 9 else ")")
             try:
-                status.write_status(job, state="lost", error=error, heartbeat=job.heartbeat, device=job.used)
+                write_status(folder, job.said("lost", error=error, heartbeat=job.heartbeat, device=job.used))
             finally:
                 os.close(lock)

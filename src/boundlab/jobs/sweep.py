@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from boundlab.errors import RunError
-from boundlab.runs.folder import sealed, status
+from boundlab.runs.folder import sealed
+from boundlab.runs.status import read_status
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import make_folder, write_atomic
 from boundlab.system.locks import BUSY, held
@@ -100,7 +101,7 @@ def finished(folder: Path) -> bool:
 
 def _fraction(folder: Path) -> float:
     try:
-        now = status(folder)
-        return min(1.0, float(now["step"] / now["steps"])) if now.get("steps") else 0.0
-    except (RunError, TypeError, KeyError):
+        now = read_status(folder)
+    except RunError:
         return 0.0
+    return min(1.0, now.step / now.steps) if now.steps else 0.0

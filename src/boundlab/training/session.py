@@ -21,7 +21,7 @@ from boundlab.networks import build
 from boundlab.networks.checkpoint import Checkpoint, read_tensors, save, write_tensors
 from boundlab.runs import part_errors
 from boundlab.runs.certificates import CERTIFICATES
-from boundlab.runs.status import RESERVE, RESERVED, Heartbeat, Interrupted
+from boundlab.runs.heartbeat import RESERVE, RESERVED, Heartbeat, Interrupted
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import read_lines, write_atomic, write_parquet
 from boundlab.training.loop import Record, Training

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import sys
@@ -14,6 +13,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,12 +21,12 @@ import torch
 from boundlab.data.splits import seen
 from boundlab.errors import BoundlabError, RunError
 from boundlab.runs.folder import sealed
-from boundlab.runs.job import requested
-from boundlab.runs.status import Heartbeat, Interrupted, Watch, read_job
+from boundlab.runs.heartbeat import Heartbeat, Interrupted, Watch
+from boundlab.runs.status import read_request, write_request
 from boundlab.specs.run import DEVICES, RunSpec
 from boundlab.specs.work import memory
 from boundlab.system import memory as room
-from boundlab.system.files import make_folder, read_json, write_atomic
+from boundlab.system.files import make_folder, read_json
 from boundlab.system.locks import holding
 from boundlab.system.processes import end_with_parent
 from boundlab.text import one_line
@@ -65,8 +65,8 @@ def train_run(
 @contextmanager
 def _asked_to_run(folder: Path) -> Iterator[None]:
     """Whoever starts a run by hand asks it to run, whatever a page asked before."""
-    if requested(asked := read_job(folder)) != "run":
-        write_atomic(folder / "job.json", json.dumps(asked | {"request": "run"}) + "\n")
+    if (request := read_request(folder)).action != "run":
+        write_request(folder, replace(request, action="run"))
     yield
 
 
@@ -83,7 +83,7 @@ def train_job(folder: Path, lock: int | None = None) -> None:
         spec = RunSpec.from_dict(read_json(folder / "spec.json"))
         if spec.id != folder.name:
             raise ValueError(f"the folder of this spec must be named {spec.id}, got {folder.name}; rename it")
-        one_of("device", name := read_job(folder).get("device", "auto"), DEVICES)
+        one_of("device", name := read_request(folder).device, DEVICES)
         if sealed(folder):
             return
         beat.beat()
