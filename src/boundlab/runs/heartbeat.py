@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from boundlab.errors import RunError
-from boundlab.runs.status import JOB_FILE, Status, read_request, read_status, write_status
+from boundlab.runs.status import Status, read_request, read_status, write_status
 
 EVERY = 1.0  # seconds between two heartbeats
 _LOOK_EVERY = 0.2  # seconds between two looks at the request
@@ -30,20 +30,14 @@ class Watch:
     """Call it often: it raises Interrupted once the request in `folder` is "pause" or "stop"."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.next, self.seen, self.action = folder, 0.0, (0, 0, 0), "run"
+        self.folder, self.next = folder, 0.0
 
     def __call__(self) -> None:
         if (now := time.monotonic()) < self.next:
             return
         self.next = now + _LOOK_EVERY
-        try:
-            found = os.stat(self.folder / JOB_FILE)
-        except OSError:
-            return
-        if (seen := (found.st_mtime_ns, found.st_ino, found.st_size)) != self.seen:
-            self.seen, self.action = seen, read_request(self.folder).action
-        if self.action in _ENDS:
-            raise Interrupted(_ENDS[self.action])
+        if (action := read_request(self.folder).action) in _ENDS:
+            raise Interrupted(_ENDS[action])
 
 
 class Heartbeat:

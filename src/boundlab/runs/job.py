@@ -6,10 +6,8 @@ both and from whether a process holds the run's lock.
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from boundlab.errors import RunError
 from boundlab.runs.folder import sealed
 from boundlab.runs.status import JOB_FILE, STATUS_FILE, Request, Status
 from boundlab.specs.run import RunSpec
-from boundlab.system.files import read_json
+from boundlab.system.files import cached_reader, read_json, signature
 from boundlab.system.locks import held
 
 WAITING, LIVE = ("queued",), ("running", "stopping")
@@ -62,53 +60,35 @@ class Job:
         return replace(now, **changes)
 
 
-@lru_cache(maxsize=4096)
-def _parsed(path: Path, signature: tuple[int, int, int]) -> Any:
-    return read_json(path)
-
-
-@lru_cache(maxsize=4096)
-def _spec(path: Path, signature: tuple[int, int, int]) -> RunSpec:
-    return RunSpec.from_dict(read_json(path))
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    try:
-        now = os.stat(path)
-    except OSError:
-        return None
-    return (now.st_ino, now.st_mtime_ns, now.st_size)
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """A JSON object that is there or not yet; read again only when the file changed. Raises RunError."""
-    signature = _signature(path)
-    content = {} if signature is None else _parsed(path, signature)
+def _object(path: Path) -> dict[str, Any]:
+    content = read_json(path) if path.exists() else {}
     if not isinstance(content, dict):
         raise RunError(f"{path} should be a JSON object, got {str(content)[:40]}; delete that folder")
     return content
 
 
+_read_object = cached_reader(_object)
+_read_spec = cached_reader(lambda path: RunSpec.from_dict(read_json(path)))
 _done: dict[Path, tuple[tuple[object, object], Job]] = {}  # what is sealed is not edited: one look until it is shared
 
 
 def read_job_folder(folder: Path) -> Job:
     """The job of a run folder; raises RunError when the folder is damaged."""
-    signature = _signature(folder / STATUS_FILE), _signature(folder / JOB_FILE)
-    if signature[0] and folder in _done and _done[folder][0] == signature:
+    now = signature(folder / STATUS_FILE), signature(folder / JOB_FILE)
+    if now[0] and folder in _done and _done[folder][0] == now:
         return _done[folder][1]
     job = _read_files(folder)
-    if signature[0] and job.state == "done":
-        _done[folder] = (signature, job)
+    if now[0] and job.state == "done":
+        _done[folder] = (now, job)
     return job
 
 
 def _read_files(folder: Path) -> Job:
-    done = read_object(folder / STATUS_FILE).get("state") == "done" and sealed(folder)
+    done = _read_object(folder / STATUS_FILE).get("state") == "done" and sealed(folder)
     alive = not done and held(folder.parent, folder.name)  # before the files: what a process writes last is then seen
-    asked, said = read_object(folder / JOB_FILE), read_object(folder / STATUS_FILE)
+    asked, said = _read_object(folder / JOB_FILE), _read_object(folder / STATUS_FILE)
     try:
-        spec = _spec(folder / "spec.json", _signature(folder / "spec.json") or (0, 0, 0))
+        spec = _read_spec(folder / "spec.json")
         if not asked and not said:
             raise ValueError("it has neither a job nor a status")
         request, now = Request.from_dict(asked), Status.from_dict(said)

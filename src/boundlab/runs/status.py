@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from boundlab.errors import RunError
-from boundlab.system.files import read_json, write_atomic
+from boundlab.system.files import cached_reader, read_json, write_atomic
 from boundlab.validation import number, one_of, whole
 
 STATUS_FILE, JOB_FILE = "status.json", "job.json"
@@ -114,11 +114,18 @@ def write_status(folder: Path, status: Status) -> None:
 
 
 def read_request(folder: Path) -> Request:
-    """The run's job.json; the default where there is none or it cannot be read."""
+    """The run's job.json, read again only when it changed; the default where there is none or it cannot be read."""
+    return _read_request(folder / JOB_FILE)
+
+
+def _request(path: Path) -> Request:
     try:
-        return Request.from_dict(json.loads((folder / JOB_FILE).read_bytes()))
+        return Request.from_dict(json.loads(path.read_bytes()))
     except (OSError, ValueError, RecursionError, AttributeError):
         return Request()
+
+
+_read_request = cached_reader(_request)
 
 
 def write_request(folder: Path, request: Request) -> None:

@@ -7,16 +7,47 @@ import io
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from boundlab.errors import RunError
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+
+T = TypeVar("T")
+Signature = tuple[int, int, int]
+
+
+def signature(path: Path) -> Signature | None:
+    """Inode, time of change (ns) and size, which a file written anew changes; None where there is no file."""
+    try:
+        now = os.stat(path)
+    except OSError:
+        return None
+    return (now.st_ino, now.st_mtime_ns, now.st_size)
+
+
+def cached_reader(read: Callable[[Path], T], most: int = 4096) -> Callable[[Path], T]:
+    """`read`, called again for a path only once its file has changed; the last `most` values are kept, and shared.
+
+    Nothing is kept of a file that is not there, nor of one for which `read` raises.
+    """
+
+    @lru_cache(maxsize=most)
+    def kept(path: Path, now: Signature) -> T:
+        return read(path)
+
+    def latest(path: Path) -> T:
+        now = signature(path)
+        return read(path) if now is None else kept(path, now)
+
+    return latest
 
 
 def make_folder(path: Path) -> None:
