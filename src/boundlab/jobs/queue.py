@@ -16,8 +16,8 @@ from boundlab.errors import RunError
 from boundlab.runs.job import LIVE, RESTING, WAITING, Job, read_job_folder
 from boundlab.runs.status import JOB_FILE, STATUS_FILE, Request, read_request, write_request
 from boundlab.specs.run import DEVICES, RunSpec
-from boundlab.system.files import locked, make_folder, write_atomic
-from boundlab.system.locks import held, take_lock
+from boundlab.system.files import make_folder, write_atomic
+from boundlab.system.locks import held, locked_folder, take_lock
 from boundlab.validation import one_of, whole
 
 
@@ -185,7 +185,7 @@ def _writing(out: Path) -> Iterator[None]:
     """One writer of jobs at a time; what the disk refuses becomes a sentence."""
     try:
         make_folder(out)
-        with locked(out):
+        with locked_folder(out):
             yield
     except OSError as error:
         raise RunError(

@@ -14,7 +14,8 @@ from boundlab.bounds import pac_bayes
 from boundlab.errors import RunError
 from boundlab.runs import certificates as stored_certificates
 from boundlab.runs.run import Run
-from boundlab.system.files import locked, read_json, write_atomic
+from boundlab.system.files import read_json, write_atomic
+from boundlab.system.locks import locked_folder
 
 if TYPE_CHECKING:
     from boundlab.runs.run import Run
@@ -94,7 +95,7 @@ def write_certificates(certificates: Mapping[str, list[Any]], folder: Path) -> N
 def store_certificate(folder: Path, run: str, new: pac_bayes.PacBayes, packed: bool = False) -> None:
     """Put `new` in place of the run's certificate of the same prior, in its run folder or in a pack; what else is there
     stays as it is, damaged or not. Raises RunError."""
-    with locked(folder):
+    with locked_folder(folder):
         stored = read_certificates(folder / CERTIFICATES, packed)
         before = stored.get(run if packed else "", [])
         others = [c for c in before if _prior(c) != new.prior] if isinstance(before, list) else []

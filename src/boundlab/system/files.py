@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -57,17 +56,6 @@ def make_folder(path: Path) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         blocked = next((p for p in (path, *path.parents) if p.is_file()), path)
         raise RunError(f"{blocked} is a file where a folder of runs should be; give another --out") from error
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, waiting for it; it goes with the process, however that ends."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

@@ -7,7 +7,6 @@ Nothing of an upload is parsed in this process.
 from __future__ import annotations
 
 import atexit
-import fcntl
 import json
 import os
 import shutil
@@ -24,6 +23,7 @@ from boundlab.analysis.subject import Subject
 from boundlab.errors import CheckpointError, RunError
 from boundlab.specs.run import Labels
 from boundlab.system.files import read_json
+from boundlab.system.locks import take_folder
 from boundlab.system.processes import Worker, start_attached
 from boundlab.uploads.protocol import NETWORK, REQUEST, STATUS, SUBJECT
 
@@ -63,7 +63,7 @@ class UploadServer:
         self._served: list[str] = []  # whose uploads were started, the latest last
         self._lock = threading.Lock()
         _clear_leftovers()
-        self._home, self._hold = _home()
+        self._home, self._alive = _home()
         atexit.register(self.close)
 
     def hold(self, content: bytes, title: str, person: str = "", address: str | None = None) -> Upload:
@@ -132,7 +132,7 @@ class UploadServer:
             self._end(upload)
         shutil.rmtree(self._home, ignore_errors=True)
         with suppress(OSError):
-            os.close(self._hold)
+            os.close(self._alive)
 
     def _why(self, upload: Upload, code: int) -> str:
         if upload.late or code == -signal.SIGXCPU:
@@ -208,24 +208,18 @@ def _home() -> tuple[Path, int]:
     """This server's folder of uploads (mode 0700), and the descriptor whose lock says that the server lives."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        hold = os.open(folder, os.O_RDONLY)
-        fcntl.flock(hold, fcntl.LOCK_EX)
-        if folder.exists():  # another server's start has not taken it for a leftover
-            return folder, hold
-        os.close(hold)
+        lock = take_folder(folder)
+        if lock is not None:  # another server's start has not taken it for a leftover
+            return folder, lock
 
 
 def _clear_leftovers() -> None:
     """Delete the folders of servers that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            hold = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
-            try:
-                fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(hold).st_uid == os.getuid():
-                    shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(hold)
+        lock = take_folder(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
 
 
 def _upload_worker(folder: Path) -> Worker:
