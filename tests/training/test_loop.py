@@ -17,6 +17,7 @@ from boundlab.runs.folder import open_run
 from boundlab.runs.status import read_status
 from boundlab.specs.grid import load_grid
 from boundlab.specs.run import RunSpec
+from boundlab.training.hooks import Hooks
 from boundlab.training.loop import Training, epochs
 from boundlab.training.session import plans
 from boundlab.training.worker import train_run
@@ -138,11 +139,15 @@ def in_float64(given, part):
     """State after one epoch in float64, minibatches in parts of `part` images; and the losses of its steps."""
     spec = RunSpec.from_dict(given)
     train, test = (Split(s.images.double(), s.labels) for s in apply_task(spec.train))
-    training = Training(spec, (train, test), part=part)
+    losses = []
+
+    def kept(step):
+        return lambda *given: losses.append(step(*given)) or losses[-1]
+
+    training = Training(spec, (train, test), part=part, hooks=Hooks(run_step=kept))
     training.net.double()
     training.references = [dataclasses.replace(r, weight=r.weight.double()) for r in training.references]
-    training.due, step, losses = False, training.step, []
-    training.step = lambda *given: losses.append(step(*given)) or losses[-1]
+    training.due = False
     list(training.epoch())
     return training.state(), torch.stack(losses)
 
