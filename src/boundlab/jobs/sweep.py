@@ -1,4 +1,8 @@
-"""Grids of runs: each run is its own process, so a killed one takes nothing down with it."""
+"""Grids of runs: each run is its own process, so a killed one takes nothing down with it.
+
+Not the scheduler's work: a sweep runs `workers` at a time on one GPU too, limits no memory, starts nothing but its own runs,
+and says what their processes said, also where no status could be written.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from boundlab.runs.status import read_status
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import make_folder, write_atomic
 from boundlab.system.locks import BUSY, held
+from boundlab.system.processes import ONE_THREAD
 
 
 def _launch(spec: RunSpec, out: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
@@ -36,10 +41,9 @@ def _launch(spec: RunSpec, out: Path, arguments: list[str]) -> subprocess.Popen[
         "--with-parent",
         *arguments,
     ]
-    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with _log(out, spec.id).open("wb") as log:
         return subprocess.Popen(
-            command, env=os.environ | one_thread, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
+            command, env=os.environ | ONE_THREAD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
         )
 
 
