@@ -33,9 +33,8 @@ def for_job(folder: Path, lock: int, environment: dict[str, str]) -> Worker:
                 start_new_session=True,
             )
         lower_priority(process.pid)
-        with contextlib.suppress(
-            OSError
-        ):  # a session has its own share of the CPU on Linux, which niceness leaves alone
+        # A session has its own share of the CPU on Linux, which niceness leaves alone.
+        with contextlib.suppress(OSError):
             Path(f"/proc/{process.pid}/autogroup").write_text(str(NICENESS))
         return Worker(process, None)
     return start_attached(["boundlab.training.worker", *arguments], environment, (lock,))

@@ -6,19 +6,15 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from boundlab.bounds import pac_bayes
 from boundlab.errors import RunError
-from boundlab.runs import certificates as stored_certificates
 from boundlab.runs.run import Run
 from boundlab.system.files import read_json, write_atomic
 from boundlab.system.locks import locked_folder
-
-if TYPE_CHECKING:
-    from boundlab.runs.run import Run
 
 CERTIFICATES = "certificates.json"
 
@@ -112,5 +108,5 @@ def _prior(stored: Any) -> str:
 
 def with_certificates(run: Run, given: Any, folder: Path) -> Run:
     """The run with those of its stored certificates that are about it."""
-    found, trouble = stored_certificates.usable(run, given, folder / CERTIFICATES)
+    found, trouble = usable(run, given, folder / CERTIFICATES)
     return dataclasses.replace(run, certificates=found, trouble=trouble)

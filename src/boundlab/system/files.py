@@ -68,9 +68,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno is not None:
-            raise OSError(
-                error.errno, error.strerror, str(path)
-            ) from error  # the file that was meant; a write names none
+            # The file that was meant; a write names none.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 
