@@ -23,8 +23,8 @@ def _file(out: Path, run: str) -> Path:
     return out / ".locks" / run
 
 
-def _got(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
-    """Lock it, unless another process has it."""
+def try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+    """Lock an open file or folder unless another process has it; returns whether it is locked now."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -38,7 +38,7 @@ def take_lock(out: Path, run: str) -> int | None:
     make_folder(out / ".locks")
     descriptor = os.open(_file(out, run), os.O_RDWR | os.O_CREAT, 0o644)
     for attempt in range(_TRIES):
-        if _got(descriptor):
+        if try_lock(descriptor):
             return descriptor
         time.sleep(0.01 if attempt < _TRIES - 1 else 0)
     os.close(descriptor)
@@ -52,7 +52,7 @@ def held(out: Path, run: str) -> bool:
     except OSError:
         return False
     try:
-        return not _got(descriptor, fcntl.LOCK_SH)
+        return not try_lock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 
@@ -66,7 +66,7 @@ def holding(folder: Path, descriptor: int | None = None) -> Iterator[None]:
     with path.open("w") if descriptor is None else os.fdopen(descriptor, "w") as lock:
         if descriptor is not None and not (path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())):
             raise ValueError(f"descriptor {descriptor} should hold {path}, but it is of another file; pass that file's")
-        if not _got(lock.fileno()):  # one that is held already stays held
+        if not try_lock(lock.fileno()):  # one that is held already stays held
             raise RunError(f"{folder} {BUSY}; wait for it or stop it")
         yield
 
@@ -89,7 +89,7 @@ def take_folder(folder: Path) -> int | None:
         descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
     except OSError:
         return None
-    if os.fstat(descriptor).st_uid == os.getuid() and _got(descriptor) and folder.exists():
+    if os.fstat(descriptor).st_uid == os.getuid() and try_lock(descriptor) and folder.exists():
         return descriptor
     os.close(descriptor)
     return None
