@@ -20,7 +20,6 @@ from boundlab.system.locks import held
 
 WAITING, LIVE = ("queued",), ("running", "stopping")
 RESTING = ("paused", "stopped", "failed", "lost")
-_STATES = (*WAITING, *LIVE, *RESTING, "done")
 _AFTER = {"run": "queued", "pause": "paused", "stop": "stopped"}  # where a request leads when no process is there
 
 
