@@ -144,8 +144,8 @@ def test_in_a_class_one_lists_and_deletes_only_ones_own(tmp_path, monkeypatch, s
     mine, theirs = kept.keep(network, subject, "me"), kept.keep(network, subject, "they")
     assert mine != theirs
     assert {one.key for one in kept.kept_by("me", everybody=True)} == {mine, theirs}
-    monkeypatch.setattr(subjects, "at_home", lambda: False)
     assert [one.key for one in kept.kept_by("me")] == [mine]
+    monkeypatch.setattr(subjects, "at_home", lambda: False)
     assert kept.find(theirs).subject.to_dict() == subject.to_dict()  # by link
     assert list(subjects.kept_subjects("me").values())[-1].to_dict() == subject.to_dict()
     monkeypatch.setattr(st, "session_state", {subjects.UNSAVED: subject})
