@@ -19,6 +19,28 @@ from boundlab.specs.run import RunSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 
+SLOW = (  # what kills processes, drives a browser, serves, or trains to the end; the README's command runs it, too
+    *("e2e", "jobs/test_scheduler.py", "jobs/test_downloads.py", "training/test_resume.py", "training/test_worker.py"),
+    *("training/test_cuda_graph.py", "system/test_orphans.py", "system/test_full_disk.py", "uploads/test_server.py"),
+    *("data/test_sources.py", "evaluation/test_certify.py", "runs/test_broken_runs.py", "ui/test_nasty_links.py"),
+    *(
+        "ui/test_train_page.py",
+        "ui/test_compare_page.py",
+        "ui/test_checkpoint_page.py",
+        "cli/test_terminal.py",
+        "test_wheel.py",
+    ),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow; a file stays in one process, as its fixtures are made once, and so do all browser tests."""
+    for item in items:
+        name = item.path.relative_to(ROOT / "tests").as_posix()
+        if name.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+        item.add_marker(pytest.mark.xdist_group("browser" if name.startswith("e2e") else name))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def no_runs_of_the_developers(tmp_path_factory) -> Iterator[None]:

@@ -4,7 +4,7 @@ from scipy.stats import binomtest
 
 from boundlab.analysis.curves import by_axis
 from boundlab.analysis.tables import AXES, COLUMNS, SERIES, final_table, history_table, read_paper, reasons, runs_table
-from boundlab.bounds import ALL
+from boundlab.bounds import ALL, BY_KEY, evaluate
 from boundlab.bounds.concentration import clopper_pearson
 from boundlab.data.splits import apply_task
 from boundlab.runs.folder import open_run
@@ -101,3 +101,31 @@ def test_the_listing_says_what_each_run_is(pack):
     assert len(listed) == len(pack)
     assert listed["run"].tolist() == [run.id for run in pack]
     assert set(listed["preset"]) == {"short"}
+
+
+def test_measured_series_are_the_last_record_s_and_the_gap_is_test_minus_train(pack):
+    wide = final_table(pack, Settings()).pivot_table(index="run", columns="series", values="value")
+    for run in pack:
+        first, last = run.epochs.iloc[0], run.epochs.iloc[-1]
+        assert wide.loc[run.id, "test_error"] == last["test_error"] < first["test_error"]
+        assert wide.loc[run.id, "train_error"] == last["train_error"]
+        assert wide.loc[run.id, "gap"] == last["test_error"] - last["train_error"]
+    assert (wide["gap"] > 0).any()  # both signs occur: neither a size nor the other difference would do
+    assert (wide["gap"] < 0).any()
+
+
+def test_history_s_gap_is_test_minus_train_at_every_epoch(pack):
+    run = next(run for run in pack if run.spec.train.dataset == "digits")
+    wide = history_table([run], Settings()).pivot_table(index="step", columns="series", values="value")
+    ends = run.epochs.set_index("step")
+    np.testing.assert_array_equal(wide["gap"].dropna(), (ends["test_error"] - ends["train_error"]))
+
+
+def test_bounds_of_the_final_table_are_those_of_the_last_record(pack):
+    run = pack[0]
+    table = final_table([run], Settings("published")).set_index("series")["value"]
+    first, last = (
+        evaluate(BY_KEY["sparse"], run.norms(run.epochs.iloc[[at]]), run.sample, Settings()) for at in (0, -1)
+    )
+    assert table["sparse"] == pytest.approx(last.value[0], rel=1e-12)
+    assert table["sparse"] != pytest.approx(first.value[0], rel=0.1)

@@ -11,6 +11,7 @@ import pytest
 from boundlab.text import format_epoch
 from boundlab.ui.pages.train.live_views import VIEWS
 from tests.e2e.serving import serving, settle, visit
+from tests.e2e.test_browser import still
 from tests.ui.test_live import folder_of
 
 WATCH = """() => {
@@ -32,6 +33,12 @@ STATE = """() => {
   const line = chart.data.find(trace => trace.name.startsWith('LINE') && !trace.name.endsWith('compared'));
   return {points: line.y.length, x: chart._fullLayout.xaxis.range.join(), y: chart._fullLayout.yaxis.range.join(), ...seen};
 }"""
+END = """([start, epoch]) => {
+  const chart = document.querySelector('.js-plotly-plot');
+  const line = chart._fullData.find(trace => trace.name.startsWith(start) && !trace.name.endsWith('compared'));
+  return Math.abs(line.x.at(-1) - epoch) < 1e-3;
+}"""
+WIDTH = "() => document.querySelector('.js-plotly-plot')._fullLayout.width"
 
 
 @pytest.mark.parametrize(("link", "line"), [("?compare=none", "Sparse"), ("?live=norms+per+layer", "rho")])
@@ -47,12 +54,12 @@ def test_a_refresh_neither_flashes_nor_forgets_the_zoom(browser, pack, tmp_path,
         page.get_by_text(f"epoch {format_epoch(run.records['epoch'].iloc[count - 1])} of 200").first.wait_for(
             timeout=60_000
         )
-        time.sleep(0.5)  # the chart follows the words
+        page.wait_for_function(END, arg=[line, run.records["epoch"].iloc[count - 1]], timeout=60_000)
 
     state = STATE.replace("LINE", line)
     with serving("tests/e2e/live_page.py") as url:
         page = visit(browser, url + link)
-        time.sleep(2)  # Streamlit lays a new chart out anew once it knows its size
+        still(page)  # Streamlit lays a new chart out anew once it knows its size
         page.evaluate(WATCH)
         before = page.evaluate(state)
         grow(page, 20)
@@ -63,17 +70,19 @@ def test_a_refresh_neither_flashes_nor_forgets_the_zoom(browser, pack, tmp_path,
         page.mouse.down()
         page.mouse.move(box["x"] + 300, box["y"] + 250, steps=5)
         page.mouse.up()
-        time.sleep(0.5)
+        page.wait_for_function(f"old => ({state})().x !== old", arg=before["x"], timeout=60_000)
         zoomed = page.evaluate(state)
-        assert zoomed["x"] != before["x"]
         grow(page, 120)
         last = page.evaluate(state)
         assert last["points"] > zoomed["points"]
         assert (last["x"], last["y"]) == (zoomed["x"], zoomed["y"])
         assert last["frames"] > 10
         assert (last["changed"], last["empty"], last["moved"]) == (0, 0, 0)
+        wide = page.evaluate(WIDTH)
         page.set_viewport_size({"width": 1000, "height": 900})  # Streamlit lays its own, older figure out again
-        time.sleep(1.5)
+        page.wait_for_function(f"old => ({WIDTH})() < old", arg=wide, timeout=60_000)
+        page.wait_for_function(END, arg=[line, run.records["epoch"].iloc[119]], timeout=60_000)
+        still(page)
         assert page.evaluate(state)["points"] == last["points"]
 
 

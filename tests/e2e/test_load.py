@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import defaultdict
 
 import pytest
 
@@ -36,6 +37,27 @@ def test_two_sessions_move_their_sliders_and_see_their_own_charts(server):
     assert not set(seen[0][0]) & set(seen[1][0])
 
 
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_every_value_that_a_reader_moves_to_is_trained_and_has_its_own_chart(server, place):
+    charts, values = asyncio.run(_charts(server, place, 1))
+    assert values > 1
+    assert len(set(charts)) == values
+
+
+def test_a_reader_leaves_out_the_struck_out_values_and_no_others(server, pack):
+    async def values(place):
+        async with reading(server, place) as reader:
+            return reader.values
+
+    widths = defaultdict(set)
+    for arch, train in ((run.spec.arch, run.spec.train) for run in pack):
+        if (train.dataset, train.preset, arch.kind, arch.conv_layers) == ("mnist", "short", "conv", 3):
+            widths[f"{train.weight_decay:g}"].add(arch.channels)
+    several = sorted((decay for decay, channels in widths.items() if len(channels) > 1), key=float)
+    assert 1 < len(several) < len(widths)  # some were trained at one width only
+    assert asyncio.run(values(Place("width", "dataset=mnist", "Weight decay λ"))) == several
+
+
 ONE_WEIGHT = "networks=certified&task=MNIST+0+or+1%2C+LINEAR"
 
 
@@ -52,9 +74,9 @@ def test_a_place_without_its_slider_is_an_error(server, place, problem):
         asyncio.run(_charts(server, place, 1))
 
 
-@pytest.mark.parametrize("job", [False, True])
-def test_the_load_script_counts_moves_errors_memory_and_descriptors(tmp_path, job):
-    result = asyncio.run(measure(sessions=3, think=0.2, seconds=2, out=tmp_path, job=job, settle=60))
+@pytest.mark.parametrize(("job", "settle"), [(False, 0), (True, 300)])
+def test_the_load_script_counts_moves_errors_memory_and_descriptors(tmp_path, job, settle):
+    result = asyncio.run(measure(sessions=3, think=0.2, seconds=2, out=tmp_path, job=job, settle=settle))
     assert json.loads(json.dumps(result)) == result
     assert result["error_messages"] == []
     assert result["opening"]["count"] == 3
@@ -64,7 +86,8 @@ def test_the_load_script_counts_moves_errors_memory_and_descriptors(tmp_path, jo
     assert times[0] > 0
     before, during, after = (result[key] for key in ("before", "with_readers", "after"))
     assert during["descriptors"] >= before["descriptors"] + 3  # a socket each
-    assert after["descriptors"] <= during["descriptors"] - 3  # the sockets at least
+    if settle:  # the sockets close at once, the rest when Streamlit forgets who left
+        assert after["descriptors"] <= before["descriptors"]
     assert all(size["server_MB"] > 30 for size in (before, during, after))
     assert len(result["job"]) == int(job)
     assert during["with_workers_MB"] > during["server_MB"] + 30 * job - 1  # torch is in the worker

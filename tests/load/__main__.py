@@ -3,9 +3,10 @@
     python -m tests.load --sessions 30 --think 4 --seconds 120 --job
 
 One fresh server, its caches warm; the readers speak Streamlit's websocket protocol (thirty browsers would measure Chromium),
-each stays on a figure page and moves a slider, thinks, and moves it again, with one training job beside them (--job) or
-without. Times are from sending a value to `script_finished`. A move after which the chart is the same, an exception on the
-page or a lost connection is an error. Timings mean something on an otherwise idle machine only.
+each stays on a figure page and moves a slider to another value that was trained, thinks, and moves it again, with one
+training job beside them (--job) or without. Times are from sending a value to `script_finished`. A move after which the
+chart is the same, an exception on the page or a lost connection is an error. Timings mean something on an otherwise idle
+machine only.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def main() -> int:
     arguments.add_argument("--think", type=float, default=4, help="seconds between a reply and the next move")
     arguments.add_argument("--seconds", type=float, default=120)
     arguments.add_argument("--job", action="store_true", help="with a training job beside the readers")
-    arguments.add_argument("--settle", type=float, default=150, help="at most, for what the readers who left held")
+    arguments.add_argument("--settle", type=float, default=180, help="at most, for what who left held")
     arguments.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as out:

@@ -6,8 +6,9 @@ Ten browsers would measure Chromium. `streamlit.proto` is not a public interface
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -90,18 +91,30 @@ def _element(delta: Delta) -> tuple[Element, str]:
     return delta.new_element, delta.fragment_id
 
 
+def _struck_out(after: Sequence[tuple[Element, str]]) -> set[str]:
+    """The values under a slider that no run has with the other choices; from them the app moves on to the nearest trained
+    one, perhaps where it was. `after`: the elements that follow the slider."""
+    marks = after[0][0].html.body if after and after[0][0].HasField("html") else ""
+    return set(re.findall(r"<s\b[^>]*>([^<]*)</s>", marks))
+
+
 class Reader:
-    """One session that stays on its page and moves its slider."""
+    """One session that stays on its page and moves its slider to values that are trained with its other choices."""
 
     def __init__(self, socket: ClientConnection, place: Place, first: Reply) -> None:
-        found = [e for e in first.elements if e[0].HasField("slider") and e[0].slider.label == place.slider]
-        if len(found) != 1 or found[0][0].slider.disabled:
+        sliders = [(i, e.slider) for i, (e, _) in enumerate(first.elements) if e.HasField("slider")]
+        found = [(i, slider) for i, slider in sliders if slider.label == place.slider]
+        if len(found) != 1 or found[0][1].disabled:
             raise ProtocolError(f"{place.name} should have one slider {place.slider!r} that moves, has {len(found)}")
-        slider, self._fragment = found[0][0].slider, found[0][1]
-        self.place, self.values, self.opened = place, list(slider.options), first.seconds
+        at, slider = found[0]
+        struck = _struck_out(first.elements[at + 1 :])
+        self.values = [option for option in slider.options if option not in struck]
+        if len(self.values) < 2:
+            raise ProtocolError(f"{place.name}: {place.slider!r} has no second value that was trained: {self.values}")
+        self.place, self.opened, self._query = place, first.seconds, place.query
         self._socket, self._widget, self._page = socket, slider.id, first.page_hash
-        self._at, self._chart = int(slider.default[0]), first.chart
-        self._query = place.query
+        self._fragment = first.elements[at][1]
+        self._at, self._chart = self.values.index(slider.options[int(slider.default[0])]), first.chart
 
     async def step(self, by: int = 1) -> Reply:
         """Move the slider on by some values, round again at its end; raises ProtocolError unless the chart changed."""

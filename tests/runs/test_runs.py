@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -108,3 +109,13 @@ def test_what_is_shipped_is_small_and_complete(pack):
     digits = {(r.spec.arch.channels, r.spec.train.weight_decay) for r in pack if r.spec.train.dataset == "digits"}
     assert digits >= {(h, w) for h in (8, 16, 32) for w in (8e-4, 9e-4, 1e-3, 2e-3, 3e-3, 4e-3)}
     assert all(len(run.epochs) >= 6 for run in pack)
+
+
+def test_a_run_is_at_plateau_from_the_number_4_on(pack):
+    numbers = [run.plateau_number for run in pack]
+    assert all(run.at_plateau for run in pack)
+    assert min(numbers) < 5  # some are near the rule's number: ten times of it would leave them out
+    assert max(numbers) > 40
+    run = min(pack, key=lambda one: one.plateau_number)
+    shorter = dataclasses.replace(run.spec.train, weight_decay=run.spec.train.weight_decay * 3.9 / run.plateau_number)
+    assert not dataclasses.replace(run, spec=dataclasses.replace(run.spec, train=shorter)).at_plateau

@@ -163,7 +163,21 @@ def test_an_upload_worker_that_dies_is_said(upload_server):
         upload_server.result(upload)
 
 
-def test_two_at_once_and_the_others_wait(upload_server):
+@pytest.fixture
+def stopped(monkeypatch):
+    """Upload workers that stand still as soon as they are there, so that none ends before it is looked at; gives what lets one go on."""
+    start = server._upload_worker
+
+    def standing(folder):
+        worker = start(folder)
+        worker.process.send_signal(signal.SIGSTOP)
+        return worker
+
+    monkeypatch.setattr(server, "_upload_worker", standing)
+    return lambda upload: upload.worker.process.send_signal(signal.SIGCONT)
+
+
+def test_two_at_once_and_the_others_wait(upload_server, stopped):
     uploads = [upload_server.hold(good(), f"net {i}", f"person {i}") for i in range(MOST_WORKERS + 2)]
     for upload in uploads:
         upload_server.measure(upload, "digits", None)
@@ -175,6 +189,7 @@ def test_two_at_once_and_the_others_wait(upload_server):
     assert upload_server.update(uploads[MOST_WORKERS + 1]) == {"state": "queued", "ahead": 0}
     upload_server.drop(uploads[MOST_WORKERS + 1])
     upload_server.drop(uploads[1])
+    stopped(uploads[MOST_WORKERS])
     assert outcome(upload_server, uploads[MOST_WORKERS])[0]["state"] == "done"
 
 
