@@ -1,10 +1,26 @@
-"""Plain words: numbers as people read them, one line of what may be many, what somebody typed."""
+"""Plain words: numbers as people read them (never 0 of what is not 0), one line of what may be many, what somebody typed."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Sequence
+
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def decimals(value: float, places: int) -> str:
+    """With so many decimals; what they would round to 0 with two significant digits: 0.0017, 3.1×10⁻⁵."""
+    text = f"{value:.{places}f}"
+    if value == 0 or not math.isfinite(value) or float(text) != 0:
+        return text
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{value:.2g}" if abs(value) >= 1e-4 else f"{mantissa}×10{str(int(exponent)).translate(SUPERSCRIPT)}"
+
+
+def percent(share: float) -> str:
+    """A share of 1 in per cent, with two decimals or more."""
+    return f"{decimals(100 * share, 2)} %"
 
 
 def cut(text: str) -> str:
@@ -34,12 +50,9 @@ def format_epoch(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
 def power(exponent: int) -> str:
     """2 to a whole power as text, 1 for 0."""
-    return "1" if exponent == 0 else "2" + str(exponent).translate(_SUPERSCRIPT)
+    return "1" if exponent == 0 else "2" + str(exponent).translate(SUPERSCRIPT)
 
 
 def readable(value: float, series: str = "") -> str:
@@ -47,10 +60,10 @@ def readable(value: float, series: str = "") -> str:
     if not math.isfinite(value):
         return "infinite"
     if series in ("test_error", "train_error", "gap", "holdout"):
-        return f"{100 * value:.2f} %"
+        return percent(value)
     if abs(value) >= 1e6 or 0 < abs(value) < 1e-4:
         exponent = math.floor(math.log10(abs(value)))
-        return f"{value / 10**exponent:.1f}×10{str(exponent).translate(_SUPERSCRIPT)}"
+        return f"{value / 10**exponent:.1f}×10{str(exponent).translate(SUPERSCRIPT)}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 

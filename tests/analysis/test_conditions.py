@@ -8,9 +8,12 @@ import pytest
 from boundlab.analysis.conditions import conditions_of
 from boundlab.cli.main import main
 from boundlab.data import own
+from boundlab.runs.folder import open_run
 from boundlab.specs.run import RunSpec
+from boundlab.training.worker import train_run
 from boundlab.ui.page import PAGES
-from tests.cases import checkpoint
+from boundlab.ui.shelf import run_name
+from tests.cases import CERTIFIED, checkpoint
 from tests.ui.test_pages import open_link
 
 SENTENCES = {
@@ -78,3 +81,22 @@ def test_the_page_says_them(link, expected):
     assert not app.exception
     assert not any("the link asks for" in warning.value for warning in app.warning)
     assert found([part.value for part in app.markdown]) == expected
+
+
+def test_noisy_labels_and_ones_own_scaling_are_said_where_the_promises_of_a_run_stand(tmp_path, monkeypatch):
+    spec = CERTIFIED | {"label_noise": 0.25, "labels": [[0], [1]]}
+    spec |= {"arch": CERTIFIED["arch"] | {"normalize": [0.33, 1.0]}}
+    own = train_run(RunSpec.from_dict(spec), tmp_path)
+    monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path))
+    app = open_link(
+        next(page for page in PAGES if page.key == "certificates"), networks="trained here", run=run_name(open_run(own))
+    )
+    assert not app.exception
+    assert not app.warning
+    words = [part.value for part in app.markdown]
+    assert found(words) == {"noise", "sub-task", "stratified", "scaling"}
+    (noise,) = [part for part in words if "of the training labels was drawn anew" in part]
+    assert "0.25" in noise
+    assert "equally noisy labels" in noise
+    (scaling,) = [part for part in words if "The scaling of the pixels" in part]
+    assert "less 0.33, over 1" in scaling

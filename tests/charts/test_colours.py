@@ -100,3 +100,10 @@ def test_the_ticks_of_an_axis_are_in_one_notation():
     assert tick_texts([8e-4, 2e-3, 0.0115]) == ["0.0008", "0.002", "0.0115"]
     assert tick_texts([1e-5, 8e-4, 0.0115]) == ["1e-5", "8e-4", "1.15e-2"]
     assert tick_texts([8, 16, 200.0]) == ["8", "16", "200"]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_graf_and_golowich_are_far_apart(sight, dark):
+    """Their lines run side by side in most figures, so what is enough elsewhere is not enough for them."""
+    assert apart(STYLES["graf"].colour(dark), STYLES["golowich"].colour(dark), sight) > 30

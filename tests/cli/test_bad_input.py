@@ -172,3 +172,14 @@ def test_what_was_given_does_not_hide_what_is_said_about_it(tmp_path, capsys, co
     assert words in said
     assert LONG not in said  # cut, so that the rest is seen
     assert len(said) < 600
+
+
+def test_a_folder_with_nothing_but_a_broken_spec_is_named_and_a_run_that_waits_is_not(tmp_path, capsys):
+    for name, text in (("broken", "{"), ("wrong", "{}"), ("waits", json.dumps({"dataset": "digits"}))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "spec.json").write_text(text)
+    assert main(["runs", "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "left out broken: " in said
+    assert "left out wrong: " in said
+    assert "waits" not in said

@@ -353,6 +353,13 @@ def test_folders_that_will_not_do(tmp_path, spoil, message):
     refused(tmp_path / "a", message)
 
 
+def test_pictures_that_cannot_be_read_are_said_before_they_are_counted(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "a" / name).mkdir(parents=True)
+        (tmp_path / "a" / name / "0.png").write_bytes(b"no picture")
+    refused(tmp_path / "a", r"cat/0\.png should be a PNG, JPEG or BMP picture, got")
+
+
 def test_parts_that_will_not_do(tmp_path):
     pictures(tmp_path / "a" / "train")
     (tmp_path / "a" / "test").mkdir()

@@ -77,3 +77,51 @@ def test_what_a_link_says_of_controls_in_the_closed_drawer_stays(browser, server
     box = page.get_by_test_id("stPopoverBody").get_by_test_id("stSelectbox").first
     assert "0.05" in box.evaluate("box => box.innerText + box.querySelector('input').value")
     page.context.close()
+
+
+WORDS = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap((plot, number) => {
+  const inked = text => {  // without the blanks around it
+    const walk = document.createTreeWalker(text, NodeFilter.SHOW_TEXT), nodes = [], range = document.createRange();
+    while (walk.nextNode()) if (walk.currentNode.data.trim()) nodes.push(walk.currentNode);
+    range.setStartBefore(nodes[0]);
+    range.setEndAfter(nodes.at(-1));
+    return range;
+  };
+  const clipped = text => text.closest('[clip-path]') ? '.nsewdrag' : '.main-svg';
+  const box = element => { const {left, right, top, bottom} = element.getBoundingClientRect(); return {left, right, top, bottom}; };
+  const buttons = [...plot.querySelectorAll('.modebar-group')].map(box);
+  return [...plot.querySelectorAll('.main-svg text')].filter(text => text.textContent.trim() && !text.closest('.hoverlayer'))
+    .map(text => ({text: text.textContent, frame: box(plot.querySelector(clipped(text))), buttons, ...box(inked(text)),
+      tick: !!text.closest('.xtick'), along: !!text.closest('.ytitle, .g-ytitle')}));
+})"""
+
+
+def meet(one, other):
+    """Whether two boxes share more than an edge's pixel."""
+    return all(min(one[b], other[b]) - max(one[a], other[a]) > 1 for a, b in (("left", "right"), ("top", "bottom")))
+
+
+def cut_off(words):
+    """Those that go beyond what is drawn: the picture, or the axes where it is clipped to them."""
+    return [w["text"] for w in words if w["left"] < w["frame"]["left"] - 1 or w["right"] > w["frame"]["right"] + 1]
+
+
+@pytest.mark.parametrize("path", TITLES)
+def test_words_in_a_chart_are_whole_on_a_phone(browser, server, path):
+    """No number is cut at the edge, no tick stands in the axis's title, no button of the toolbar over a word."""
+    page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+    page.goto(f"{server}/{path}")
+    page.locator(CHART).first.wait_for(timeout=60_000)
+    settle(page)
+    page.wait_for_function(f"title => ({BELOW})(title) > 0", arg=TITLES[path], timeout=60_000)
+    page.locator(CHART).first.hover()
+    page.locator(".modebar-group").first.wait_for()
+    words = page.evaluate(WORDS)
+    titles = [word for word in words if word["text"] == TITLES[path] and not word["along"]]
+    assert len(titles) == 1
+    assert len(words) > 5
+    cut = cut_off(words)
+    covered = [w["text"] for w in words if any(meet(w, button) for button in w["buttons"])]
+    crossed = [w["text"] for w in words if w["tick"] and any(meet(w, title) for title in titles)]
+    assert (cut, covered, crossed) == ([], [], [])
+    page.context.close()

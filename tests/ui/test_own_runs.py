@@ -150,6 +150,26 @@ def test_a_link_opens_a_differently_trained_run(page, out, finished):
     assert "trained here" in app.caption[0].value
 
 
+@pytest.mark.parametrize(
+    "page", [page for page in FIGURES if page.key in ("lambda", "width", "depth")], ids=lambda p: p.key
+)
+def test_a_run_that_stands_alone_is_said_to(page, out, source, finished):
+    """A run of a recipe that no other has is a point without a line: the page says so, and what would make a line."""
+    stand_in(out, source, finished, lr=0.05)
+    app = open_link(page, dataset="digits", recipe="short, lr 0.05", flagged="true")
+    assert not app.exception
+    (words,) = [m.value for m in app.markdown if m.value.startswith("**Points, not lines**")]
+    for part in (
+        "CONV-3-16 at λ = 0.002, trained here",
+        "short, lr 0.05",
+        "Train it in the same way",
+        "*During training*",
+    ):
+        assert part in words
+    usual = open_link(page, dataset="digits")
+    assert not any("Points, not lines" in m.value for m in usual.markdown)
+
+
 @pytest.mark.parametrize("page", NUMBERED, ids=lambda p: p.key)
 def test_a_bad_link_is_named(page, out, finished):
     put(out, finished)

@@ -275,7 +275,7 @@ def test_runs_made_for_their_certificate_are_not_on_the_figure_pages(pack, monke
         source, spec=RunSpec(source.spec.arch, dataclasses.replace(source.spec.train, **loss))
     )
     monkeypatch.setattr(shelf, "shipped_runs", lambda: [certified, source])
-    assert shelf.figure_runs("mnist") == [source]
+    assert shelf.seen().figured("mnist") == [source]
     st.cache_data.clear()
     assert set(shelf.runs_of("mnist")["run"]) == {source.id}
     assert set(shelf.table("mnist", Settings())["run"]) == {source.id}
@@ -295,6 +295,18 @@ def test_strict_draws_only_the_sparse_bound_and_says_why():
     names = {t["name"] for t in chart(app)["data"]}
     assert not names & {"Golowich 2018", "Ledent 2021", "Graf 2022", "Long–Sedghi 2020"}
     assert any(re.search("Not drawn: .*Ledent 2021.*Graf 2022.*Theorems S and S2", c.value) for c in app.caption)
+
+
+@pytest.mark.parametrize("page", CHARTS, ids=lambda p: p.key)
+def test_what_is_not_drawn_is_one_line_that_opens_on_the_reasons(page):
+    app = open_link(page, dataset="digits", convention="strict")
+    opens = [box for box in app.expander if box.label.startswith("Not drawn, and why: ")]
+    assert len(opens) == 1
+    inside = [caption.value for caption in opens[0].caption]
+    assert any("Graf 2022" in reason and "Theorems S and S2" in reason for reason in inside)
+    assert [caption.value for caption in app.main.caption if caption.value.startswith("Not drawn")] == [
+        reason for reason in inside if reason.startswith("Not drawn")
+    ]  # nowhere else
 
 
 def test_the_sentence_under_the_chart_agrees_with_the_table():

@@ -21,7 +21,6 @@ from boundlab.specs.counterparts import locally_connected, mlp, tree
 from boundlab.specs.run import RunSpec
 from boundlab.specs.work import memory
 from boundlab.system.devices import Device
-from boundlab.ui import visitor
 from boundlab.ui.page import PAGES
 from boundlab.ui.pages.train import engine
 from boundlab.ui.pages.train.starts import STARTS
@@ -48,7 +47,7 @@ def machine(tmp_path, monkeypatch):
     ("found", "same"), [("10.0.0.7", "10.0.0.7"), ("2001:db8::1", "2001:db8::abcd:2"), ("unknown", "unknown")]
 )
 def test_a_fresh_name_does_not_help_against_the_limit_of_an_address(machine, monkeypatch, found, same):
-    monkeypatch.setattr(visitor, "at_home", lambda: False)
+    monkeypatch.setenv("BOUNDLAB_SHARED", "1")  # not a stub: modules first imported meanwhile would keep it
     monkeypatch.setattr(machine, "limits", Limits(running=2, per_person=4, per_address=1))
     address = {"now": found}
     monkeypatch.setattr(ContextProxy, "ip_address", property(lambda _: address["now"]))
@@ -325,6 +324,9 @@ def test_in_a_class_no_page_says_where_things_lie_on_the_server(machine, monkeyp
     assert "Left out, 2 not readable." in text
     for secret in (str(tmp_path), str(ROOT), str(Path.home())):
         assert secret not in text.replace("/root/.cache", "")
+    if link:
+        assert str(tmp_path) in home
+        assert "MNIST is not on this machine: 4 files are missing." in text
 
 
 @pytest.mark.parametrize(

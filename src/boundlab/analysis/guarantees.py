@@ -17,6 +17,7 @@ from boundlab.quantities.sample import SampleStats
 from boundlab.runs.run import Run
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.settings import Settings
+from boundlab.text import decimals
 
 THEOREMS = {"S2": "doubled", "S": "sparse"}  # name -> key of its bound, the smaller first
 _THEOREM_OF = {"theorem_s2": "S2", "theorem_s": "S"}
@@ -109,7 +110,7 @@ def _theorem(kind: str, norms: NetworkNorms, sample: SampleStats, delta: float, 
     limit, ramp, complexity, confidence, margin = (
         only(part) for part in (value.value, value.empirical, value.complexity, value.confidence, value.margin)
     )
-    parts = f"ramp error {ramp:.3f} + complexity {complexity:.3g} + confidence {confidence:.3f}, at margin {margin:.3g}"
+    parts = f"ramp error {decimals(ramp, 3)} + complexity {complexity:.3g} + confidence {decimals(confidence, 3)}, at margin {margin:.3g}"
     return Guarantee(kind, title, about, used, limit, parts)
 
 
@@ -126,8 +127,8 @@ def _pac_bayes(kind: str, run: Run, delta: float, reason: str | None) -> Guarant
         used = f"the other {stored.n:,} training images, {stored.draws:,} random draws; no test image"
     made = stored.parts(delta)
     parts = (
-        f"error under noise {made.noisy_error:.4f}, at most {made.noisy_error_limit:.4f} for certain (δ/2); "
-        f"divergence {made.complexity:.4f} + grid {made.grid:.4f} + confidence {made.confidence:.4f} nats per image (δ/2)"
+        f"error under noise {decimals(made.noisy_error, 4)}, at most {decimals(made.noisy_error_limit, 4)} for certain (δ/2); "
+        f"divergence {decimals(made.complexity, 4)} + grid {decimals(made.grid, 4)} + confidence {decimals(made.confidence, 4)} nats per image (δ/2)"
     )
     return Guarantee(kind, title, about, used, made.value, parts)
 

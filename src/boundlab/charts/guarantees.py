@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from boundlab.analysis.guarantees import Guarantee
 from boundlab.charts.theme import ALERT, FONT, INK, STYLES, VEIL, axis_look, vacuous_zone
+from boundlab.text import percent
 
 _ROW = 62  # pixels per promise
 _TOP = 1.3  # end of the axis; a longer bar is cut there and its number says so
@@ -75,7 +76,7 @@ def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: floa
         ],
         "annotations": [
             *numbers,
-            _note(f"test error {100 * test_error:.2f} %", test_error, INK[dark], "left"),
+            _note(f"test error {percent(test_error)}", test_error, INK[dark], "left"),
             _note("vacuous", 1.0, ALERT[dark], "left") | {"y": 0, "xshift": 4},  # the toolbar is above
             _note(f"guessing {guessing:.2g}", guessing, INK[dark], "right") | {"yshift": 22},
         ],

@@ -26,7 +26,7 @@ from boundlab.specs.own_data import DATASETS, at_root, own_folder
 from boundlab.specs.run import RunSpec
 from boundlab.specs.settings import Settings
 from boundlab.system.files import read_json
-from boundlab.text import one_line
+from boundlab.text import decimals, one_line
 from boundlab.training.failure import of_a_command
 from boundlab.validation import one_of
 
@@ -46,7 +46,7 @@ def _train(a: argparse.Namespace) -> int:
 
         def progress(step: int, total: int, record: dict[str, Any] | None) -> None:
             bar.total = total
-            bar.set_postfix_str(f"loss {record['loss']:.4f}" if record and record["loss"] is not None else "")
+            bar.set_postfix_str(f"loss {decimals(record['loss'], 4)}" if record and record["loss"] is not None else "")
             bar.update(step - bar.n)
 
         folder = train_run(spec, a.out, a.device, a.data_root, progress)
@@ -115,7 +115,9 @@ def _certify(a: argparse.Namespace) -> int:
             failed += 1
             continue
         store_certificate(a.out if a.pack else a.runs / run.id, run.id, certificate, a.pack)
-        print(f"{run.id}: {_certificate_line(certificate, 0.001)}; {certificate.value(0.05):.4f} at delta 0.05")
+        print(
+            f"{run.id}: {_certificate_line(certificate, 0.001)}; {decimals(certificate.value(0.05), 4)} at delta 0.05"
+        )
         print("".join(f"  note: {words}\n" for words in conditions_of(run.spec)), end="")
     return 2 if failed else 0
 
@@ -142,8 +144,8 @@ def _matching(runs: list[Run], patterns: list[str]) -> list[Run]:
 def _certificate_line(found: PacBayes, delta: float) -> str:
     parts = found.parts(delta)
     return (
-        f"{found.prior} prior, test error under noise at most {parts.value:.4f} at delta {delta:g} "
-        f"({found.wrong} of {found.draws} draws wrong, at most {parts.noisy_error_limit:.4f}; KL {found.kl:.1f}, n {found.n})"
+        f"{found.prior} prior, test error under noise at most {decimals(parts.value, 4)} at delta {delta:g} "
+        f"({found.wrong} of {found.draws} draws wrong, at most {decimals(parts.noisy_error_limit, 4)}; KL {decimals(found.kl, 1)}, n {found.n})"
     )
 
 
@@ -163,7 +165,7 @@ def _runs(a: argparse.Namespace) -> int:
     for row in rows:
         flags = ("" if row["trained"] else "  did not train") + ("" if row["at_plateau"] else "  not at plateau")
         test, sparse = row["test_error"], row["bounds"].get("sparse")
-        shown = "no errors yet" if test is None else f"test error {test:.4f}  sparse {sparse:.4g}"
+        shown = "no errors yet" if test is None else f"test error {decimals(test, 4)}  sparse {sparse:.4g}"
         print(f"{row['id']:55} {shown}{flags}")
     return 0
 
@@ -188,7 +190,7 @@ def _evaluate(a: argparse.Namespace) -> int:
     if a.json:
         print(json.dumps(result))
         return 0
-    errors = {k: "not measured" if v is None else f"{v:.4f}" for k, v in result["errors"].items()}
+    errors = {k: "not measured" if v is None else decimals(v, 4) for k, v in result["errors"].items()}
     print(
         f"{settings.convention} convention, n = {result['n']}, delta = {settings.delta:g}, rho = {_shown(result['norms']['rho'])}"
     )

@@ -167,8 +167,10 @@ def read_folder(source: Path, size: tuple[int, int] | None = None, grey: bool = 
         raise DataError(f"{source} should hold train and test alone, got {others[:5]} beside them; move those away")
     parts = [_classes(source / part, root) for part in ("train", "test")] if split else [_classes(source, root)]
     counts = [{name: len(files) for name, files in part.items()} for part in parts]
+    looks = {
+        path: _looks(path) for part in parts for files in part.values() for path in files
+    }  # unreadable: said first
     check_classes(counts[0], counts[1] if split else None, str(source))
-    looks = {path: _looks(path) for part in parts for files in part.values() for path in files}
     size = size or _common(looks)
     channels = 3 if not grey and any(look.colour for look in looks.values()) else 1
     check_size(len(looks), (channels, *size))

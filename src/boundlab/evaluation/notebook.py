@@ -23,6 +23,7 @@ from boundlab.networks.export import checkpoint_of
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.run import TrainSpec, label_groups
 from boundlab.specs.settings import Settings
+from boundlab.text import percent
 from boundlab.validation import numbers
 
 _OWN = "your data"  # the name of arrays that belong to no data set
@@ -33,10 +34,10 @@ class Report(dict[str, Any]):
     """The dictionary of `report.report`, which a notebook shows as a table."""
 
     def _rows(self) -> list[tuple[str, str]]:
-        def percent(value: float | None) -> str:
-            return "not measured" if value is None else f"{100 * value:.2f} %"
+        def told(value: float | None) -> str:
+            return "not measured" if value is None else percent(value)
 
-        rows = [(f"{part} error", percent(self["errors"][part])) for part in ("train", "test")]
+        rows = [(f"{part} error", told(self["errors"][part])) for part in ("train", "test")]
         for key, bound in (self["bounds"] | {"theorem_s2": self["theorem_s2"]}).items():
             rows.append((key, f"- ({bound['reason']})" if bound["value"] is None else f"{bound['value']:.4g}"))
         return rows

@@ -64,17 +64,27 @@ def sealed(folder: Path) -> bool:
 
 
 def list_runs(out: Path) -> Found:
-    """Every run folder below `out` that has a record, ordered by id; raises RunError when `out` is no folder."""
+    """Every run folder below `out` that has a record, ordered by id, and of what can never have one why; raises RunError when `out` is no folder."""
     if not out.is_dir():
         raise RunError(f"{out} is not a folder; give the --out of a training or sweep")
     runs, left_out = [], {}
-    for folder in (path.parent for path in sorted(out.glob(f"*/{STATUS_FILE}"))):
+    for folder in sorted({path.parent for name in ("spec.json", STATUS_FILE) for path in out.glob(f"*/{name}")}):
         try:
             if has_records(folder) or read_state(folder) == "done":
                 runs.append(open_run(folder))
+            elif (folder / "spec.json").exists():
+                _check_spec(folder)
         except RunError as error:
             left_out[folder.name] = str(error)
     return Found(runs, left_out | troubles(runs))
+
+
+def _check_spec(folder: Path) -> None:
+    """Of a run that has nothing to open yet; raises RunError where it never will have."""
+    try:
+        RunSpec.from_dict(read_json(folder / "spec.json"))
+    except DAMAGES as error:
+        raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
 
 
 def has_records(folder: Path) -> bool:

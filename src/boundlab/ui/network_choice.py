@@ -9,7 +9,7 @@ from boundlab.runs.run import Run
 from boundlab.specs.recipes import recipe, task
 from boundlab.text import format_epoch
 from boundlab.ui.controls import Controls, by_seed
-from boundlab.ui.shelf import certified_runs, datasets, find_run, run_name, runs_of, shelf, shipped_by_id, shipped_runs
+from boundlab.ui.shelf import certified_runs, datasets, find_run, run_name, runs_of, seen, shipped_by_id, shipped_runs
 
 FIGURES = "figures"
 _OWN = "trained here"
@@ -39,7 +39,7 @@ def chosen_network(controls: Controls) -> Run | None:
 
 def kind_of(controls: Controls) -> str:
     """Which runs to choose from; those trained here where there are some."""
-    kinds = (FIGURES, *(("certified",) if certified_runs() else ()), *((_OWN,) if shelf().runs else ()))
+    kinds = (FIGURES, *(("certified",) if certified_runs() else ()), *((_OWN,) if seen().runs else ()))
     if len(kinds) > 1:
         return controls.pick("Networks", kinds, "networks", " · ".join(f"{k}: {_KINDS_HELP[k]}" for k in kinds))
     controls.check("networks", kinds, "Networks")
@@ -53,7 +53,7 @@ def named_run(controls: Controls, kind: str) -> Run:
 
 def own_run(controls: Controls) -> Run:
     """One of the runs trained here, by name, the newest first."""
-    names = {run_name(run): run for run in shelf().runs.values()}
+    names = {run_name(run): run for run in seen().runs.values()}
     return names[_by_name(controls, "Run", list(names), "run")]
 
 
@@ -64,7 +64,7 @@ def _by_name(controls: Controls, label: str, names: list[str], key: str) -> str:
 def second_run(controls: Controls, first: Run) -> Run | None:
     """Another run, by name, of all trained here and of those shipped on the same data; None where there is none."""
     data = first.spec.train.dataset
-    others = [*shelf().runs.values(), *(run for run in shipped_runs() if run.spec.train.dataset == data)]
+    others = [*seen().runs.values(), *(run for run in shipped_runs() if run.spec.train.dataset == data)]
     names = {run_name(run): run for run in others if run.id != first.id}
     if not names:
         st.info("There is no second run to compare with.")

@@ -12,7 +12,7 @@ from boundlab.ui.address import arrive
 from boundlab.ui.privacy import without_paths
 from boundlab.ui.server import upload_server
 from boundlab.ui.shelf import shelf, shipped_left_out, shipped_runs
-from boundlab.ui.visitor import at_home
+from boundlab.ui.visitor import at_home, meet
 
 _SETTINGS = ("convention", "delta")
 _SHARED = (
@@ -162,6 +162,7 @@ def open_page(key: str) -> None:
     arrive(key, page.params, page.takes)
     if not st.context.is_embedded:
         _menu()
+    meet()
     if unknown := sorted(set(st.query_params) - set(page.params)):
         known = ", ".join(f"`{name}`" for name in page.params)
         st.warning(f"This link has parts this page does not know, ignored: {quoted(unknown)}. Known: {known}.")

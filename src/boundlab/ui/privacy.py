@@ -1,4 +1,4 @@
-"""What the screen does not show to a class: where things lie on the server."""
+"""What the screen does not show to a class: where things lie on the server, and other people's runs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import re
 import tempfile
 from pathlib import Path
 
+import streamlit as st
+
 from boundlab.runs.folder import runs_folder
+from boundlab.runs.job import Job
 from boundlab.runs.pack import PACK
 from boundlab.specs.own_data import data_root
 from boundlab.ui.visitor import at_home
 
+ASKED = "train_asked"  # in the session: ids of the runs that it asked for
 _PATH = re.compile(r"(?<![\w:/.~…-])(?:/[^\s/'\"`,;:()<>\[\]]+)+/?")
 
 
@@ -21,6 +25,13 @@ def without_paths(text: str) -> str:
     for root in _roots():
         text = re.sub(rf"(?<![\w./]){re.escape(root)}(?=[/\s,;:.)'\"`]|$)", "…", text)
     return _PATH.sub(lambda found: f"…/{Path(found[0]).name}", text)
+
+
+def may_see(job: Job, me: str) -> bool:
+    """Whether this reader may look at a run, on any page, and take its history and spec away: it is theirs, shared, nobody's
+    (of the command line), or they asked for the same run in this session; at home everybody may."""
+    mine = job.owner in (None, me) or job.shared or job.id in st.session_state.get(ASKED, ())
+    return mine or at_home()
 
 
 def _roots() -> list[str]:

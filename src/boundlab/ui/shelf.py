@@ -1,14 +1,17 @@
-"""Which runs the pages know: the shipped pack, and the finished ones trained here, as they come and go."""
+"""Which runs the pages know: the shipped pack, and of the finished ones trained here, as they come and go, those that this
+reader may see. Whose a run is, and whether it is shared, says job.json in its folder."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import gc
+import hashlib
 import json
 import os
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -18,12 +21,15 @@ from boundlab.analysis.curves import last_known
 from boundlab.analysis.tables import final_table, history_table, runs_table
 from boundlab.errors import BoundlabError, RunError
 from boundlab.runs.folder import open_run, runs_folder, sealed
+from boundlab.runs.job import Job, read_job_folder
 from boundlab.runs.pack import PACK, open_pack
 from boundlab.runs.run import Run
 from boundlab.runs.status import read_state
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import described, figured
 from boundlab.specs.settings import Settings
+from boundlab.ui import visitor
+from boundlab.ui.privacy import may_see
 
 SCAN_EVERY = 1.0  # seconds
 _NEEDED = ("step", "epoch", "train_error", "test_error")
@@ -63,7 +69,7 @@ class Shelf:
         self.folder = folder
         self.runs: dict[str, Run] = {}  # newest first
         self.broken: dict[str, str] = {}  # folder's name -> why
-        self.version = ""  # another one whenever `runs` changes
+        self.about: dict[str, tuple[Stamp, Job | None]] = {}  # of `runs`: when it changed, and whose it is
         self._gone: dict[str, Run] = {}  # by the latest change: a page under way still finds what it listed
         self._stamps: dict[str, Stamp] = {}
         self._samples = {json.dumps(s.to_dict()): s for s in {id(r.sample): r.sample for r in shipped_runs()}.values()}
@@ -103,7 +109,8 @@ class Shelf:
         runs = dict(sorted(runs.items(), key=lambda item: (-stamps[item[0]][1], item[0])))
         if {id(run) for run in runs.values()} != {id(run) for run in self.runs.values()}:
             self._gone = {name: run for name, run in self.runs.items() if name not in runs}
-            self.version = str(time.time_ns())
+        known = {name: self.about[name] for name in same & set(runs)}
+        self.about = known | {name: (stamps[name], _job(self.folder / name)) for name in set(runs) - set(known)}
         self.runs, self.broken, self._stamps = runs, broken, stamps
 
     def _sharing(self, run: Run) -> Run:
@@ -139,6 +146,14 @@ def _opened(folder: Path) -> Run | None:
     return run
 
 
+def _job(folder: Path) -> Job | None:
+    """Whose the run is; None where that cannot be read: in a class nobody sees it then."""
+    try:
+        return read_job_folder(folder)
+    except RunError:
+        return None
+
+
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _shelf(folder: str) -> Shelf:
     return Shelf(Path(folder))
@@ -149,15 +164,46 @@ def shelf() -> Shelf:
     return _shelf(str(runs_folder().absolute())).look()
 
 
+@dataclass(frozen=True)
+class Seen:
+    """The runs trained here that a reader may see, by id, newest first. `version`: what tables of them are kept under: the same
+    for all who see the same, another one whenever one of these comes, goes or changes."""
+
+    runs: dict[str, Run]
+    version: str
+
+    @property
+    def own(self) -> list[Run]:
+        """Those that are not shipped too."""
+        shipped = shipped_by_id()
+        return [run for name, run in self.runs.items() if name not in shipped]
+
+    @property
+    def all(self) -> list[Run]:
+        """Shipped, then trained here."""
+        return [*shipped_runs(), *self.own]
+
+    def figured(self, dataset: str) -> list[Run]:
+        """All on one data set that the figures are about; those made for their certificate are not."""
+        return [run for run in self.all if run.spec.train.dataset == dataset and has_place(run)]
+
+
+def seen() -> Seen:
+    """What this reader may see now: at home everything, in a class what is their own or shared."""
+    now, home, me = shelf(), visitor.at_home(), visitor.visitor_name()
+    about = now.about
+    runs = {
+        key: run
+        for key, run in now.runs.items()
+        if key in about and (home or ((job := about[key][1]) is not None and may_see(job, me)))
+    }
+    stamps = [(key, about[key][0]) for key in runs]
+    return Seen(runs, hashlib.sha256(repr(stamps).encode()).hexdigest()[:16] if stamps else "")
+
+
 def own_runs() -> list[Run]:
-    """The finished runs trained here, newest first; one that is shipped too counts as shipped."""
-    shipped = shipped_by_id()
-    return [run for name, run in shelf().runs.items() if name not in shipped]
-
-
-def all_runs() -> list[Run]:
-    """Shipped, then trained here."""
-    return [*shipped_runs(), *own_runs()]
+    """The finished runs trained here that this reader may see, newest first; one that is shipped too counts as shipped."""
+    return seen().own
 
 
 def certified_runs() -> list[Run]:
@@ -166,20 +212,15 @@ def certified_runs() -> list[Run]:
 
 
 def find_run(name: str) -> Run:
-    """One of all runs, by id; raises RunError when it is gone."""
+    """One of all runs, by an id that was listed for this reader (none comes from a link); raises RunError when it is gone."""
     if run := shipped_by_id().get(name) or shelf().find(name):
         return run
     raise RunError(f"the run {name} is no longer there; reload the page")
 
 
-def figure_runs(dataset: str) -> list[Run]:
-    """All runs on one data set that the figures are about; those made for their certificate are not."""
-    return [run for run in all_runs() if run.spec.train.dataset == dataset and has_place(run)]
-
-
 def datasets() -> list[str]:
     """The data sets that the figures have runs of, in the catalogue's order."""
-    known = {run.spec.train.dataset for run in all_runs() if has_place(run)}
+    known = {run.spec.train.dataset for run in seen().all if has_place(run)}
     return [name for name in DATASETS if name in known]
 
 
@@ -198,24 +239,27 @@ def _origin(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(trained_here=~table["run"].isin(shipped_by_id()))
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
-def _listing(dataset: str, version: str) -> pd.DataFrame:
-    return _origin(runs_table(figure_runs(dataset)))
+# What is cached is made of the very runs that its key is about, `_seen`: asked for again, a reader might see more by then.
+@st.cache_data(show_spinner=False, max_entries=32)
+def _listing(dataset: str, version: str, _seen: Seen) -> pd.DataFrame:
+    return _origin(runs_table(_seen.figured(dataset)))
 
 
 def runs_of(dataset: str) -> pd.DataFrame:
     """`runs_table` of the figures' runs on one data set, and `trained_here`."""
-    return _listing(dataset, shelf().version)
+    now = seen()
+    return _listing(dataset, now.version, now)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _table(dataset: str, settings: Settings, version: str) -> pd.DataFrame:
-    return _origin(final_table(figure_runs(dataset), settings))
+def _table(dataset: str, settings: Settings, version: str, _seen: Seen) -> pd.DataFrame:
+    return _origin(final_table(_seen.figured(dataset), settings))
 
 
 def table(dataset: str, settings: Settings) -> pd.DataFrame:
     """`final_table` of the figures' runs on one data set, and `trained_here`."""
-    return _table(dataset, settings, shelf().version)
+    now = seen()
+    return _table(dataset, settings, now.version, now)
 
 
 @st.cache_data(show_spinner=False, max_entries=24)  # up to 3 MB each
@@ -227,5 +271,5 @@ def _history(ids: tuple[str, ...], settings: Settings, about: int, carry_on: boo
 def history(ids: tuple[str, ...], settings: Settings, about: int, carry_on: bool) -> pd.DataFrame:
     """`history_table` of some runs, and `trained_here`; about that many records of each; `carry_on`: errors between epoch
     ends too."""
-    version = "" if set(ids) <= set(shipped_by_id()) else shelf().version
+    version = "" if set(ids) <= set(shipped_by_id()) else seen().version
     return _history(ids, settings, about, carry_on, version)

@@ -7,7 +7,7 @@ import streamlit as st
 from boundlab.analysis.subject import Subject
 from boundlab.text import quoted
 from boundlab.ui.controls import plain
-from boundlab.ui.visitor import at_home, visitor
+from boundlab.ui.visitor import at_home, visitor_name
 from boundlab.uploads.kept import kept_by, name_of
 
 UNSAVED = "checkpoint_subject"  # in the session: the subject of its upload
@@ -15,10 +15,10 @@ UNSAVED = "checkpoint_subject"  # in the session: the subject of its upload
 
 def kept_subjects(me: str | None = None) -> dict[str, Subject]:
     """Name -> subject of what this reader may choose from: the session's upload that is not kept, then the kept ones, newest
-    first. `me`: `visitor()` where the page has called it already, which it may do only once."""
+    first. `me`: `visitor()` where the page has called it already."""
     unsaved = st.session_state.get(UNSAVED)
     mine = [] if unsaved is None else [(f"{unsaved.title} (not kept)", unsaved)]
-    owner = me or ("" if at_home() else visitor())
+    owner = me or ("" if at_home() else visitor_name())
     return dict(mine + [(name_of(one), one.subject) for one in kept_by(owner, at_home())])
 
 

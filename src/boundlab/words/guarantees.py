@@ -9,6 +9,7 @@ import pandas as pd
 from boundlab.analysis.guarantees import Guarantee
 from boundlab.runs.run import Run
 from boundlab.specs.recipes import task
+from boundlab.text import decimals, percent
 
 BEST = "best"
 
@@ -29,11 +30,11 @@ def spelled_out(promise: Guarantee, guessing: float, runs: Sequence[Run]) -> str
     """What is promised, about what, from which evidence, and what the number is made of; `runs`: where else it may be there."""
     if promise.limit is None:
         return f"- **{promise.title}**: no number, {promise.reason}. {_elsewhere(promise, runs)}"
-    says = "vacuous" if promise.vacuous else f"at most {100 * promise.limit:.2f} % errors"
+    says = "vacuous" if promise.vacuous else f"at most {percent(promise.limit)} errors"
     if guessing <= promise.limit < 1:
         says += f" (a guess errs on {100 * guessing:.0f} %)"
     return (
-        f"- **{promise.title}**: {promise.limit:.4f}, {says}. :gray[A promise about {promise.about}. From {promise.used}. "
+        f"- **{promise.title}**: {decimals(promise.limit, 4)}, {says}. :gray[A promise about {promise.about}. From {promise.used}. "
         f"Made of: {promise.parts}.]"
     )
 
@@ -52,11 +53,11 @@ def _elsewhere(promise: Guarantee, runs: Sequence[Run]) -> str:
 def verdict(made: list[Guarantee], error: float, guessing: float) -> str:
     """What may be said, from the numbers on screen; `guessing`: error of a guess among the classes."""
     good = [p for p in made if not p.vacuous]
-    words = f"The network errs on **{100 * error:.2f} %** of the test images. "
+    words = f"The network errs on **{percent(error)}** of the test images. "
     if not good:
         return words + "None of the arguments below promises anything here: every limit is 1 or more."
     said = "; ".join(
-        f"{p.title}: at most **{100 * (p.limit or 0):.2f} %** for {p.about.split(':')[0]}"
+        f"{p.title}: at most **{percent(p.limit or 0)}** for {p.about.split(':')[0]}"
         + (", no better than a guess" if (p.limit or 0) >= guessing else "")
         for p in good
     )
@@ -68,8 +69,8 @@ def trade_off_sentence(here: pd.Series, best: pd.Series, theorem: str, last: boo
     """`last`: the best margin is the largest tried; `covered`: that is above every training margin, and from there on the sum of
     ramp error and complexity is 1 + constant / margin."""
     words = (
-        f"At γ = {here['margin']:.3g} the ramp error is **{here['ramp']:.3f}** (share of images within γ: "
-        f"{here['indicator']:.3f}), the complexity **{here['complexity']:.3g}**, the confidence term {here['confidence']:.3f}: "
+        f"At γ = {here['margin']:.3g} the ramp error is **{decimals(here['ramp'], 3)}** (share of images within γ: "
+        f"{decimals(here['indicator'], 3)}), the complexity **{here['complexity']:.3g}**, the confidence term {decimals(here['confidence'], 3)}: "
         f"Theorem {theorem} promises **{here['total']:.3g}**."
     )
     if here["margin"] != best["margin"]:

@@ -17,7 +17,7 @@ from boundlab.specs.presets import PRESETS
 from boundlab.specs.recipes import asked, described
 from boundlab.specs.run import PLATEAU, RunSpec
 from boundlab.specs.settings import Settings
-from boundlab.text import format_epoch, readable, times
+from boundlab.text import decimals, format_epoch, readable, times
 from boundlab.words import figures
 
 _WINDOW = 0.2  # the share of the epochs so far over which a bound must stand still
@@ -135,7 +135,7 @@ def levelling(sparse: pd.DataFrame, run: Run, who: str = "the sparse bound") -> 
     moved, who = float(recent.max() / recent.min() - 1), who[:1].upper() + who[1:]
     if not math.isfinite(moved) or moved >= _STILL:
         return f"{who} has **not levelled off** yet: since epoch {format_epoch(start)} it moved by {100 * moved:.0f} %."
-    words = f"{who} has **levelled off**: since epoch {format_epoch(start)} it moved by {100 * moved:.1f} %."
+    words = f"{who} has **levelled off**: since epoch {format_epoch(start)} it moved by {decimals(100 * moved, 1)} %."
     if not run.at_plateau:
         words += (
             f" But the plateau number is {run.plateau_number:.1f}, below {PLATEAU:g}: it stands still because the learning "
@@ -206,7 +206,7 @@ def margins_notice(table: pd.DataFrame, run: Run) -> str:
     last = table.iloc[-1]
     wrong = readable(float(run.final["train_error"]), "train_error")
     return (
-        f"At epoch {format_epoch(last['epoch'])} half of the training images have a margin above {last['q50']:.2f}, 95 % above "
-        f"{last['q5']:.2f}; {wrong} are classified wrongly. Theorem S trades margin against complexity: at the same norms, "
+        f"At epoch {format_epoch(last['epoch'])} half of the training images have a margin above {decimals(last['q50'], 2)}, 95 % above "
+        f"{decimals(last['q5'], 2)}; {wrong} are classified wrongly. Theorem S trades margin against complexity: at the same norms, "
         "larger margins mean a smaller bound."
     )

@@ -38,6 +38,7 @@ class Address:
     first: bool
     anew: bool
     visit: int
+    came: dict[str, list[str]]  # `params` on arrival
     read: set[str] = field(default_factory=set)  # by a control, since the arrival
     values: dict[str, Any] = field(default_factory=dict)  # of controls, also of those that are not drawn just now
     drawn: dict[str, set[str]] = field(default_factory=dict)  # part of the page -> its controls at its last run
@@ -58,17 +59,27 @@ def arrive(page: str, known: Collection[str], shared: Collection[str]) -> None:
     if before and not came and not history:
         came = {name: values for name, values in before.params.items() if name in shared and name in known}
     anew, visit = before is None or before.page != page, before.visit + 1 if before else 0
-    for name in known if anew else ():
+    _begin(Address(page, came, frozenset(known), before is None, anew, visit, dict(came)))
+
+
+def _begin(address: Address) -> None:
+    for name in address.known if address.anew else ():
         st.session_state.pop(name, None)
-    st.session_state[_KEY] = Address(page, came, frozenset(known), before is None, anew, visit)
-    _send(came)
+    st.session_state[_KEY] = address
+    _send(address.params)
+
+
+def arrive_again() -> None:
+    """In a callback: as if the reader came just now by what brought them here; nothing where nobody has arrived yet."""
+    if now := st.session_state.get(_KEY):
+        _begin(Address(now.page, dict(now.came), now.known, now.first, True, now.visit + 1, now.came))
 
 
 def here() -> Address:
     """The reader's address."""
     if _KEY not in st.session_state:
         came = {name: st.query_params.get_all(name) for name in st.query_params}
-        st.session_state[_KEY] = Address("", came, frozenset(), True, True, 0)
+        st.session_state[_KEY] = Address("", came, frozenset(), True, True, 0, dict(came))
     return st.session_state[_KEY]
 
 

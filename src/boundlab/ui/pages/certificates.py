@@ -16,7 +16,7 @@ from boundlab.charts.theme import CONFIG
 from boundlab.runs.run import Run
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import recipe
-from boundlab.text import format_epoch
+from boundlab.text import decimals, format_epoch, percent
 from boundlab.ui.controls import DELTAS, Controls, with_controls
 from boundlab.ui.formulas import formula
 from boundlab.ui.network_choice import chosen_network, epoch_of, run_caption, task_title
@@ -91,13 +91,13 @@ def _trade(run: Run, delta: float, theorem: str) -> None:
     first, last, best = table.iloc[0], table.iloc[-1], table.loc[table["certificate"].idxmin()]
     words = (
         f"As the weight of the complexity in training grows by a factor of {last['weight'] / first['weight']:.3g}, Theorem {theorem} goes from "
-        f"**{first['certificate']:.3f}** to **{last['certificate']:.3f}** and the test error from "
-        f"**{100 * first['test_error']:.2f} %** to **{100 * last['test_error']:.2f} %**."
+        f"**{decimals(first['certificate'], 3)}** to **{decimals(last['certificate'], 3)}** and the test error from "
+        f"**{percent(first['test_error'])}** to **{percent(last['test_error'])}**."
     )
     if best["weight"] != last["weight"]:
         words += (
-            f" It is smallest at weight {best['weight']:g}: **{best['certificate']:.3f}**, with a test error of "
-            f"**{100 * best['test_error']:.2f} %**."
+            f" It is smallest at weight {best['weight']:g}: **{decimals(best['certificate'], 3)}**, with a test error of "
+            f"**{percent(best['test_error'])}**."
         )
     if last["certificate"] < first["certificate"] - 0.01 and last["test_error"] > first["test_error"]:
         words += " The promise is about a strongly regularised network: what can be certified is not what errs least."

@@ -25,6 +25,7 @@ from boundlab.charts.theme import CONFIG, FONT, INK, VEIL, styles
 from boundlab.quantities.doubts import doubts
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.settings import CONVENTIONS, Settings
+from boundlab.text import decimals, percent
 from boundlab.ui.controls import Controls, plain
 from boundlab.ui.formulas import formulas
 from boundlab.ui.page import is_dark
@@ -138,8 +139,8 @@ def _table(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
         hide_index=True,
         alt="Value and parts of every bound, or why it has none",
     )
-    train, test = (100 * (error or 0.0) for error in (subject.train_error, subject.test_error))
-    st.markdown(f"Errors: **{train:.2f} %** of the training images, **{test:.2f} %** of the test images.")
+    train, test = (percent(error or 0.0) for error in (subject.train_error, subject.test_error))
+    st.markdown(f"Errors: **{train}** of the training images, **{test}** of the test images.")
     name = re.sub(r"[^\w-]+", "-", subject.title)
     with st.container(horizontal=True):
         st.download_button("CSV of this table", named.to_csv(index=False), f"{name}-bounds.csv", on_click="ignore")
@@ -184,8 +185,8 @@ def _margins(controls: Controls, subject: Subject, delta: float) -> None:
     best = table.loc[table["total"].idxmin()]
     here = best if chosen == BEST else table.loc[margins.index(chosen)]
     words = (
-        f"Theorem {theorem} at margin γ = {here['margin']:.3g}: ramp error {here['ramp']:.3f}, complexity {here['complexity']:.3g}, confidence "
-        f"{here['confidence']:.3f}; together {here['total']:.3g}. Smallest at γ = {best['margin']:.3g}: {best['total']:.3g}."
+        f"Theorem {theorem} at margin γ = {here['margin']:.3g}: ramp error {decimals(here['ramp'], 3)}, complexity {here['complexity']:.3g}, confidence "
+        f"{decimals(here['confidence'], 3)}; together {here['total']:.3g}. Smallest at γ = {best['margin']:.3g}: {best['total']:.3g}."
     )
     top = float(np.clip(1.3 * best["total"], 1.5, 4.0))
     chart = trade_off_chart(table, float(here["margin"]), top, theorem, is_dark())

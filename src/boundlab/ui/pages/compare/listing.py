@@ -17,7 +17,7 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import data_of, recipe
 from boundlab.specs.settings import Settings
 from boundlab.ui.pages.compare.offers import Offer
-from boundlab.ui.shelf import find_run, shelf, shipped_by_id
+from boundlab.ui.shelf import find_run, shipped_by_id
 
 _SHIPPED, _OWN, _CHECKPOINT = "shipped", "trained here", "checkpoint"
 _PERCENT = {"Train error", "Test error"}
@@ -43,7 +43,7 @@ SHOWN_COLUMNS = {
 
 def networks_table(known: Offer) -> pd.DataFrame:
     """One row per network, indexed by its name: the columns of `COLUMNS`; errors in per cent."""
-    table = _of_runs(known.runs, shelf().version)
+    table = _of_runs(known.runs, known.version)
     loaded = {label: _of_checkpoint(subject) for label, subject in known.loaded.items()}
     if not loaded:
         return table
@@ -59,7 +59,7 @@ def narrowed(table: pd.DataFrame, words: str) -> pd.DataFrame:
     return table[keep]
 
 
-@st.cache_data(show_spinner=False, max_entries=4)
+@st.cache_data(show_spinner=False, max_entries=32)
 def _of_runs(_known: Mapping[str, Any], version: str) -> pd.DataFrame:
     rows = {}
     for label, entry in _known.items():

@@ -16,7 +16,7 @@ from boundlab.analysis.subject import Subject
 from boundlab.runs.run import Run
 from boundlab.specs.recipes import described
 from boundlab.ui.controls import by_seed
-from boundlab.ui.shelf import all_runs, find_run, shelf
+from boundlab.ui.shelf import Seen, find_run, seen
 from boundlab.ui.subjects import kept_subjects
 
 FEWEST_COMPARED, MOST_COMPARED = 2, 4
@@ -61,10 +61,11 @@ class ReadyMade:
 @dataclass(frozen=True)
 class Offer:
     """Everything that can be compared: `runs`: label, as in the link -> runs that differ in the seed only; `loaded`: label ->
-    checkpoint."""
+    checkpoint; `version`: of `library.seen`."""
 
     runs: Mapping[str, Entry]
     loaded: Mapping[str, Subject]
+    version: str
 
     @property
     def labels(self) -> list[str]:
@@ -91,13 +92,15 @@ class Offer:
 
 def offer() -> Offer:
     """What there is now, the checkpoints of this session's reader included."""
-    return Offer(_entries(shelf().version), {f"checkpoint {name}": s for name, s in kept_subjects().items()})
+    now = seen()
+    loaded = {f"checkpoint {name}": subject for name, subject in kept_subjects().items()}
+    return Offer(_entries(now.version, now), loaded, now.version)
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
-def _entries(version: str) -> dict[str, Entry]:
+@st.cache_data(show_spinner=False, max_entries=32)
+def _entries(version: str, _seen: Seen) -> dict[str, Entry]:
     groups: dict[str, list[Run]] = {}
-    for run in all_runs():
+    for run in _seen.all:
         groups.setdefault(" · ".join(described(run.spec)[:-1]), []).append(run)
     found = {}
     for label, runs in groups.items():

@@ -11,7 +11,7 @@ from boundlab.analysis.curves import by_axis, relative
 from boundlab.analysis.tables import Axis
 from boundlab.specs.settings import Settings
 from boundlab.ui.pages.figures.selection import Handle, Selection
-from boundlab.ui.shelf import history, shelf
+from boundlab.ui.shelf import history, seen
 
 _POINTS = 300  # per line, over all frames: keeps what is sent to the browser under about 200 kB
 
@@ -47,7 +47,7 @@ class View:
     def _numbers(self) -> tuple[object, ...]:
         """What fixes the curves: not how they are drawn."""
         handle = self.handle.key if self.handle else ""
-        return (self.axis.key, self.dataset, self.settings, handle, self.selection.panel, self.runs, shelf().version)
+        return (self.axis.key, self.dataset, self.settings, handle, self.selection.panel, self.runs, seen().version)
 
     def rows(self) -> pd.DataFrame:
         """Every value of the runs drawn, at every position of the handle."""

@@ -17,11 +17,11 @@ from boundlab.specs.run import RunSpec
 from boundlab.ui.address import put
 from boundlab.ui.controls import plain
 from boundlab.ui.notes import NOTES, act
+from boundlab.ui.privacy import ASKED
 from boundlab.ui.server import scheduler
 from boundlab.ui.visitor import address, at_home
 from boundlab.validation import whole
 
-_ASKED = "train_asked"  # ids of the runs that this session asked for
 WATCHED, FORM = "run", "form"  # in the link: the run that is shown; whether the form is open
 
 
@@ -44,12 +44,6 @@ def may(job: Job, me: str) -> bool:
     return job.owner == me or at_home()
 
 
-def may_see(job: Job, me: str) -> bool:
-    """Whether this reader may watch a job and take its history and spec away: it is theirs, shared, nobody's (of the command
-    line), or they asked for the same run in this session."""
-    return may(job, me) or job.shared or job.owner is None or job.id in st.session_state.get(_ASKED, ())
-
-
 def share_ticked(job: Job, key: str) -> None:
     """As the reader has set the switch `key`."""
     act(partial(queue.share, job, bool(st.session_state[key])))
@@ -67,7 +61,7 @@ def submit_all(specs: Sequence[RunSpec], device: str, me: str) -> None:
             said.append(("error", f"Not started: {plain(str(error))}."))
             break
         first = first or job.id
-        st.session_state.setdefault(_ASKED, set()).add(job.id)
+        st.session_state.setdefault(ASKED, set()).add(job.id)
         if before and job.state == "done":
             said.append(("info", f"`{job.id}` was trained before: the same settings are the same run. Here it is."))
         elif before and job.owner != me:

@@ -21,6 +21,7 @@ from boundlab.ui.pages.train.board import board, sorted_jobs
 from boundlab.ui.pages.train.form import form
 from boundlab.ui.pages.train.price import plateau, price, refused, waits_for_memory
 from boundlab.ui.pages.train.view import view
+from boundlab.ui.privacy import may_see
 from boundlab.ui.visitor import visitor
 
 _WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
@@ -47,7 +48,7 @@ def _jobs() -> list[Job]:
 def _alive(every: Sequence[Job], me: str) -> bool:
     """Whether something this reader looks at will change by itself."""
     watched = get(engine.WATCHED)
-    seen = (job for job in every if engine.may(job, me) or (job.id == watched and engine.may_see(job, me)))
+    seen = (job for job in every if engine.may(job, me) or (job.id == watched and may_see(job, me)))
     return any(job.state in (*LIVE, *WAITING) for job in seen)
 
 
@@ -109,7 +110,7 @@ def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool) -> 
     for kind, words in notes.notes():
         (st.error if kind == "error" else st.info)(words)
     mine = [job for job in every if engine.may(job, me)]
-    watched = _watched(controls, [job for job in every if engine.may_see(job, me)], mine)
+    watched = _watched(controls, [job for job in every if may_see(job, me)], mine)
     board(every, mine, watched.id if watched else None, me, machine)
     if watched:
         view(controls, watched, me)

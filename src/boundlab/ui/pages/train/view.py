@@ -67,7 +67,8 @@ def _share(job: Job) -> None:
         "Share",
         job.shared,
         key=key,
-        help="Shared: whoever has the link of this page may watch the run and download its checkpoint, history and spec.",
+        help="Shared: the run is on everybody's other pages too, and whoever has the link of this page may watch it and download "
+        "its checkpoint, history and spec.",
         on_change=engine.share_ticked,
         args=(job, key),
     )
