@@ -114,7 +114,7 @@ def test_a_broken_upload_is_one_sentence_at_once_and_nobody_notices(server, name
 
 
 def test_the_largest_broken_upload(server):
-    """As large as is let through, with a NaN in its last number: read by the judge, held by the server for a moment only."""
+    """As large as is let through, with a NaN in its last number: read by the upload worker, held by the server for a moment only."""
     url, pid, folder = server
     content = _large_with_nan()
     assert 29 * MB < len(content) <= 30 * MB - 200

@@ -10,7 +10,8 @@ from boundlab.errors import RunError
 from boundlab.jobs import queue
 from boundlab.jobs.queue import Limits
 from boundlab.runs import job as jobstate
-from boundlab.runs import status
+from boundlab.runs.heartbeat import Interrupted, Watch
+from boundlab.runs.status import write_status
 from boundlab.specs.run import RunSpec
 from boundlab.system.locks import held, take_lock
 
@@ -27,7 +28,7 @@ def submit(out, seed=0, owner="anna", limits=FEW):
 
 def say(job, state, **more):
     """Write a status as a worker would."""
-    status.write_status(job, state=state, **more)
+    write_status(job.folder, job.said(state, **more))
     return jobstate.read_job_folder(job.folder)
 
 
@@ -56,10 +57,10 @@ def test_resting_jobs_stay_what_they_are_until_they_are_resumed(tmp_path, state)
     assert (now.submitted == job.submitted) is (state == "paused")  # a paused job keeps its place in line
 
 
-@pytest.mark.parametrize(("wish", "state"), [("pause", "paused"), ("stop", "stopped")])
-def test_a_waiting_job_can_be_taken_out_of_the_queue(tmp_path, wish, state):
+@pytest.mark.parametrize(("asked", "state"), [("pause", "paused"), ("stop", "stopped")])
+def test_a_waiting_job_can_be_taken_out_of_the_queue(tmp_path, asked, state):
     job = submit(tmp_path)
-    queue.ask(job, wish)
+    queue.ask(job, asked)
     assert jobstate.read_job_folder(job.folder).state == state
     assert queue.in_order(queue.jobs(tmp_path)) == []
 
@@ -179,7 +180,7 @@ def test_a_file_in_the_way_is_named(tmp_path):
 DAMAGE = [
     "{",
     "[]",
-    '{"wish": "fly"}',
+    '{"request": "fly"}',
     '{"attempt": "x"}',
     '{"attempt": Infinity}',
     '{"owner": ["x"]}',
@@ -200,6 +201,19 @@ def test_a_damaged_job_is_left_out_and_named_and_can_be_asked_for_again(tmp_path
     with pytest.raises(RunError, match=r"delete that folder|cannot be read"):
         jobstate.read_job_folder(bad.folder)
     assert submit(tmp_path, 1).state == "queued"
+
+
+def test_what_earlier_versions_wrote_as_a_wish_is_a_request(tmp_path):
+    job = submit(tmp_path)
+    before = json.loads((job.folder / "job.json").read_text())
+    asked = {"wish" if name == "request" else name: value for name, value in before.items()} | {"wish": "pause"}
+    (job.folder / "job.json").write_text(json.dumps(asked))
+    assert jobstate.read_job_folder(job.folder).state == "paused"
+    with pytest.raises(Interrupted, match="paused"):
+        Watch(job.folder)()
+    queue.resume(jobstate.read_job_folder(job.folder), "anna", FEW)
+    assert jobstate.read_job_folder(job.folder).state == "queued"
+    Watch(job.folder)()
 
 
 def test_a_folder_with_only_a_spec_is_no_job(tmp_path):

@@ -1,4 +1,4 @@
-"""The scheduler with real worker processes: limits, kills, restarts, two servers, the spare."""
+"""The scheduler with real worker processes: limits, kills, restarts, two servers, the warm worker."""
 
 import json
 import os
@@ -18,7 +18,8 @@ from boundlab.jobs import queue, scheduler
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs import job as jobstate
-from boundlab.runs.folder import open_run, status
+from boundlab.runs.folder import open_run
+from boundlab.runs.status import read_status
 from boundlab.specs.run import RunSpec
 from boundlab.specs.work import memory
 from boundlab.system import memory as room
@@ -92,7 +93,7 @@ def alive(pid):
 
 
 def kill(job):
-    os.kill(status(job.folder)["pid"], signal.SIGKILL)
+    os.kill(read_status(job.folder).pid, signal.SIGKILL)
 
 
 def assert_same(folder, finished):
@@ -179,7 +180,7 @@ def test_workers_end_with_a_killed_server_and_the_next_one_finds_their_jobs(tmp_
     job, waiting = submit(tmp_path), [submit(tmp_path, LONG, seed=seed) for seed in (1, 2)]
     process = server(tmp_path)
     wait(lambda: step(job) > 100 and step(waiting[0]) > 0)
-    worker = status(job.folder)["pid"]
+    worker = read_status(job.folder).pid
     process.kill()
     process.wait()
     wait(lambda: not alive(worker))
@@ -263,7 +264,7 @@ def test_a_worker_that_does_not_listen_is_killed_when_asked_to_stop(tmp_path, mo
         job = submit(tmp_path, LONG)
         machine.wake()
         wait(lambda: step(job) > 100)
-        os.kill(status(job.folder)["pid"], signal.SIGSTOP)
+        os.kill(read_status(job.folder).pid, signal.SIGSTOP)
         queue.ask(job, "stop")
         wait(is_(job, "stopped"))
         assert step(job) > 0
@@ -275,7 +276,7 @@ def test_a_run_of_the_command_line_can_be_stopped_and_gone_on_with(tmp_path, fin
     command = [sys.executable, "-m", "boundlab", "train", str(spec), "--out", str(tmp_path / "runs"), "--quiet"]
     folder = tmp_path / "runs" / finished.name
     process = subprocess.Popen([*command, "--device", "cpu"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    wait(lambda: folder.exists() and status(folder).get("step", 0) > 100)
+    wait(lambda: folder.exists() and read_status(folder).step > 100)
     queue.ask(jobstate.read_job_folder(folder), "stop")
     _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
@@ -297,18 +298,18 @@ def test_the_scheduler_outlives_whatever_happens_to_it(tmp_path, monkeypatch, ca
         assert machine.trouble is None
 
 
-def test_a_spare_worker_is_used_and_replaced(tmp_path, finished, monkeypatch):
-    monkeypatch.setattr(scheduler, "BREATH", 0.0)
+def test_a_warm_worker_is_used_and_replaced(tmp_path, finished, monkeypatch):
+    monkeypatch.setattr(scheduler, "HEAD_START", 0.0)
     with running(tmp_path) as machine:
         machine.wake()
-        spare = wait(lambda: machine.spare.worker)
+        first = wait(lambda: machine.warm.worker)
         job = submit(tmp_path)
         machine.wake()
         wait(is_(job, "done"))
-        assert status(job.folder)["pid"] == spare.process.pid
+        assert read_status(job.folder).pid == first.process.pid
         machine.wake()
-        another = wait(lambda: machine.spare.worker)
-        another.process.kill()  # a dead spare is no harm
+        another = wait(lambda: machine.warm.worker)
+        another.process.kill()  # a dead one is no harm
         another.process.wait()
         last = submit(tmp_path, seed=1)
         machine.wake()
@@ -384,8 +385,8 @@ def test_a_worker_has_a_memory_limit(tmp_path):
         wait(lambda: step(job) > 0)
         (line,) = [
             line
-            for line in Path(f"/proc/{status(job.folder)['pid']}/limits").read_text().splitlines()
+            for line in Path(f"/proc/{read_status(job.folder).pid}/limits").read_text().splitlines()
             if line.startswith("Max data size")
         ]
         assert int(line.split()[3]) == room.limit(memory(job.spec))
-        assert room.resident(status(job.folder)["pid"]) > 2**26
+        assert room.resident(read_status(job.folder).pid) > 2**26

@@ -12,8 +12,8 @@ from pathlib import Path
 from boundlab.jobs import queue
 from boundlab.jobs.queue import Limits
 from boundlab.runs import job as jobstate
+from boundlab.runs.status import read_status
 from boundlab.specs.run import RunSpec
-from boundlab.system.files import read_json
 from tests.load.processes import cpu_seconds
 from tests.load.protocol import Place, visiting
 
@@ -48,11 +48,10 @@ async def start_jobs(url: str, out: Path, number: int) -> AsyncIterator[list[Pat
 
 def _read(folder: Path) -> tuple[int, float, int]:
     """Step, the time it was written at, process id; zeros before the first."""
-    path = folder / "status.json"
-    now = read_json(path) if path.exists() else {"step": 0, "heartbeat": 0.0, "pid": 0}
-    if now.get("state") == "failed":
-        raise SystemExit(f"the job {folder.name} failed: {now.get('error')}")
-    return int(now["step"]), float(now["heartbeat"]), int(now["pid"] or 0)
+    now = read_status(folder)
+    if now.state == "failed":
+        raise SystemExit(f"the job {folder.name} failed: {now.error}")
+    return now.step, now.heartbeat or 0.0, now.pid or 0
 
 
 def training(folders: list[Path]) -> bool:

@@ -47,7 +47,7 @@ def copied(source, out, seed):
     folder = out / spec.id
     shutil.copytree(source, folder)
     (folder / "spec.json").write_text(json.dumps(spec.to_dict()))
-    (folder / "job.json").write_text(json.dumps({"owner": None, "submitted": 1.0, "attempt": 0, "wish": "run"}))
+    (folder / "job.json").write_text(json.dumps({"owner": None, "submitted": 1.0, "attempt": 0, "request": "run"}))
     return folder
 
 

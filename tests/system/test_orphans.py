@@ -22,20 +22,22 @@ PATIENCE = 60
 SERVER = """
 import sys, threading, time
 from pathlib import Path
-from boundlab import devices, downloads, processes
+from boundlab.jobs import downloads, workers
+from boundlab.system import devices
+from boundlab.uploads import server
 kind, folder = sys.argv[1], Path(sys.argv[2])
-spare = processes.Spare()
+warm = workers.WarmWorker()
 if kind == "probe":
     threading.Thread(target=devices.probe, args=(600,), daemon=True).start()
 elif kind == "download":
     downloads.begin("mnist")
 elif kind == "worker":
     with (folder.parent / "lock").open("w") as lock:
-        started = processes.for_job(folder, lock.fileno(), {})
+        started = workers.for_job(folder, lock.fileno(), {})
 elif kind == "warm worker":
-    spare.mind(True)
+    warm.update(True)
 else:
-    started = processes.judge(folder)
+    started = server._upload_worker(folder)
 time.sleep(600)
 """
 
@@ -92,7 +94,7 @@ def slow_mirror():
 
 
 def request(kind, folder):
-    """What the worker or the judge finds in its folder."""
+    """What the training worker or the upload worker finds in its folder."""
     folder.mkdir(parents=True)
     if kind == "upload":
         checkpoint = next((PACK / "checkpoints").glob("digits-conv-3-16-*"))

@@ -7,6 +7,7 @@ import torch
 from boundlab.data.splits import apply_task
 from boundlab.specs.run import RunSpec
 from boundlab.training.cuda_graph import WARM_UP, CapturedStep
+from boundlab.training.hooks import Hooks
 from boundlab.training.loop import Training
 
 SPEC = {"dataset": "digits", "epochs": 2, "weight_decay": 1e-3, "arch": {"channels": 3, "conv_layers": 2}}
@@ -24,9 +25,8 @@ def recorded(captures):
 
 
 def trained(spec, captures=None):
-    training = Training(spec, apply_task(spec.train))
-    if captures is not None:
-        training.step = CapturedStep(training._step, recorded(captures))
+    hooks = Hooks() if captures is None else Hooks(run_step=lambda plain: CapturedStep(plain, recorded(captures)))
+    training = Training(spec, apply_task(spec.train), hooks=hooks)
     records = [record for _ in range(spec.train.epochs) for record in training.epoch()]
     return training, records
 
@@ -69,8 +69,8 @@ def test_the_first_steps_run_eagerly():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine: the CUDA graph itself is not run")
 def test_a_cuda_graph_trains_like_eager_steps():
     spec = RunSpec.from_dict(SPEC | {"preset": "paper"})
-    eager, graphed = (Training(spec, apply_task(spec.train), "cuda") for _ in range(2))
-    eager.step = eager._step
+    eager = Training(spec, apply_task(spec.train), "cuda", hooks=Hooks(run_step=lambda plain: plain))
+    graphed = Training(spec, apply_task(spec.train), "cuda")
     for training in (eager, graphed):
         for _ in range(spec.train.epochs):
             list(training.epoch())

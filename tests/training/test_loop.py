@@ -13,9 +13,11 @@ from boundlab.errors import Diverged
 from boundlab.networks import build
 from boundlab.networks.checkpoint import load_checkpoint
 from boundlab.networks.measure import norm_columns
-from boundlab.runs.folder import open_run, status
+from boundlab.runs.folder import open_run
+from boundlab.runs.status import read_status
 from boundlab.specs.grid import load_grid
 from boundlab.specs.run import RunSpec
+from boundlab.training.hooks import Hooks
 from boundlab.training.loop import Training, epochs
 from boundlab.training.session import plans
 from boundlab.training.worker import train_run
@@ -75,8 +77,8 @@ def test_divergence_is_an_error_that_says_so(tmp_path):
     spec = RunSpec.from_dict({**TRAINED, "preset": "paper", "epochs": 2, "lr": 100.0, "momentum": 0.99})
     with pytest.raises(Diverged, match=r"the loss is not finite after .* smaller lr"):
         train_run(spec, tmp_path)
-    assert status(tmp_path / spec.id)["state"] == "failed"
-    assert "not finite" in status(tmp_path / spec.id)["error"]
+    assert read_status(tmp_path / spec.id).state == "failed"
+    assert "not finite" in read_status(tmp_path / spec.id).error
 
 
 def test_a_weight_that_is_not_finite_is_an_error_that_says_so():
@@ -117,7 +119,7 @@ def test_outputs_that_are_not_finite_are_an_error_that_says_so_and_what_was_reco
     spec = RunSpec.from_dict({**TRAINED, "epochs": 1})
     with pytest.raises(Diverged, match=r"the train outputs are not finite after 45 steps; try a smaller lr"):
         train_run(spec, tmp_path)
-    assert status(tmp_path / spec.id)["state"] == "failed"
+    assert read_status(tmp_path / spec.id).state == "failed"
     assert open_run(tmp_path / spec.id).records["step"].tolist() == [0, 25]
 
 
@@ -137,11 +139,15 @@ def in_float64(given, part):
     """State after one epoch in float64, minibatches in parts of `part` images; and the losses of its steps."""
     spec = RunSpec.from_dict(given)
     train, test = (Split(s.images.double(), s.labels) for s in apply_task(spec.train))
-    training = Training(spec, (train, test), part=part)
+    losses = []
+
+    def kept(step):
+        return lambda *given: losses.append(step(*given)) or losses[-1]
+
+    training = Training(spec, (train, test), part=part, hooks=Hooks(run_step=kept))
     training.net.double()
     training.references = [dataclasses.replace(r, weight=r.weight.double()) for r in training.references]
-    training.due, step, losses = False, training.step, []
-    training.step = lambda *given: losses.append(step(*given)) or losses[-1]
+    training.due = False
     list(training.epoch())
     return training.state(), torch.stack(losses)
 
@@ -176,8 +182,8 @@ def test_memory_that_is_too_small_is_met_with_smaller_parts(finished, tmp_path, 
     monkeypatch.setattr(Training, "_gradients", gradients)
     spec = RunSpec.from_dict(TRAINED)
     folder = train_run(spec, tmp_path)
-    assert status(folder)["state"] == "done"
-    assert status(folder)["note"] == "the GPU's memory is too small for batches of 32: going on in parts of 8"
+    assert read_status(folder).state == "done"
+    assert read_status(folder).note == "the GPU's memory is too small for batches of 32: going on in parts of 8"
     assert parts == [None] * 501 + [8] * (1080 - 495)  # step 495: the last state that was saved
     one, other = open_run(folder), open_run(finished)
     assert one.records["step"].tolist() == other.records["step"].tolist()
@@ -192,8 +198,8 @@ def test_memory_that_is_too_small_for_everything_is_a_failure(tmp_path, monkeypa
     spec = RunSpec.from_dict(TRAINED)
     with pytest.raises(torch.OutOfMemoryError):
         train_run(spec, tmp_path)
-    assert status(tmp_path / spec.id)["state"] == "failed"
-    assert "out of memory" in status(tmp_path / spec.id)["error"]
+    assert read_status(tmp_path / spec.id).state == "failed"
+    assert "out of memory" in read_status(tmp_path / spec.id).error
 
 
 def test_the_ways_out_of_a_full_gpu_end_on_the_cpu():

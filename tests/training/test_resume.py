@@ -19,8 +19,9 @@ from boundlab.data.splits import apply_task, seen
 from boundlab.errors import RunError
 from boundlab.networks.outcome import outcome
 from boundlab.runs import part_errors
-from boundlab.runs.folder import open_run, status
-from boundlab.runs.status import Heartbeat, Interrupted
+from boundlab.runs.folder import open_run
+from boundlab.runs.heartbeat import Heartbeat, Interrupted
+from boundlab.runs.status import read_status
 from boundlab.specs.run import RunSpec
 from boundlab.training.loop import Training
 from boundlab.training.session import train_folder
@@ -51,7 +52,7 @@ def test_killed_and_resumed_equals_uninterrupted(finished, tmp_path):
         assert process.poll() is None, "finished before it could be killed"
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert status(folder)["state"] == "running"
+        assert read_status(folder).state == "running"
         assert len(open_run(folder).records) >= records - 1
     subprocess.run([*command, "--device", "cpu"], check=True, stdout=subprocess.DEVNULL)
     pd.testing.assert_frame_equal(
@@ -145,7 +146,7 @@ def test_a_certificates_training_resumes_where_its_schedule_stood(tmp_path):
 
 STEP_0 = 29 + 8  # batches in the passes over 1437 and 360 images
 A_PART = 6 + 4  # looks within the pass over 287 training and 200 test images, which ends most epochs
-PAUSES = {  # how often each attempt may look at its wish before it is interrupted
+PAUSES = {  # how often each attempt may look at its request before it is interrupted
     "in the first pass over the data": [10],
     "in the first pass over the test data": [STEP_0 - 3],
     "before the first step": [STEP_0 + 1],
@@ -161,7 +162,7 @@ PAUSES = {  # how often each attempt may look at its wish before it is interrupt
 
 
 def paused_often(folder, spec, looks):
-    """Train with interruptions: attempt i is interrupted when it looks at its wish for the looks[i]-th time."""
+    """Train with interruptions: attempt i is interrupted when it looks at its request for the looks[i]-th time."""
     for count in [*looks, None]:
         left = iter(range(count - 1)) if count else itertools.repeat(0)
 
@@ -215,7 +216,7 @@ def test_every_epoch_has_errors_of_a_part_until_the_run_is_sealed(finished, tmp_
     folder, seen_so_far = tmp_path / spec.id, []
     folder.mkdir()
     for _ in paused_often(folder, spec, [STEP_0 + 100, 140, 300]):
-        if status(folder)["state"] != "done":
+        if read_status(folder).state != "done":
             seen_so_far.append(part_errors.read_part_errors(folder))
             trained = int(load_file(folder / "state.safetensors")["finished"])
             steps = [part.step for part in seen_so_far[-1]]
@@ -312,10 +313,10 @@ def test_a_killed_sweep_takes_its_runs_along_and_goes_on_later(finished, tmp_pat
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     folder = tmp_path / spec.id
-    while process.poll() is None and status(folder).get("step", 0) < 100:
+    while process.poll() is None and read_status(folder).step < 100:
         time.sleep(0.01)
     assert process.poll() is None, "finished before it could be killed"
-    worker = status(folder)["pid"]
+    worker = read_status(folder).pid
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     deadline = time.monotonic() + 300

@@ -1,4 +1,4 @@
-"""Jobs as processes: the protocol of a run folder, the warm spare, and what goes wrong around them."""
+"""Jobs as processes: the protocol of a run folder, the warm worker, and what goes wrong around them."""
 
 import collections
 import contextlib
@@ -24,9 +24,10 @@ import pytest
 
 from boundlab.errors import RunError
 from boundlab.networks.checkpoint import read_tensors
-from boundlab.runs import status as heartbeat
-from boundlab.runs.folder import has_records, list_runs, open_run, status
-from boundlab.runs.status import Heartbeat, Interrupted, Watch
+from boundlab.runs import heartbeat
+from boundlab.runs.folder import has_records, list_runs, open_run
+from boundlab.runs.heartbeat import Heartbeat, Interrupted, Watch
+from boundlab.runs.status import read_status
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import read_lines, write_atomic
 from boundlab.training.failure import explain
@@ -40,13 +41,13 @@ ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 PATIENCE = 300  # s: only a machine that stands still is so slow
 
 
-def submit(out, given=TRAINED, attempt=1, wish="run", device="cpu"):
+def submit(out, given=TRAINED, attempt=1, request="run", device="cpu"):
     """A run folder as the dashboard writes it before a job is started."""
     spec = RunSpec.from_dict(given)
     folder = out / spec.id
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / "spec.json", json.dumps(spec.to_dict()))
-    job = {"owner": None, "submitted": time.time(), "attempt": attempt, "device": device, "wish": wish}
+    job = {"owner": None, "submitted": time.time(), "attempt": attempt, "device": device, "request": request}
     write_atomic(folder / "job.json", json.dumps(job))
     return folder
 
@@ -84,12 +85,12 @@ def assert_same(folder, whole):
     assert (folder / "network.safetensors").read_bytes() == (whole / "network.safetensors").read_bytes()
 
 
-class Spare:
-    """A warm spare and this process's end of its socket."""
+class Warm:
+    """A warm worker and this process's end of its socket."""
 
     def __init__(self, errors=subprocess.DEVNULL):
         self.channel, theirs = socket.socketpair()
-        self.process = subprocess.Popen([*WORKER, "--spare"], stdin=theirs, stderr=errors, env=ONE_THREAD)
+        self.process = subprocess.Popen([*WORKER, "--warm"], stdin=theirs, stderr=errors, env=ONE_THREAD)
         theirs.close()
 
     def send(self, folder, lock, environment=None):
@@ -104,8 +105,8 @@ class Spare:
 
 
 @pytest.fixture
-def spare():
-    waiting = Spare(subprocess.PIPE)
+def warm():
+    waiting = Warm(subprocess.PIPE)
     yield waiting
     waiting.close()
     waiting.process.stderr.close()
@@ -116,9 +117,9 @@ def test_a_job_trains_under_the_lock_it_is_given(finished, tmp_path):
     with hold(folder) as lock:
         done = train(folder, "--lock-fd", str(lock.fileno()), pass_fds=[lock.fileno()])
     assert (done.returncode, done.stderr) == (0, "")
-    now = status(folder)
-    assert (now["state"], now["attempt"], now["device"], now["error"]) == ("done", 3, "cpu", None)
-    assert now["step"] == now["steps"] == 24 * 45
+    now = read_status(folder)
+    assert (now.state, now.attempt, now.device, now.error) == ("done", 3, "cpu", None)
+    assert now.step == now.steps == 24 * 45
     assert {p.name for p in folder.iterdir()} == {p.name for p in finished.iterdir()} | {"job.json"}
     assert_same(folder, finished)
 
@@ -162,8 +163,8 @@ def test_bad_input_is_one_sentence_there_and_in_the_status(tmp_path, damage, wor
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
     if folder.exists():
-        assert status(folder)["state"] == "failed"
-        assert words in status(folder)["error"]
+        assert read_status(folder).state == "failed"
+        assert words in read_status(folder).error
         assert list_runs(folder.parent) == ([], {})  # nothing to open yet, and no error
 
 
@@ -179,8 +180,8 @@ def test_more_memory_than_there_is_for_a_run_is_a_failure_in_words(tmp_path):
 
     done = subprocess.run([*WORKER, str(folder)], env=ONE_THREAD, capture_output=True, text=True, preexec_fn=limited)
     assert done.returncode in (1, 2)
-    assert status(folder)["state"] == "failed"
-    assert status(folder)["error"] == (
+    assert read_status(folder).state == "failed"
+    assert read_status(folder).error == (
         "the run needs more memory than the 1.0 GiB it may have; train a smaller network, or smaller batches"
     )
 
@@ -199,7 +200,7 @@ def test_a_descriptor_of_another_file_and_a_lock_that_is_taken_are_refused(tmp_p
 def test_a_worker_ends_with_its_parent(tmp_path):
     folder = submit(tmp_path, LONG)
     process = subprocess.Popen([*WORKER, str(folder), "--with-parent"], env=ONE_THREAD, stdin=subprocess.PIPE)
-    until(process, lambda: status(folder).get("step", 0) > 30)
+    until(process, lambda: read_status(folder).step > 30)
     process.stdin.close()
     assert process.wait(PATIENCE) == 1
     hold(folder).close()
@@ -213,7 +214,7 @@ def test_any_other_error_has_its_line_in_the_status(tmp_path, monkeypatch):
     spec = RunSpec.from_dict(TRAINED)
     with pytest.raises(KeyError):
         train_run(spec, tmp_path)
-    assert status(tmp_path / spec.id)["error"] == "KeyError: 'a bug'"
+    assert read_status(tmp_path / spec.id).error == "KeyError: 'a bug'"
 
 
 def junk_mnist(root):
@@ -225,64 +226,64 @@ def junk_mnist(root):
     return root
 
 
-def test_a_spare_trains_what_it_is_sent(finished, tmp_path, spare):
+def test_a_warm_worker_trains_what_it_is_sent(finished, tmp_path, warm):
     folder = submit(tmp_path)
-    spare.send(folder, hold(folder))
-    until(spare.process, lambda: status(folder).get("step", 0) > 30)
+    warm.send(folder, hold(folder))
+    until(warm.process, lambda: read_status(folder).step > 30)
     with pytest.raises(RunError, match="is being trained by another process"):
         train_run(RunSpec.from_dict(TRAINED), tmp_path)
-    assert spare.process.wait(PATIENCE) == 0
-    assert status(folder)["pid"] == spare.process.pid
+    assert warm.process.wait(PATIENCE) == 0
+    assert read_status(folder).pid == warm.process.pid
     assert_same(folder, finished)
 
 
-def test_a_spare_takes_the_environment_it_is_sent(tmp_path, spare):
+def test_a_warm_worker_takes_the_environment_it_is_sent(tmp_path, warm):
     folder = submit(tmp_path / "runs", {"dataset": "mnist"})
-    spare.send(folder, hold(folder), {"BOUNDLAB_DATA": str(junk_mnist(tmp_path / "data"))})
-    assert spare.process.wait(PATIENCE) == 2
-    assert str(tmp_path / "data") in status(folder)["error"]
+    warm.send(folder, hold(folder), {"BOUNDLAB_DATA": str(junk_mnist(tmp_path / "data"))})
+    assert warm.process.wait(PATIENCE) == 2
+    assert str(tmp_path / "data") in read_status(folder).error
 
 
 ASKED = """
 import torch
-from boundlab import spare
+from boundlab.training import warm_worker
 from boundlab.training.worker import pick_device
 asked = []
 torch.backends.cuda.is_built = lambda: True
 for name in ("is_available", "device_count", "current_device", "_lazy_init"):
     setattr(torch.cuda, name, lambda name=name: asked.append(name))
-spare._warm_up()
+warm_worker._warm_up()
 print(asked)
 pick_device("auto")
 print(asked)
 """
 
 
-def test_a_spare_does_not_ask_for_a_gpu_before_it_is_told_which():
+def test_a_warm_worker_does_not_ask_for_a_gpu_before_it_is_told_which():
     """CUDA_VISIBLE_DEVICES counts until the first question; a worker's first is which device to take."""
     done = subprocess.run([sys.executable, "-c", ASKED], env=ONE_THREAD, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[]", "['is_available']"]
 
 
 @pytest.mark.parametrize("when", ["waiting", "training"])
-def test_a_spare_ends_with_its_parent(tmp_path, spare, when):
+def test_a_warm_worker_ends_with_its_parent(tmp_path, warm, when):
     folder = submit(tmp_path, TRAINED | {"epochs": 200})
     if when == "training":
-        spare.send(folder, hold(folder))
-        until(spare.process, lambda: status(folder).get("step", 0) > 30)
-    spare.channel.close()
-    assert spare.process.wait(PATIENCE) == 1
-    assert spare.process.stderr.read() == b""
+        warm.send(folder, hold(folder))
+        until(warm.process, lambda: read_status(folder).step > 30)
+    warm.channel.close()
+    assert warm.process.wait(PATIENCE) == 1
+    assert warm.process.stderr.read() == b""
     hold(folder).close()
 
 
-def test_a_spare_refuses_nonsense(spare):
-    spare.channel.send(b"[1]\n")
-    assert spare.process.wait(PATIENCE) == 2
-    assert b"a spare expects one line" in spare.process.stderr.read()
+def test_a_warm_worker_refuses_nonsense(warm):
+    warm.channel.send(b"[1]\n")
+    assert warm.process.wait(PATIENCE) == 2
+    assert b"a warm worker expects one line" in warm.process.stderr.read()
 
 
-def test_the_wish_is_seen_within_a_fifth_of_a_second_and_half_a_file_is_none(tmp_path, monkeypatch):
+def test_the_request_is_seen_within_a_fifth_of_a_second_and_half_a_file_is_none(tmp_path, monkeypatch):
     clock = [100.0]
     monkeypatch.setattr(heartbeat.time, "monotonic", lambda: clock[0])
     watch, file = Watch(tmp_path), tmp_path / "job.json"
@@ -292,13 +293,13 @@ def test_the_wish_is_seen_within_a_fifth_of_a_second_and_half_a_file_is_none(tmp
         watch()
 
     look()  # no file
-    for text in ('{"wish": "run"}', '{"wish": "pau', "[]", '{"wish": "other"}', '{"wish": null}'):
+    for text in ('{"request": "run"}', '{"request": "pau', "[]", '{"request": "other"}', '{"request": null}'):
         file.write_text(text)
         look()
-    file.write_text('{"wish": "stop"}')
+    file.write_text('{"request": "stop"}')
     clock[0] += 0.1
     watch()  # too early to look again
-    for text, state in (('{"wish": "stop"}', "stopped"), ('{"wish": "pause"}', "paused")):
+    for text, state in (('{"request": "stop"}', "stopped"), ('{"request": "pause"}', "paused")):
         file.write_text(text)
         with pytest.raises(Interrupted, match=state):
             look()
@@ -306,34 +307,34 @@ def test_the_wish_is_seen_within_a_fifth_of_a_second_and_half_a_file_is_none(tmp
 
 def test_the_heart_beats_between_records_and_survives_a_failure(tmp_path, monkeypatch):
     monkeypatch.setattr(heartbeat, "EVERY", 0.01)
-    write, failures = heartbeat.write_atomic, []
+    write, failures = heartbeat.write_status, []
 
-    def fail_twice(path, content):
+    def fail_twice(folder, now):
         if len(failures) < 2:
-            failures.append(path)
+            failures.append(folder)
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(path, content)
+        write(folder, now)
 
-    monkeypatch.setattr(heartbeat, "write_atomic", fail_twice)
+    monkeypatch.setattr(heartbeat, "write_status", fail_twice)
     before = set(threading.enumerate())
     with Heartbeat(tmp_path) as beat:
         beat.step, beat.steps = 7, 9
         (heart,) = set(threading.enumerate()) - before
         deadline = time.monotonic() + PATIENCE
-        while status(tmp_path).get("step") != 7 and time.monotonic() < deadline:
+        while read_status(tmp_path).step != 7 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert len(failures) == 2
-        assert status(tmp_path)["step"] == 7
+        assert read_status(tmp_path).step == 7
         beat.step = 8
-        while status(tmp_path)["step"] != 8 and time.monotonic() < deadline:
+        while read_status(tmp_path).step != 8 and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert status(tmp_path)["step"] == 8
+        assert read_status(tmp_path).step == 8
         beat.end("paused")
         beat.step = 9
         beat.beat()
     heart.join(PATIENCE)
     assert not heart.is_alive()
-    assert (status(tmp_path)["state"], status(tmp_path)["step"]) == ("paused", 8)  # nothing after the end
+    assert (read_status(tmp_path).state, read_status(tmp_path).step) == ("paused", 8)  # nothing after the end
 
 
 @pytest.mark.parametrize(
@@ -345,7 +346,7 @@ def test_the_heart_beats_between_records_and_survives_a_failure(tmp_path, monkey
         (ZeroDivisionError("division\nby zero"), "^ZeroDivisionError: division by zero$"),
     ],
 )  # fmt: skip
-def test_a_fault_is_one_sentence(error, words):
+def test_a_failure_is_one_sentence(error, words):
     assert re.search(words, explain(error, Path("runs/x"), 12.0))
     assert "epoch" not in explain(error, Path("runs/x"), None)
 
@@ -365,22 +366,22 @@ def small_disk(tmp_path):
 def test_a_full_disk_is_a_failure_that_says_so_and_nothing_is_lost(finished, small_disk):
     folder = submit(small_disk)
     process = subprocess.Popen([*WORKER, str(folder)], env=ONE_THREAD, stderr=subprocess.PIPE, text=True)
-    until(process, lambda: status(folder).get("step", 0) >= 200)
+    until(process, lambda: read_status(folder).step >= 200)
     filler = small_disk / "filler"
     with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
         collections.deque(iter(lambda: file.write(bytes(4096)), None))
     assert process.wait(PATIENCE) == 2
     assert "No space left" in process.stderr.read()
     process.stderr.close()
-    now = status(folder)
-    assert now["state"] == "failed"
-    assert "is full: free space and retry, it goes on from epoch" in now["error"]
+    now = read_status(folder)
+    assert now.state == "failed"
+    assert "is full: free space and retry, it goes on from epoch" in now.error
     assert not [p.name for p in folder.glob(".*")]  # no reserve, no halves of failed writes
     recorded = open_run(folder).records["step"].tolist()
     assert recorded[-1] >= 175
     again = train(folder)  # still full
     assert again.returncode == 2
-    assert status(folder)["state"] == "failed"
+    assert read_status(folder).state == "failed"
     assert open_run(folder).records["step"].tolist()[: len(recorded) - 2] == recorded[:-2]
     filler.unlink()
     assert train(folder).returncode == 0
@@ -390,7 +391,7 @@ def test_a_full_disk_is_a_failure_that_says_so_and_nothing_is_lost(finished, sma
 def test_a_folder_that_cannot_be_written_is_one_sentence(finished, small_disk):
     folder = submit(small_disk)
     process = subprocess.Popen([*WORKER, str(folder)], env=ONE_THREAD, stderr=subprocess.PIPE, text=True)
-    until(process, lambda: status(folder).get("step", 0) >= 200)
+    until(process, lambda: read_status(folder).step >= 200)
     subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
     subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
     try:
@@ -414,7 +415,7 @@ def read_everything(folder, over, states, errors):
     readers |= {".safetensors": read_tensors, ".parquet": lambda p: pd.read_parquet(io.BytesIO(p.read_bytes()))}
     while not over.is_set():
         try:
-            states.add(status(folder)["state"])
+            states.add(read_status(folder).state)
             if has_records(folder):
                 steps = open_run(folder).records["step"].tolist()
                 assert steps == sorted(set(steps))
@@ -435,25 +436,25 @@ def test_fifty_kills_pauses_and_stops_leave_the_same_history(tmp_path):
     reader = threading.Thread(target=read_everything, args=(folder, over, states, faults))
     reader.start()
     with (tmp_path / "stderr").open("w") as errors:
-        spares = [Spare(errors), Spare(errors)]
+        waiting = [Warm(errors), Warm(errors)]
         try:
             for attempt in range(1, 51):
                 end = rng.choice(["kill", "pause", "stop"])
-                interrupt(submit(tmp_path / "runs", LONG, attempt), spares[0], end, rng)
-                spares.pop(0).close()
-                spares.append(Spare(errors))
+                interrupt(submit(tmp_path / "runs", LONG, attempt), waiting[0], end, rng)
+                waiting.pop(0).close()
+                waiting.append(Warm(errors))
             submit(tmp_path / "runs", LONG, 51)
-            spares[0].send(folder, hold(folder))
-            assert spares[0].process.wait(PATIENCE) == 0
+            waiting[0].send(folder, hold(folder))
+            assert waiting[0].process.wait(PATIENCE) == 0
         finally:
             over.set()
             reader.join()
-            for spare in spares:
-                spare.close()
+            for warm in waiting:
+                warm.close()
     assert faults == []
     assert (tmp_path / "stderr").read_text() == ""
     assert states >= {"running", "paused", "stopped"}
-    assert status(folder)["attempt"] == 51
+    assert read_status(folder).attempt == 51
     assert_same(folder, whole)
 
 
@@ -463,19 +464,19 @@ def recorded(folder):
     return log.read_text().count("\n") if log.exists() else 0
 
 
-def interrupt(folder, spare, end, rng):
+def interrupt(folder, warm, end, rng):
     """Train for a few records, then kill, pause or stop; at once where the run is ahead of a course of 60 equal parts."""
     attempt = json.loads((folder / "job.json").read_text())["attempt"]
-    spare.send(folder, hold(folder))
-    until(spare.process, lambda: status(folder).get("attempt") == attempt)
+    warm.send(folder, hold(folder))
+    until(warm.process, lambda: read_status(folder).attempt == attempt)
     before, more, allowed = recorded(folder), rng.randint(0, 8), attempt * RECORDS // 60
-    until(spare.process, lambda: recorded(folder) >= min(before + more, allowed))
+    until(warm.process, lambda: recorded(folder) >= min(before + more, allowed))
     time.sleep(rng.uniform(0, 0.02))  # anywhere between two records
     if end == "kill":
-        spare.process.send_signal(signal.SIGKILL)
-        assert spare.process.wait(PATIENCE) == -signal.SIGKILL
-        assert status(folder)["state"] == "running"
+        warm.process.send_signal(signal.SIGKILL)
+        assert warm.process.wait(PATIENCE) == -signal.SIGKILL
+        assert read_status(folder).state == "running"
     else:
-        submit(folder.parent, LONG, attempt, wish=end)
-        assert spare.process.wait(PATIENCE) == 0
-        assert status(folder)["state"] == {"pause": "paused", "stop": "stopped"}[end]
+        submit(folder.parent, LONG, attempt, request=end)
+        assert warm.process.wait(PATIENCE) == 0
+        assert read_status(folder).state == {"pause": "paused", "stop": "stopped"}[end]

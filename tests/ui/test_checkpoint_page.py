@@ -45,7 +45,7 @@ def started(monkeypatch) -> list[Scheduler]:
 
 
 def uploaded(app, content, name="net.safetensors"):
-    """The page after the upload has been judged."""
+    """The page after the upload has been measured."""
     app.file_uploader[0].upload(name, content, "application/octet-stream").run()
     deadline = time.monotonic() + 300
     while any(box.icon == ":material/hourglass:" for box in app.info):

@@ -16,7 +16,7 @@ from boundlab.jobs import queue
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs import job as jobstate
-from boundlab.runs import status
+from boundlab.runs.status import write_status
 from boundlab.specs.counterparts import locally_connected, mlp, tree
 from boundlab.specs.run import RunSpec
 from boundlab.specs.work import memory
@@ -459,7 +459,8 @@ def test_memory_is_summed_over_what_runs_and_waits_and_is_free(machine):
 def test_how_a_job_ended_is_said(machine, state, words):
     spec = RunSpec.from_dict({"dataset": "digits"})
     job = queue.submit(spec, "anna", "cpu", machine.out, machine.limits)
-    status.write_status(job, state="running" if state == "lost" else state, error=words if state == "failed" else None)
+    said = job.said("running" if state == "lost" else state, error=words if state == "failed" else None)
+    write_status(job.folder, said)
     app = open_link(TRAIN)
     assert words in " ".join(e.value for e in [*app.error, *app.caption])
 

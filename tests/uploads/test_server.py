@@ -16,7 +16,7 @@ from boundlab.errors import CheckpointError, RunError
 from boundlab.evaluation.report import evaluate_file, report
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.settings import Settings
-from boundlab.uploads import server as judging
+from boundlab.uploads import server
 from boundlab.uploads.protocol import NETWORK, REQUEST, STATUS, memory_limit
 from boundlab.uploads.server import MOST_WORKERS, UploadServer
 from tests.cases import DIGITS, checkpoint
@@ -36,87 +36,87 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def judges(folder):
+def upload_server(folder):
     made = UploadServer()
     yield made
     made.close()
 
 
-def outcome(judges, upload):
+def outcome(upload_server, upload):
     """The state in which it ends, and how long that took."""
     began = time.monotonic()
-    while (now := judges.look(upload))["state"] not in ENDED:
+    while (now := upload_server.update(upload))["state"] not in ENDED:
         assert time.monotonic() < began + PATIENCE
         time.sleep(0.02)
     return now, time.monotonic() - began
 
 
-def judged(judges, content, dataset="digits", labels=None):
-    upload = judges.hold(content, "my net")
-    judges.measure(upload, dataset, labels)
-    return upload, *outcome(judges, upload)
+def measured(upload_server, content, dataset="digits", labels=None):
+    upload = upload_server.hold(content, "my net")
+    upload_server.measure(upload, dataset, labels)
+    return upload, *outcome(upload_server, upload)
 
 
 @pytest.mark.parametrize("convention", ["published", "theorem", "strict"])
-def test_it_finds_what_the_command_line_finds(judges, tmp_path, convention):
+def test_it_finds_what_the_command_line_finds(upload_server, tmp_path, convention):
     path = checkpoint(tmp_path)
-    upload, now, _ = judged(judges, path.read_bytes())
+    upload, now, _ = measured(upload_server, path.read_bytes())
     assert (now["state"], now["arch"]) == ("done", DIGITS.to_dict())
     settings = Settings(convention, 0.01)
-    found = judges.result(upload)
+    found = upload_server.result(upload)
     assert found.title == "my net"
     assert json.dumps(report(found, settings)) == json.dumps(evaluate_file(path, "digits", settings))
 
 
-def test_a_sub_task(judges, tmp_path):
+def test_a_sub_task(upload_server, tmp_path):
     arch = dataclasses.replace(DIGITS, classes=2)
     path = write_checkpoint(tmp_path / "two", arch, reference_weights(arch, 0))
     labels = ((0,), (1,))
-    upload, now, _ = judged(judges, path.read_bytes(), labels=labels)
+    upload, now, _ = measured(upload_server, path.read_bytes(), labels=labels)
     assert now["state"] == "done"
-    found = judges.result(upload)
+    found = upload_server.result(upload)
     assert (found.labels, found.sample.n, found.sample.classes) == (labels, 288, 2)
-    judges.measure(upload, "digits", None)  # the same file on other data
-    now, _ = outcome(judges, upload)
+    upload_server.measure(upload, "digits", None)  # the same file on other data
+    now, _ = outcome(upload_server, upload)
     assert now["arch"] == arch.to_dict()
     assert "has 2 classes, digits has [1, 8, 8] and 10" in now["error"]
 
 
 @pytest.mark.parametrize("name", ["pickle renamed", "NaN", "10,000 tensors", "a billion channels"])
-def test_a_broken_file_is_said_without_waiting_for_torch(judges, name, monkeypatch, tmp_path):
+def test_a_broken_file_is_said_without_waiting_for_torch(upload_server, name, monkeypatch, tmp_path):
     monkeypatch.setenv("HOSTILE_MARK", str(tmp_path / "mark"))
     (tmp_path / "torch.py").write_text(f"open({str(tmp_path / 'asked for')!r}, 'w')")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     make, words = HOSTILE[name]
-    upload, now, seconds = judged(judges, make())
+    upload, now, seconds = measured(upload_server, make())
     print(f"{name}: {seconds:.2f} s")
     assert words in now["error"]
     assert now["error"].startswith("my net")
     assert str(upload.folder) not in now["error"]
     assert not (tmp_path / "asked for").exists()
-    judged(judges, good())
+    measured(upload_server, good())
     assert (tmp_path / "asked for").exists()  # as a sound file is measured with it
     assert not (tmp_path / "mark").exists()
 
 
-def test_a_large_file_is_refused_before_it_is_written(judges, folder):
+def test_a_large_file_is_refused_before_it_is_written(upload_server, folder):
     for size in (30 * 2**20 + 1, 31 * 2**20):
         said = rf"has {size:,} bytes, an upload at most 31,457,280 \(30 MB\); measure a larger one with"
         with pytest.raises(CheckpointError, match=said):
-            judges.hold(bytes(size), "large")
-    judges.drop(judges.hold(bytes(30 * 2**20), "just fits"))
-    assert list(judges._home.iterdir()) == []
+            upload_server.hold(bytes(size), "large")
+    upload_server.drop(upload_server.hold(bytes(30 * 2**20), "just fits"))
+    assert list(upload_server._home.iterdir()) == []
 
 
-def test_images_that_are_not_here_are_not_fetched(judges, monkeypatch, tmp_path):
+def test_images_that_are_not_here_are_not_fetched(upload_server, monkeypatch, tmp_path):
     monkeypatch.setenv("BOUNDLAB_DATA", str(tmp_path / "none"))
-    _, now, _ = judged(judges, good(), "mnist")  # at the middle of MNIST's images
+    _, now, _ = measured(upload_server, good(), "mnist")  # at the middle of MNIST's images
     assert now["error"] == "MNIST is not on this machine; download it first"
 
 
-def test_it_has_limits_of_its_own_and_low_priority(judges):
-    upload = judges.hold(good(), "limits")
-    judges.measure(upload, "digits", None)
+def test_it_has_limits_of_its_own_and_low_priority(upload_server):
+    upload = upload_server.hold(good(), "limits")
+    upload_server.measure(upload, "digits", None)
     pid, deadline = upload.worker.process.pid, time.monotonic() + PATIENCE
     while not (upload.folder / STATUS).exists():  # its first word comes after its limits
         assert time.monotonic() < deadline
@@ -143,131 +143,131 @@ def test_too_much_memory_is_a_sentence(folder):
 
 
 def test_too_much_time_is_a_sentence(folder):
-    judges = UploadServer(seconds=0.3)
+    upload_server = UploadServer(seconds=0.3)
     try:
-        _, now, seconds = judged(judges, good())
+        _, now, seconds = measured(upload_server, good())
     finally:
-        judges.close()
+        upload_server.close()
     assert "took more than the 0.3 seconds an upload may take; measure it with `boundlab evaluate FILE`" in now["error"]
     print(f"ended after {seconds:.2f} s")
     assert seconds < 60
 
 
-def test_a_judge_that_dies_is_said(judges):
-    upload = judges.hold(good(), "dies")
-    judges.measure(upload, "digits", None)
+def test_an_upload_worker_that_dies_is_said(upload_server):
+    upload = upload_server.hold(good(), "dies")
+    upload_server.measure(upload, "digits", None)
     upload.worker.process.send_signal(signal.SIGKILL)
-    now, _ = outcome(judges, upload)
+    now, _ = outcome(upload_server, upload)
     assert "broke off (exit code -9)" in now["error"]
     with pytest.raises(RunError):
-        judges.result(upload)
+        upload_server.result(upload)
 
 
 @pytest.fixture
 def stopped(monkeypatch):
-    """Judges that stand still as soon as they are there, so that none ends before it is looked at; gives what lets one go on."""
-    start = judging._upload_worker
+    """Upload workers that stand still as soon as they are there, so that none ends before it is looked at; gives what lets one go on."""
+    start = server._upload_worker
 
     def standing(folder):
         worker = start(folder)
         worker.process.send_signal(signal.SIGSTOP)
         return worker
 
-    monkeypatch.setattr(judging, "_upload_worker", standing)
+    monkeypatch.setattr(server, "_upload_worker", standing)
     return lambda upload: upload.worker.process.send_signal(signal.SIGCONT)
 
 
-def test_two_at_once_and_the_others_wait(judges, stopped):
-    uploads = [judges.hold(good(), f"net {i}", f"person {i}") for i in range(MOST_WORKERS + 2)]
+def test_two_at_once_and_the_others_wait(upload_server, stopped):
+    uploads = [upload_server.hold(good(), f"net {i}", f"person {i}") for i in range(MOST_WORKERS + 2)]
     for upload in uploads:
-        judges.measure(upload, "digits", None)
-    states = [judges.look(upload) for upload in uploads]
+        upload_server.measure(upload, "digits", None)
+    states = [upload_server.update(upload) for upload in uploads]
     assert [now["state"] for now in states] == ["running"] * MOST_WORKERS + ["queued"] * 2
     assert [now["ahead"] for now in states[MOST_WORKERS:]] == [0, 1]
-    judges.drop(uploads[0])  # gone: the next one's turn
-    assert judges.look(uploads[MOST_WORKERS])["state"] == "running"
-    assert judges.look(uploads[MOST_WORKERS + 1]) == {"state": "queued", "ahead": 0}
-    judges.drop(uploads[MOST_WORKERS + 1])
-    judges.drop(uploads[1])
+    upload_server.drop(uploads[0])  # gone: the next one's turn
+    assert upload_server.update(uploads[MOST_WORKERS])["state"] == "running"
+    assert upload_server.update(uploads[MOST_WORKERS + 1]) == {"state": "queued", "ahead": 0}
+    upload_server.drop(uploads[MOST_WORKERS + 1])
+    upload_server.drop(uploads[1])
     stopped(uploads[MOST_WORKERS])
-    assert outcome(judges, uploads[MOST_WORKERS])[0]["state"] == "done"
+    assert outcome(upload_server, uploads[MOST_WORKERS])[0]["state"] == "done"
 
 
-def started(judges, uploads):
+def started(upload_server, uploads):
     """In which order they start, each ended as soon as it runs."""
     order, left = [], list(uploads)
     deadline = time.monotonic() + PATIENCE
     while left:
         assert time.monotonic() < deadline
-        for upload in [u for u in left if judges.look(u)["state"] == "running"]:
+        for upload in [u for u in left if upload_server.update(u)["state"] == "running"]:
             order.append(upload.title)
             left.remove(upload)
-            judges.drop(upload)
+            upload_server.drop(upload)
     return order
 
 
-def waiting(judges, title, person, address=None):
-    upload = judges.hold(good(), title, person, address)
-    judges.measure(upload, "digits", None)
+def waiting(upload_server, title, person, address=None):
+    upload = upload_server.hold(good(), title, person, address)
+    upload_server.measure(upload, "digits", None)
     return upload
 
 
-def test_one_of_a_person_runs_at_a_time_and_everybody_has_a_turn_before_anybodys_second(judges, monkeypatch):
-    monkeypatch.setattr(judging, "MOST_WORKERS", 1)
-    uploads = [waiting(judges, f"anna {i}", "anna") for i in range(4)]
-    uploads += [waiting(judges, f"{name} {i}", name) for i in range(2) for name in ("ben", "eva")]
-    assert [judges.look(upload).get("ahead") for upload in uploads] == [None, 2, 5, 6, 0, 1, 3, 4]
+def test_one_of_a_person_runs_at_a_time_and_everybody_has_a_turn_before_anybodys_second(upload_server, monkeypatch):
+    monkeypatch.setattr(server, "MOST_WORKERS", 1)
+    uploads = [waiting(upload_server, f"anna {i}", "anna") for i in range(4)]
+    uploads += [waiting(upload_server, f"{name} {i}", name) for i in range(2) for name in ("ben", "eva")]
+    assert [upload_server.update(upload).get("ahead") for upload in uploads] == [None, 2, 5, 6, 0, 1, 3, 4]
     expected = ["anna 0", "ben 0", "eva 0", "anna 1", "ben 1", "eva 1", "anna 2", "anna 3"]
-    assert started(judges, uploads) == expected
-    monkeypatch.setattr(judging, "MOST_WORKERS", 2)
-    alone = [waiting(judges, f"anna {i}", "anna") for i in range(2)]
-    assert [judges.look(upload)["state"] for upload in alone] == ["running", "queued"]
+    assert started(upload_server, uploads) == expected
+    monkeypatch.setattr(server, "MOST_WORKERS", 2)
+    alone = [waiting(upload_server, f"anna {i}", "anna") for i in range(2)]
+    assert [upload_server.update(upload)["state"] for upload in alone] == ["running", "queued"]
 
 
-def test_a_person_and_an_address_fill_a_part_of_the_queue_only(judges, monkeypatch, folder):
-    monkeypatch.setattr(judging, "PER_ADDRESS", 5)
+def test_a_person_and_an_address_fill_a_part_of_the_queue_only(upload_server, monkeypatch, folder):
+    monkeypatch.setattr(server, "PER_ADDRESS", 5)
     for i in range(4):
-        waiting(judges, f"anna {i}", "anna", "here")
+        waiting(upload_server, f"anna {i}", "anna", "here")
     with pytest.raises(RunError, match="you have 3 uploads waiting, and 3 is the most for one person"):
-        waiting(judges, "anna 4", "anna", "here")
-    waiting(judges, "runs beside hers", "fresh 0", "here")
+        waiting(upload_server, "anna 4", "anna", "here")
+    waiting(upload_server, "runs beside hers", "fresh 0", "here")
     for i in range(1, 3):
-        waiting(judges, f"fresh {i}", f"fresh {i}", "here")
+        waiting(upload_server, f"fresh {i}", f"fresh {i}", "here")
     with pytest.raises(RunError, match="uploads wait, too many; try again"):
-        waiting(judges, "fresh 3", "fresh 3", "here")  # a fresh name each time does not help
-    waiting(judges, "ben", "ben", "there")
-    waiting(judges, "of an unknown address", "eva")
-    monkeypatch.setattr(judging, "MOST_WAITING", 7)
+        waiting(upload_server, "fresh 3", "fresh 3", "here")  # a fresh name each time does not help
+    waiting(upload_server, "ben", "ben", "there")
+    waiting(upload_server, "of an unknown address", "eva")
+    monkeypatch.setattr(server, "MOST_WAITING", 7)
     with pytest.raises(RunError, match="7 uploads wait, too many"):
-        waiting(judges, "one more", "nobody", "elsewhere")
+        waiting(upload_server, "one more", "nobody", "elsewhere")
 
 
-def test_folders_are_private_and_go(judges, folder):
-    upload = judges.hold(good(), "private")
-    for path in (judges._home, upload.folder):
+def test_folders_are_private_and_go(upload_server, folder):
+    upload = upload_server.hold(good(), "private")
+    for path in (upload_server._home, upload.folder):
         assert path.stat().st_mode & 0o777 == 0o700
-    judges.measure(upload, "digits", None)
+    upload_server.measure(upload, "digits", None)
     process = upload.worker.process
-    judges.drop(upload)
+    upload_server.drop(upload)
     assert process.poll() is not None
     assert not upload.folder.exists()
-    assert judges._home.exists()
-    judges.close()
+    assert upload_server._home.exists()
+    upload_server.close()
     assert not any(path.name.startswith("boundlab-upload-") for path in folder.iterdir())
 
 
 SERVER = """
 import sys, time
 from boundlab.uploads.server import UploadServer
-judges = UploadServer()
-upload = judges.hold(open(sys.argv[1], "rb").read(), "net")
-judges.measure(upload, "digits", None)
+upload_server = UploadServer()
+upload = upload_server.hold(open(sys.argv[1], "rb").read(), "net")
+upload_server.measure(upload, "digits", None)
 print(upload.worker.process.pid, upload.folder, flush=True)
 time.sleep(600)
 """
 
 
-def test_a_killed_server_takes_its_judges_along_and_the_next_clears_up(folder, tmp_path):
+def test_a_killed_server_takes_its_upload_workers_along_and_the_next_clears_up(folder, tmp_path):
     path = checkpoint(tmp_path)
     server = subprocess.Popen([sys.executable, "-c", SERVER, str(path)], stdout=subprocess.PIPE, text=True)
     pid, place = server.stdout.readline().split()
@@ -288,10 +288,12 @@ def test_a_killed_server_takes_its_judges_along_and_the_next_clears_up(folder, t
 
 
 @pytest.mark.parametrize("kind", ["lc", "mlp"])
-def test_other_kinds(judges, tmp_path, kind):
+def test_other_kinds(upload_server, tmp_path, kind):
     arch = ArchSpec("lc", (1, 8, 8), 2, 2) if kind == "lc" else ArchSpec("mlp", (1, 8, 8), hidden=(5,))
     path = write_checkpoint(tmp_path / "net", arch, reference_weights(arch, 0))
-    upload, now, _ = judged(judges, path.read_bytes())
+    upload, now, _ = measured(upload_server, path.read_bytes())
     assert now["state"] == "done", now
     settings = Settings("strict")
-    assert json.dumps(report(judges.result(upload), settings)) == json.dumps(evaluate_file(path, "digits", settings))
+    assert json.dumps(report(upload_server.result(upload), settings)) == json.dumps(
+        evaluate_file(path, "digits", settings)
+    )

@@ -31,13 +31,11 @@ Tell = Callable[[str], None]
 
 
 def _limit_itself(dataset: str, seconds: float) -> None:
+    most, whole_seconds = memory_limit(dataset), math.ceil(seconds)
     for what, soft, hard in (
-        (resource.RLIMIT_AS, memory_limit(dataset), memory_limit(dataset)),
-        (
-            resource.RLIMIT_CPU,
-            math.ceil(seconds),
-            math.ceil(seconds) + 5,
-        ),  # SIGXCPU, which says why it ended, then SIGKILL
+        (resource.RLIMIT_AS, most, most),
+        # SIGXCPU, which says why it ended, then SIGKILL
+        (resource.RLIMIT_CPU, whole_seconds, whole_seconds + 5),
         (resource.RLIMIT_FSIZE, _WRITES, _WRITES),
         (resource.RLIMIT_CORE, 0, 0),  # a core file would keep the upload
     ):

@@ -1,4 +1,4 @@
-"""Jobs: what is wished of a training is in its run folder too, in job.json, which only this module writes."""
+"""Jobs: what is asked of trainings, in the requests of their run folders, and in which order they start."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from boundlab.errors import RunError
-from boundlab.runs.job import LIVE, RESTING, WAITING, Job, read_job_folder, read_object
+from boundlab.runs.job import LIVE, RESTING, WAITING, Job, read_job_folder
+from boundlab.runs.status import JOB_FILE, STATUS_FILE, Request, read_request, write_request
 from boundlab.specs.run import DEVICES, RunSpec
-from boundlab.system.files import locked, make_folder, write_atomic
-from boundlab.system.locks import held, take_lock
+from boundlab.system.files import make_folder, write_atomic
+from boundlab.system.locks import held, locked_folder, take_lock
 from boundlab.validation import one_of, whole
 
 
@@ -88,16 +88,8 @@ def submit(spec: RunSpec, owner: str | None, device: str, out: Path, limits: Lim
         if old is None:
             _make(folder, spec)
         attempt, owner = (old.attempt + 1, old.owner or owner) if old else (1, owner)
-        _write(
-            folder,
-            owner=owner,
-            address=address,
-            shared=bool(old and old.shared),
-            submitted=time.time(),
-            attempt=attempt,
-            device=device,
-            wish="run",
-        )
+        shared = bool(old and old.shared)
+        write_request(folder, Request(owner, address, shared, time.time(), attempt, device))
         return read_job_folder(folder)
 
 
@@ -107,7 +99,7 @@ def _existing(folder: Path) -> Job | None:
         return read_job_folder(folder)
     except RunError:
         if folder.exists() and not held(folder.parent, folder.name):
-            for name in ("job.json", "status.json"):
+            for name in (JOB_FILE, STATUS_FILE):
                 (folder / name).unlink(missing_ok=True)
     return None
 
@@ -117,7 +109,7 @@ def _make(folder: Path, spec: RunSpec) -> None:
     try:
         folder.mkdir(exist_ok=True)
         write_atomic(folder / "spec.json", json.dumps(spec.to_dict(), indent=1) + "\n")
-        write_atomic(folder / "job.json", "{}")  # room for what follows
+        write_atomic(folder / JOB_FILE, "{}")  # room for what follows
     except OSError:
         if not (folder / "records.jsonl").exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -141,22 +133,22 @@ def _room(every: list[Job], owner: str | None, address: str | None, limits: Limi
         raise RunError(f"the queue is full ({waiting} jobs wait); try again when some are done")
 
 
-def ask(job: Job, wish: str) -> None:
-    """Wish that a queued or running job pauses or stops, at its very step."""
-    one_of("wish", wish, ("pause", "stop"))
+def ask(job: Job, action: str) -> None:
+    """Ask a queued or running job to pause or stop, at its very step."""
+    one_of("action", action, ("pause", "stop"))
     with _writing(job.folder.parent):
         now = read_job_folder(job.folder)
-        if now.state in (*WAITING, *LIVE) and (now.folder / "job.json").exists():
-            _write(now.folder, **read_object(now.folder / "job.json") | {"wish": wish})
-        elif now.state in LIVE:  # of the command line: it has no job.json yet
-            _write(now.folder, owner=None, submitted=0.0, attempt=0, device="auto", wish=wish)
+        of_a_page = (now.folder / JOB_FILE).exists()
+        if now.state in LIVE or (now.state in WAITING and of_a_page):
+            write_request(now.folder, replace(read_request(now.folder), action=action))
 
 
 def share(job: Job, shared: bool) -> None:
     """Let everybody look at a run that a page asked for, or its owner only."""
     with _writing(job.folder.parent):
-        if (job.folder / "job.json").exists():
-            _write(job.folder, **read_object(job.folder / "job.json") | {"shared": shared})
+        if (job.folder / JOB_FILE).exists():
+            read_job_folder(job.folder)  # raises where the request is damaged: whose it is must not be lost
+            write_request(job.folder, replace(read_request(job.folder), shared=shared))
 
 
 def resume(job: Job, owner: str | None, limits: Limits, address: str | None = None) -> None:
@@ -167,16 +159,8 @@ def resume(job: Job, owner: str | None, limits: Limits, address: str | None = No
             return
         _room(jobs(job.folder.parent), owner, address, limits)
         submitted = now.submitted if now.state == "paused" and now.submitted else time.time()
-        _write(
-            now.folder,
-            owner=now.owner or owner,
-            address=address,
-            shared=now.shared,
-            submitted=submitted,
-            attempt=now.attempt + 1,
-            device=now.device,
-            wish="run",
-        )
+        request = Request(now.owner or owner, address, now.shared, submitted, now.attempt + 1, now.device)
+        write_request(now.folder, request)
 
 
 def delete(job: Job) -> None:
@@ -196,16 +180,12 @@ def delete(job: Job) -> None:
             os.close(lock)
 
 
-def _write(folder: Path, **fields: Any) -> None:
-    write_atomic(folder / "job.json", json.dumps(fields) + "\n")
-
-
 @contextmanager
 def _writing(out: Path) -> Iterator[None]:
     """One writer of jobs at a time; what the disk refuses becomes a sentence."""
     try:
         make_folder(out)
-        with locked(out):
+        with locked_folder(out):
             yield
     except OSError as error:
         raise RunError(

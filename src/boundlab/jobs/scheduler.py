@@ -17,8 +17,8 @@ from boundlab.jobs import queue, workers
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.workers import WarmWorker
 from boundlab.runs import job as jobstate
-from boundlab.runs import status
 from boundlab.runs.job import Job
+from boundlab.runs.status import write_status
 from boundlab.specs.work import memory
 from boundlab.system import memory as room
 from boundlab.system.devices import Device, cpu, free_memory, probe
@@ -26,9 +26,9 @@ from boundlab.system.locks import take_lock
 from boundlab.system.processes import Worker, detached
 
 _BUSY, _IDLE = 0.2, 1.0  # seconds between two looks at the folder
-_SPARE_FOR = 600.0  # seconds a spare worker is kept after somebody last looked at the Train page
+_WARM_FOR = 600.0  # seconds a warm worker is kept after somebody last looked at the Train page
 GRACE = 30.0  # seconds in which a worker must have stopped when asked; then it is killed and keeps its last checkpoint
-BREATH = 3.0  # seconds that a started job has for itself before the next spare loads
+HEAD_START = 3.0  # seconds that a started job has for itself before the next warm worker loads
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Scheduler:
         self.trouble: str | None = None  # why something cannot be started
         self.waits: dict[str, tuple[int, int]] = {}  # id of a job that waits for memory -> bytes it needs, bytes free
         self.running: list[_Running] = []
-        self.spare = WarmWorker()
+        self.warm = WarmWorker()
         self._wanted = 0.0  # when somebody last looked at the Train page
         self._leads: int | None = None
         self._wake, self._end = threading.Event(), threading.Event()
@@ -71,15 +71,15 @@ class Scheduler:
         self._end.set()
         self._wake.set()
         self._threads[1].join()
-        for worker in [*self.spare.dismiss(), *(entry.worker for entry in self.running)]:
-            worker.hang_up()
+        for worker in [*self.warm.dismiss(), *(entry.worker for entry in self.running)]:
+            worker.close()
             if not detached():
                 worker.process.wait()
         if self._leads is not None:
             os.close(self._leads)
 
     def wake(self) -> None:
-        """Look at the folder now, and keep a spare worker ready: somebody is at the Train page."""
+        """Look at the folder now, and keep a warm worker ready: somebody is at the Train page."""
         self._wanted = time.monotonic()
         self._wake.set()
 
@@ -123,14 +123,14 @@ class Scheduler:
             self._wake.clear()
 
     def tick(self) -> bool:
-        """One look at the folder: bury the dead, start what may start; returns whether anything waits or runs."""
-        self._bury()
-        self.spare.mind(time.monotonic() - self._wanted < _SPARE_FOR and not detached())
+        """One look at the folder: reap what ended, start what may start; returns whether anything waits or runs."""
+        self._reap()
+        self.warm.update(time.monotonic() - self._wanted < _WARM_FOR and not detached())
         if not self.out.is_dir() or not self._leading():
             self.trouble = None
             return False
         every, trouble = queue.jobs(self.out), None
-        self._end_the_deaf(every)
+        self._kill_unresponsive(every)
         for job in self._startable(every):
             try:
                 self._launch(job)
@@ -139,7 +139,7 @@ class Scheduler:
         self.trouble = trouble
         return any(job.state in (*jobstate.WAITING, *jobstate.LIVE) for job in every)
 
-    def _end_the_deaf(self, every: list[Job]) -> None:
+    def _kill_unresponsive(self, every: list[Job]) -> None:
         """Kill what does not stop though it was asked to."""
         stopping = {job.id for job in every if job.state == "stopping"}
         for entry in self.running:
@@ -185,10 +185,11 @@ class Scheduler:
             if jobstate.read_job_folder(job.folder).state == "done":  # and is done already
                 return
             gpu = self._free_gpu() if self.kind(job) == "cuda" else None
-            status.write_status(job, device="cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})")
+            device = "cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})"
+            write_status(job.folder, job.said("running", device=device))
             environment = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(self.gpus[gpu].index)}
-            self.spare.not_before = time.monotonic() + BREATH
-            worker = self.spare.take(job.folder, lock, environment)
+            self.warm.not_before = time.monotonic() + HEAD_START
+            worker = self.warm.take(job.folder, lock, environment)
             worker = worker or workers.for_job(job.folder, lock, environment)
             self.running.append(_Running(job.id, worker, gpu))
         finally:
@@ -199,13 +200,13 @@ class Scheduler:
         used = Counter(entry.gpu for entry in self.running)
         return min(range(len(self.gpus)), key=lambda i: used[i])
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         """Wait for ended workers, so that none stays a zombie, and say how those ended that could not."""
         for entry in list(self.running):
             code = entry.worker.code
             if code is None:
                 continue
-            entry.worker.hang_up()
+            entry.worker.close()
             self.running.remove(entry)
             if code < 0:
                 with contextlib.suppress(OSError, BoundlabError):  # that it is lost is known all the same
@@ -217,6 +218,6 @@ class Scheduler:
         if lock is not None:
             error = f"its process was killed (signal {signal}" + (", perhaps for memory)" if signal == 9 else ")")
             try:
-                status.write_status(job, state="lost", error=error, heartbeat=job.heartbeat, device=job.used)
+                write_status(folder, job.said("lost", error=error, heartbeat=job.heartbeat, device=job.used))
             finally:
                 os.close(lock)

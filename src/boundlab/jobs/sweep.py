@@ -1,4 +1,8 @@
-"""Grids of runs: each run is its own process, so a killed one takes nothing down with it."""
+"""Grids of runs: each run is its own process, so a killed one takes nothing down with it.
+
+Not the scheduler's work: a sweep runs `workers` at a time on one GPU too, limits no memory, starts nothing but its own runs,
+and says what their processes said, also where no status could be written.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from boundlab.errors import RunError
-from boundlab.runs.folder import sealed, status
+from boundlab.runs.folder import sealed
+from boundlab.runs.status import read_status
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import make_folder, write_atomic
 from boundlab.system.locks import BUSY, held
+from boundlab.system.processes import ONE_THREAD
 
 
 def _launch(spec: RunSpec, out: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
@@ -35,10 +41,9 @@ def _launch(spec: RunSpec, out: Path, arguments: list[str]) -> subprocess.Popen[
         "--with-parent",
         *arguments,
     ]
-    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with _log(out, spec.id).open("wb") as log:
         return subprocess.Popen(
-            command, env=os.environ | one_thread, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
+            command, env=os.environ | ONE_THREAD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
         )
 
 
@@ -100,7 +105,7 @@ def finished(folder: Path) -> bool:
 
 def _fraction(folder: Path) -> float:
     try:
-        now = status(folder)
-        return min(1.0, float(now["step"] / now["steps"])) if now.get("steps") else 0.0
-    except (RunError, TypeError, KeyError):
+        now = read_status(folder)
+    except RunError:
         return 0.0
+    return min(1.0, now.step / now.steps) if now.steps else 0.0

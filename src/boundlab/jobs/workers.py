@@ -33,9 +33,8 @@ def for_job(folder: Path, lock: int, environment: dict[str, str]) -> Worker:
                 start_new_session=True,
             )
         lower_priority(process.pid)
-        with contextlib.suppress(
-            OSError
-        ):  # a session has its own share of the CPU on Linux, which niceness leaves alone
+        # A session has its own share of the CPU on Linux, which niceness leaves alone.
+        with contextlib.suppress(OSError):
             Path(f"/proc/{process.pid}/autogroup").write_text(str(NICENESS))
         return Worker(process, None)
     return start_attached(["boundlab.training.worker", *arguments], environment, (lock,))
@@ -49,18 +48,18 @@ class WarmWorker:
         self.not_before = 0.0  # time.monotonic; a job that has just begun has the CPU for itself
         self._leaving: list[Worker] = []
 
-    def mind(self, wanted: bool) -> None:
-        """Start one, replace a dead one, or let it go; bury those that went."""
+    def update(self, wanted: bool) -> None:
+        """Start one, replace a dead one, or let it go; reap those that went."""
         self._leaving = [worker for worker in self._leaving if worker.code is None]
         if self.worker and (not wanted or self.worker.code is not None):
             self.dismiss()
         elif wanted and self.worker is None and time.monotonic() > self.not_before:
-            self.worker = start_attached(["boundlab.training.worker", "--spare"], {}, ())
+            self.worker = start_attached(["boundlab.training.worker", "--warm"], {}, ())
 
     def dismiss(self) -> list[Worker]:
         """Let it go; returns those that are still on their way out."""
         if self.worker:
-            self.worker.hang_up()
+            self.worker.close()
             self._leaving.append(self.worker)
             self.worker = None
         return self._leaving
@@ -73,7 +72,7 @@ class WarmWorker:
         message = json.dumps({"folder": str(folder), "environment": environment}) + "\n"
         try:
             if worker.code is not None:
-                raise ChildProcessError("the spare is dead")
+                raise ChildProcessError("the warm worker is dead")
             socket.send_fds(worker.line, [message.encode()], [lock])
         except OSError:
             self.dismiss()

@@ -6,18 +6,15 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from boundlab.bounds import pac_bayes
 from boundlab.errors import RunError
-from boundlab.runs import certificates as stored_certificates
 from boundlab.runs.run import Run
-from boundlab.system.files import locked, read_json, write_atomic
-
-if TYPE_CHECKING:
-    from boundlab.runs.run import Run
+from boundlab.system.files import read_json, write_atomic
+from boundlab.system.locks import locked_folder
 
 CERTIFICATES = "certificates.json"
 
@@ -94,7 +91,7 @@ def write_certificates(certificates: Mapping[str, list[Any]], folder: Path) -> N
 def store_certificate(folder: Path, run: str, new: pac_bayes.PacBayes, packed: bool = False) -> None:
     """Put `new` in place of the run's certificate of the same prior, in its run folder or in a pack; what else is there
     stays as it is, damaged or not. Raises RunError."""
-    with locked(folder):
+    with locked_folder(folder):
         stored = read_certificates(folder / CERTIFICATES, packed)
         before = stored.get(run if packed else "", [])
         others = [c for c in before if _prior(c) != new.prior] if isinstance(before, list) else []
@@ -111,5 +108,5 @@ def _prior(stored: Any) -> str:
 
 def with_certificates(run: Run, given: Any, folder: Path) -> Run:
     """The run with those of its stored certificates that are about it."""
-    found, trouble = stored_certificates.usable(run, given, folder / CERTIFICATES)
+    found, trouble = usable(run, given, folder / CERTIFICATES)
     return dataclasses.replace(run, certificates=found, trouble=trouble)

@@ -25,9 +25,8 @@ from boundlab.validation import number
 
 _LARGEST = 1e100  # norms and losses of float32 weights lie far below; a product over layers may not
 _QUANTILES = 101
-_OF_INIT = tuple(
-    name for name in NORM_FIELDS if name.endswith("init")
-)  # unknown for a checkpoint without initial weights
+# Unknown for a checkpoint without initial weights.
+_OF_INIT = tuple(name for name in NORM_FIELDS if name.endswith("init"))
 
 
 @dataclass(frozen=True)

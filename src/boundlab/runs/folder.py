@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from boundlab.runs.certificates import CERTIFICATES, with_certificates
 from boundlab.runs.contents import Origin, check_sample, problems
 from boundlab.runs.places import runs_folder as runs_folder
 from boundlab.runs.run import DAMAGES, Found, Run, troubles
+from boundlab.runs.status import STATUS_FILE, read_state
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import read_json, read_lines, read_parquet
 
@@ -31,7 +31,7 @@ def open_run(folder: Path) -> Run:
         spec = RunSpec.from_dict(read_json(folder / "spec.json"))
         sample = SampleStats.from_dict(read_json(folder / "sample.json"), spec.arch.normalize)
         check_sample(sample, spec.train, spec.arch)
-        state = status(folder)["state"]
+        state = read_state(folder)
         table = _records(folder)
         if wrong := problems(table, np.zeros(len(table), int), [Origin(spec, sample, state == "done")]):
             raise ValueError(wrong[0])
@@ -52,21 +52,10 @@ def _records(folder: Path) -> pa.Table:
     return pa.Table.from_pandas(pd.DataFrame(lines), preserve_index=False)
 
 
-def status(folder: Path) -> dict[str, Any]:
-    """The run's status.json, or {"state": "new"}."""
-    path = folder / "status.json"
-    now = read_json(path) if path.exists() else {"state": "new"}
-    if not isinstance(now, dict) or not isinstance(now.get("state"), str):
-        raise RunError(
-            f"{path} should be an object with a state, got {str(now)[:40]}; delete it to train the run again"
-        )
-    return now
-
-
 def sealed(folder: Path) -> bool:
     """Whether the run is finished and its results are there."""
     results = ("epochs.parquet", "network.safetensors")
-    return status(folder)["state"] == "done" and all((folder / name).is_file() for name in results)
+    return read_state(folder) == "done" and all((folder / name).is_file() for name in results)
 
 
 def list_runs(out: Path) -> Found:
@@ -74,9 +63,9 @@ def list_runs(out: Path) -> Found:
     if not out.is_dir():
         raise RunError(f"{out} is not a folder; give the --out of a training or sweep")
     runs, left_out = [], {}
-    for folder in sorted({path.parent for name in ("spec.json", "status.json") for path in out.glob(f"*/{name}")}):
+    for folder in sorted({path.parent for name in ("spec.json", STATUS_FILE) for path in out.glob(f"*/{name}")}):
         try:
-            if has_records(folder) or status(folder)["state"] == "done":
+            if has_records(folder) or read_state(folder) == "done":
                 runs.append(open_run(folder))
             elif (folder / "spec.json").exists():
                 _check_spec(folder)

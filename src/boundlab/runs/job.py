@@ -1,28 +1,26 @@
-"""What a run folder says of its training: everything is in files, so any server and any page may look.
+"""The job of a run folder: everything is in files, so any server and any page may look.
 
-Beside what `runs` describes, a folder that a page asked for holds job.json (`jobs` writes it): owner, submitted, attempt,
-device, wish. status.json is written by who holds the run's lock (`locks`) alone.
+What was asked of it is its request (job.json), what its training said is its status (status.json); its state follows from
+both and from whether a process holds the run's lock.
 """
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from functools import lru_cache
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from boundlab.errors import RunError
 from boundlab.runs.folder import sealed
+from boundlab.runs.status import JOB_FILE, STATUS_FILE, Request, Status
 from boundlab.specs.run import RunSpec
-from boundlab.system.files import read_json
+from boundlab.system.files import cached_reader, read_json, signature
 from boundlab.system.locks import held
-from boundlab.validation import number, one_of, whole
 
 WAITING, LIVE = ("queued",), ("running", "stopping")
 RESTING = ("paused", "stopped", "failed", "lost")
-_STATES = (*WAITING, *LIVE, *RESTING, "done")
-_AFTER = {"run": "queued", "pause": "paused", "stop": "stopped"}  # where a wish leads when no process is there
+_AFTER = {"run": "queued", "pause": "paused", "stop": "stopped"}  # where a request leads when no process is there
 
 
 @dataclass(frozen=True)
@@ -55,114 +53,73 @@ class Job:
         """Whether there is anything to look at."""
         return any((self.folder / name).is_file() for name in ("records.jsonl", "epochs.parquet"))
 
-
-@lru_cache(maxsize=4096)
-def _parsed(path: Path, signature: tuple[int, int, int]) -> Any:
-    return read_json(path)
-
-
-@lru_cache(maxsize=4096)
-def _spec(path: Path, signature: tuple[int, int, int]) -> RunSpec:
-    return RunSpec.from_dict(read_json(path))
+    def said(self, state: str, **changes: Any) -> Status:
+        """Its status as it stands, with that state and these changes, said now by no process."""
+        now = Status(state, self.step, self.steps, time.time(), attempt=self.attempt, note=self.note)
+        return replace(now, **changes)
 
 
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    try:
-        now = os.stat(path)
-    except OSError:
-        return None
-    return (now.st_ino, now.st_mtime_ns, now.st_size)
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """A JSON object that is there or not yet; read again only when the file changed. Raises RunError."""
-    signature = _signature(path)
-    content = {} if signature is None else _parsed(path, signature)
+def _object(path: Path) -> dict[str, Any]:
+    content = read_json(path) if path.exists() else {}
     if not isinstance(content, dict):
         raise RunError(f"{path} should be a JSON object, got {str(content)[:40]}; delete that folder")
     return content
 
 
+_read_object = cached_reader(_object)
+_read_spec = cached_reader(lambda path: RunSpec.from_dict(read_json(path)))
 _done: dict[Path, tuple[tuple[object, object], Job]] = {}  # what is sealed is not edited: one look until it is shared
 
 
 def read_job_folder(folder: Path) -> Job:
     """The job of a run folder; raises RunError when the folder is damaged."""
-    signature = _signature(folder / "status.json"), _signature(folder / "job.json")
-    if signature[0] and folder in _done and _done[folder][0] == signature:
+    now = signature(folder / STATUS_FILE), signature(folder / JOB_FILE)
+    if now[0] and folder in _done and _done[folder][0] == now:
         return _done[folder][1]
     job = _read_files(folder)
-    if signature[0] and job.state == "done":
-        _done[folder] = (signature, job)
+    if now[0] and job.state == "done":
+        _done[folder] = (now, job)
     return job
 
 
 def _read_files(folder: Path) -> Job:
-    done = read_object(folder / "status.json").get("state") == "done" and sealed(folder)
+    done = _read_object(folder / STATUS_FILE).get("state") == "done" and sealed(folder)
     alive = not done and held(folder.parent, folder.name)  # before the files: what a process writes last is then seen
-    job, now = read_object(folder / "job.json"), read_object(folder / "status.json")
+    asked, said = _read_object(folder / JOB_FILE), _read_object(folder / STATUS_FILE)
     try:
-        spec = _spec(folder / "spec.json", _signature(folder / "spec.json") or (0, 0, 0))
-        if not job and not now:
+        spec = _read_spec(folder / "spec.json")
+        if not asked and not said:
             raise ValueError("it has neither a job nor a status")
-        attempt, wish = _whole(job, "attempt") or 0, str(job.get("wish", "run"))
-        one_of("wish", wish, _AFTER)
-        return Job(
-            spec=spec,
-            folder=folder,
-            state="done" if done else _state(folder, alive, attempt, wish, now),
-            owner=_text(job, "owner"),
-            submitted=_time(job, "submitted") or 0.0,
-            attempt=attempt,
-            device=str(job.get("device", "auto")),
-            step=_whole(now, "step") or 0,
-            steps=_whole(now, "steps"),
-            heartbeat=_time(now, "heartbeat"),
-            used=_text(now, "device"),
-            note=_text(now, "note"),
-            error=_text(now, "error"),
-            began=_began(now.get("began")),
-            address=_text(job, "address"),
-            shared=job.get("shared") is True,
-        )
+        request, now = Request.from_dict(asked), Status.from_dict(said)
     except (ValueError, TypeError, LookupError) as error:
         raise RunError(f"{folder} is not a readable job ({error}); delete that folder") from error
+    return Job(
+        spec=spec,
+        folder=folder,
+        state="done" if done else _state(folder, alive, request, now),
+        owner=request.owner,
+        submitted=request.submitted,
+        attempt=request.attempt,
+        device=request.device,
+        step=now.step,
+        steps=now.steps,
+        heartbeat=now.heartbeat,
+        used=now.device,
+        note=now.note,
+        error=now.error,
+        began=now.began,
+        address=request.address,
+        shared=request.shared,
+    )
 
 
-def _began(given: Any) -> tuple[float, int] | None:
-    if given is None:
-        return None
-    number("began", given[0], 0, 1e12)
-    whole("began", given[1], 0, 10**15)
-    return float(given[0]), given[1]
-
-
-def _text(given: dict[str, Any], name: str) -> str | None:
-    value = given.get(name)
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"{name} must be text, got {value!r}")
-    return value
-
-
-def _whole(given: dict[str, Any], name: str) -> int | None:
-    if (value := given.get(name)) is not None:
-        whole(name, value, 0, 10**15)
-    return value
-
-
-def _time(given: dict[str, Any], name: str) -> float | None:
-    if (value := given.get(name)) is not None:
-        number(name, value, 0, 1e12)
-    return value
-
-
-def _state(folder: Path, alive: bool, attempt: int, wish: str, now: dict[str, Any]) -> str:
-    if now.get("state") == "done" and sealed(folder):
+def _state(folder: Path, alive: bool, request: Request, now: Status) -> str:
+    if now.state == "done" and sealed(folder):
         return "done"
     if alive:
-        return "running" if wish == "run" else "stopping"
-    if now.get("attempt", 0) != attempt or "state" not in now:
-        return _AFTER[wish]
-    if now["state"] in ("running", "lost"):  # it ended without a word
-        return "lost" if wish == "run" else _AFTER[wish]
-    return now["state"] if now["state"] in ("paused", "stopped", "failed") else "lost"
+        return "running" if request.action == "run" else "stopping"
+    if now.attempt != request.attempt or now.state == "new":
+        return _AFTER[request.action]
+    if now.state in ("running", "lost"):  # it ended without a word
+        return "lost" if request.action == "run" else _AFTER[request.action]
+    return now.state if now.state in ("paused", "stopped", "failed") else "lost"

@@ -16,7 +16,8 @@ from boundlab.quantities.records import from_columns
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.run import PLATEAU, RunSpec
 
-DAMAGES = (  # what reading contents that nobody wrote may raise
+# What reading contents that nobody wrote may raise.
+DAMAGES = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, pa.ArrowException),
 )
 

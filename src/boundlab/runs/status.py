@@ -1,134 +1,162 @@
-"""What a training process says of itself (status.json) and what it is asked to do (the wish in job.json)."""
+"""The two small files through which processes speak about a run, and their only readers and writers.
+
+status.json says how its training stands, written by who holds the run's lock; job.json what is asked of it, written by
+`jobs.queue` (and by `train_run`, which asks for what it does).
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import threading
-import time
-from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from boundlab.errors import RunError
-from boundlab.runs.folder import status
-from boundlab.runs.job import Job
-from boundlab.system.files import write_atomic
+from boundlab.system.files import cached_reader, read_json, write_atomic
+from boundlab.validation import number, one_of, whole
 
-EVERY = 1.0  # seconds between two heartbeats
-_LOOK_EVERY = 0.2  # seconds between two looks at the wish
-RESERVE = ".reserve"  # a file whose deletion makes room for the last status on a full disk
-RESERVED = 16_384  # bytes
-_ENDS = {"pause": "paused", "stop": "stopped"}  # wish -> state in which the process ends
+STATUS_FILE, JOB_FILE = "status.json", "job.json"
+ACTIONS = ("run", "pause", "stop")
+_MOST, _LATEST = 10**15, 1e12  # of a count; of a time in unix seconds
 
 
-class Interrupted(Exception):
-    """Training was asked to end before it is finished; `state`: "paused" or "stopped"."""
+@dataclass(frozen=True)
+class Status:
+    """How a training stands; times in unix seconds."""
 
-    def __init__(self, state: str) -> None:
-        super().__init__(state)
-        self.state = state
+    state: str = "new"  # no file; then "running", "paused", "stopped", "failed", "lost", "done"
+    step: int = 0
+    steps: int | None = None
+    heartbeat: float | None = None
+    pid: int | None = None
+    attempt: int = 0
+    device: str | None = None  # what it runs on
+    note: str | None = None
+    error: str | None = None
+    began: tuple[float, int] | None = None  # when this attempt began to train, and at which step
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> Status:
+        """Raises ValueError for a field of another type or out of range."""
+        return cls(
+            state=_text(given, "state") or "new",
+            step=_whole(given, "step") or 0,
+            steps=_whole(given, "steps"),
+            heartbeat=_time(given, "heartbeat"),
+            pid=_whole(given, "pid"),
+            attempt=_whole(given, "attempt") or 0,
+            device=_text(given, "device"),
+            note=_text(given, "note"),
+            error=_text(given, "error"),
+            began=_began(given.get("began")),
+        )
 
 
-def read_job(folder: Path) -> dict[str, Any]:
-    """The run's job.json; {} where there is none or it cannot be read."""
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a training, and by whom; the defaults are those of a run of the command line."""
+
+    owner: str | None = None
+    address: str | None = None  # from where it was asked for, where that counts
+    shared: bool = False  # its owner lets everybody look at it
+    submitted: float = 0.0  # unix seconds
+    attempt: int = 0
+    device: str = "auto"
+    action: str = "run"  # one of ACTIONS
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> Request:
+        """Raises ValueError for a field of another type or out of range."""
+        action = given.get("request", given.get("wish", "run"))  # "wish": as earlier versions wrote it
+        one_of("request", action, ACTIONS)
+        return cls(
+            owner=_text(given, "owner"),
+            address=_text(given, "address"),
+            shared=given.get("shared") is True,
+            submitted=_time(given, "submitted") or 0.0,
+            attempt=_whole(given, "attempt") or 0,
+            device=str(given.get("device", "auto")),
+            action=action,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `from_dict` takes it."""
+        fields = asdict(self)
+        return fields | {"request": fields.pop("action")}
+
+
+def read_state(folder: Path) -> str:
+    """The state in status.json, "new" where there is none; the rest of the file is not looked at. Raises RunError."""
+    return str(_read(folder)["state"])
+
+
+def read_status(folder: Path) -> Status:
+    """The run's status.json; raises RunError when it is damaged."""
     try:
-        job = json.loads((folder / "job.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return job if isinstance(job, dict) else {}
+        return Status.from_dict(_read(folder))
+    except ValueError as error:
+        raise RunError(f"{folder / STATUS_FILE} is damaged ({error}); delete it to train the run again") from error
 
 
-class Watch:
-    """Call it often: it raises Interrupted once the wish in `folder`/job.json is "pause" or "stop"."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.next, self.seen, self.wish = folder, 0.0, (0, 0, 0), "run"
-
-    def __call__(self) -> None:
-        if (now := time.monotonic()) < self.next:
-            return
-        self.next = now + _LOOK_EVERY
-        try:
-            found = os.stat(self.folder / "job.json")
-        except OSError:
-            return
-        if (seen := (found.st_mtime_ns, found.st_ino, found.st_size)) != self.seen:
-            self.seen, self.wish = seen, str(read_job(self.folder).get("wish", "run"))
-        if self.wish in _ENDS:
-            raise Interrupted(_ENDS[self.wish])
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / STATUS_FILE
+    now = read_json(path) if path.exists() else {"state": "new"}
+    if not isinstance(now, dict) or not isinstance(now.get("state"), str):
+        raise RunError(
+            f"{path} should be an object with a state, got {str(now)[:40]}; delete it to train the run again"
+        )
+    return now
 
 
-class Heartbeat:
-    """Writes status.json about every second from a thread of its own: set `step` and the rest, they are read there.
-
-    A beat that cannot be written is left out; the last status (`end`) is not. Use as a context: it ends with it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        attempt = read_job(folder).get("attempt", 0)
-        self.folder, self.attempt = folder, attempt if isinstance(attempt, int) else 0
-        self.step, self.steps = _position(folder)
-        self.device: str | None = None
-        self.note: str | None = None
-        self.saved: float | None = None  # epochs in the saved state
-        self.began: tuple[float, int] | None = None  # when this attempt began to train, and at which step
-        self._ended, self._writing = threading.Event(), threading.Lock()  # one writer at a time, and none after the end
-
-    def __enter__(self) -> Heartbeat:
-        threading.Thread(target=self._run, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-
-    def _run(self) -> None:
-        while not self._ended.wait(EVERY):
-            self.beat()
-
-    def beat(self) -> None:
-        """Say that training goes on."""
-        with self._writing, suppress(OSError):
-            if not self._ended.is_set() and self.folder.is_dir():
-                self._write("running", None)
-
-    def end(self, state: str, error: str | None = None) -> None:
-        """Write the last status; raises OSError."""
-        with self._writing:
-            self._ended.set()
-            with suppress(OSError):
-                (self.folder / RESERVE).unlink(missing_ok=True)
-            if self.folder.is_dir():
-                self._write(state, error)
-
-    def _write(self, state: str, error: str | None) -> None:
-        now = {
-            "state": state,
-            "step": self.step,
-            "steps": self.steps,
-            "heartbeat": time.time(),
-            "pid": os.getpid(),
-            "attempt": self.attempt,
-            "device": self.device,
-            "note": self.note,
-            "error": error,
-            "began": self.began,
-        }
-        write_atomic(self.folder / "status.json", json.dumps(now) + "\n")
+def write_status(folder: Path, status: Status) -> None:
+    """For who holds the run's lock. Raises OSError."""
+    write_atomic(folder / STATUS_FILE, json.dumps(asdict(status)) + "\n")
 
 
-def _position(folder: Path) -> tuple[int, int]:
-    """(step, steps) as the last status had them: better than 0 until the state is read."""
+def read_request(folder: Path) -> Request:
+    """The run's job.json, read again only when it changed; the default where there is none or it cannot be read."""
+    return _read_request(folder / JOB_FILE)
+
+
+def _request(path: Path) -> Request:
     try:
-        before = status(folder)
-    except RunError:
-        return 0, 0
-    step, steps = before.get("step"), before.get("steps")
-    return step if isinstance(step, int) else 0, steps if isinstance(steps, int) else 0
+        return Request.from_dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError, RecursionError, AttributeError):
+        return Request()
 
 
-def write_status(job: Job, **fields: Any) -> None:
-    """Write the job's status.json, for who holds its lock."""
-    now = {"state": "running", "step": job.step, "steps": job.steps, "heartbeat": time.time(), "pid": None}
-    now |= {"attempt": job.attempt, "device": None, "note": job.note, "error": None} | fields
-    write_atomic(job.folder / "status.json", json.dumps(now) + "\n")
+_read_request = cached_reader(_request)
+
+
+def write_request(folder: Path, request: Request) -> None:
+    """Raises OSError."""
+    write_atomic(folder / JOB_FILE, json.dumps(request.to_dict()) + "\n")
+
+
+def _text(given: dict[str, Any], name: str) -> str | None:
+    value = given.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{name} must be text, got {value!r}")
+    return value
+
+
+def _whole(given: dict[str, Any], name: str) -> int | None:
+    if (value := given.get(name)) is not None:
+        whole(name, value, 0, _MOST)
+    return value
+
+
+def _time(given: dict[str, Any], name: str) -> float | None:
+    if (value := given.get(name)) is not None:
+        number(name, value, 0, _LATEST)
+    return value
+
+
+def _began(given: Any) -> tuple[float, int] | None:
+    if given is None:
+        return None
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise ValueError(f"began must be [time, step], got {given!r}")
+    number("began", given[0], 0, _LATEST)
+    whole("began", given[1], 0, _MOST)
+    return float(given[0]), given[1]

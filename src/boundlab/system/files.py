@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from boundlab.errors import RunError
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+
+T = TypeVar("T")
+Signature = tuple[int, int, int]
+
+
+def signature(path: Path) -> Signature | None:
+    """Inode, time of change (ns) and size, which a file written anew changes; None where there is no file."""
+    try:
+        now = os.stat(path)
+    except OSError:
+        return None
+    return (now.st_ino, now.st_mtime_ns, now.st_size)
+
+
+def cached_reader(read: Callable[[Path], T], most: int = 4096) -> Callable[[Path], T]:
+    """`read`, called again for a path only once its file has changed; the last `most` values are kept, and shared.
+
+    Nothing is kept of a file that is not there, nor of one for which `read` raises.
+    """
+
+    @lru_cache(maxsize=most)
+    def kept(path: Path, now: Signature) -> T:
+        return read(path)
+
+    def latest(path: Path) -> T:
+        now = signature(path)
+        return read(path) if now is None else kept(path, now)
+
+    return latest
 
 
 def make_folder(path: Path) -> None:
@@ -26,17 +56,6 @@ def make_folder(path: Path) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         blocked = next((p for p in (path, *path.parents) if p.is_file()), path)
         raise RunError(f"{blocked} is a file where a folder of runs should be; give another --out") from error
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, waiting for it; it goes with the process, however that ends."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -49,9 +68,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno is not None:
-            raise OSError(
-                error.errno, error.strerror, str(path)
-            ) from error  # the file that was meant; a write names none
+            # The file that was meant; a write names none.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GIB = 2**30
-_SLACK = 1.5  # a process may take so many times its estimate, and
-_SPARE = GIB  # at least that much more: allocators keep what was freed
+# A process may take so many times its estimate, and at least that much more: allocators keep what was freed.
+_SLACK, _LEAST_MORE = 1.5, GIB
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def resident(pid: int) -> int | None:
 
 def limit(need: int) -> int:
     """Bytes of data a training process may have."""
-    return max(round(_SLACK * need), need + _SPARE)
+    return max(round(_SLACK * need), need + _LEAST_MORE)
 
 
 def limit_itself(need: int) -> None:

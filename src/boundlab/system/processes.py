@@ -13,11 +13,8 @@ from dataclasses import dataclass
 
 NICENESS = 19  # pages come first
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-ATTACHED = (
-    sys.executable,
-    "-m",
-    "boundlab.system.attached",
-)  # before a module's name: it ends when its standard input hangs up
+# Before a module's name: it ends when its standard input hangs up.
+ATTACHED = (sys.executable, "-m", "boundlab.system.attached")
 
 
 def detached() -> bool:
@@ -37,7 +34,7 @@ class Worker:
         """Its exit code, None while it lives."""
         return self.process.poll()
 
-    def hang_up(self) -> None:
+    def close(self) -> None:
         """Close the line; the process ends."""
         if self.line is not None:
             self.line.close()
@@ -80,5 +77,6 @@ def end_with_parent() -> None:
 
 
 def lower_priority(pid: int) -> None:
+    """Let everything else on the machine go before this process, where the system allows it."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, NICENESS)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,14 +22,11 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.presets import PRESETS
 from boundlab.specs.run import RunSpec
 from boundlab.training.cuda_graph import CapturedStep, Step
+from boundlab.training.hooks import Hooks, Record
 from boundlab.training.objective import objective
 
-Record = dict[str, Any]
-_PART, _LEAST, _SHARE = (
-    2000,
-    200,
-    5,
-)  # images of a part: a fifth, within these; some 5 % of an epoch's time on digits, 2 on MNIST
+# Images of a part: a fifth, within these; some 5 % of an epoch's time on digits, 2 on MNIST.
+_PART, _LEAST, _SHARE = 2000, 200, 5
 
 
 def _part_of(split: Split) -> Split:
@@ -45,11 +41,17 @@ class Training:
     """One run in progress: network, optimiser, position. `epoch()` trains to an epoch's end; `state()` is all it needs.
 
     `part`: images whose maps are in memory at once, None for a whole minibatch; the steps are the same up to rounding.
-    `watch` is called between steps and within passes over the data; when it raises, `state()` is that of this very step.
-    `preview` gets the record of step 0 before its errors are there.
     """
 
-    def __init__(self, spec: RunSpec, data: tuple[Split, Split], device: str = "cpu", part: int | None = None) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        data: tuple[Split, Split],
+        device: str = "cpu",
+        part: int | None = None,
+        hooks: Hooks = Hooks(),  # noqa: B008  # frozen
+    ) -> None:
+        self.hooks = hooks
         self.spec, self.facts, self.preset = spec, DATASETS[spec.train.dataset], PRESETS[spec.train.preset]
         self.shapes, self.part = spec.arch.shapes(), part
         self.net = build.build(spec.arch)
@@ -70,9 +72,8 @@ class Training:
         self.due = True  # whether the record of step `finished` is still to be made
         self.evaluating = 0.0  # seconds spent on records
         captured = torch.device(device).type == "cuda" and part is None  # a capture keeps memory of its own
-        self.step: Step = CapturedStep(self._step) if captured else self._step
-        self.watch: Callable[[], None] = lambda: None
-        self.preview: Callable[[Record], None] = lambda _: None
+        run_step = hooks.run_step or (CapturedStep if captured else lambda plain: plain)
+        self.step: Step = run_step(self._step)
 
     @cached_property
     def optimiser(self) -> torch.optim.SGD:
@@ -90,7 +91,7 @@ class Training:
     def part_errors(self) -> PartErrors:
         """Errors now, of the parts alone: cheap, for who watches. Nothing else of the training depends on it."""
         started, most = time.monotonic(), min(self.part or BATCH, BATCH)
-        found = [outcome(self.net, part.images, part.labels, False, most, self.watch) for part in self.parts]
+        found = [outcome(self.net, part.images, part.labels, False, most, self.hooks.watch) for part in self.parts]
         self.evaluating += time.monotonic() - started
         (train, test), sizes = (one.error for one in found), [len(part.labels) for part in self.parts]
         return PartErrors(self.finished, self.finished / self.steps_per_epoch, train, sizes[0], test, sizes[1])
@@ -125,13 +126,13 @@ class Training:
             **self._norms(step),
         }
         if step == 0:
-            self.preview(record)
+            self.hooks.preview(record)
         return record | self._outcomes(step) if self.errors_due(step) else record
 
     def _outcomes(self, step: int) -> dict[str, object]:
         most = min(self.part or BATCH, BATCH)
-        train = outcome(self.net, self.train.images, self.train.labels, True, most, self.watch)
-        test = outcome(self.net, self.test.images, self.test.labels, False, most, self.watch)
+        train = outcome(self.net, self.train.images, self.train.labels, True, most, self.hooks.watch)
+        test = outcome(self.net, self.test.images, self.test.labels, False, most, self.hooks.watch)
         for name, found in (("train", train), ("test", test)):
             if not np.isfinite([found.loss, *found.patch_norms]).all() or not np.isfinite(found.margins).all():
                 raise self._diverged(f"the {name} outputs are not finite", step)
@@ -183,9 +184,10 @@ class Training:
         shuffle = torch.Generator().manual_seed(self.spec.train.seed * 100_003 + epoch)
         order = torch.randperm(len(self.train.labels), generator=shuffle).to(self.train.labels.device)
         for batch in order.split(self.spec.train.batch_size)[begun:]:
-            self.watch()
+            self.hooks.watch()
             self.loss.at(self.finished / self.steps)
             images, labels = self.train.images[batch], self.train.labels[batch]
+            self.hooks.before_step(self.finished)
             self.losses.append(self.step(images, labels, self.rate(self.finished)))
             self.finished += 1
             self.due = self.record_due(self.finished)

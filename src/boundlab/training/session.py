@@ -9,6 +9,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from boundlab.networks import build
 from boundlab.networks.checkpoint import Checkpoint, read_tensors, save, write_tensors
 from boundlab.runs import part_errors
 from boundlab.runs.certificates import CERTIFICATES
-from boundlab.runs.status import RESERVE, RESERVED, Heartbeat, Interrupted
+from boundlab.runs.heartbeat import RESERVE, RESERVED, Heartbeat, Interrupted
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import read_lines, write_atomic, write_parquet
-from boundlab.training.loop import Record, Training
+from boundlab.training.hooks import Hooks, Record
+from boundlab.training.loop import Training
 from boundlab.version import __version__
 
 _SAVE_EVERY = 20.0  # seconds; besides at epoch ends
@@ -48,12 +50,16 @@ def train_folder(
 
     `started`: when setting up began (time.monotonic). Raises Interrupted with the state saved, Diverged, OSError.
     """
+
+    def before_step(finished: int) -> None:
+        beat.step = finished
+
+    hooks = Hooks(watch, before_step, partial(_preview, folder))
     tries = list(plans(device, spec.train.batch_size))
     for place, part, note in tries:
         beat.note = note
         try:
-            training = Training(spec, data, place, part)
-            training.watch = watch
+            training = Training(spec, data, place, part, hooks)
             Session(folder, training, beat, progress, started).run()
             return
         except torch.OutOfMemoryError:
@@ -80,7 +86,6 @@ class Session:
 
     def __init__(self, folder: Path, training: Training, beat: Heartbeat, progress: Progress, started: float) -> None:
         self.folder, self.training, self.beat, self.progress = folder, training, beat, progress
-        training.preview = self._preview
         self.records: list[Record] = []
         self.seconds = 0.0  # trained in earlier attempts
         self._begin()
@@ -90,13 +95,6 @@ class Session:
 
     def run(self) -> None:
         """Train to the end and seal."""
-        step = self.training.step
-
-        def counted(*given: Any) -> Any:
-            self.beat.step = self.training.finished
-            return step(*given)
-
-        self.training.step = counted
         try:
             while not self.training.complete:
                 for record in self.training.epoch():
@@ -148,10 +146,6 @@ class Session:
         self.records, self.seconds, training.evaluating = records, seconds, evaluating
         return finished / training.steps_per_epoch
 
-    def _preview(self, record: Record) -> None:
-        write_atomic(self.folder / "records.jsonl", json.dumps(record) + "\n")
-        (self.folder / "epochs.parquet").unlink(missing_ok=True)
-
     def _record(self, record: Record) -> None:
         self.records.append(record)
         with (self.folder / "records.jsonl").open("a") as log:
@@ -202,6 +196,12 @@ class Session:
         for leftover in _RUNNING:
             with suppress(OSError):  # sealed: what is left does no harm
                 (self.folder / leftover).unlink(missing_ok=True)
+
+
+def _preview(folder: Path, record: Record) -> None:
+    """Show the norms before training while their errors are still to come."""
+    write_atomic(folder / "records.jsonl", json.dumps(record) + "\n")
+    (folder / "epochs.parquet").unlink(missing_ok=True)
 
 
 def _device_name(training: Training) -> str:

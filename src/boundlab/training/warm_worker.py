@@ -1,4 +1,4 @@
-"""A warm spare: a process that has loaded and tried everything a training needs, and waits for a job.
+"""A warm worker: a process that has loaded and tried everything a training needs, and waits for a job.
 
 Its standard input is one end of a Unix stream socket. One message comes: a line of JSON, {"folder": str, "environment":
 {name: value}}, with the descriptor that holds the run's lock. The end of the stream, now or later, is the parent's end.
@@ -39,7 +39,7 @@ def wait() -> tuple[Path, int]:
         return Path(folder), lock
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
-            'a spare expects one line {"folder": ..., "environment": {...}} and one descriptor, '
+            'a warm worker expects one line {"folder": ..., "environment": {...}} and one descriptor, '
             f"got {text[:80]!r} and {len(descriptors)}"
         ) from error
 

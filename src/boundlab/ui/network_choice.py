@@ -16,9 +16,9 @@ from boundlab.ui.shelf import (
     find_run,
     run_name,
     runs_of,
-    visible_runs,
     shipped_by_id,
     shipped_runs,
+    visible_runs,
 )
 
 FIGURES = "figures"

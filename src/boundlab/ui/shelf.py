@@ -20,10 +20,11 @@ import streamlit as st
 from boundlab.analysis.curves import last_known
 from boundlab.analysis.tables import final_table, history_table, runs_table
 from boundlab.errors import BoundlabError, RunError
-from boundlab.runs.folder import open_run, runs_folder, sealed, status
+from boundlab.runs.folder import open_run, runs_folder, sealed
 from boundlab.runs.job import Job, read_job_folder
 from boundlab.runs.pack import PACK, open_pack
 from boundlab.runs.run import Run
+from boundlab.runs.status import read_state
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import described, figured
 from boundlab.specs.settings import Settings
@@ -138,7 +139,7 @@ def _scan(folder: Path) -> dict[str, Stamp]:
 
 def _opened(folder: Path) -> Run | None:
     """The run, None while it is not finished; raises RunError."""
-    if status(folder)["state"] != "done":
+    if read_state(folder) != "done":
         return None
     if not sealed(folder):
         raise RunError(f"{folder} says that it is done, but lacks its results; delete it and train again")

@@ -9,14 +9,13 @@ import shutil
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from boundlab.analysis.subject import Subject
 from boundlab.errors import BoundlabError, RunError
 from boundlab.runs.folder import runs_folder
 from boundlab.specs.own_data import DATASETS
-from boundlab.system.files import make_folder, read_json
+from boundlab.system.files import cached_reader, make_folder, read_json
 from boundlab.text import one_line
 from boundlab.uploads.protocol import NETWORK, SUBJECT
 
@@ -78,8 +77,8 @@ def find(key: str) -> Kept | None:
     if not re.fullmatch(r"[0-9a-f]{12}", key) or not folder.is_dir():
         return None
     try:
-        size, about = (folder / NETWORK).stat().st_size, (folder / SUBJECT).stat()
-        subject, owner = _subject(folder / SUBJECT, (about.st_mtime_ns, about.st_ino, about.st_size)), _owner(folder)
+        size, _ = (folder / NETWORK).stat().st_size, (folder / SUBJECT).stat()
+        subject, owner = _read_subject(folder / SUBJECT), _owner(folder)
     except OSError as error:
         subject, owner = f"its {'network' if error.filename.endswith(NETWORK) else 'measurement'} is not there", None
     if isinstance(subject, Subject) and owner is not None:
@@ -88,9 +87,8 @@ def find(key: str) -> Kept | None:
     raise RunError(f"the checkpoint {key} cannot be read ({why}); delete it and upload the network again")
 
 
-@lru_cache(maxsize=MOST_OF_ALL)
-def _subject(path: Path, stamp: tuple[int, int, int]) -> Subject | str:
-    """What a file holds, or what is wrong with it; looked at once for each `stamp`, which changes with the file."""
+def _subject(path: Path) -> Subject | str:
+    """What a file holds, or what is wrong with it."""
     try:
         subject = Subject.from_dict(read_json(path))
         subject.check()
@@ -101,6 +99,9 @@ def _subject(path: Path, stamp: tuple[int, int, int]) -> Subject | str:
         return (
             one_line(str(error)) if isinstance(error, ValueError) else "something is missing in it, or of another type"
         )
+
+
+_read_subject = cached_reader(_subject, MOST_OF_ALL)
 
 
 def keep(network: Path, subject: Subject, me: str) -> str:

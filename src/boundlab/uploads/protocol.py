@@ -14,6 +14,6 @@ _COPIES = 8  # of the training images as float32: several versions of them are h
 
 
 def memory_limit(dataset: str) -> int:
-    """Bytes of address space a judge may have."""
+    """Bytes of address space an upload worker may have."""
     facts = DATASETS[dataset]
     return _BASE + _COPIES * 4 * facts.train_size * math.prod(facts.in_shape)

@@ -1,13 +1,12 @@
-"""The server's side of uploads: private folders, at most `MOST` judges at once and one of a person, a fair queue with
-limits, a time limit. No torch.
+"""The server's side of uploads: private folders, a fair queue, a time limit. No torch.
 
+At most `MOST_WORKERS` upload workers at once, and one of a person.
 Nothing of an upload is parsed in this process.
 """
 
 from __future__ import annotations
 
 import atexit
-import fcntl
 import json
 import os
 import shutil
@@ -24,10 +23,11 @@ from boundlab.analysis.subject import Subject
 from boundlab.errors import CheckpointError, RunError
 from boundlab.specs.run import Labels
 from boundlab.system.files import read_json
+from boundlab.system.locks import take_folder
 from boundlab.system.processes import Worker, start_attached
 from boundlab.uploads.protocol import NETWORK, REQUEST, STATUS, SUBJECT
 
-MOST_WORKERS = 2  # judges at once
+MOST_WORKERS = 2  # at once
 _PER_PERSON = 3  # uploads of one person that may wait, beside the one that is measured
 PER_ADDRESS, MOST_WAITING = 30, 60  # of one network address, where it is known; of everybody
 MOST_MB = 30  # of a file
@@ -37,7 +37,7 @@ _PREFIX = "boundlab-upload-"
 
 @dataclass(eq=False)
 class Upload:
-    """One file, in a private folder until it is dropped, and the judge that measures it."""
+    """One file, in a private folder until it is dropped, and the worker that measures it."""
 
     folder: Path
     title: str
@@ -63,7 +63,7 @@ class UploadServer:
         self._served: list[str] = []  # whose uploads were started, the latest last
         self._lock = threading.Lock()
         _clear_leftovers()
-        self._home, self._hold = _home()
+        self._home, self._alive = _home()
         atexit.register(self.close)
 
     def hold(self, content: bytes, title: str, person: str = "", address: str | None = None) -> Upload:
@@ -83,7 +83,7 @@ class UploadServer:
         return upload
 
     def measure(self, upload: Upload, dataset: str, labels: Labels | None) -> None:
-        """Queue the upload for a judge; raises RunError at a limit, or when its folder cannot be written."""
+        """Queue the upload for a worker; raises RunError at a limit, or when its folder cannot be written."""
         self._end(upload)
         upload.asked, upload.late = (dataset, labels), False
         request = {"dataset": dataset, "labels": labels, "title": upload.title, "seconds": self.seconds}
@@ -96,18 +96,21 @@ class UploadServer:
         with self._lock:
             self._room(upload)
             self._queue.append(upload)
-            self._mind()
+            self._reap_and_start()
 
-    def look(self, upload: Upload) -> dict[str, Any]:
-        """state: "idle", "queued" (and `ahead`), "running" (and `part`), "done" or "failed" (and `error`); `arch`: its
-        network, once the file is found sound."""
+    def update(self, upload: Upload) -> dict[str, Any]:
+        """Reap and start what is due; returns how this upload stands.
+
+        state: "idle", "queued" (and `ahead`), "running" (and `part`), "done" or "failed" (and `error`); `arch`: its network,
+        once the file is found sound.
+        """
         with self._lock:
-            self._mind()
+            self._reap_and_start()
             if upload in self._queue:
                 return {"state": "queued", "ahead": self._in_order().index(upload)}
         if upload.worker is None:
             return {"state": "idle"}
-        code = upload.worker.code  # before the file is read: a judge writes its last word, then ends
+        code = upload.worker.code  # before the file is read: a worker writes its last word, then ends
         path = upload.folder / STATUS
         now: dict[str, Any] = read_json(path) if path.exists() else {"state": "running", "part": "starting"}
         if code is not None and now["state"] == "running":
@@ -115,11 +118,11 @@ class UploadServer:
         return now
 
     def result(self, upload: Upload) -> Subject:
-        """What the judge found; raises RunError before it is done."""
+        """What the worker found; raises RunError before it is done."""
         return Subject.from_dict(read_json(upload.folder / SUBJECT))
 
     def drop(self, upload: Upload) -> None:
-        """End its judge and delete its folder."""
+        """End its worker and delete its folder."""
         self._end(upload)
         shutil.rmtree(upload.folder, ignore_errors=True)
 
@@ -129,7 +132,7 @@ class UploadServer:
             self._end(upload)
         shutil.rmtree(self._home, ignore_errors=True)
         with suppress(OSError):
-            os.close(self._hold)
+            os.close(self._alive)
 
     def _why(self, upload: Upload, code: int) -> str:
         if upload.late or code == -signal.SIGXCPU:
@@ -137,8 +140,8 @@ class UploadServer:
             return f"{words}; measure it with `boundlab evaluate FILE`"
         return f"the measurement broke off (exit code {code}); try again, or use `boundlab evaluate FILE`"
 
-    def _mind(self) -> None:
-        """Bury those that ended, start those whose turn it is. The lock is held."""
+    def _reap_and_start(self) -> None:
+        """Reap those that ended, start those whose turn it is. The lock is held."""
         for ended in [upload for upload in self._running if upload.worker and upload.worker.code is not None]:
             self._running.remove(ended)
             _let_go(ended)
@@ -190,39 +193,33 @@ class UploadServer:
             if upload.worker:
                 upload.worker.process.kill()
                 upload.worker.process.wait()
-            self._mind()
+            self._reap_and_start()
             upload.worker = None
 
 
 def _let_go(upload: Upload) -> None:
-    """What an ended judge leaves: its timer and its line."""
+    """What an ended worker leaves: its timer and its line."""
     if upload.timer and upload.worker:
         upload.timer.cancel()
-        upload.worker.hang_up()
+        upload.worker.close()
 
 
 def _home() -> tuple[Path, int]:
     """This server's folder of uploads (mode 0700), and the descriptor whose lock says that the server lives."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        hold = os.open(folder, os.O_RDONLY)
-        fcntl.flock(hold, fcntl.LOCK_EX)
-        if folder.exists():  # another server's start has not taken it for a leftover
-            return folder, hold
-        os.close(hold)
+        lock = take_folder(folder)
+        if lock is not None:  # another server's start has not taken it for a leftover
+            return folder, lock
 
 
 def _clear_leftovers() -> None:
     """Delete the folders of servers that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            hold = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
-            try:
-                fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(hold).st_uid == os.getuid():
-                    shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(hold)
+        lock = take_folder(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
 
 
 def _upload_worker(folder: Path) -> Worker:

@@ -44,10 +44,10 @@ class Desk:
             self.server.measure(self.upload, dataset, labels)
 
     def update(self) -> dict[str, Any]:
-        """`UploadServer.look`, and what follows: a finished subject goes into the session, a broken file is dropped."""
+        """`UploadServer.update`, and what follows: a finished subject goes into the session, a broken file is dropped."""
         if self.upload is None:
             return {"state": "idle"}
-        now = self.server.look(self.upload)
+        now = self.server.update(self.upload)
         if now["state"] == "done" and UNSAVED not in st.session_state:
             st.session_state[UNSAVED] = self.server.result(self.upload)
         if now["state"] == "failed" and not now.get("arch"):

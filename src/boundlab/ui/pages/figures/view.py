@@ -49,7 +49,15 @@ class View:
     def _numbers(self) -> tuple[object, ...]:
         """What fixes the curves: not how they are drawn."""
         handle = self.handle.key if self.handle else ""
-        return (self.axis.key, self.dataset, self.settings, handle, self.selection.panel, self.runs, visible_runs().version)
+        return (
+            self.axis.key,
+            self.dataset,
+            self.settings,
+            handle,
+            self.selection.panel,
+            self.runs,
+            visible_runs().version,
+        )
 
     def rows(self) -> pd.DataFrame:
         """Every value of the runs drawn, at every position of the handle."""
