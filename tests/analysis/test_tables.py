@@ -5,7 +5,8 @@ from scipy.stats import binomtest
 from boundlab.analysis.curves import by_axis
 from boundlab.analysis.paper import read_paper
 from boundlab.analysis.tables import AXES, COLUMNS, SERIES, final_table, history_table, reasons, runs_table
-from boundlab.bounds import ALL, BY_KEY, evaluate
+from boundlab.bounds import ALL, BY_KEY
+from boundlab.bounds.base import evaluate
 from boundlab.bounds.concentration import clopper_pearson
 from boundlab.data.splits import apply_task
 from boundlab.runs.folder import open_run

@@ -79,7 +79,7 @@ def test_output_weights_times_c_change_nothing(data, weight, measured, scale):
 def test_a_thousand_times_the_weights_of_a_shipped_network(mnist_root):
     """The network of the issue: 0.677 became 20.5."""
     from boundlab.networks.checkpoint import load_checkpoint
-    from boundlab.runs.pack import PACK
+    from boundlab.runs.places import PACK
 
     run = next(r for r in read_pack() if "cert" in r.id and r.spec.arch.title == "LINEAR" and r.spec.arch.classes == 10)
     path = PACK / "checkpoints" / f"{run.id}.safetensors"

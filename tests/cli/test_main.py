@@ -11,7 +11,8 @@ import torch
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate as evaluate_bound
 from boundlab.cli.main import main
-from boundlab.runs.pack import PACK, read_pack, write_pack
+from boundlab.runs.pack import read_pack, write_pack
+from boundlab.runs.places import PACK
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.grid import load_grid
 from boundlab.specs.settings import Settings

@@ -9,7 +9,7 @@ from boundlab.runs import part_errors
 from boundlab.runs.folder import open_run
 from boundlab.ui.controls import Controls
 from boundlab.ui.pages.train.live import live_view
-from boundlab.ui.shelf import shipped_runs
+from boundlab.ui.shipped import shipped_runs
 
 st.set_page_config("Live view", layout="wide")
 

@@ -18,8 +18,9 @@ from boundlab.networks import build, layer_maps
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint, save
 from boundlab.runs.certificates import CERTIFICATES
 from boundlab.runs.folder import open_run
-from boundlab.runs.pack import PACK, read_pack
+from boundlab.runs.pack import read_pack
 from boundlab.runs.packing import pack as build_pack
+from boundlab.runs.places import PACK
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.run import RunSpec
 

@@ -12,7 +12,7 @@ import boundlab
 from boundlab.cli.main import main
 from boundlab.data.splits import load_splits as load_data
 from boundlab.errors import CheckpointError, DataError
-from boundlab.runs.pack import PACK
+from boundlab.runs.places import PACK
 from tests.cases import checkpoint
 from tests.conftest import write_checkpoint
 

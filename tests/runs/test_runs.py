@@ -8,7 +8,8 @@ import pytest
 
 from boundlab.errors import RunError
 from boundlab.runs.folder import open_run
-from boundlab.runs.pack import PACK, open_pack, read_pack, write_pack
+from boundlab.runs.pack import open_pack, read_pack, write_pack
+from boundlab.runs.places import PACK
 from boundlab.system.files import read_lines
 from tests.checkpoints.test_header import while_replaced
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from boundlab.runs.pack import PACK
+from boundlab.runs.places import PACK
 from boundlab.specs.run import RunSpec
 from boundlab.uploads.protocol import NETWORK, REQUEST
 from tests.cases import TRAINED

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 import boundlab.ui.page
 from boundlab.jobs import queue
 from boundlab.runs import job as jobstate
-from boundlab.ui import shelf, visitor
+from boundlab.ui import run_tables, shelf, visitor
 from boundlab.ui.page import PAGES
 from boundlab.ui.pages.figures import drawing
 from boundlab.ui.shelf import run_name
@@ -122,13 +122,13 @@ def test_a_link_to_somebody_elses_recipe_or_network_says_the_same_too(out, sourc
 
 
 def test_readers_without_runs_of_their_own_share_one_table_and_nobody_gets_anothers(out, source, finished, monkeypatch):
-    made, real = [], shelf.final_table
+    made, real = [], run_tables.final_table
 
     def spy(runs, settings):
         made.append(len(runs))
         return real(runs, settings)
 
-    monkeypatch.setattr(shelf, "final_table", spy)
+    monkeypatch.setattr(run_tables, "final_table", spy)
     of(stand_in(out, source, finished, weight_decay=0.0025), out, "anna")
     for reader in range(30):
         assert "trained here" not in sent(open_as(f"reader {reader}", LAMBDA, dataset="digits"))
@@ -141,14 +141,14 @@ def test_readers_without_runs_of_their_own_share_one_table_and_nobody_gets_anoth
 
 
 def test_a_run_that_ends_while_a_table_is_made_is_in_nobodys_else(out, source, finished, monkeypatch):
-    real = shelf.final_table
+    real = run_tables.final_table
 
     def slow(runs, settings):
-        monkeypatch.setattr(shelf, "final_table", real)
+        monkeypatch.setattr(run_tables, "final_table", real)
         of(stand_in(out, source, finished, weight_decay=0.0025), out, "anna")
         return real(runs, settings)
 
-    monkeypatch.setattr(shelf, "final_table", slow)
+    monkeypatch.setattr(run_tables, "final_table", slow)
     open_as("anna", LAMBDA, dataset="digits")
     assert "trained here" not in sent(open_as("ben", LAMBDA, dataset="digits"))
     assert "with 1 run trained here" in sent(open_as("anna", LAMBDA, dataset="digits"))

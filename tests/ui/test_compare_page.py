@@ -23,7 +23,8 @@ from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate, only
 from boundlab.bounds.concentration import clopper_pearson
 from boundlab.quantities.receptive_fields import path_counts
-from boundlab.runs.pack import PACK, read_pack
+from boundlab.runs.pack import read_pack
+from boundlab.runs.places import PACK
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.settings import Settings
 from boundlab.text import readable

@@ -240,7 +240,7 @@ def page(folder):
     from boundlab.runs.folder import open_run
     from boundlab.ui.controls import Controls
     from boundlab.ui.pages.train.live import live_view
-    from boundlab.ui.shelf import shipped_runs
+    from boundlab.ui.shipped import shipped_runs
 
     @st.fragment
     def view():

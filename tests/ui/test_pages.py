@@ -19,7 +19,7 @@ from boundlab.charts.theme import STYLES
 from boundlab.runs.run import Found
 from boundlab.specs.run import RunSpec
 from boundlab.specs.settings import Settings
-from boundlab.ui import shelf
+from boundlab.ui import run_tables, shelf
 from boundlab.ui.page import PAGES
 from tests.conftest import ROOT
 
@@ -277,8 +277,8 @@ def test_runs_made_for_their_certificate_are_not_on_the_figure_pages(pack, monke
     monkeypatch.setattr(shelf, "shipped_runs", lambda: [certified, source])
     assert shelf.visible_runs().figured("mnist") == [source]
     st.cache_data.clear()
-    assert set(shelf.runs_of("mnist")["run"]) == {source.id}
-    assert set(shelf.table("mnist", Settings())["run"]) == {source.id}
+    assert set(run_tables.runs_of("mnist")["run"]) == {source.id}
+    assert set(run_tables.table("mnist", Settings())["run"]) == {source.id}
     st.cache_data.clear()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from boundlab.errors import RunError
-from boundlab.runs.folder import runs_folder
+from boundlab.runs.places import runs_folder
 from boundlab.system.files import make_folder, read_json, write_atomic
 from boundlab.system.processes import ATTACHED
 

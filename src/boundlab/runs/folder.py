@@ -18,7 +18,6 @@ from boundlab.quantities.sample import SampleStats
 from boundlab.runs import certificates
 from boundlab.runs.certificates import CERTIFICATES, with_certificates
 from boundlab.runs.contents import Origin, check_sample, problems
-from boundlab.runs.places import runs_folder as runs_folder
 from boundlab.runs.run import DAMAGES, Found, Run, troubles
 from boundlab.runs.status import STATUS_FILE, read_state
 from boundlab.specs.run import RunSpec

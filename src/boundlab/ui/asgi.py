@@ -14,7 +14,7 @@ from streamlit.cli_util import open_browser
 from streamlit.web.server.server_util import get_display_address, get_url
 
 from boundlab.errors import RunError
-from boundlab.runs.folder import runs_folder
+from boundlab.runs.places import runs_folder
 from boundlab.system.files import make_folder
 from boundlab.ui.intake import Intake
 from boundlab.ui.server import upload_server

@@ -10,16 +10,9 @@ from boundlab.specs.recipes import recipe, task
 from boundlab.text import format_epoch
 from boundlab.ui.controls import Controls
 from boundlab.ui.run_filters import by_seed, choose_network, filter_runs
-from boundlab.ui.shelf import (
-    certified_runs,
-    datasets,
-    find_run,
-    run_name,
-    runs_of,
-    shipped_by_id,
-    shipped_runs,
-    visible_runs,
-)
+from boundlab.ui.run_tables import runs_of
+from boundlab.ui.shelf import datasets, find_run, run_name, visible_runs
+from boundlab.ui.shipped import certified_runs, shipped_by_id, shipped_runs
 
 FIGURES = "figures"
 _OWN = "trained here"

@@ -11,7 +11,8 @@ from boundlab.text import quoted
 from boundlab.ui.address import arrive
 from boundlab.ui.privacy import without_paths
 from boundlab.ui.server import upload_server
-from boundlab.ui.shelf import load_and_freeze_shipped, shelf, shipped_left_out
+from boundlab.ui.shelf import shelf
+from boundlab.ui.shipped import load_and_freeze_shipped, shipped_left_out
 from boundlab.ui.visitor import at_home, meet
 
 _SETTINGS = ("convention", "delta")

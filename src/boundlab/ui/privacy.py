@@ -9,9 +9,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from boundlab.runs.folder import runs_folder
 from boundlab.runs.job import Job
-from boundlab.runs.pack import PACK
+from boundlab.runs.places import PACK, runs_folder
 from boundlab.specs.own_data import data_root
 from boundlab.text import cut
 from boundlab.ui.visitor import at_home

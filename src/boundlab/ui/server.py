@@ -6,7 +6,7 @@ import streamlit as st
 
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.scheduler import Scheduler
-from boundlab.runs.folder import runs_folder
+from boundlab.runs.places import runs_folder
 from boundlab.uploads.server import UploadServer
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gc
 import hashlib
 import json
 import os
@@ -14,57 +13,23 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
-from boundlab.analysis.curves import last_known
-from boundlab.analysis.tables import final_table, history_table, runs_table
 from boundlab.errors import BoundlabError, RunError
-from boundlab.runs.folder import open_run, runs_folder, sealed
+from boundlab.runs.folder import open_run, sealed
 from boundlab.runs.job import Job, read_job_folder
-from boundlab.runs.pack import PACK, open_pack
+from boundlab.runs.places import runs_folder
 from boundlab.runs.run import Run
 from boundlab.runs.status import read_state
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import described, figured
-from boundlab.specs.settings import Settings
 from boundlab.ui import visitor
 from boundlab.ui.privacy import may_see
+from boundlab.ui.shipped import shipped_by_id, shipped_runs
 
 SCAN_EVERY = 1.0  # seconds
 _NEEDED = ("step", "epoch", "train_error", "test_error")
 Stamp = tuple[int, int]  # mtime in ns
-
-
-@st.cache_resource(show_spinner=False)
-def _shipped() -> tuple[dict[str, Run], dict[str, str]]:
-    """The shipped pack by id and what was left out of it, read once per server."""
-    found = open_pack(PACK)
-    return {run.id: run for run in found.runs}, found.left_out
-
-
-@st.cache_resource(show_spinner=False)
-def load_and_freeze_shipped() -> None:
-    """Once per server: read the shipped pack, and have garbage collection, which Streamlit asks for after every rerun, leave
-    alone all that is there by then. Raises BoundlabError where the pack cannot be read."""
-    _shipped()
-    gc.collect()
-    gc.freeze()
-
-
-def shipped_by_id() -> dict[str, Run]:
-    """The shipped pack by id."""
-    return _shipped()[0]
-
-
-def shipped_left_out() -> dict[str, str]:
-    """What of the shipped pack cannot be used, and why."""
-    return _shipped()[1]
-
-
-def shipped_runs() -> list[Run]:
-    """The shipped pack, ordered by id."""
-    return list(shipped_by_id().values())
 
 
 class Shelf:
@@ -211,11 +176,6 @@ def own_runs() -> list[Run]:
     return visible_runs().own
 
 
-def certified_runs() -> list[Run]:
-    """The shipped runs trained for their certificate."""
-    return [run for run in shipped_runs() if run.spec.train.loss == "certificate"]
-
-
 def find_run(name: str) -> Run:
     """One of all runs, by an id that was listed for this reader (none comes from a link); raises RunError when it is gone."""
     if run := shipped_by_id().get(name) or shelf().find(name):
@@ -237,44 +197,3 @@ def has_place(run: Run) -> bool:
 def run_name(run: Run) -> str:
     """A run trained here as the pages call it, and links do (`?networks=trained here&run=...`)."""
     return " · ".join((*described(run.spec), run.id[-6:]))
-
-
-def _origin(table: pd.DataFrame) -> pd.DataFrame:
-    """With the column `trained_here`."""
-    return table.assign(trained_here=~table["run"].isin(shipped_by_id()))
-
-
-# What is cached is made of the very runs that its key is about, `_seen`: asked for again, a reader might see more by then.
-@st.cache_data(show_spinner=False, max_entries=32)
-def _listing(dataset: str, version: str, _seen: VisibleRuns) -> pd.DataFrame:
-    return _origin(runs_table(_seen.figured(dataset)))
-
-
-def runs_of(dataset: str) -> pd.DataFrame:
-    """`runs_table` of the figures' runs on one data set, and `trained_here`."""
-    now = visible_runs()
-    return _listing(dataset, now.version, now)
-
-
-@st.cache_data(show_spinner=False, max_entries=64)
-def _table(dataset: str, settings: Settings, version: str, _seen: VisibleRuns) -> pd.DataFrame:
-    return _origin(final_table(_seen.figured(dataset), settings))
-
-
-def table(dataset: str, settings: Settings) -> pd.DataFrame:
-    """`final_table` of the figures' runs on one data set, and `trained_here`."""
-    now = visible_runs()
-    return _table(dataset, settings, now.version, now)
-
-
-@st.cache_data(show_spinner=False, max_entries=24)  # up to 3 MB each
-def _history(ids: tuple[str, ...], settings: Settings, max_records: int, carry_on: bool, version: str) -> pd.DataFrame:
-    rows = _origin(history_table([find_run(name) for name in ids], settings, max_records))
-    return last_known(rows) if carry_on else rows
-
-
-def history(ids: tuple[str, ...], settings: Settings, max_records: int, carry_on: bool) -> pd.DataFrame:
-    """`history_table` of some runs, and `trained_here`; at most about `max_records` of each; `carry_on`: errors between epoch
-    ends too."""
-    version = "" if set(ids) <= set(shipped_by_id()) else visible_runs().version
-    return _history(ids, settings, max_records, carry_on, version)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from boundlab.analysis.subject import Subject
 from boundlab.errors import BoundlabError, RunError
-from boundlab.runs.folder import runs_folder
+from boundlab.runs.places import runs_folder
 from boundlab.specs.own_data import DATASETS
 from boundlab.system.files import cached_reader, make_folder, read_json
 from boundlab.text import one_line

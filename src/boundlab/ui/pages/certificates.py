@@ -22,7 +22,8 @@ from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formula
 from boundlab.ui.network_choice import chosen_network, epoch_of, run_caption, task_title
 from boundlab.ui.page import is_dark
-from boundlab.ui.shelf import certified_runs, own_runs, shipped_by_id, shipped_runs
+from boundlab.ui.shelf import own_runs
+from boundlab.ui.shipped import certified_runs, shipped_by_id, shipped_runs
 from boundlab.words.guarantees import BEST, CHOICE, WINDOW, spelled_out, trade_off_sentence, verdict
 
 _DELTA_HELP = (

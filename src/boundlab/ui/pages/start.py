@@ -18,7 +18,8 @@ from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.layout import EMPTY, chart_first, controls_row
 from boundlab.ui.page import is_dark
 from boundlab.ui.run_filters import filter_runs
-from boundlab.ui.shelf import datasets, table
+from boundlab.ui.run_tables import table
+from boundlab.ui.shelf import datasets
 from boundlab.ui.tables import formatted
 from boundlab.ui.variables import VARIABLES, narrow
 from boundlab.words import figures

@@ -19,7 +19,7 @@ from boundlab.ui.bound_choice import choose_settings
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import PROOFS, formula
 from boundlab.ui.network_choice import chosen_network, run_caption
-from boundlab.words.figures import MEANINGS as MEANINGS
+from boundlab.words.figures import MEANINGS
 
 SECTIONS = ("bounds", "proof", "gaps", "references")
 _SECTIONS_HELP = (

@@ -22,7 +22,8 @@ from boundlab.ui.network_choice import FIGURES, epoch_of, kind_of, named_run, se
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.anatomy.sides import MODES, MODES_HELP, Side, changed, second_side, side
 from boundlab.ui.run_filters import choose_network, filter_origin, filter_recipe, filter_trusted
-from boundlab.ui.shelf import datasets, find_run, runs_of
+from boundlab.ui.run_tables import runs_of
+from boundlab.ui.shelf import datasets, find_run
 from boundlab.ui.tables import formatted
 from boundlab.words.anatomy import BRIDGE, HELD, READING, bridge_sentence, largest_terms, moved_terms
 

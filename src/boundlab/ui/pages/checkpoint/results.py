@@ -23,7 +23,7 @@ from boundlab.ui.controls import Controls
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.checkpoint.bounds import every_bound, ladder_section, most_numbers, table_section
 from boundlab.ui.privacy import plain
-from boundlab.ui.shelf import shipped_runs
+from boundlab.ui.shipped import shipped_runs
 from boundlab.ui.tables import formatted
 from boundlab.words.guarantees import BEST, CHOICE, spelled_out, verdict
 

@@ -17,7 +17,8 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import data_of, recipe
 from boundlab.specs.settings import Settings
 from boundlab.ui.pages.compare.offers import Offer
-from boundlab.ui.shelf import find_run, shipped_by_id
+from boundlab.ui.shelf import find_run
+from boundlab.ui.shipped import shipped_by_id
 
 _SHIPPED, _OWN, _CHECKPOINT = "shipped", "trained here", "checkpoint"
 _PERCENT = {"Train error", "Test error"}

@@ -25,7 +25,7 @@ from boundlab.ui.bound_choice import choose_bound
 from boundlab.ui.controls import Controls
 from boundlab.ui.page import is_dark
 from boundlab.ui.privacy import plain
-from boundlab.ui.shelf import shipped_by_id
+from boundlab.ui.shipped import shipped_by_id
 from boundlab.words import comparison
 
 _COUNTED = (

@@ -18,7 +18,7 @@ from boundlab.ui.pages.figures.numbers import csv, wide_table
 from boundlab.ui.pages.figures.paper import overlay
 from boundlab.ui.pages.figures.selection import panel_labels
 from boundlab.ui.pages.figures.view import Overlay, View, csv_columns
-from boundlab.ui.shelf import table
+from boundlab.ui.run_tables import table
 from boundlab.words import figures, notices
 
 

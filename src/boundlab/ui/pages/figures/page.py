@@ -23,7 +23,8 @@ from boundlab.ui.pages.figures.selection import ONE, anchored, handle_position, 
 from boundlab.ui.pages.figures.view import View
 from boundlab.ui.player import player
 from boundlab.ui.run_filters import filter_origin, filter_recipe, filter_trusted
-from boundlab.ui.shelf import datasets, runs_of
+from boundlab.ui.run_tables import runs_of
+from boundlab.ui.shelf import datasets
 
 _SCALE_HELP = (
     "log2: like the paper's figures · linear: the values themselves, up to a little above the sparse bound · relative: "

@@ -12,7 +12,7 @@ from boundlab.analysis.tables import AXES, Axis
 from boundlab.charts.theme import STYLES
 from boundlab.ui.controls import Controls
 from boundlab.ui.pages.figures.view import Overlay
-from boundlab.ui.shelf import runs_of
+from boundlab.ui.run_tables import runs_of
 
 if TYPE_CHECKING:
     from boundlab.ui.pages.figures.view import View

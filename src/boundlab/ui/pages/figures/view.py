@@ -11,7 +11,8 @@ from boundlab.analysis.curves import by_axis, relative
 from boundlab.analysis.tables import Axis
 from boundlab.specs.settings import Settings
 from boundlab.ui.pages.figures.selection import Handle, Selection
-from boundlab.ui.shelf import history, visible_runs
+from boundlab.ui.run_tables import history
+from boundlab.ui.shelf import visible_runs
 
 _POINTS = 300  # per line, over all frames: keeps what is sent to the browser under about 200 kB
 

@@ -11,8 +11,8 @@ import streamlit as st
 from boundlab.errors import BoundlabError
 from boundlab.jobs import queue
 from boundlab.jobs.cost import Measured, read_measured
-from boundlab.runs.folder import runs_folder
 from boundlab.runs.job import Job
+from boundlab.runs.places import runs_folder
 from boundlab.specs.run import RunSpec
 from boundlab.ui import server
 from boundlab.ui.actions import failure

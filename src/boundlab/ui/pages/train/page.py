@@ -9,8 +9,8 @@ import streamlit as st
 from boundlab.data import locate
 from boundlab.jobs import queue
 from boundlab.jobs.scheduler import Scheduler
-from boundlab.runs.folder import runs_folder
 from boundlab.runs.job import LIVE, WAITING, Job
+from boundlab.runs.places import runs_folder
 from boundlab.specs.run import DEVICES
 from boundlab.ui import server
 from boundlab.ui.address import get, here

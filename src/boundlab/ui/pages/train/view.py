@@ -19,7 +19,8 @@ from boundlab.ui.pages.train import engine
 from boundlab.ui.pages.train.live import live_view
 from boundlab.ui.pages.train.row import job_title
 from boundlab.ui.privacy import plain
-from boundlab.ui.shelf import has_place, run_name, shipped_runs
+from boundlab.ui.shelf import has_place, run_name
+from boundlab.ui.shipped import shipped_runs
 from boundlab.ui.visitor import at_home
 
 _EMPTY = ("Nothing recorded yet.", "Loading torch and the images: a few seconds, longer on a busy machine.")

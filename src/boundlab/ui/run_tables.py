@@ -1,0 +1,53 @@
+"""Tables of the runs that a reader may see, kept for all who see the same."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from boundlab.analysis.curves import last_known
+from boundlab.analysis.tables import final_table, history_table, runs_table
+from boundlab.specs.settings import Settings
+from boundlab.ui.shelf import VisibleRuns, find_run, visible_runs
+from boundlab.ui.shipped import shipped_by_id
+
+
+def _origin(table: pd.DataFrame) -> pd.DataFrame:
+    """With the column `trained_here`."""
+    return table.assign(trained_here=~table["run"].isin(shipped_by_id()))
+
+
+# What is cached is made of the very runs that its key is about, `_seen`: asked for again, a reader might see more by then.
+@st.cache_data(show_spinner=False, max_entries=32)
+def _listing(dataset: str, version: str, _seen: VisibleRuns) -> pd.DataFrame:
+    return _origin(runs_table(_seen.figured(dataset)))
+
+
+def runs_of(dataset: str) -> pd.DataFrame:
+    """`runs_table` of the figures' runs on one data set, and `trained_here`."""
+    now = visible_runs()
+    return _listing(dataset, now.version, now)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _table(dataset: str, settings: Settings, version: str, _seen: VisibleRuns) -> pd.DataFrame:
+    return _origin(final_table(_seen.figured(dataset), settings))
+
+
+def table(dataset: str, settings: Settings) -> pd.DataFrame:
+    """`final_table` of the figures' runs on one data set, and `trained_here`."""
+    now = visible_runs()
+    return _table(dataset, settings, now.version, now)
+
+
+@st.cache_data(show_spinner=False, max_entries=24)  # up to 3 MB each
+def _history(ids: tuple[str, ...], settings: Settings, max_records: int, carry_on: bool, version: str) -> pd.DataFrame:
+    rows = _origin(history_table([find_run(name) for name in ids], settings, max_records))
+    return last_known(rows) if carry_on else rows
+
+
+def history(ids: tuple[str, ...], settings: Settings, max_records: int, carry_on: bool) -> pd.DataFrame:
+    """`history_table` of some runs, and `trained_here`; at most about `max_records` of each; `carry_on`: errors between epoch
+    ends too."""
+    version = "" if set(ids) <= set(shipped_by_id()) else visible_runs().version
+    return _history(ids, settings, max_records, carry_on, version)
