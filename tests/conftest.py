@@ -36,13 +36,19 @@ SLOW = (  # what kills processes, drives a browser, serves, or trains to the end
 )
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice the cores: many tests wait for a browser or another process."""
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow; a file stays in one process, as its fixtures are made once, and so do all browser tests."""
+    """Mark what is slow; a file stays in one process, as its fixtures are made once."""
     for item in items:
         name = item.path.relative_to(ROOT / "tests").as_posix()
         if name.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.xdist_group("browser" if name.startswith("e2e") else name))
+        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session", autouse=True)
