@@ -12,5 +12,13 @@ def browser():
         running = launch(playwright)
         if running is None:
             pytest.skip("no chromium on this machine: install Debian's package `chromium`")
+        make = running.new_context
+
+        def patient(**options):
+            context = make(**options)
+            context.set_default_timeout(120_000)  # the machine may be busy with other tests
+            return context
+
+        running.new_context = patient
         yield running
         running.close()
