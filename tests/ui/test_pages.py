@@ -19,7 +19,7 @@ from boundlab.charts.theme import STYLES
 from boundlab.runs.run import Found
 from boundlab.specs.run import RunSpec
 from boundlab.specs.settings import Settings
-from boundlab.ui import run_tables, shelf
+from boundlab.ui import run_tables, shelf, shipped
 from boundlab.ui.page import PAGES
 from tests.conftest import ROOT
 
@@ -208,7 +208,7 @@ def dead_runs(pack, monkeypatch):
 
     dead = [run for run in pack if run.id.startswith("mnist-conv-3-16-wd0.004-")]
     changed = [untrained(run) if run in dead else run for run in pack]
-    monkeypatch.setattr(shelf, "open_pack", lambda folder: Found(changed, {}))
+    monkeypatch.setattr(shipped, "open_pack", lambda folder: Found(changed, {}))
     for cache in (st.cache_data, st.cache_resource):
         cache.clear()
     yield dead
@@ -244,7 +244,7 @@ def a_paper_run(pack, monkeypatch):
         dataclasses.replace(source, spec=RunSpec(arch, dataclasses.replace(train, weight_decay=decay)))
         for decay in (1e-3, 3e-3)
     ]
-    monkeypatch.setattr(shelf, "open_pack", lambda folder: Found([*pack, *runs], {}))
+    monkeypatch.setattr(shipped, "open_pack", lambda folder: Found([*pack, *runs], {}))
     for cache in (st.cache_data, st.cache_resource):
         cache.clear()
     yield
