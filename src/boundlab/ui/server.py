@@ -10,13 +10,13 @@ from boundlab.runs.places import runs_folder
 from boundlab.uploads.server import UploadServer
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=UploadServer.close)
 def upload_server() -> UploadServer:
     """The server's."""
     return UploadServer()
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=Scheduler.stop)
 def scheduler() -> Scheduler:
     """Started with the first reader of the Train page. Raises ValueError for limits that make no sense."""
     return Scheduler(runs_folder(), Limits.from_environment()).start()
