@@ -3,7 +3,9 @@
 import pytest
 
 from boundlab.analysis.tables import AXES
-from tests.e2e.serving import CHART, serving, settle
+from tests.cases import DIGITS
+from tests.conftest import reference_weights, write_checkpoint
+from tests.e2e.serving import CHART, serving, settle, visit
 
 TITLES = {
     "": "value (log₂ scale)",
@@ -91,7 +93,7 @@ WORDS = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap((plot
   const box = element => { const {left, right, top, bottom} = element.getBoundingClientRect(); return {left, right, top, bottom}; };
   const buttons = [...plot.querySelectorAll('.modebar-group')].map(box);
   return [...plot.querySelectorAll('.main-svg text')].filter(text => text.textContent.trim() && !text.closest('.hoverlayer'))
-    .map(text => ({text: text.textContent, frame: box(plot.querySelector(clipped(text))), buttons, ...box(inked(text)),
+    .map(text => ({plot: number, text: text.textContent, frame: box(plot.querySelector(clipped(text))), buttons, ...box(inked(text)),
       tick: !!text.closest('.xtick'), along: !!text.closest('.ytitle, .g-ytitle')}));
 })"""
 
@@ -124,4 +126,34 @@ def test_words_in_a_chart_are_whole_on_a_phone(browser, server, path):
     covered = [w["text"] for w in words if any(meet(w, button) for button in w["buttons"])]
     crossed = [w["text"] for w in words if w["tick"] and any(meet(w, title) for title in titles)]
     assert (cut, covered, crossed) == ([], [], [])
+    page.context.close()
+
+
+TURNED = """() => [...document.querySelectorAll('.xtick text')].map(tick => tick.getAttribute('transform') ?? '')
+  .filter(turn => /rotate\\((?!0[,)])/.test(turn))"""
+
+
+def wrong_on_a_phone(page):
+    """Of the ladder: words that the picture's edge cuts, and ticks that do not lie flat."""
+    page.wait_for_function(f"title => ({BELOW})(title) > 0", arg=TITLES[""], timeout=60_000)
+    return cut_off([word for word in page.evaluate(WORDS) if word["plot"] == 0]), page.evaluate(TURNED)
+
+
+@pytest.mark.parametrize("convention", ["published", "theorem"])
+@pytest.mark.parametrize("largest", ["dataset=mnist&layers=8&wd=0.001", "dataset=digits&layers=6&wd=0.0008"])
+def test_the_largest_bound_on_start_is_whole_on_a_phone(browser, server, largest, convention):
+    page = visit(browser, f"{server}/?{largest}&channels=16&convention={convention}", width=390)
+    assert wrong_on_a_phone(page) == ([], [])
+    page.context.close()
+
+
+@pytest.mark.parametrize(("times", "dark"), [(30, False), (1e6, True)], ids=["light", "dark"])
+def test_the_bounds_of_a_checkpoint_are_whole_on_a_phone(browser, server, tmp_path, times, dark):
+    weights = [times * weight for weight in reference_weights(DIGITS, 0)]
+    path = write_checkpoint(tmp_path / "net.safetensors", DIGITS, weights)
+    page = visit(browser, f"{server}/checkpoint?dataset=digits&convention=theorem", 390, dark, "h3")
+    page.locator("input[type=file]").set_input_files(path)
+    page.locator(CHART).first.wait_for(timeout=300_000)
+    settle(page)
+    assert wrong_on_a_phone(page) == ([], [])
     page.context.close()
