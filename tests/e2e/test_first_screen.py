@@ -1,5 +1,7 @@
 """Chart first: on a projector and on a phone the whole chart, its x axis included, is on the first screen."""
 
+from itertools import combinations
+
 import pytest
 
 from boundlab.analysis.tables import AXES
@@ -156,4 +158,33 @@ def test_the_bounds_of_a_checkpoint_are_whole_on_a_phone(browser, server, tmp_pa
     page.locator(CHART).first.wait_for(timeout=300_000)
     settle(page)
     assert wrong_on_a_phone(page) == ([], [])
+    page.context.close()
+
+
+BROKEN = """() => [...document.querySelectorAll('[data-testid="stMain"] [data-testid="stSlider"] label p')].flatMap(label => {
+  const text = label.firstChild, range = document.createRange();
+  return [...text.data.matchAll(/\\S+/g)].filter(word => {
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    return range.getClientRects().length > 1;
+  }).map(word => word[0]);
+})"""
+
+BOXES = """() => [...document.querySelectorAll(
+  ['Slider', 'ButtonGroup', 'Selectbox', 'Popover'].map(kind => `[data-testid="stMain"] [data-testid="st${kind}"]`).join())]
+  .map(control => {
+    const {left, right, top, bottom} = control.getBoundingClientRect();
+    return {what: control.innerText, left, right, top, bottom};
+  })"""
+
+
+@pytest.mark.parametrize("path", ["", "lambda", "anatomy", "anatomy?view=two+networks", "certificates", "theory"])
+@pytest.mark.parametrize("width", [800, 1280])
+def test_no_word_of_a_slider_breaks_and_no_control_lies_on_another(browser, server, path, width):
+    page = visit(browser, f"{server}/{path}", width=width, drawn='[data-testid="stSlider"] label p')
+    page.wait_for_function(f"() => ({BROKEN})().length === 0", timeout=60_000)
+    boxes = page.evaluate(BOXES)
+    assert len(boxes) > 3
+    assert [box for box in boxes if box["right"] > width] == []
+    assert [pair for pair in combinations(boxes, 2) if meet(*pair)] == []
     page.context.close()
