@@ -188,3 +188,15 @@ def test_no_word_of_a_slider_breaks_and_no_control_lies_on_another(browser, serv
     assert [box for box in boxes if box["right"] > width] == []
     assert [pair for pair in combinations(boxes, 2) if meet(*pair)] == []
     page.context.close()
+
+
+@pytest.mark.parametrize("view", ["one+network", "two+networks", "published+to+strict"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)], ids=["projector", "phone"])
+def test_the_waterfall_begins_high_on_the_first_screen(browser, server, view, width, height):
+    page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+    page.goto(f"{server}/anatomy?view={view}")
+    page.locator(CHART).first.wait_for(timeout=60_000)
+    settle(page)
+    top = "() => document.querySelector('.js-plotly-plot').getBoundingClientRect().top"
+    page.wait_for_function(f"most => ({top})() < most", arg=0.65 * height, timeout=60_000)
+    page.context.close()
