@@ -200,3 +200,17 @@ def test_the_waterfall_begins_high_on_the_first_screen(browser, server, view, wi
     top = "() => document.querySelector('.js-plotly-plot').getBoundingClientRect().top"
     page.wait_for_function(f"most => ({top})() < most", arg=0.65 * height, timeout=60_000)
     page.context.close()
+
+
+def test_the_button_that_trains_and_its_price_are_on_the_first_screen(browser, server):
+    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
+    page.goto(f"{server}/train")
+    button = page.get_by_role("button", name="Train", exact=True)
+    button.wait_for(timeout=60_000)
+    price = page.get_by_text("billion multiply-adds")
+    price.wait_for(timeout=60_000)
+    settle(page)
+    for seen in (button, price):
+        box = seen.bounding_box()
+        assert box["y"] + box["height"] <= 720
+    page.context.close()
