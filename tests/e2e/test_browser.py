@@ -1,8 +1,11 @@
 """A real server and a real Chromium: deep links on a fresh server, the handle, sliders, exports, both themes, a phone."""
 
+import re
+
 import pytest
 
 from boundlab.ui.page import PAGES
+from tests.charts.test_colours import contrast
 from tests.e2e.serving import CHART, FORMULA, serving, settle, visit
 
 
@@ -218,3 +221,26 @@ def test_names_and_leaders_move_with_the_handle(browser, server):
     page.keyboard.press("Home")
     page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=60_000)
     page.wait_for_function(f"old => ({places})() !== old", arg=names, timeout=60_000)
+
+
+COLOURS = """() => [...document.querySelectorAll(
+  '[data-testid="stBaseButton-primary"] p, [data-testid="stMultiSelect"] span[title]')]
+  .filter(part => part.innerText).map(part => {
+    let ground = part;
+    while (getComputedStyle(ground).backgroundColor === 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
+    return [part.innerText, getComputedStyle(part).color, getComputedStyle(ground).backgroundColor];
+  })"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("embedded", ["", "?embed=true"], ids=["page", "embedded"])
+def test_words_on_the_accent_colour_meet_aa(browser, server, dark, embedded):
+    page = visit(
+        browser, f"{server}/train{embedded}", dark=dark, drawn='[data-testid="stBaseButton-primary"]:enabled p'
+    )
+    page.locator("[data-tag]").first.wait_for(timeout=60_000)
+    seen = page.evaluate(COLOURS)
+    assert {"Train", "0.004"} <= {words for words, *_ in seen}
+    for words, *colours in seen:
+        ink, ground = ([int(part) for part in re.findall(r"\d+", colour)[:3]] for colour in colours)
+        assert contrast(ink, ground) >= 4.5, f"{words}: {ink} on {ground}"

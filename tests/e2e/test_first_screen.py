@@ -1,9 +1,13 @@
 """Chart first: on a projector and on a phone the whole chart, its x axis included, is on the first screen."""
 
+from itertools import combinations
+
 import pytest
 
 from boundlab.analysis.tables import AXES
-from tests.e2e.serving import CHART, serving, settle
+from tests.cases import DIGITS
+from tests.conftest import reference_weights, write_checkpoint
+from tests.e2e.serving import CHART, serving, settle, visit
 
 TITLES = {
     "": "value (log₂ scale)",
@@ -91,7 +95,7 @@ WORDS = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap((plot
   const box = element => { const {left, right, top, bottom} = element.getBoundingClientRect(); return {left, right, top, bottom}; };
   const buttons = [...plot.querySelectorAll('.modebar-group')].map(box);
   return [...plot.querySelectorAll('.main-svg text')].filter(text => text.textContent.trim() && !text.closest('.hoverlayer'))
-    .map(text => ({text: text.textContent, frame: box(plot.querySelector(clipped(text))), buttons, ...box(inked(text)),
+    .map(text => ({plot: number, text: text.textContent, frame: box(plot.querySelector(clipped(text))), buttons, ...box(inked(text)),
       tick: !!text.closest('.xtick'), along: !!text.closest('.ytitle, .g-ytitle')}));
 })"""
 
@@ -124,4 +128,89 @@ def test_words_in_a_chart_are_whole_on_a_phone(browser, server, path):
     covered = [w["text"] for w in words if any(meet(w, button) for button in w["buttons"])]
     crossed = [w["text"] for w in words if w["tick"] and any(meet(w, title) for title in titles)]
     assert (cut, covered, crossed) == ([], [], [])
+    page.context.close()
+
+
+TURNED = """() => [...document.querySelectorAll('.xtick text')].map(tick => tick.getAttribute('transform') ?? '')
+  .filter(turn => /rotate\\((?!0[,)])/.test(turn))"""
+
+
+def wrong_on_a_phone(page):
+    """Of the ladder: words that the picture's edge cuts, and ticks that do not lie flat."""
+    page.wait_for_function(f"title => ({BELOW})(title) > 0", arg=TITLES[""], timeout=60_000)
+    return cut_off([word for word in page.evaluate(WORDS) if word["plot"] == 0]), page.evaluate(TURNED)
+
+
+@pytest.mark.parametrize("convention", ["published", "theorem"])
+@pytest.mark.parametrize("largest", ["dataset=mnist&layers=8&wd=0.001", "dataset=digits&layers=6&wd=0.0008"])
+def test_the_largest_bound_on_start_is_whole_on_a_phone(browser, server, largest, convention):
+    page = visit(browser, f"{server}/?{largest}&channels=16&convention={convention}", width=390)
+    assert wrong_on_a_phone(page) == ([], [])
+    page.context.close()
+
+
+@pytest.mark.parametrize(("times", "dark"), [(30, False), (1e6, True)], ids=["light", "dark"])
+def test_the_bounds_of_a_checkpoint_are_whole_on_a_phone(browser, server, tmp_path, times, dark):
+    weights = [times * weight for weight in reference_weights(DIGITS, 0)]
+    path = write_checkpoint(tmp_path / "net.safetensors", DIGITS, weights)
+    page = visit(browser, f"{server}/checkpoint?dataset=digits&convention=theorem", 390, dark, "h3")
+    page.locator("input[type=file]").set_input_files(path)
+    page.locator(CHART).first.wait_for(timeout=300_000)
+    settle(page)
+    assert wrong_on_a_phone(page) == ([], [])
+    page.context.close()
+
+
+BROKEN = """() => [...document.querySelectorAll('[data-testid="stMain"] [data-testid="stSlider"] label p')].flatMap(label => {
+  const text = label.firstChild, range = document.createRange();
+  return [...text.data.matchAll(/\\S+/g)].filter(word => {
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    return range.getClientRects().length > 1;
+  }).map(word => word[0]);
+})"""
+
+BOXES = """() => [...document.querySelectorAll(
+  ['Slider', 'ButtonGroup', 'Selectbox', 'Popover'].map(kind => `[data-testid="stMain"] [data-testid="st${kind}"]`).join())]
+  .map(control => {
+    const {left, right, top, bottom} = control.getBoundingClientRect();
+    return {what: control.innerText, left, right, top, bottom};
+  })"""
+
+
+@pytest.mark.parametrize("path", ["", "lambda", "anatomy", "anatomy?view=two+networks", "certificates", "theory"])
+@pytest.mark.parametrize("width", [800, 1280])
+def test_no_word_of_a_slider_breaks_and_no_control_lies_on_another(browser, server, path, width):
+    page = visit(browser, f"{server}/{path}", width=width, drawn='[data-testid="stSlider"] label p')
+    page.wait_for_function(f"() => ({BROKEN})().length === 0", timeout=60_000)
+    boxes = page.evaluate(BOXES)
+    assert len(boxes) > 3
+    assert [box for box in boxes if box["right"] > width] == []
+    assert [pair for pair in combinations(boxes, 2) if meet(*pair)] == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("view", ["one+network", "two+networks", "published+to+strict"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)], ids=["projector", "phone"])
+def test_the_waterfall_begins_high_on_the_first_screen(browser, server, view, width, height):
+    page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+    page.goto(f"{server}/anatomy?view={view}")
+    page.locator(CHART).first.wait_for(timeout=60_000)
+    settle(page)
+    top = "() => document.querySelector('.js-plotly-plot').getBoundingClientRect().top"
+    page.wait_for_function(f"most => ({top})() < most", arg=0.65 * height, timeout=60_000)
+    page.context.close()
+
+
+def test_the_button_that_trains_and_its_price_are_on_the_first_screen(browser, server):
+    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
+    page.goto(f"{server}/train")
+    button = page.get_by_role("button", name="Train", exact=True)
+    button.wait_for(timeout=60_000)
+    price = page.get_by_text("billion multiply-adds")
+    price.wait_for(timeout=60_000)
+    settle(page)
+    for seen in (button, price):
+        box = seen.bounding_box()
+        assert box["y"] + box["height"] <= 720
     page.context.close()

@@ -13,6 +13,8 @@ from boundlab.charts.theme import FONT, LEADS, Style, axis_look, log2_axis, styl
 from boundlab.text import readable
 
 _ROW = 54  # pixels per series
+_NUMBER = 86  # pixels that a number takes right of the largest value, on any screen
+_TICKS = 4  # lie flat on a phone
 
 
 def _traces(values: pd.Series, rows: dict[str, int], looks: Mapping[str, Style], dark: bool) -> list[dict[str, Any]]:
@@ -71,12 +73,12 @@ def ladder(values: pd.Series, shown: Sequence[str], x_range: tuple[float, float]
     }
     layout = {
         "height": _ROW * len(shown) + 120,
-        "margin": {"l": 128, "r": 16, "t": 58, "b": 62},
+        "margin": {"l": 128, "r": _NUMBER, "t": 58, "b": 62},
         "showlegend": False,
         "font": {"size": FONT},
         "uirevision": "ladder",
         "hoverlabel": {"font": {"size": FONT - 2}},
-        "xaxis": log2_axis(*x_range, dark),
+        "xaxis": log2_axis(*x_range, dark, most=_TICKS),
         "yaxis": y_axis,
         "shapes": [*vacuous_zone("x", x_range[1], dark), *_stems(values, rows, looks, dark)],
         "annotations": [vacuous_note(dark, x=1, xref="paper", y=1, yref="paper", yanchor="bottom", xanchor="right")],

@@ -72,9 +72,9 @@ def lead(series: Iterable[str]) -> str | None:
     return next((name for name in LEADS if name in here), None)
 
 
-def log2_ticks(low: float, high: float) -> tuple[list[int], list[str]]:
-    """Whole powers of two over a log2 range, about eight of them."""
-    step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 1000) if (high - low) / s <= 10 or s == 1000)
+def log2_ticks(low: float, high: float, most: int = 10) -> tuple[list[int], list[str]]:
+    """Whole powers of two over a log2 range, about `most` of them or a little fewer."""
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 1000) if (high - low) / s <= most or s == 1000)
     ticks = list(range(math.ceil(low / step) * step, math.floor(high) + 1, step))
     return ticks, [power(t) for t in ticks]
 
@@ -95,9 +95,9 @@ def axis_look(title: str, dark: bool, grid: bool = True) -> dict[str, Any]:
     }
 
 
-def log2_axis(low: float, high: float, dark: bool, title: str = "value (log₂ scale)") -> dict[str, Any]:
-    """The axis of values, in log2, with powers of two as ticks; its range is the caller's and stays."""
-    ticks, texts = log2_ticks(low, high)
+def log2_axis(low: float, high: float, dark: bool, title: str = "value (log₂ scale)", most: int = 10) -> dict[str, Any]:
+    """The axis of values, in log2, with powers of two as ticks, about `most`; its range is the caller's and stays."""
+    ticks, texts = log2_ticks(low, high, most)
     return axis_look(title, dark) | {"range": [low, high], "tickvals": ticks, "ticktext": texts}
 
 

@@ -161,6 +161,8 @@ def open_page(key: str) -> None:
     page = next(p for p in PAGES if p.key == key)
     st.set_page_config(f"{page.title} · Boundlab", layout="wide", initial_sidebar_state=230)
     arrive(key, page.params, page.takes)
+    if is_dark():
+        st.html(_DARK_WORDS)
     if not st.context.is_embedded:
         _menu()
     meet()
@@ -186,6 +188,11 @@ def _say_left_out(left_out: dict[str, str], where: str, advice: str, named: bool
         st.sidebar.caption(f"{where}, {len(left_out)} not readable{names}. {advice}")
 
 
+# White, Streamlit's own choice, is hard to read on the dark theme's orange
+_DARK_WORDS = """<style>
+[data-testid="stBaseButton-primary"]:enabled *,
+[data-testid="stMultiSelect"] [data-tag] * { color: #111318; }
+</style>"""
 # Streamlit's own links take the outline away
 _FOCUS = """<style>
 [data-testid="stPageLink"] a:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.ui.controls import Controls
 from boundlab.ui.variables import VARIABLES, narrow
@@ -60,12 +63,15 @@ def filter_origin(controls: Controls, table: pd.DataFrame) -> pd.DataFrame:
     return table if controls.pick("Runs", _RUNS, "runs", _RUNS_HELP) == "all" else table[~table["trained_here"]]
 
 
-def choose_network(controls: Controls, table: pd.DataFrame, second: bool = False) -> str:
-    """The id of one run: a slider per variable, then the seed."""
+def choose_network(
+    controls: Controls, table: pd.DataFrame, second: bool = False, drawer: DeltaGenerator | None = None
+) -> str:
+    """The id of one run: a slider per variable, then the seed, in the `drawer` where there is one."""
     rows = narrow(controls, table, VARIABLES, second)
     label, key = ("Second: seed", "seed2") if second else ("Seed", "seed")
     seeds = by_seed(rows)
-    return seeds[controls.choose(label, list(seeds), key)]
+    with nullcontext() if drawer is None else drawer:
+        return seeds[controls.choose(label, list(seeds), key)]
 
 
 def by_seed(rows: pd.DataFrame) -> dict[str, str]:

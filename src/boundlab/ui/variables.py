@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.ui import address
 from boundlab.ui.address import Note
@@ -19,6 +20,7 @@ VARIABLES = {  # column -> (label, name in the link, preferred value)
     "weight_decay": ("Weight decay λ", "wd", "0.004"),
 }
 _STRUCK = "Struck out: no run has this value together with the other choices. Choose it, and they follow."
+_LEAST = 104  # pixels of one slider on a screen that is wider than a phone: no word of its label breaks
 AXIS_SYMBOLS = {"conv_layers": "L", "channels": "H", "weight_decay": "λ"}
 
 
@@ -48,8 +50,9 @@ def narrow(
     """
     every = table if whole is None else whole
     sliders = {column: _slider(controls, column, every, second) for column in columns}
-    chosen = _settle(controls, table, sliders, "second" if second else "first")
-    for spot, (column, slider) in zip(st.columns(len(sliders), gap="small"), sliders.items(), strict=True):
+    group = "second" if second else "first"
+    chosen = _settle(controls, table, sliders, group)
+    for spot, (column, slider) in zip(_side_by_side(len(sliders), group), sliders.items(), strict=True):
         label = f"{chosen[column]:g}"
         if st.session_state[slider.key] != label:
             st.session_state[slider.key] = label
@@ -62,6 +65,16 @@ def narrow(
     for column, value in chosen.items():
         table = table[table[column] == value]
     return table
+
+
+def _side_by_side(count: int, group: str) -> Sequence[DeltaGenerator]:
+    """Columns that go to the next line of a row rather than become narrower than their words."""
+    box = st.container(key=f"sliders_{group}")
+    with box:
+        spots = st.columns(count, gap="small")
+    around = f'[data-testid="stLayoutWrapper"]:has(.st-key-sliders_{group})'
+    st.html(f"<style>@media (min-width: 641px) {{ {around} {{ min-width: {_LEAST * count}px; }} }}</style>")
+    return spots
 
 
 def _slider(controls: Controls, column: str, whole: pd.DataFrame, second: bool) -> _Slider:

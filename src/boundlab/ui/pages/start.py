@@ -54,7 +54,7 @@ def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: Settings, stage: De
     order = [b.key for b in ALL if settings.convention in b.formulas]
     logs = whole["log2_value"][whole["series"].isin([*order, *_MEASURED])].dropna()
     low, high = float(np.floor(logs.min())), float(np.ceil(logs.max()))
-    reach = (low - 0.12 * (high - low), high + 0.1 * (high - low))  # room for the numbers
+    reach = (low - 0.06 * (high - low), high + 0.06 * (high - low))
     words = sentence(values, rows["seed"].nunique(), settings.convention)
     with stage:
         chart.show(ladder(values, [*order, *_MEASURED], reach, is_dark()), "chart_ladder", words)

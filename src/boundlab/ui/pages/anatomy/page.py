@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.analysis.anatomy import anatomy, joined, published_to_strict
 from boundlab.bounds import ALL, BY_KEY
@@ -15,13 +18,14 @@ from boundlab.charts.waterfall import waterfall
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
 from boundlab.ui import chart
-from boundlab.ui.bound_choice import choose_bound, choose_settings
+from boundlab.ui.bound_choice import choose_bound, choose_convention, choose_delta
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas
+from boundlab.ui.layout import EMPTY, chart_first, controls_row
 from boundlab.ui.network_choice import FIGURES, epoch_of, kind_of, named_run, second_run
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.anatomy.sides import MODES, MODES_HELP, Side, changed, second_side, side
-from boundlab.ui.run_filters import choose_network, filter_origin, filter_recipe, filter_trusted
+from boundlab.ui.run_filters import choose_network, filter_runs
 from boundlab.ui.run_tables import runs_of
 from boundlab.ui.shelf import datasets, find_run
 from boundlab.ui.tables import formatted
@@ -32,84 +36,100 @@ from boundlab.words.anatomy import BRIDGE, HELD, READING, bridge_sentence, large
 @with_controls
 def take_apart(controls: Controls) -> None:
     """Controls, waterfall, what it says, the numbers."""
-    mode = controls.pick("View", MODES, "view", MODES_HELP)
-    with st.container(horizontal=True):
+    with chart_first():
+        (row, more), changes, stage = controls_row(), st.container(), st.container()
+    with row:
+        mode = controls.choose("View", MODES, "view", MODES_HELP, width=200)
+    with more:
         kind = kind_of(controls)
-        runs = _figure_runs(controls) if kind == FIGURES else pd.DataFrame()
-        settings, bounds = _formula(controls, mode)
-    if kind == FIGURES:
-        runs = filter_trusted(controls, runs)
-        if runs.empty:
-            st.info("No run of this data set trained and reached the plateau; include the others above.")
-            return
-    with st.container(horizontal=True):
-        run = find_run(choose_network(controls, runs)) if kind == FIGURES else named_run(controls, kind)
+    runs = _figure_runs(controls, row, more) if kind == FIGURES else pd.DataFrame()
+    if kind == FIGURES and runs.empty:
+        stage.info(EMPTY)
+        return
+
+    def network(second: bool = False) -> Run:
+        return find_run(choose_network(controls, runs, second, more))
+
+    with row:
+        run = network() if kind == FIGURES else named_run(controls, kind)
         label = epoch_of(controls, run)
+    settings, bounds = _formula(controls, mode, row, more)
     first = side(run, label, settings)
     if mode == "published to strict":
-        _bridge(first)
+        _bridge(first, stage)
         return
-    with st.container(horizontal=True):
-
-        def other() -> Run | None:
-            return (
-                find_run(choose_network(controls, runs, second=True)) if kind == FIGURES else second_run(controls, run)
-            )
-
+    with row:
+        other = partial(network, second=True) if kind == FIGURES else partial(second_run, controls, run)
         second = second_side(mode, controls, run, label, settings, other)
     if mode == "what if":
-        st.info(HELD, icon=":material/science:")
-        try:
-            second = changed(first, controls)
-        except ValueError as error:
-            st.warning(f"This geometry is not possible: {error}.")
-            return
+        with changes:
+            try:
+                second = changed(first, controls)
+            except ValueError as error:
+                stage.warning(f"This geometry is not possible: {error}.")
+                return
     if mode == "two epochs" and second is not None:
         first, second = second, first  # in order of time
-    _draw(controls, bounds, first, second)
+    _draw(controls, bounds, (first, second), stage, more)
     if mode == "what if" and second is not None:
+        stage.info(HELD, icon=":material/science:")
         _everything(first, second)
     formulas(settings.convention, list(dict.fromkeys(bound.key for bound in bounds)), banner=mode != "what if")
 
 
-def _figure_runs(controls: Controls) -> pd.DataFrame:
-    """Runs of one data set and one recipe, untrustworthy ones too."""
-    dataset = controls.pick("Data", datasets(), "dataset")
-    return filter_recipe(controls, filter_origin(controls, runs_of(dataset)))
+def _figure_runs(controls: Controls, row: DeltaGenerator, more: DeltaGenerator) -> pd.DataFrame:
+    """Runs of one data set and one recipe, those to trust."""
+    with row:
+        dataset = controls.pick("Data", datasets(), "dataset")
+    with more:
+        return filter_runs(controls, runs_of(dataset))
 
 
-def _formula(controls: Controls, mode: str) -> tuple[Settings, tuple[Bound, Bound]]:
+def _formula(
+    controls: Controls, mode: str, row: DeltaGenerator, more: DeltaGenerator
+) -> tuple[Settings, tuple[Bound, Bound]]:
     """Convention, delta and which bound, of the first and of the second side; two views have their own."""
     if mode in ("published to strict", "two theorems"):
-        delta = controls.choose("δ", ("0.1", "0.05", "0.01", "0.001", "0.0001"), "delta", default="0.001")
-        return Settings("strict", float(delta)), (BY_KEY["sparse"], BY_KEY["doubled"])
-    settings = choose_settings(controls)
-    bound = choose_bound(controls, settings.convention)
-    return settings, (bound, bound)
+        with more:
+            return Settings("strict", choose_delta(controls)), (BY_KEY["sparse"], BY_KEY["doubled"])
+    with row:
+        convention = choose_convention(controls)
+        bound = choose_bound(controls, convention)
+    with more:
+        return Settings(convention, choose_delta(controls)), (bound, bound)
 
 
-def _draw(controls: Controls, bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> None:
+def _draw(
+    controls: Controls,
+    bounds: tuple[Bound, Bound],
+    sides: tuple[Side, Side | None],
+    stage: DeltaGenerator,
+    more: DeltaGenerator,
+) -> None:
     """`bounds`: of the first and of the second side."""
     values = []
-    for bound, each in zip(bounds, (first, second), strict=True):
+    for bound, each in zip(bounds, sides, strict=True):
         if each is not None:
             values.append(each.value(bound))
             if values[-1].value is None:
-                st.info(
+                stage.info(
                     f"{styles(each.settings.convention)[bound.key].name} has no number for **{each.name}**: {values[-1].reason}."
                 )
                 return
+    first, second = sides
     words = largest_terms(anatomy(values[0], per_layer=False))
     layers = len(first.world.norms.layers)
-    per_layer = not controls.switch("Multiply the layers together", "merge") if layers > 1 else True
+    with more:
+        per_layer = not controls.switch("Multiply the layers together", "merge") if layers > 1 else True
     rows = [anatomy(value, per_layer) for value in values]
     table = joined(rows[0], rows[-1])
-    _names(bounds, first, second)
-    chart.show(
-        waterfall(rows[0], rows[1] if second else None, table, is_dark()),
-        "chart_waterfall",
-        moved_terms(table) if second else words,
-    )
+    with stage:
+        _names(bounds, first, second)
+        chart.show(
+            waterfall(rows[0], rows[1] if second else None, table, is_dark()),
+            "chart_waterfall",
+            moved_terms(table) if second else words,
+        )
     st.caption(READING)
     st.markdown(moved_terms(table) if second else words)
     _numbers(table if second else rows[0].drop(columns=["start", "end"]), bounds[0].key)
@@ -145,17 +165,18 @@ def _numbers(table: pd.DataFrame, name: str) -> None:
         )
 
 
-def _bridge(first: Side) -> None:
+def _bridge(first: Side, stage: DeltaGenerator) -> None:
     """From the plotted curve to the proved one."""
     try:
         rows = published_to_strict(first.world.norms, first.world.sample, first.settings)
     except ValueError as error:
-        st.info(str(error))
+        stage.info(str(error))
         return
     table = rows[["row", "label", "kind", "group"]].assign(difference=0.0)
-    st.caption(f"Sparse bound, from the published curve to Theorem S · δ = {first.settings.delta:g} · {first.name}")
     alt = bridge_sentence(rows)
-    chart.show(waterfall(rows, None, table, is_dark()), "chart_waterfall", alt)
+    with stage:
+        st.caption(f"Sparse bound, from the published curve to Theorem S · δ = {first.settings.delta:g} · {first.name}")
+        chart.show(waterfall(rows, None, table, is_dark()), "chart_waterfall", alt)
     st.caption(BRIDGE)
     st.markdown(alt)
     _numbers(rows.drop(columns=["start", "end"]), "published-to-strict")

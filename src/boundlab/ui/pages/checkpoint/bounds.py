@@ -56,7 +56,7 @@ def ladder_section(table: pd.DataFrame, subject: Subject, settings: Settings) ->
     order = [bound.key for bound in ALL if settings.convention in bound.formulas]
     logs = np.log2(values[values > 0])
     low, high = float(np.floor(logs.min())), float(np.ceil(max(logs.max(), 1.0)))
-    reach = (low - 0.25 * (high - low), high + 0.3 * (high - low))  # room for the numbers, on a narrow screen too
+    reach = (low - 0.06 * (high - low), high + 0.06 * (high - low))
     words = sentence(values, 1, settings.convention)
     figure = ladder(values, [*order, *_MEASURED], reach, is_dark())
     _say_why(figure, table.set_index("series")["reason"], [*order, *_MEASURED])

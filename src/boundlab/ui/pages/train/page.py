@@ -11,7 +11,7 @@ from boundlab.jobs import queue
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs.job import LIVE, WAITING, Job
 from boundlab.runs.places import runs_folder
-from boundlab.specs.run import DEVICES
+from boundlab.specs.run import DEVICES, RunSpec
 from boundlab.ui import server
 from boundlab.ui.address import get, here
 from boundlab.ui.controls import Controls, with_controls
@@ -66,29 +66,39 @@ def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> No
         key=engine.FORM,
         on_change="rerun",
     ):
+        above = st.container()  # the button and what it costs, on the first screen
         specs, wrong, row = form(controls)
         with row:
             device = _device(controls, machine)
-            every = _jobs()
-            why_not = next(filter(None, (refused(spec, device, machine, every) for spec in specs)), None)
-            ready = bool(specs) and not why_not and not locate.missing(specs[0].train.dataset)
-            st.button(
-                "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
-                type="primary",
-                icon=":material/play_arrow:",
-                disabled=not ready,
-                on_click=engine.submit_all,
-                args=(specs, device, me),
-            )
-        if wrong or why_not:
-            st.error(f"{plain(wrong or why_not or '')}.", icon=":material/error:")
-        if specs:
-            data_ready(specs[0].train.dataset)
-            price(specs, device, machine)
-            if not why_not:
-                waits_for_memory(specs, device, machine, every)
-            plateau(specs)
+        with above:
+            _go(specs, wrong, device, me, machine)
     controls.keep(engine.FORM, str(bool(st.session_state[engine.FORM])).lower(), "true")
+
+
+def _go(specs: list[RunSpec], wrong: str | None, device: str, me: str, machine: Scheduler) -> None:
+    """The button, what pressing it costs, and what speaks against it."""
+    every = _jobs()
+    why_not = next(filter(None, (refused(spec, device, machine, every) for spec in specs)), None)
+    ready = bool(specs) and not why_not and not locate.missing(specs[0].train.dataset)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Train" if len(specs) < 2 else f"Train {len(specs)} runs",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=not ready,
+            on_click=engine.submit_all,
+            args=(specs, device, me),
+        )
+        if specs:
+            with st.container(gap="xxsmall"):
+                price(specs, device, machine)
+    if wrong or why_not:
+        st.error(f"{plain(wrong or why_not or '')}.", icon=":material/error:")
+    if specs:
+        data_ready(specs[0].train.dataset)
+        if not why_not:
+            waits_for_memory(specs, device, machine, every)
+        plateau(specs)
 
 
 def _device(controls: Controls, machine: Scheduler) -> str:
