@@ -7,7 +7,7 @@ import pytest
 from boundlab.analysis.tables import AXES
 from tests.cases import DIGITS
 from tests.conftest import reference_weights, write_checkpoint
-from tests.e2e.serving import CHART, serving, settle, visit
+from tests.e2e.serving import CHART, FORMULA, serving, settle, visit
 
 TITLES = {
     "": "value (log₂ scale)",
@@ -214,3 +214,17 @@ def test_the_button_that_trains_and_its_price_are_on_the_first_screen(browser, s
         box = seen.bounding_box()
         assert box["y"] + box["height"] <= 720
     page.context.close()
+
+
+def test_a_formula_wider_than_a_narrow_screen_can_be_scrolled(browser, server):
+    page = browser.new_context(viewport={"width": 800, "height": 1000}).new_page()
+    page.goto(f"{server}/theory")
+    page.locator(FORMULA).first.wait_for()
+    settle(page)
+    cut = (
+        "() => [...document.querySelectorAll('.katex-display')].filter(e => e.scrollWidth > e.clientWidth + 4)"
+        ".map(e => getComputedStyle(e).overflowX)"
+    )
+    found = page.evaluate(cut)
+    assert found
+    assert set(found) == {"auto"}

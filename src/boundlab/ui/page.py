@@ -161,6 +161,7 @@ def open_page(key: str) -> None:
     page = next(p for p in PAGES if p.key == key)
     st.set_page_config(f"{page.title} · Boundlab", layout="wide", initial_sidebar_state=230)
     arrive(key, page.params, page.takes)
+    st.html(_FORMULAS)
     if is_dark():
         st.html(_DARK_WORDS)
     if not st.context.is_embedded:
@@ -188,6 +189,10 @@ def _say_left_out(left_out: dict[str, str], where: str, advice: str, named: bool
         st.sidebar.caption(f"{where}, {len(left_out)} not readable{names}. {advice}")
 
 
+# A formula wider than a narrow screen is scrolled, not cut
+_FORMULAS = (
+    "<style>@media (max-width: 900px) { .katex-display { overflow: auto hidden; padding-bottom: 4px; } }</style>"
+)
 # White, Streamlit's own choice, is hard to read on the dark theme's orange
 _DARK_WORDS = """<style>
 [data-testid="stBaseButton-primary"]:enabled *,
