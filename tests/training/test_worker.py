@@ -167,7 +167,9 @@ def test_bad_input_is_one_sentence_there_and_in_the_status(tmp_path, damage, wor
         assert words in read_status(folder).error
         found = list_runs(folder.parent)
         assert found.runs == []  # nothing to open yet
-        assert set(found.left_out) == ({folder.name} if damage is damaged else set())  # a spec that nobody can read is named
+        assert set(found.left_out) == (
+            {folder.name} if damage is damaged else set()
+        )  # a spec that nobody can read is named
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's data")
