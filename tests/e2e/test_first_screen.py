@@ -161,6 +161,17 @@ def test_the_bounds_of_a_checkpoint_are_whole_on_a_phone(browser, server, tmp_pa
     page.context.close()
 
 
+@pytest.mark.parametrize("networks", ["figures", "certified"])
+def test_what_is_guaranteed_is_whole_on_a_phone(browser, server, networks):
+    page = visit(browser, f"{server}/certificates?networks={networks}", width=390)
+    title = "error on new images is at most"
+    page.wait_for_function(f"title => ({BELOW})(title) > 0", arg=title, timeout=60_000)
+    words = [word for word in page.evaluate(WORDS) if word["plot"] == 0]
+    assert sum("≤" in word["text"] for word in words) >= 4
+    assert cut_off(words) == []
+    page.context.close()
+
+
 BROKEN = """() => [...document.querySelectorAll('[data-testid="stMain"] [data-testid="stSlider"] label p')].flatMap(label => {
   const text = label.firstChild, range = document.createRange();
   return [...text.data.matchAll(/\\S+/g)].filter(word => {

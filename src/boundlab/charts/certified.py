@@ -40,12 +40,12 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, theorem: str
     here = {"type": "line", "x0": np.log10(weight), "x1": np.log10(weight), "yref": "paper", "y0": 0, "y1": 1}
     layout = {
         "height": _HEIGHT,
-        "margin": {"l": 66, "r": 124, "t": 34, "b": 62},
+        "margin": {"l": 66, "r": 124, "t": 34, "b": 84},
         "showlegend": False,
         "font": {"size": FONT - 1, "color": INK[dark]},
         "hoverlabel": {"font": {"size": FONT - 2}},
         "uirevision": "certified",
-        "xaxis": axis_look("weight of the complexity in training (accurate → certified)", dark, grid=False)
+        "xaxis": axis_look("weight of the complexity in training<br>(accurate → certified)", dark, grid=False)
         | {"range": [x.min() - pad, x.max() + pad], "tickvals": x, "ticktext": [f"{w:g}" for w in table["weight"]]},
         "yaxis": axis_look("error or bound", dark) | {"range": [0, top]},
         "shapes": [
@@ -53,7 +53,7 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, theorem: str
             here | {"line": {"color": INK[dark], "width": 2, "dash": "dash"}},
         ],
         "annotations": [
-            *names_at_end(last, named, colours, (0.0, top), _HEIGHT - 96, dark),
+            *names_at_end(last, named, colours, (0.0, top), _HEIGHT - 118, dark),
             vacuous_note(dark, x=1, xref="paper", y=1.0, yanchor="bottom", xanchor="right"),
         ],
     }

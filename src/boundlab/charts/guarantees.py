@@ -11,7 +11,8 @@ from boundlab.analysis.guarantees import Guarantee
 from boundlab.charts.theme import ALERT, FONT, INK, STYLES, VEIL, axis_look, vacuous_zone
 from boundlab.text import percent
 
-_ROW = 62  # pixels per guarantee
+_ROW = 72  # pixels per guarantee: its title above its bar, so that a phone has room for the number
+_FAR = 0.7  # a longer bar has its number inside
 _TOP = 1.3  # end of the axis; a longer bar is cut there and its number says so
 COLOURS = {
     "theorem_s2": (STYLES["doubled"].light, STYLES["doubled"].dark),
@@ -28,6 +29,22 @@ def _number(guarantee: Guarantee) -> str:
     return f"<b>≤ {guarantee.limit:.3g}</b>"
 
 
+def _row(guarantee: Guarantee, y: float, x: float, dark: bool) -> list[dict[str, Any]]:
+    """The title above a bar that ends at `x`, and its number: right of the bar, or inside a long one."""
+    far = x > _FAR
+    look = {
+        "y": y,
+        "showarrow": False,
+        "borderpad": 2,
+        "font": {"size": FONT, "color": INK[dark]},
+        "bgcolor": VEIL[dark],
+    }
+    text = _number(guarantee) + (" →" if x > 1 else "")  # beyond: left of the line at 1
+    place = {"x": min(x, 0.98), "xanchor": "right", "xshift": -6} if far else {"x": x, "xanchor": "left", "xshift": 6}
+    title = {"text": guarantee.title, "x": 0, "xanchor": "left", "yanchor": "bottom", "yshift": 0.2 * _ROW}
+    return [look | title, look | place | {"text": text}]
+
+
 def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: float, dark: bool = False) -> go.Figure:
     """One row per guarantee, top to bottom; `guessing`: error of a guess among the classes."""
     places = [float(len(made) - 1 - i) for i in range(len(made))]
@@ -37,7 +54,7 @@ def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: floa
         "orientation": "h",
         "x": lengths,
         "y": places,
-        "width": 0.5,
+        "width": 0.4,
         "marker": {
             "color": [COLOURS[p.kind][dark] for p in made],
             "opacity": [0.45 if p.vacuous else 1.0 for p in made],
@@ -45,37 +62,24 @@ def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: floa
         "hovertext": [f"<b>{p.title}</b><br>{p.parts or p.reason}" for p in made],
         "hoverinfo": "text",
     }
-    beyond = [length > 1.0 for length in lengths]  # then the number goes inside, left of the line of guessing
-    numbers = [
-        {
-            "text": _number(p) + (" →" if far else ""),
-            "x": 0.88 if far else max(length, test_error),
-            "y": y,
-            "showarrow": False,
-            "borderpad": 2,
-        }
-        | {"xanchor": "right" if far else "left", "xshift": 0 if far else 6, "font": {"size": FONT, "color": INK[dark]}}
-        | ({} if far else {"bgcolor": VEIL[dark]})
-        for p, y, far, length in zip(made, places, beyond, lengths, strict=True)
-    ]
+    rows = [_row(p, y, max(length, test_error), dark) for p, y, length in zip(made, places, lengths, strict=True)]
     layout: dict[str, Any] = {
         "height": _ROW * len(made) + 126,
-        "margin": {"l": 216, "r": 12, "t": 58, "b": 62},
+        "margin": {"l": 12, "r": 12, "t": 58, "b": 62},
         "showlegend": False,
         "font": {"size": FONT},
         "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
         "uirevision": "promises",
         "xaxis": axis_look("error on new images is at most", dark)
         | {"range": [0, _TOP], "tickvals": [0, 0.5, 1], "tickangle": 0},
-        "yaxis": axis_look("", dark, grid=False)
-        | {"range": [-0.6, len(made) - 0.4], "tickvals": places, "ticktext": [p.title for p in made]},
+        "yaxis": axis_look("", dark, grid=False) | {"range": [-0.5, len(made) - 0.3], "showticklabels": False},
         "shapes": [
             *vacuous_zone("x", _TOP, dark, 1.0),
             _line(test_error, "dash", 3, dark),
             _line(guessing, "dot", 1.5, dark),
         ],
         "annotations": [
-            *numbers,
+            *(note for row in rows for note in row),
             _note(f"test error {percent(test_error)}", test_error, INK[dark], "left"),
             _note("vacuous", 1.0, ALERT[dark], "left") | {"y": 0, "xshift": 4},  # the toolbar is above
             _note(f"guessing {guessing:.2g}", guessing, INK[dark], "right") | {"yshift": 22},
