@@ -18,9 +18,9 @@ from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs.certificates import CERTIFICATES, store_certificate
 from boundlab.runs.folder import open_run
 from boundlab.specs.run import RunSpec
+from boundlab.ui import server
 from boundlab.ui import shelf as library
 from boundlab.ui.page import PAGES
-from boundlab.ui.pages.train import engine
 from tests.bounds.test_pac_bayes import certificate_of
 from tests.cases import TRAINED
 from tests.ui.test_pages import open_link
@@ -171,7 +171,7 @@ def shown(broken, monkeypatch):
     monkeypatch.setenv("BOUNDLAB_RUNS", str(out))
     idle = Scheduler(out, Limits(running=2, per_person=4), lambda: [CPU])
     idle.devices = [CPU]
-    monkeypatch.setattr(engine, "scheduler", lambda: idle)
+    monkeypatch.setattr(server, "scheduler", lambda: idle)
     st.cache_data.clear()
     yield out
     st.cache_data.clear()
