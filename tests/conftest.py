@@ -36,11 +36,6 @@ SLOW = (  # what kills processes, drives a browser, serves, or trains to the end
 )
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Twice the cores: many tests wait for a browser or another process."""
-    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow."""
     for item in items:
