@@ -22,7 +22,7 @@ from boundlab.specs.run import RunSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 
-SLOW = (  # what kills processes, drives a browser, serves, or trains to the end; the README's command runs it, too
+SLOW = (  # what kills processes, drives a browser, serves, trains to the end, or takes long; the README's command runs it, too
     *("e2e", "jobs/test_scheduler.py", "jobs/test_downloads.py", "training/test_resume.py", "training/test_worker.py"),
     *("training/test_cuda_graph.py", "system/test_orphans.py", "system/test_full_disk.py", "uploads/test_server.py"),
     *("data/test_sources.py", "evaluation/test_certify.py", "runs/test_broken_runs.py", "ui/test_nasty_links.py"),
