@@ -22,17 +22,15 @@ from boundlab.specs.run import RunSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 
-SLOW = (  # what kills processes, drives a browser, serves, trains to the end, or takes long; the README's command runs it, too
-    *("e2e", "jobs/test_scheduler.py", "jobs/test_downloads.py", "training/test_resume.py", "training/test_worker.py"),
-    *("training/test_cuda_graph.py", "system/test_orphans.py", "system/test_full_disk.py", "uploads/test_server.py"),
-    *("data/test_sources.py", "evaluation/test_certify.py", "runs/test_broken_runs.py", "ui/test_nasty_links.py"),
-    *(
-        "ui/test_train_page.py",
-        "ui/test_compare_page.py",
-        "ui/test_checkpoint_page.py",
-        "cli/test_terminal.py",
-        "test_wheel.py",
-    ),
+# What kills processes, drives a browser, serves, trains to the end, or takes long; the README's command runs it, too
+SLOW = (
+    *("e2e", "test_wheel.py", "bounds/test_bound_symmetries.py", "bounds/test_theorem_s.py", "cli/test_bad_input.py"),
+    *("cli/test_main.py", "cli/test_terminal.py", "data/test_download.py", "evaluation/test_certify.py"),
+    *("jobs/test_scheduler.py", "jobs/test_downloads.py", "runs/test_broken_runs.py", "system/test_orphans.py"),
+    *("system/test_full_disk.py", "training/test_cuda_graph.py", "training/test_loop.py", "training/test_resume.py"),
+    *("training/test_worker.py", "ui/test_checkpoint_page.py", "ui/test_class_runs.py", "ui/test_compare_page.py"),
+    *("ui/test_links.py", "ui/test_live.py", "ui/test_nasty_links.py", "ui/test_own_runs.py", "ui/test_pages.py"),
+    *("ui/test_server.py", "ui/test_study_pages.py", "ui/test_train_page.py", "uploads/test_server.py"),
 )
 
 
