@@ -11,7 +11,7 @@ from boundlab.analysis.guarantees import Guarantee
 from boundlab.charts.theme import ALERT, FONT, INK, STYLES, VEIL, axis_look, vacuous_zone
 from boundlab.text import percent
 
-_ROW = 72  # pixels per guarantee: its title above its bar, so that a phone has room for the number
+_ROW = 54  # pixels per guarantee: its title above its bar, so that a phone has room for the number
 _FAR = 0.7  # a longer bar has its number inside
 _TOP = 1.3  # end of the axis; a longer bar is cut there and its number says so
 COLOURS = {
@@ -64,8 +64,8 @@ def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: floa
     }
     rows = [_row(p, y, max(length, test_error), dark) for p, y, length in zip(made, places, lengths, strict=True)]
     layout: dict[str, Any] = {
-        "height": _ROW * len(made) + 126,
-        "margin": {"l": 12, "r": 12, "t": 58, "b": 62},
+        "height": _ROW * len(made) + 106,
+        "margin": {"l": 12, "r": 12, "t": 54, "b": 52},
         "showlegend": False,
         "font": {"size": FONT},
         "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
