@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from boundlab.analysis.stacks import Stack, Stacks, histories, identity, last_records, stacked
+from boundlab.analysis.gathering import Alike, Gathered, gathered, histories, identity, last_records
 from boundlab.bounds import ALL
 from boundlab.bounds.base import effective_n, evaluate
 from boundlab.bounds.concentration import clopper_pearson
@@ -95,17 +95,17 @@ def history_table(runs: Sequence[Run], settings: Settings, max_records: int | No
 
 def growing_table(run: Run, records: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Every series of some records of a run that may still be training; what nothing was measured for yet is NaN."""
-    return _tidy(stacked([(run, records)]), settings)
+    return _tidy(gathered([(run, records)]), settings)
 
 
-def _tidy(stacks: Stacks, settings: Settings) -> pd.DataFrame:
+def _tidy(records: Gathered, settings: Settings) -> pd.DataFrame:
     """A row per series and record, in the order of `Lines`; text is kept as categories."""
-    if not stacks.parts:
+    if not records.parts:
         return pd.DataFrame(columns=list(COLUMNS))
-    rows, lines = stacks.lines(len(SERIES)), len(SERIES)
+    rows, lines = records.lines(len(SERIES)), len(SERIES)
     block, code = np.full((len(_NUMBERS), len(rows.line)), np.nan), np.full(len(rows.line), -1, np.int16)
     reasons = dict[str, int]()
-    for part in stacks.parts:
+    for part in records.parts:
         mine = slice(lines * part.records.start, lines * part.records.stop)
         numbers = dict(zip(_NUMBERS, block[:, mine].reshape(len(block), lines, -1), strict=True))
         for line, reason in _fill(numbers, part, settings).items():
@@ -115,8 +115,8 @@ def _tidy(stacks: Stacks, settings: Settings) -> pd.DataFrame:
     return pd.concat([rows.labels, values, pd.DataFrame(text, copy=False)], axis=1)[list(COLUMNS)]
 
 
-def _fill(numbers: dict[str, Array], part: Stack, settings: Settings) -> dict[int, str]:
-    """Every series of one stack into `numbers`, each (series, its records); returns the reasons of rows without a value."""
+def _fill(numbers: dict[str, Array], part: Alike, settings: Settings) -> dict[int, str]:
+    """Every series of alike runs into `numbers`, each (series, its records); returns the reasons of rows without a value."""
     reasons = {}
     numbers["n"][: len(ALL)] = effective_n(part.sample, settings)
     # of the bounds, and of the first of `MEASURED`
@@ -160,7 +160,7 @@ def layers_table(run: Run, records: pd.DataFrame) -> pd.DataFrame:
 
 
 def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row per run: what it is and whether it may be trusted (`stacks.identity`); no bounds."""
+    """One row per run: what it is and whether it may be trusted (`gathering.identity`); no bounds."""
     rows = [identity(run) for run in runs if len(run.ends)]
     return pd.DataFrame(rows, columns=None if rows else list(COLUMNS[: COLUMNS.index("step")]))
 

@@ -1,4 +1,4 @@
-"""Runs -> their records, stacked by architecture and sample; kept for the next settings, which nothing here depends on."""
+"""Runs -> their records, gathered by architecture and sample; kept for the next settings, which nothing here depends on."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from boundlab.specs.recipes import recipe
 
 
 @dataclass(frozen=True)
-class Stack:
+class Alike:
     """Records of runs of one architecture on one sample: each bound is evaluated once for all of them.
 
-    `records`: their places among those of `Stacks`; `test_images`: of their task; `train_error`, `test_error`: (records,), NaN
+    `records`: their places among those of `Gathered`; `test_images`: of their task; `train_error`, `test_error`: (records,), NaN
     between epoch ends.
     """
 
@@ -35,10 +35,10 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class Stacks:
-    """Records of several runs, stack after stack. `labels`: of each `identity` of its run (text as categories), step, epoch."""
+class Gathered:
+    """Records of several runs, those of alike ones together. `labels`: of each `identity` of its run (text as categories), step, epoch."""
 
-    parts: tuple[Stack, ...]
+    parts: tuple[Alike, ...]
     labels: pd.DataFrame
 
     def lines(self, number: int) -> Lines:
@@ -59,8 +59,8 @@ class Stacks:
 
 @dataclass(frozen=True)
 class Lines:
-    """The rows of a table with several lines: stack after stack, of each all records of the first line, then of the next.
-    `line`: which one; `labels`: those of the record."""
+    """The rows of a table with several lines: of the first alike runs all records of the first line, then of the next; then
+    of the others.     `line`: which one; `labels`: those of the record."""
 
     line: Array
     labels: pd.DataFrame
@@ -86,29 +86,29 @@ def identity(run: Run) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=16)
-def last_records(runs: tuple[Run, ...]) -> Stacks:
+def last_records(runs: tuple[Run, ...]) -> Gathered:
     """The last record with errors of every run that has one."""
     last = [(run, run.ends[-1]) for run in runs if len(run.ends)]
-    return stacked([(run, run.records.iloc[end : end + 1]) for run, end in last])
+    return gathered([(run, run.records.iloc[end : end + 1]) for run, end in last])
 
 
 @lru_cache(maxsize=8)
-def histories(runs: tuple[Run, ...], max_records: int | None) -> Stacks:
+def histories(runs: tuple[Run, ...], max_records: int | None) -> Gathered:
     """All records of every run that has errors; `max_records` of each: those with errors (at most so many, evenly spaced) and,
     evenly, some between them."""
     kept = [run for run in runs if len(run.ends)]
-    return stacked([(run, run.records if max_records is None else _thinned(run, max_records)) for run in kept])
+    return gathered([(run, run.records if max_records is None else _thinned(run, max_records)) for run in kept])
 
 
-def stacked(parts: Sequence[tuple[Run, pd.DataFrame]]) -> Stacks:
+def gathered(parts: Sequence[tuple[Run, pd.DataFrame]]) -> Gathered:
     """The records given of each run, those of one architecture and sample together."""
     groups: dict[Any, list[tuple[Run, pd.DataFrame]]] = {}
     for run, records in parts:
         groups.setdefault((run.spec.arch, run.sample, run.spec.train.labels), []).append((run, records))
     frames = [pd.concat([records for _, records in group], ignore_index=True) for group in groups.values()]
     ends = np.cumsum([len(frame) for frame in frames])
-    stacks = [
-        _stack(group[0][0], frame, slice(end - len(frame), end))
+    alike = [
+        _alike(group[0][0], frame, slice(end - len(frame), end))
         for group, frame, end in zip(groups.values(), frames, ends.tolist(), strict=True)
     ]
     ordered = [part for group in groups.values() for part in group]
@@ -116,17 +116,17 @@ def stacked(parts: Sequence[tuple[Run, pd.DataFrame]]) -> Stacks:
     labels = _identities([run for run, _ in ordered]).take(whose).reset_index(drop=True)
     for name in ("step", "epoch") if frames else ():
         labels[name] = np.concatenate([frame[name] for frame in frames])
-    return Stacks(tuple(stacks), labels)
+    return Gathered(tuple(alike), labels)
 
 
-def _stack(run: Run, records: pd.DataFrame, places: slice) -> Stack:
+def _alike(run: Run, records: pd.DataFrame, places: slice) -> Alike:
     """`run`: one of those whose records they are."""
     train, test = (
         records[name].to_numpy(float) if name in records else np.full(len(records), np.nan)
         for name in ("train_error", "test_error")
     )
     images = DATASETS[run.spec.train.dataset].test_images(run.spec.train.labels)
-    return Stack(places, from_columns(records, run.spec.arch.shapes()), run.sample, images, train, test)
+    return Alike(places, from_columns(records, run.spec.arch.shapes()), run.sample, images, train, test)
 
 
 def _identities(runs: Sequence[Run]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Tables from stacked records against the slow obvious way: one record, one bound at a time."""
+"""Tables from gathered records against the slow obvious way: one record, one bound at a time."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from boundlab.analysis.curves import last_known
-from boundlab.analysis.stacks import histories, last_records
+from boundlab.analysis.gathering import histories, last_records
 from boundlab.analysis.tables import COLUMNS, MEASURED, final_table, history_table
 from boundlab.bounds import ALL
 from boundlab.bounds.base import effective_n, evaluate
@@ -64,7 +64,7 @@ def test_between_epoch_ends_a_searched_margin_is_the_last_one_found(runs):
         np.testing.assert_array_equal(carried[name], sparse[name].ffill())
 
 
-def test_the_order_is_stack_after_stack_and_series_after_series(runs):
+def test_the_order_is_alike_runs_together_and_series_after_series(runs):
     table = history_table(runs, Settings(), 5)
     assert list(table.columns) == list(COLUMNS)
     assert table.index.equals(pd.RangeIndex(len(table)))
@@ -76,7 +76,7 @@ def test_the_order_is_stack_after_stack_and_series_after_series(runs):
     assert rows["series"].iloc[:10].nunique() == 1
 
 
-def test_stacks_are_made_once_and_of_the_very_runs(runs):
+def test_records_are_gathered_once_and_of_the_very_runs(runs):
     one = tuple(runs[:2])
     assert histories(one, 5) is histories(tuple(runs[:2]), 5)
     assert histories(one, 5) is not histories(one, 6)
