@@ -60,12 +60,13 @@ def from_library(data, weight):
 
 
 def from_training(data, weight):
-    training = Training(SPEC, data, "cpu")
+    training = Training([SPEC], [data], "cpu")
+    member = training.members[0]
     with torch.no_grad():
-        training.net[1].weight.copy_(weight)
-    record = training.record(training.steps, [])
+        member.net[1].weight.copy_(weight)
+    _, record = next(training.epoch())
     net = from_columns(pd.DataFrame([record]), LINEAR.shapes())
-    bounds = [only(evaluate(BY_KEY[key], net, training.sample, STRICT).value) for key in ("sparse", "doubled")]
+    bounds = [only(evaluate(BY_KEY[key], net, member.sample, STRICT).value) for key in ("sparse", "doubled")]
     return [*bounds, record["train_error"], record["test_error"]]
 
 

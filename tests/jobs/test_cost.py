@@ -53,20 +53,20 @@ def make(given: dict) -> RunSpec:
 @pytest.mark.parametrize("given", SPECS)
 def test_counts_are_those_of_the_training_loop(given):
     from boundlab.data.splits import seen
-    from boundlab.training.loop import Training
+    from boundlab.training.schedule import Schedule
 
     spec = make(given)
     data = seen(spec)
-    training = Training(spec, data)
-    steps = spec.train.epochs * training.steps_per_epoch
-    due = [step for step in range(1, steps + 1) if training.errors_due(step)]
+    schedule = Schedule(spec, len(data[0].labels))
+    steps = spec.train.epochs * schedule.steps_per_epoch
+    due = [step for step in range(1, steps + 1) if schedule.errors_due(step)]
     counted = work(spec)
     assert sample_size(spec) == len(data[0].labels)
     assert counted.steps == steps
     assert counted.images == spec.train.epochs * len(data[0].labels)
     assert counted.evaluations == len(due)
     assert counted.evaluated == len(due) * (len(data[0].labels) + len(data[1].labels))
-    assert counted.records == 1 + sum(training.record_due(step) for step in range(1, steps + 1))
+    assert counted.records == 1 + sum(schedule.record_due(step) for step in range(1, steps + 1))
 
 
 @pytest.mark.parametrize("given", SPECS)

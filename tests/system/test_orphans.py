@@ -33,7 +33,7 @@ elif kind == "download":
     downloads.begin("mnist")
 elif kind == "worker":
     with (folder.parent / "lock").open("w") as lock:
-        started = workers.for_job(folder, lock.fileno(), {})
+        started = workers.for_jobs([folder], [lock.fileno()], {})
 elif kind == "warm worker":
     warm.update(True)
 else:

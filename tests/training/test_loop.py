@@ -1,6 +1,5 @@
 """Training: deterministic, resumable after kill -9 without a trace, honest about networks that did not train."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -17,9 +16,9 @@ from boundlab.runs.folder import open_run
 from boundlab.runs.status import read_status
 from boundlab.specs.grid import load_grid
 from boundlab.specs.run import RunSpec
+from boundlab.training.attempts import plans
 from boundlab.training.hooks import Hooks
 from boundlab.training.loop import Training, epochs
-from boundlab.training.session import plans
 from boundlab.training.worker import train_run
 from tests.cases import CERTIFIED, TRAINED
 from tests.conftest import ROOT
@@ -68,7 +67,7 @@ def test_the_generator_gives_the_same_records(finished):
 def test_seeds_differ_and_specs_repeat():
     def first_record(seed):
         spec = RunSpec.from_dict({**TRAINED, "seed": seed})
-        return Training(spec, apply_task(spec.train)).record(25, [])["layers.0.frobenius"]
+        return next(Training([spec], [apply_task(spec.train)]).epoch())[1]["layers.0.frobenius"]
 
     assert first_record(0) == first_record(0) != first_record(1)
 
@@ -83,14 +82,14 @@ def test_divergence_is_an_error_that_says_so(tmp_path):
 
 def test_a_weight_that_is_not_finite_is_an_error_that_says_so():
     spec = RunSpec.from_dict({**TRAINED, "epochs": 2})
-    training = Training(spec, apply_task(spec.train))
+    training = Training([spec], [apply_task(spec.train)])
     records = training.epoch()
     next(records)
     with torch.no_grad():
-        training.net[-1].weight[0, 0] = torch.inf
+        training.members[0].net[-1].weight[0, 0] = torch.inf
     training.due = True
     with pytest.raises(Diverged, match=r"a weight is not finite after 0 steps; .* short clips gradients at norm 1"):
-        next(training.epoch())
+        list(training.epoch())
 
 
 def test_weights_too_large_for_their_norms_are_an_error_that_says_so(monkeypatch):
@@ -100,7 +99,7 @@ def test_weights_too_large_for_their_norms_are_an_error_that_says_so(monkeypatch
     monkeypatch.setattr("boundlab.training.loop.norm_columns", norm_columns)
     spec = RunSpec.from_dict({**TRAINED, "preset": "paper", "epochs": 2})
     with pytest.raises(Diverged, match=r"too large to be measured .*; try .* paper does not clip gradients"):
-        next(Training(spec, apply_task(spec.train)).epoch())
+        list(Training([spec], [apply_task(spec.train)]).epoch())
 
 
 def test_outputs_that_are_not_finite_are_an_error_that_says_so_and_what_was_recorded_opens(tmp_path, monkeypatch):
@@ -109,9 +108,9 @@ def test_outputs_that_are_not_finite_are_an_error_that_says_so_and_what_was_reco
 
     def step(training, *given):
         loss = real(training, *given)
-        if training.finished == training.steps_per_epoch - 1:
+        if training.finished == training.schedule.steps_per_epoch - 1:
             with torch.no_grad():
-                for weight in training.net.parameters():
+                for weight in training.networks.parameters.values():
                     weight *= 1e15
         return loss
 
@@ -125,14 +124,15 @@ def test_outputs_that_are_not_finite_are_an_error_that_says_so_and_what_was_reco
 
 def test_norms_that_are_not_finite_are_an_error_that_says_so():
     deep = {"channels": 4, "conv_layers": 9, "kernel_size": 3, "stride": 1, "padding": 1, "weight_norm": False}
-    training = Training(spec := RunSpec.from_dict({**TRAINED, "arch": deep}), apply_task(spec.train))
+    training = Training([spec := RunSpec.from_dict({**TRAINED, "arch": deep})], [apply_task(spec.train)])
     with torch.no_grad():
-        for weight in training.net.parameters():
+        for weight in training.networks.parameters.values():
             weight.fill_(1e36)  # path norm: 1e360 and more
     with pytest.raises(Diverged, match=r"path_l1 is not finite after 0 steps; try a smaller lr"):
-        next(training.epoch())
+        list(training.epoch())
+    training.left, training.due, training.finished = set(), True, 25
     with pytest.raises(Diverged, match=r"path_l1 is not finite after 25 steps"):
-        training.record(25, [])
+        list(training.epoch())
 
 
 def in_float64(given, part):
@@ -144,12 +144,10 @@ def in_float64(given, part):
     def kept(step):
         return lambda *given: losses.append(step(*given)) or losses[-1]
 
-    training = Training(spec, (train, test), part=part, hooks=Hooks(run_step=kept))
-    training.net.double()
-    training.references = [dataclasses.replace(r, weight=r.weight.double()) for r in training.references]
+    training = Training([spec], [(train, test)], part=part, hooks=Hooks(run_step=kept))
     training.due = False
     list(training.epoch())
-    return training.state(), torch.stack(losses)
+    return training.state(0), torch.stack(losses)
 
 
 @pytest.mark.parametrize("given", [TRAINED, CERTIFIED], ids=["mse", "certificate"])
@@ -164,7 +162,7 @@ def test_a_step_in_parts_is_the_whole_step(given, part):
 
 def test_the_record_of_a_training_in_parts_is_the_whole_ones():
     spec = RunSpec.from_dict(TRAINED)
-    whole, parts = (Training(spec, apply_task(spec.train), part=part).record(0, []) for part in (None, 8))
+    whole, parts = (next(Training([spec], [apply_task(spec.train)], part=part).epoch())[1] for part in (None, 8))
     assert parts["train_error"] == whole["train_error"]
     np.testing.assert_allclose(parts["margin_quantiles"], whole["margin_quantiles"], rtol=1e-4, atol=1e-6)
 
@@ -220,14 +218,14 @@ def test_a_network_that_did_not_train_is_flagged(tmp_path):
 
 def test_learning_rate_schedule():
     spec = RunSpec.from_dict({"dataset": "digits"})
-    training = Training(spec, apply_task(spec.train))
+    training = Training([spec], [apply_task(spec.train)]).members[0]
     assert training.rate(0) == pytest.approx(0.1 / 100)
     assert training.rate(99) == training.rate(5399) == pytest.approx(0.1)
     assert training.rate(5400) == pytest.approx(0.01)
     assert training.rate(7650) == pytest.approx(0.001)
     paper = RunSpec.from_dict({"dataset": "digits", "preset": "paper"})
     assert paper.drop_steps(45) == (2700, 5400, 7200)
-    assert Training(paper, apply_task(paper.train)).rate(0) == 0.01
+    assert Training([paper], [apply_task(paper.train)]).members[0].rate(0) == 0.01
 
 
 def test_mlp_trains_too(tmp_path):

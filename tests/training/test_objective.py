@@ -57,9 +57,11 @@ def theorem_s(spec, weights, images, labels):
 
 def loss_at(spec, net, images, labels, fraction=1.0):
     sample = sample_stats(images, spec.arch, spec.train.dataset)
-    loss = Certificate(net, sample, spec)
+    like = next(net.parameters())
+    loss = Certificate(spec.arch.shapes(), [sample], [spec.train.certificate_weight], like)
     loss.at(fraction)
-    return loss(net(feed(images, spec.arch.normalize)), labels)
+    weights = [layer.weight[None] for layer in build.layers(net)]
+    return loss(net(feed(images, spec.arch.normalize))[None], labels[None], weights)[0]
 
 
 @pytest.mark.parametrize("given", [CERTIFIED, LINEAR, PADDED, DENSE], ids=["conv", "linear", "padded", "two classes"])

@@ -18,9 +18,9 @@ GOLDEN_LOSS, GOLDEN_NORMS = (0.1840745806, 0.0798929557), (2.2693629890, 2.79087
 
 def trained(spec: RunSpec, data: tuple[Split, Split]) -> tuple[Training, list[dict]]:
     torch.set_num_threads(1)
-    training, records = Training(spec, data), []
+    training, records = Training([spec], [data]), []
     while not training.complete:
-        records += list(training.epoch())
+        records += [record for _, record in training.epoch()]
     return training, records
 
 
@@ -33,7 +33,7 @@ def numbered(n: int) -> Split:
 
 def by_hand(spec: RunSpec, data: tuple[Split, Split], steps: int) -> tuple[list[float], list[torch.Tensor]]:
     """Losses and weights after `steps` steps: SGD with momentum, warm-up, decay and clipping, written out."""
-    start = Training(spec, data)
+    start = Training([spec], [data]).members[0]
     net, images, labels, train = start.net, start.train.images, start.train.labels, spec.train
     speed, losses = [torch.zeros_like(p) for p in net.parameters()], []
     per_epoch = -(-len(labels) // train.batch_size)
@@ -58,8 +58,8 @@ def test_fifty_steps_are_those_written_out_and_those_they_always_were():
     data = apply_task(spec.train)
     losses, at_50 = by_hand(spec, data, 50)
     torch.set_num_threads(1)
-    training = Training(spec, data)
-    records = [record for _ in range(2) for record in training.epoch() if record["step"] <= 50]
+    training = Training([spec], [data])
+    records = [record for _ in range(2) for _, record in training.epoch() if record["step"] <= 50]
     assert [record["step"] for record in records] == [0, 25, 50]
     assert records[1]["loss"] == pytest.approx(np.mean(losses[:25]), rel=1e-4)
     assert records[2]["loss"] == pytest.approx(np.mean(losses[45:50]), rel=1e-4)  # of this epoch's steps alone
@@ -71,13 +71,15 @@ def test_fifty_steps_are_those_written_out_and_those_they_always_were():
 
 def test_epochs_are_different_permutations_of_all_images():
     spec = RunSpec.from_dict({**SPEC, "n_train": None})
-    training, seen = Training(spec, (numbered(1437), numbered(360))), []
+    training, seen = Training([spec], [(numbered(1437), numbered(360))]), []
 
-    def look(_, given):
-        if torch.is_grad_enabled():
-            seen.append((given[0][:, 0, 0, 0] * 1437).round().int().tolist())
+    step = training.step
 
-    training.net.register_forward_pre_hook(look)
+    def look(images, labels, rates):
+        seen.append((images[:, 0, 0, 0] * 1437).round().int().tolist())
+        return step(images, labels, rates)
+
+    training.step = look
     orders = []
     for _ in range(2):
         list(training.epoch())
@@ -93,16 +95,15 @@ def test_epochs_are_different_permutations_of_all_images():
 def test_a_large_gradient_is_clipped_to_norm_one(scale, clipped):
     """One step from rest without decay moves the weights by rate x gradient, whose norm is 1 at most."""
     spec = RunSpec.from_dict({**SPEC, "weight_decay": 0.0, "n_train": 500, "batch_size": 500, "epochs": 1})
-    training = Training(spec, apply_task(spec.train))
+    training = Training([spec], [apply_task(spec.train)])
+    member = training.members[0]
     with torch.no_grad():
-        training.net[-1].weight *= scale
-    before = [p.detach().clone() for p in training.net.parameters()]
+        member.net[-1].weight *= scale
+    before = [p.detach().clone() for p in member.net.parameters()]
     list(training.epoch())
     assert training.finished == 1
-    moved = torch.sqrt(
-        sum(((p.detach() - b) ** 2).sum() for p, b in zip(training.net.parameters(), before, strict=True))
-    )
-    gradient = float(moved) / training.rate(0)
+    moved = torch.sqrt(sum(((p.detach() - b) ** 2).sum() for p, b in zip(member.net.parameters(), before, strict=True)))
+    gradient = float(moved) / member.rate(0)
     assert gradient == pytest.approx(1.0, rel=1e-3) if clipped else gradient < 0.9
 
 
@@ -111,10 +112,11 @@ def test_a_record_s_errors_are_each_of_its_own_images():
     train, test = apply_task(spec.train)
     other = Split(test.images, (test.labels + 1) % 10)  # no network that learns the train labels is right on these
     training, records = trained(spec, (train, other))
+    member = training.members[0]
     with torch.no_grad():
         wrong = [
-            float((training.net(split.images).argmax(1) != split.labels).double().mean())
-            for split in (training.train, training.test)
+            float((member.net(split.images).argmax(1) != split.labels).double().mean())
+            for split in (member.train, member.test)
         ]
     last = records[-1]
     assert [last["train_error"], last["test_error"]] == pytest.approx(wrong)

@@ -23,8 +23,9 @@ from boundlab.runs.folder import open_run
 from boundlab.runs.heartbeat import Heartbeat, Interrupted
 from boundlab.runs.status import read_status
 from boundlab.specs.run import RunSpec
+from boundlab.training.attempts import Team, train_team
 from boundlab.training.loop import Training
-from boundlab.training.session import train_folder
+from boundlab.training.session import Attempt
 from boundlab.training.worker import train_run
 from tests.cases import CERTIFIED, TRAINED
 
@@ -171,7 +172,8 @@ def paused_often(folder, spec, looks):
                 raise Interrupted("paused")
 
         with Heartbeat(folder) as beat, contextlib.suppress(Interrupted):
-            train_folder(folder, spec, seen(spec), "cpu", beat, watch, lambda *_: None, time.monotonic())
+            attempt = Attempt(folder, beat, watch, lambda *_: None, lambda: None)
+            train_team(Team([spec], {0: attempt}, folder), [seen(spec)], "cpu", time.monotonic())
             assert count is None, "finished before it could be interrupted"
         assert len(open_run(folder).records)
         yield
@@ -236,16 +238,17 @@ def test_the_errors_of_a_part_are_near_those_of_all():
     """Of the network before training and after an epoch; the part is the same each time and for every seed."""
     torch.set_num_threads(1)
     runs = [
-        Training(spec, apply_task(spec.train))
+        Training([spec], [apply_task(spec.train)])
         for seed in (0, 1)
         if (spec := RunSpec.from_dict(TRAINED | {"seed": seed}))
     ]
-    first, other = ([split.labels.tolist() for split in one.parts] for one in runs)
+    first, other = ([split.labels.tolist() for split in one.members[0].parts] for one in runs)
     assert first == other
     training = runs[0]
-    records = [record for _ in range(10) for record in training.epoch()]
-    whole = outcome(training.net, training.train.images, training.train.labels)
-    part = training.part_errors()
+    records = [record for _ in range(10) for _, record in training.epoch()]
+    member = training.members[0]
+    whole = outcome(member.net, member.train.images, member.train.labels)
+    part = training.part_errors()[0]
     assert part.epoch == 10
     assert part.train_error == pytest.approx(whole.error, abs=4 * (whole.error * (1 - whole.error) / 287) ** 0.5 + 0.01)
     assert len(set(first[0])) == 10  # every class

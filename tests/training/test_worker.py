@@ -94,7 +94,7 @@ class Warm:
         theirs.close()
 
     def send(self, folder, lock, environment=None):
-        message = json.dumps({"folder": str(folder), "environment": environment or {}}) + "\n"
+        message = json.dumps({"folders": [str(folder)], "environment": environment or {}}) + "\n"
         socket.send_fds(self.channel, [message.encode()], [lock.fileno()])
         lock.close()
 

@@ -54,7 +54,9 @@ def with_device() -> Parser:
 def with_workers() -> Parser:
     """A parent with `--workers`."""
     parent = Parser(add_help=False)
-    parent.add_argument("--workers", type=positive, default=2, help="runs at a time, each in its own process")
+    parent.add_argument(
+        "--workers", type=positive, default=2, help="processes at a time, each with one run, or several together"
+    )
     return parent
 
 

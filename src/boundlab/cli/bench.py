@@ -9,18 +9,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from boundlab.cli.arguments import Commands, command
+from boundlab.cli.arguments import Commands, command, with_device
 
 
 def add_to(commands: Commands) -> None:
     """The command and its arguments."""
-    sub = command(commands, "bench", "measure throughput on this machine", _run)
+    sub = command(commands, "bench", "measure throughput on this machine", _run, with_device())
     sub.add_argument("what", choices=["bounds", "train", "store"])
     sub.add_argument("--json", action="store_true")
 
 
 def _run(a: argparse.Namespace) -> int:
-    result = {"bounds": _bounds, "train": _train, "store": _store}[a.what]()
+    result = {"bounds": _bounds, "train": lambda: _train(a.device), "store": _store}[a.what]()
     print(json.dumps(result) if a.json else "\n".join(f"{k}: {v}" for k, v in result.items()))
     return 0
 
@@ -58,24 +58,8 @@ def _store() -> dict[str, Any]:
     return {"runs": len(read_pack()), "read_pack_ms": _median_ms(read_pack)}
 
 
-def _train() -> dict[str, Any]:
-    """Images per second of one training epoch on digits, one thread, norms left out."""
-    import torch
+def _train(device: str) -> dict[str, Any]:
+    from boundlab.cli.bench_train import measure
+    from boundlab.system.devices import best_kind
 
-    from boundlab.data.splits import seen
-    from boundlab.specs.run import RunSpec
-    from boundlab.training.loop import Training
-
-    torch.set_num_threads(1)
-    result: dict[str, Any] = {"torch": torch.__version__, "threads": 1}
-    for channels in (8, 16, 32, 64):
-        spec = RunSpec.from_dict({"dataset": "digits", "epochs": 1000, "arch": {"channels": channels}})
-        training = Training(spec, seen(spec))
-        training.record = lambda step, losses: {}  # type: ignore[method-assign]  # time the steps alone
-        list(training.epoch())
-        started = time.perf_counter()
-        for _ in range(3):
-            list(training.epoch())
-        seconds = time.perf_counter() - started
-        result[f"CONV-3-{channels}_images_per_second"] = round(3 * len(training.train.labels) / seconds)
-    return result
+    return measure(best_kind() if device == "auto" else device)

@@ -33,6 +33,7 @@ def train_all(specs: list[RunSpec], out: Path, a: argparse.Namespace) -> bool:
     from tqdm import tqdm
 
     from boundlab.jobs.sweep import finished, sweep
+    from boundlab.system.devices import best_kind
 
     done = sum(finished(out / spec.id) for spec in specs)
     arguments = ["--device", a.device] + (["--data-root", str(a.data_root)] if a.data_root else [])
@@ -42,7 +43,8 @@ def train_all(specs: list[RunSpec], out: Path, a: argparse.Namespace) -> bool:
         unit="run",
         bar_format="{l_bar}{bar}| {n:.1f}/{total} runs [{elapsed}<{remaining}]",
     ) as bar:
-        failed = sweep(specs, out, a.workers, arguments, lambda now: bar.update(now - bar.n))
+        kind = "cpu" if a.device == "cpu" else best_kind()
+        failed = sweep(specs, out, a.workers, arguments, lambda now: bar.update(now - bar.n), kind)
     for name, error in failed.items():
         print(f"{name}: {error}", file=sys.stderr)
     return not failed

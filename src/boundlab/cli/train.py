@@ -1,4 +1,4 @@
-"""`boundlab train`: one run."""
+"""`boundlab train`: one run, or several of one architecture together."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from boundlab.text import decimals
 
 def add_to(commands: Commands) -> None:
     """The command and its arguments."""
-    sub = command(
-        commands, "train", "train one run spec (resumes, skips when sealed)", _run, with_data_root(), with_device()
+    text = (
+        "train a run spec, or a list of specs of one architecture and recipe together (resumes, skips what is sealed)"
     )
-    sub.add_argument("spec", type=Path)
+    sub = command(commands, "train", text, _run, with_data_root(), with_device())
+    sub.add_argument("spec", type=Path, help="JSON file with a spec, or a list of specs")
     sub.add_argument("--out", type=Path, default=runs_folder())
     sub.add_argument("--quiet", action="store_true")
     sub.add_argument("--with-parent", action="store_true", help="stop when standard input closes (a sweep's runs do)")
@@ -28,23 +29,33 @@ def _run(a: argparse.Namespace) -> int:
 
     from boundlab.runs.folder import sealed
     from boundlab.specs.run import RunSpec
+    from boundlab.specs.stacking import DIFFERENT, kind
     from boundlab.system.files import read_json
     from boundlab.system.processes import end_with_parent
-    from boundlab.training.worker import train_run
+    from boundlab.training.worker import train_runs
 
     if a.with_parent:
         end_with_parent()
-    spec = RunSpec.from_dict(read_json(a.spec))
-    with tqdm(desc=spec.id, unit="step", disable=a.quiet) as bar:
+    given = read_json(a.spec)
+    specs = [RunSpec.from_dict(one) for one in (given if isinstance(given, list) else [given])]
+    if len({kind(spec) for spec in specs}) != 1:
+        raise ValueError(
+            f"{a.spec} must hold a run spec, or specs that differ in {DIFFERENT} alone; use `boundlab sweep`"
+        )
+    title = specs[0].id if len(specs) == 1 else f"{len(specs)} runs like {specs[0].id}"
+    with tqdm(desc=title, unit="step", disable=a.quiet) as bar:
 
         def progress(step: int, total: int, record: dict[str, Any] | None) -> None:
             bar.total = total
             bar.set_postfix_str(f"loss {decimals(record['loss'], 4)}" if record and record["loss"] is not None else "")
             bar.update(step - bar.n)
 
-        folder = train_run(spec, a.out, a.device, a.data_root, progress)
-    if not sealed(folder):
-        print(f"boundlab: stopped from the dashboard; the same command goes on from there ({folder})", file=sys.stderr)
-        return 1
-    print(folder)
-    return 0
+        folders = train_runs(specs, a.out, a.device, a.data_root, progress)
+    for folder in folders:
+        if sealed(folder):
+            print(folder)
+        else:
+            print(
+                f"boundlab: stopped from the dashboard; the same command goes on from there ({folder})", file=sys.stderr
+            )
+    return 0 if all(map(sealed, folders)) else 1

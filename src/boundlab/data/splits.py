@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,20 @@ def seen(spec: RunSpec, root: str | Path | None = None) -> tuple[Split, Split]:
     """(train, test) as a run's network sees them, before `normalize`: its task's images, or the middle of them."""
     train, test = apply_task(spec.train, root)
     return cut_window(train, spec.arch.in_shape), cut_window(test, spec.arch.in_shape)
+
+
+def seen_together(specs: Sequence[RunSpec], root: str | Path | None = None) -> list[tuple[Split, Split]]:
+    """What `seen` gives for each, with images that are the same kept once; `specs`: of one architecture and data set."""
+    pictures: dict[object, tuple[Split, Split]] = {}
+    found = []
+    for spec in specs:
+        task = (spec.train.labels, spec.train.n_train)
+        if task not in pictures:
+            plain = dataclasses.replace(spec, train=dataclasses.replace(spec.train, label_noise=0.0))
+            pictures[task] = seen(plain, root)
+        train, test = pictures[task]
+        found.append((_with_noise(train, spec.train) if spec.train.label_noise else train, test))
+    return found
 
 
 def apply_task(spec: TrainSpec, root: str | Path | None = None) -> tuple[Split, Split]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boundlab.errors import BoundlabError
-from boundlab.jobs import queue, workers
+from boundlab.jobs import queue, teams, workers
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.workers import WarmWorker
 from boundlab.runs import job as jobstate
@@ -33,7 +33,9 @@ HEAD_START = 3.0  # seconds that a started job has for itself before the next wa
 
 @dataclass
 class _Running:
-    run: str
+    """A worker and what it trains, together."""
+
+    runs: tuple[str, ...]
     worker: Worker
     gpu: int | None
     asked: float | None = None  # when it was first seen asked to end
@@ -93,10 +95,16 @@ class Scheduler:
         return "cpu" if job.device == "cpu" or not self.gpus else "cuda"
 
     def _taken(self, every: Iterable[Job]) -> list[room.Taken]:
-        """The memory of what trains on the CPU."""
-        ours = {entry.run: entry.worker.process.pid for entry in self.running}
-        live = [job for job in every if job.state in jobstate.LIVE and not (job.used or "").startswith("cuda")]
-        return [room.Taken(memory(job.spec), room.resident(ours[job.id]) if job.id in ours else None) for job in live]
+        """The memory of what trains on the CPU, by process."""
+        ours = {run: entry.worker.process.pid for entry in self.running for run in entry.runs}
+        processes: dict[object, list[Job]] = {}
+        for job in every:
+            if job.state in jobstate.LIVE and not (job.used or "").startswith("cuda"):
+                processes.setdefault(ours.get(job.id) or job.pid or job.id, []).append(job)
+        return [
+            room.Taken(memory(team[0].spec, len(team)), room.resident(ours[team[0].id]) if team[0].id in ours else None)
+            for team in processes.values()
+        ]
 
     def memory_left(self, every: Iterable[Job]) -> int:
         """Bytes for a further training on the CPU beside what runs."""
@@ -131,11 +139,11 @@ class Scheduler:
             return False
         every, trouble = queue.jobs(self.out), None
         self._kill_unresponsive(every)
-        for job in self._startable(every):
+        for team in self._startable(every):
             try:
-                self._launch(job)
-            except (OSError, BoundlabError) as error:  # the next one may start all the same
-                trouble = f"{job.id}: {error}"
+                self._launch(team)
+            except (OSError, BoundlabError) as error:  # the next ones may start all the same
+                trouble = f"{team[0].id}: {error}"
         self.trouble = trouble
         return any(job.state in (*jobstate.WAITING, *jobstate.LIVE) for job in every)
 
@@ -143,7 +151,7 @@ class Scheduler:
         """Kill what does not stop though it was asked to."""
         stopping = {job.id for job in every if job.state == "stopping"}
         for entry in self.running:
-            entry.asked = (entry.asked or time.monotonic()) if entry.run in stopping else None
+            entry.asked = (entry.asked or time.monotonic()) if stopping & set(entry.runs) else None
             if entry.asked and time.monotonic() - entry.asked > GRACE:
                 entry.worker.process.kill()
 
@@ -152,18 +160,22 @@ class Scheduler:
             self._leads = take_lock(self.out, ".scheduler")
         return self._leads is not None
 
-    def _startable(self, every: list[Job]) -> list[Job]:
-        """Queued jobs for which there is room, in order."""
+    def _startable(self, every: list[Job]) -> list[list[Job]]:
+        """Queued jobs for which there is room, in order, each with those of its owner that are best trained with it."""
         if self.devices is None:
             return []
         live = [job for job in every if job.state in jobstate.LIVE]
         places = Counter({"cpu": self.limits.running, "cuda": len(self.gpus)})
-        places.subtract("cuda" if (job.used or "cpu").startswith("cuda") else "cpu" for job in live)
-        chosen: list[Job] = []
+        places.subtract(kind for kind, _ in {("cuda" if _on_gpu(job) else "cpu", job.pid or job.id) for job in live})
+        waiting = queue.in_order(every)
+        chosen: list[list[Job]] = []
         free, most, waits = self.memory_left(every), self.memory_most(every), {}
-        busy = any(not (job.used or "cpu").startswith("cuda") for job in live)
-        for job in queue.in_order(every):
-            kind, need = self.kind(job), memory(job.spec)
+        busy = not all(map(_on_gpu, live))
+        while waiting:
+            kind = self.kind(waiting[0])
+            team = teams.next_team(waiting, kind, places[kind], free)
+            job, need = team[0], memory(team[0].spec, len(team))
+            waiting = [other for other in waiting if other not in team]
             if places[kind] <= 0:
                 continue
             if kind == "cpu" and need > free:
@@ -173,27 +185,28 @@ class Scheduler:
                 continue
             free -= need if kind == "cpu" else 0
             places[kind] -= 1
-            chosen.append(job)
+            chosen.append(team)
         self.waits = waits
         return chosen
 
-    def _launch(self, job: Job) -> None:
-        lock = take_lock(self.out, job.id)
-        if lock is None:  # another process was faster
-            return
-        try:
-            if jobstate.read_job_folder(job.folder).state == "done":  # and is done already
+    def _launch(self, team: list[Job]) -> None:
+        locks = {job.id: lock for job in team if (lock := take_lock(self.out, job.id)) is not None}
+        try:  # those that another process was faster with, or that are done already, are left to it
+            team = [job for job in team if job.id in locks and jobstate.read_job_folder(job.folder).state != "done"]
+            if not team:
                 return
-            gpu = self._free_gpu() if self.kind(job) == "cuda" else None
+            gpu = self._free_gpu() if self.kind(team[0]) == "cuda" else None
             device = "cpu" if gpu is None else f"cuda ({self.gpus[gpu].name})"
-            write_status(job.folder, job.said("running", device=device))
+            for job in team:
+                write_status(job.folder, job.said("running", device=device))
             environment = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(self.gpus[gpu].index)}
             self.warm.not_before = time.monotonic() + HEAD_START
-            worker = self.warm.take(job.folder, lock, environment)
-            worker = worker or workers.for_job(job.folder, lock, environment)
-            self.running.append(_Running(job.id, worker, gpu))
+            given = [job.folder for job in team], [locks[job.id] for job in team], environment
+            worker = self.warm.take(*given) or workers.for_jobs(*given)
+            self.running.append(_Running(tuple(job.id for job in team), worker, gpu))
         finally:
-            os.close(lock)
+            for lock in locks.values():
+                os.close(lock)
 
     def _free_gpu(self) -> int:
         """The GPU with the fewest of this server's jobs."""
@@ -209,8 +222,9 @@ class Scheduler:
             entry.worker.close()
             self.running.remove(entry)
             if code < 0:
-                with contextlib.suppress(OSError, BoundlabError):  # that it is lost is known all the same
-                    self._explain(self.out / entry.run, -code)
+                for run in entry.runs:
+                    with contextlib.suppress(OSError, BoundlabError):  # that it is lost is known all the same
+                        self._explain(self.out / run, -code)
 
     def _explain(self, folder: Path, signal: int) -> None:
         job = jobstate.read_job_folder(folder)
@@ -221,3 +235,7 @@ class Scheduler:
                 write_status(folder, job.said("lost", error=error, heartbeat=job.heartbeat, device=job.used))
             finally:
                 os.close(lock)
+
+
+def _on_gpu(job: Job) -> bool:
+    return (job.used or "cpu").startswith("cuda")

@@ -1,4 +1,4 @@
-"""Grids of runs: each run is its own process, so a killed one takes nothing down with it.
+"""Grids of runs: processes of their own, each with one run or with several that are faster together.
 
 Not the scheduler's work: a sweep runs `workers` at a time on one GPU too, limits no memory, starts nothing but its own runs,
 and says what their processes said, also where no status could be written.
@@ -6,7 +6,6 @@ and says what their processes said, also where no status could be written.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import subprocess
@@ -16,19 +15,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from boundlab.errors import RunError
+from boundlab.runs import stacks
 from boundlab.runs.folder import sealed
-from boundlab.runs.status import read_status
+from boundlab.runs.status import Status, read_status
 from boundlab.specs.run import RunSpec
+from boundlab.specs.stacking import together
 from boundlab.system.files import make_folder, write_atomic
 from boundlab.system.locks import BUSY, held
 from boundlab.system.processes import ONE_THREAD
 
 
-def _launch(spec: RunSpec, out: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
+def _launch(specs: list[RunSpec], out: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
     queue = out / ".queue"
     make_folder(queue)
-    file = queue / f"{spec.id}.json"
-    write_atomic(file, json.dumps(spec.to_dict()))
+    file = queue / f"{specs[0].id}.json"
+    write_atomic(file, json.dumps([spec.to_dict() for spec in specs]))
     command = [
         sys.executable,
         "-m",
@@ -41,7 +42,7 @@ def _launch(spec: RunSpec, out: Path, arguments: list[str]) -> subprocess.Popen[
         "--with-parent",
         *arguments,
     ]
-    with _log(out, spec.id).open("wb") as log:
+    with _log(out, specs[0].id).open("wb") as log:
         return subprocess.Popen(
             command, env=os.environ | ONE_THREAD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
         )
@@ -58,33 +59,60 @@ def _close(process: subprocess.Popen[bytes]) -> None:
 
 
 def sweep(
-    specs: list[RunSpec], out: Path, workers: int, arguments: list[str], progress: Callable[[float], None]
+    specs: list[RunSpec],
+    out: Path,
+    workers: int,
+    arguments: list[str],
+    progress: Callable[[float], None],
+    device: str = "cpu",
 ) -> dict[str, str]:
-    """Train every spec that is not sealed, `workers` at a time; returns {id: error} of those that failed.
+    """Train every spec that is not sealed, `workers` processes at a time, each with runs that are best trained together on
+    `device`; returns {id: error} of those that failed.
 
     What another process trains is waited for, and taken over should that process end without finishing it. `progress` is
-    called about twice a second with the number of finished runs, running ones counted in part.
+    called about three times a second with the number of finished runs, running ones counted in part.
     """
     waiting = {spec.id: spec for spec in specs if not finished(out / spec.id)}
-    running: dict[str, subprocess.Popen[bytes]] = {}
+    running: list[tuple[list[str], subprocess.Popen[bytes]]] = []
     failed: dict[str, str] = {}
     try:
         while waiting or running:
-            free = (name for name in waiting if name not in running and not held(out, name))
-            for name in itertools.islice(list(free), workers - len(running)):
-                running[name] = _launch(waiting[name], out, arguments)
-            time.sleep(0.5)
-            for name in [name for name, process in running.items() if process.poll() is not None]:
-                if (error := _ended(running.pop(name), _log(out, name))) and BUSY not in error:
-                    failed[name] = error
+            busy = {name for names, _ in running for name in names}
+            free = [spec for name, spec in waiting.items() if name not in busy and not held(out, name)]
+            for group in _groups(free, out, device, workers - len(running))[: workers - len(running)]:
+                running.append(([spec.id for spec in group], _launch(group, out, arguments)))
+            time.sleep(0.3)
+            for names, process in [entry for entry in running if entry[1].poll() is not None]:
+                running.remove((names, process))
+                failed |= _failed(names, _ended(process, _log(out, names[0])), out)
             failed = {name: why for name, why in failed.items() if not finished(out / name)}
             waiting = {n: spec for n, spec in waiting.items() if n not in failed and not finished(out / n)}
             progress(len(specs) - len(waiting) + sum(_fraction(out / name) for name in waiting))
     finally:
-        for process in running.values():  # only after Ctrl-C: a run resumes from its last epoch
+        for _, process in running:  # only after Ctrl-C: a run resumes from its last epoch
             process.terminate()
             _close(process)
     return failed
+
+
+def _groups(free: list[RunSpec], out: Path, device: str, places: int) -> list[list[RunSpec]]:
+    """What is trained together: first what was begun so."""
+    named = {out / spec.id: spec for spec in free}
+    begun, alone = stacks.with_mates(list(named))
+    fresh = together([named[folder] for folder in alone], lambda spec: spec, device, max(1, places - len(begun)))
+    return [[named[folder] for folder in stack] for stack in begun] + fresh
+
+
+def _failed(names: list[str], error: str | None, out: Path) -> dict[str, str]:
+    """Of the runs that a process was to train, those that will not be finished, and why; `error`: its last line."""
+    found = {}
+    for name in names:
+        status = _status(out / name)
+        if status is not None and status.state == "failed" and not finished(out / name):
+            found[name] = status.error or error or "failed"
+        elif error and BUSY not in error and not finished(out / name):
+            found[name] = error
+    return found
 
 
 def _ended(process: subprocess.Popen[bytes], log: Path) -> str | None:
@@ -104,8 +132,12 @@ def finished(folder: Path) -> bool:
 
 
 def _fraction(folder: Path) -> float:
+    now = _status(folder)
+    return min(1.0, now.step / now.steps) if now and now.steps else 0.0
+
+
+def _status(folder: Path) -> Status | None:
     try:
-        now = read_status(folder)
+        return read_status(folder)
     except RunError:
-        return 0.0
-    return min(1.0, now.step / now.steps) if now.steps else 0.0
+        return None

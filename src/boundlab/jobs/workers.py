@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from boundlab.system.files import make_folder
@@ -17,19 +18,20 @@ from boundlab.system.processes import NICENESS, ONE_THREAD, Worker, detached, lo
 _WORKER = (sys.executable, "-m", "boundlab.training.worker")
 
 
-def for_job(folder: Path, lock: int, environment: dict[str, str]) -> Worker:
-    """A worker that trains `folder`; `lock`: the descriptor that holds its lock, which it inherits. Raises OSError."""
-    arguments = [str(folder), "--lock-fd", str(lock)]
+def for_jobs(folders: Sequence[Path], locks: Sequence[int], environment: dict[str, str]) -> Worker:
+    """A worker that trains `folders` together; `locks`: the descriptors that hold their locks, which it inherits. Raises OSError."""
+    first = folders[0]
+    arguments = [*map(str, folders), *(part for lock in locks for part in ("--lock-fd", str(lock)))]
     if detached():
-        make_folder(folder.parent / ".queue")
-        with (folder.parent / ".queue" / f"{folder.name}.log").open("wb") as log:
+        make_folder(first.parent / ".queue")
+        with (first.parent / ".queue" / f"{first.name}.log").open("wb") as log:
             process = subprocess.Popen(
                 [*_WORKER, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=os.environ | ONE_THREAD | environment,
-                pass_fds=(lock,),
+                pass_fds=tuple(locks),
                 start_new_session=True,
             )
         lower_priority(process.pid)
@@ -37,7 +39,7 @@ def for_job(folder: Path, lock: int, environment: dict[str, str]) -> Worker:
         with contextlib.suppress(OSError):
             Path(f"/proc/{process.pid}/autogroup").write_text(str(NICENESS))
         return Worker(process, None)
-    return start_attached(["boundlab.training.worker", *arguments], environment, (lock,))
+    return start_attached(["boundlab.training.worker", *arguments], environment, tuple(locks))
 
 
 class WarmWorker:
@@ -64,16 +66,16 @@ class WarmWorker:
             self.worker = None
         return self._leaving
 
-    def take(self, folder: Path, lock: int, environment: dict[str, str]) -> Worker | None:
-        """Give it a job, as in `for_job`; None when there is none that lives."""
+    def take(self, folders: Sequence[Path], locks: Sequence[int], environment: dict[str, str]) -> Worker | None:
+        """Give it jobs, as in `for_jobs`; None when there is none that lives."""
         worker = self.worker
         if worker is None or worker.line is None:
             return None
-        message = json.dumps({"folder": str(folder), "environment": environment}) + "\n"
+        message = json.dumps({"folders": list(map(str, folders)), "environment": environment}) + "\n"
         try:
             if worker.code is not None:
                 raise ChildProcessError("the warm worker is dead")
-            socket.send_fds(worker.line, [message.encode()], [lock])
+            socket.send_fds(worker.line, [message.encode()], list(locks))
         except OSError:
             self.dismiss()
             return None

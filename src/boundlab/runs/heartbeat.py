@@ -72,6 +72,11 @@ class Heartbeat:
             if not self._ended.is_set() and self.folder.is_dir():
                 write_status(self.folder, self._now("running", None))
 
+    @property
+    def ended(self) -> bool:
+        """Whether the last status was written, or tried to be."""
+        return self._ended.is_set()
+
     def end(self, state: str, error: str | None = None) -> None:
         """Write the last status; raises OSError."""
         with self._writing:

@@ -67,12 +67,12 @@ def work(spec: RunSpec) -> Work:
 
 
 @lru_cache(4096)
-def memory(spec: RunSpec) -> int:
-    """Bytes of a training process: torch, pixels and as fed, network six times, activations of a batch."""
+def memory(spec: RunSpec, members: int = 1) -> int:
+    """Bytes of a process that trains `members` runs like it together: torch, pixels and as fed, and of each run its network six
+    times and the activations of a batch."""
     data, shapes = DATASETS[spec.train.dataset], spec.arch.shapes()
     images = (data.train_size + data.test_size) * math.prod(data.in_shape)
     largest = max(shape.weights for shape in shapes)
     network = 6 * sum(shape.weights for shape in shapes) + 4 * largest  # v, weight, gradient, momentum, start; float64
-    return round(
-        _TORCH + 4 * (2 * images + network + 3 * spec.train.batch_size * (activations(spec) + patch_values(spec)))
-    )
+    each = network + 3 * spec.train.batch_size * (activations(spec) + patch_values(spec))
+    return round(_TORCH + 4 * (2 * images + members * each))

@@ -146,6 +146,13 @@ def probe(limit: float = _TIME_LIMIT) -> list[Device]:
         os.close(ours)
 
 
+def best_kind() -> str:
+    """ "cuda" where torch sees a GPU, else "cpu"; torch is asked only where there may be one."""
+    if not any(Path(file).exists() for file in ("/dev/nvidiactl", "/dev/dxg")):
+        return "cpu"
+    return "cuda" if any(device.kind == "cuda" for device in probe()) else "cpu"
+
+
 def main() -> None:
     """Print the devices as one JSON list, fields that do not apply left out; niced, since torch's import is heavy."""
     if hasattr(os, "nice"):

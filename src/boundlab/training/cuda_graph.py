@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Step = Callable[[Tensor, Tensor, float], Tensor]  # (images, labels, learning rate) -> loss
+Step = Callable[[Tensor, Tensor, Tensor], Tensor]  # (images, labels, learning rates) -> losses, of all members
 WARM_UP = 3  # eager steps before a capture: they allocate momentum and choose kernels
 
 
@@ -22,35 +22,29 @@ def cuda_graph(work: Callable[[], Tensor]) -> tuple[Callable[[], Any], Tensor]:
 
 
 class CapturedStep:
-    """Like `eager`, replayed from a capture while learning rate and batch shape stay the same.
+    """Like `eager`, replayed from a capture while the batch's shape stays the same; an incomplete last batch runs eagerly.
 
-    The rate is a constant of the capture, so a new rate means a new one; steps of a warm-up, or an incomplete last batch,
-    run eagerly.
+    Learning rates are read from a tensor, so that a new one needs no new capture.
     """
 
     def __init__(self, eager: Step, capture: Callable[..., tuple[Callable[[], Any], Tensor]] = cuda_graph) -> None:
         self.eager, self.capture = eager, capture
-        self.rate, self.steady = float("nan"), 0
-        self.images: Tensor | None = None
-        self.labels: Tensor | None = None
+        self.steady = 0
+        self.given: tuple[Tensor, ...] = ()
         self.replay: Callable[[], Any] | None = None
-        self.loss: Tensor | None = None
+        self.losses: Tensor | None = None
 
-    def __call__(self, images: Tensor, labels: Tensor, rate: float) -> Tensor:
-        """One training step; returns the loss before it."""
-        if rate != self.rate:
-            self.rate, self.steady, self.replay = rate, 0, None
-        if self.images is None:
-            self.images, self.labels = images.clone(), labels.clone()
-        assert self.labels is not None
-        if images.shape != self.images.shape or self.steady < WARM_UP:
+    def __call__(self, images: Tensor, labels: Tensor, rates: Tensor) -> Tensor:
+        """One training step; returns the losses before it."""
+        if not self.given:
+            self.given = tuple(tensor.clone() for tensor in (images, labels, rates))
+        if images.shape != self.given[0].shape or self.steady < WARM_UP:
             self.steady += 1
-            return self.eager(images, labels, rate)
-        static_images, static_labels = self.images, self.labels
-        static_images.copy_(images)
-        static_labels.copy_(labels)
+            return self.eager(images, labels, rates)
+        for kept, new in zip(self.given, (images, labels, rates), strict=True):
+            kept.copy_(new)
         if self.replay is None:
-            self.replay, self.loss = self.capture(lambda: self.eager(static_images, static_labels, rate))
+            self.replay, self.losses = self.capture(lambda: self.eager(*self.given))
         self.replay()
-        assert self.loss is not None
-        return self.loss.clone()
+        assert self.losses is not None
+        return self.losses.clone()

@@ -19,12 +19,12 @@ def _nothing(*_: object) -> None:
 class Hooks:
     """Callables with defaults that do nothing; none of them changes what is trained.
 
-    `watch` is called between steps and within passes over the data; when it raises, `Training.state` is that of this very
-    step. `before_step` gets the number of finished steps, `preview` the record of step 0 before its errors are there.
+    `watch` is called between steps and within passes over the data; when it raises, or has a member leave, `Training.state`
+    is that of this very step. `before_step` gets the number of finished steps, `preview` (place, record) of step 0 before its errors are there.
     `run_step` makes of the plain step the one that runs; None: a captured CUDA graph on a GPU, else the plain step.
     """
 
     watch: Callable[[], None] = _nothing
     before_step: Callable[[int], None] = _nothing
-    preview: Callable[[Record], None] = _nothing
+    preview: Callable[[int, Record], None] = _nothing
     run_step: Callable[[Step], Step] | None = None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from boundlab.bounds.theorem_s import complexity_per_norm
-from boundlab.networks import build
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.run import RunSpec
+from boundlab.specs.shapes import LayerShape
 
 _HINGE_UNTIL, _RAMP_FROM = 0.1, 0.3  # fractions of the steps; between them the cap comes down to the ramp's 1
 _FIRST_CAP = 3.0
@@ -19,9 +20,12 @@ _FIRST_WEIGHT, _WHOLE_WEIGHT_FROM = 0.2, 0.7  # the complexity counts little bef
 
 
 class Objective(Protocol):
-    """A loss of one minibatch; `at(fraction)` says how much of the training is done."""
+    """Loss per member of one minibatch each; `at(fraction)` says how much of the training is done.
 
-    def __call__(self, out: Tensor, labels: Tensor) -> Tensor: ...
+    `out`: (members, batch, classes); `labels`: (members, batch); `weights`: per layer (members, *weight_shape).
+    """
+
+    def __call__(self, out: Tensor, labels: Tensor, weights: Sequence[Tensor]) -> Tensor: ...
 
     def at(self, fraction: float) -> None: ...
 
@@ -29,8 +33,8 @@ class Objective(Protocol):
 class MeanSquaredError:
     """Mean over examples and outputs of the squared distance to one-hot labels, as in the paper."""
 
-    def __call__(self, out: Tensor, labels: Tensor) -> Tensor:
-        return F.mse_loss(out, F.one_hot(labels, out.shape[1]).to(out.dtype))
+    def __call__(self, out: Tensor, labels: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        return (out - F.one_hot(labels, out.shape[2]).to(out.dtype)).square().mean(dim=(1, 2))
 
     def at(self, fraction: float) -> None:
         """The same throughout."""
@@ -44,35 +48,46 @@ class Certificate:
     the hinge (no cap) and a small weight.
     """
 
-    def __init__(self, net: nn.Sequential, sample: SampleStats, spec: RunSpec) -> None:
-        self.layers, self.shapes = build.layers(net), spec.arch.shapes()
-        self.per_norm = complexity_per_norm(self.shapes, sample)
-        self.final_weight = spec.train.certificate_weight
-        like = next(net.parameters())
-        self.cap, self.weight = (like.new_zeros(()) for _ in range(2))  # tensors, so that a captured step reads them
+    def __init__(
+        self,
+        shapes: Sequence[LayerShape],
+        samples: Sequence[SampleStats],
+        final_weights: Sequence[float],
+        like: Tensor,
+    ) -> None:
+        self.shapes = shapes
+        self.per_norm = like.new_tensor([complexity_per_norm(shapes, sample) for sample in samples])
+        self.final_weights = like.new_tensor(final_weights)
+        # tensors, so that a captured step reads them
+        self.cap, self.weight = like.new_zeros(()), torch.zeros_like(self.final_weights)
         self.at(0.0)
 
     def at(self, fraction: float) -> None:
         """Set cap and weight for this fraction of the steps."""
         left = min(1.0, max(0.0, (_RAMP_FROM - fraction) / (_RAMP_FROM - _HINGE_UNTIL)))
         self.cap.fill_(1 + (_FIRST_CAP - 1) * left if fraction >= _HINGE_UNTIL else torch.inf)
-        self.weight.fill_(self.final_weight * _FIRST_WEIGHT ** max(0.0, 1 - fraction / _WHOLE_WEIGHT_FROM))
+        scale = _FIRST_WEIGHT ** max(0.0, 1 - fraction / _WHOLE_WEIGHT_FROM)
+        self.weight.copy_(self.final_weights * scale)
 
-    def complexity(self) -> Tensor:
-        """Theorem S's complexity at margin 1 of the network as it is now."""
-        *hidden, output = (cast(Tensor, layer.weight) for layer in self.layers)
-        rho = (output - output.mean(0)).norm()
+    def complexity(self, weights: Sequence[Tensor]) -> Tensor:
+        """(members,) Theorem S's complexity at margin 1 of the networks as they are now."""
+        *hidden, output = weights
+        rho = (output - output.mean(1, keepdim=True)).flatten(1).norm(dim=1)
         for weight, shape in zip(hidden, self.shapes[:-1], strict=True):
-            rho = rho * build.position_norms(weight, shape).max()
+            local = shape.kind == "local"  # the largest over positions
+            rho = rho * (weight.flatten(2).norm(dim=2).amax(1) if local else weight.flatten(1).norm(dim=1))
         return self.per_norm * rho
 
-    def __call__(self, out: Tensor, labels: Tensor) -> Tensor:
-        own = out.gather(1, labels[:, None]).squeeze(1)
-        other = out.scatter(1, labels[:, None], -torch.inf).amax(dim=1)
+    def __call__(self, out: Tensor, labels: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        own = out.gather(2, labels[..., None]).squeeze(2)
+        other = out.scatter(2, labels[..., None], -torch.inf).amax(dim=2)
         errors = torch.minimum((1 - (own - other)).clamp_min(0), self.cap)
-        return errors.mean() + self.weight * self.complexity()
+        return errors.mean(1) + self.weight * self.complexity(weights)
 
 
-def objective(spec: RunSpec, net: nn.Sequential, sample: SampleStats) -> Objective:
-    """The loss that `spec` names, for `net`; `sample`: of the training images."""
-    return MeanSquaredError() if spec.train.loss == "mse" else Certificate(net, sample, spec)
+def objective(specs: Sequence[RunSpec], samples: Sequence[SampleStats], like: Tensor) -> Objective:
+    """The loss that `specs` name, which is one for all; `samples`: of each one's training images; `like`: a parameter."""
+    if specs[0].train.loss == "mse":
+        return MeanSquaredError()
+    weights = [spec.train.certificate_weight for spec in specs]
+    return Certificate(specs[0].arch.shapes(), samples, weights, like)

@@ -1,7 +1,7 @@
 """A warm worker: a process that has loaded and tried everything a training needs, and waits for a job.
 
-Its standard input is one end of a Unix stream socket. One message comes: a line of JSON, {"folder": str, "environment":
-{name: value}}, with the descriptor that holds the run's lock. The end of the stream, now or later, is the parent's end.
+Its standard input is one end of a Unix stream socket. One message comes: a line of JSON, {"folders": [str], "environment":
+{name: value}}, with the descriptors that hold their locks. The end of the stream, now or later, is the parent's end.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from boundlab.specs.run import RunSpec
 from boundlab.training.loop import Training
 
 _LONGEST = 2**20  # bytes of a message
+_MOST = 64  # descriptors of one
 
 
-def wait() -> tuple[Path, int]:
-    """Get ready, wait for the message, and follow it; returns (run folder, descriptor that holds its lock).
+def wait() -> tuple[list[Path], list[int]]:
+    """Get ready, wait for the message, and follow it; returns (run folders, descriptors that hold their locks).
 
     Leaves a thread that ends the process with its parent. Raises ValueError for anything that is no such message.
     """
@@ -33,13 +34,14 @@ def wait() -> tuple[Path, int]:
     threading.Thread(target=_end_with, args=(channel,), daemon=True).start()
     try:
         message = json.loads(text)
-        folder, environment = message["folder"], message.get("environment", {})
+        folders, environment = list(map(Path, message["folders"])), message.get("environment", {})
+        if not 0 < len(folders) == len(descriptors):
+            raise ValueError("not as many descriptors as folders")
         os.environ.update(environment)
-        (lock,) = descriptors
-        return Path(folder), lock
+        return folders, descriptors
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
-            'a warm worker expects one line {"folder": ..., "environment": {...}} and one descriptor, '
+            'a warm worker expects one line {"folders": [...], "environment": {...}} and a descriptor for each, '
             f"got {text[:80]!r} and {len(descriptors)}"
         ) from error
 
@@ -47,7 +49,7 @@ def wait() -> tuple[Path, int]:
 def _receive(channel: socket.socket) -> tuple[bytes, list[int]]:
     text, descriptors = b"", list[int]()
     while not text.endswith(b"\n") and len(text) < _LONGEST:
-        part, found, _, _ = socket.recv_fds(channel, 65536, 4)
+        part, found, _, _ = socket.recv_fds(channel, 65536, _MOST)
         if not part:
             os._exit(1)
         text, descriptors = text + part, descriptors + found
@@ -61,9 +63,9 @@ def _end_with(channel: socket.socket) -> None:
 
 
 def _warm_up() -> None:
-    """Load what is loaded late otherwise, on blank images and the CPU.
+    """Load what is loaded late otherwise, by a training on blank images and the CPU.
 
-    No step of the optimiser: some versions ask there for GPUs, and CUDA_VISIBLE_DEVICES, read at that moment, comes later.
+    Nothing of it may ask for GPUs: CUDA_VISIBLE_DEVICES, read at that moment, comes later.
     """
     import sklearn.datasets
     import sklearn.model_selection  # noqa: F401
@@ -72,7 +74,4 @@ def _warm_up() -> None:
     spec = RunSpec.from_dict({"dataset": "digits", "epochs": 1, "batch_size": 8, "arch": {"channels": 2}})
     images = torch.linspace(0, 1, 8 * 64).reshape(8, *DATASETS["digits"].in_shape)
     blank = Split(images, torch.arange(8))
-    training = Training(spec, (blank, blank))
-    training.record(0, [])
-    training.optimiser.zero_grad()
-    training.loss(training.net(images), blank.labels).backward()
+    list(Training([spec], [(blank, blank)]).epoch())
