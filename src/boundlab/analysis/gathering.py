@@ -60,7 +60,7 @@ class Gathered:
 @dataclass(frozen=True)
 class Lines:
     """The rows of a table with several lines: of the first alike runs all records of the first line, then of the next; then
-    of the others.     `line`: which one; `labels`: those of the record."""
+    of the others. `line`: which one; `labels`: those of the record."""
 
     line: Array
     labels: pd.DataFrame

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betaincinv
 
-# the interval is cut into 16 parts, 16 times: as 64 halvings
-_PARTS, _ROUNDS = np.arange(1, 16) / 16, 16
+_FEW = 64
 
 
 def clopper_pearson(errors: np.ndarray | float, n: int, delta: float) -> np.ndarray:
@@ -39,12 +38,15 @@ def kl_inverse(q: np.ndarray | float, c: np.ndarray | float) -> np.ndarray:
     if not np.all(c >= 0):
         raise ValueError(f"c must not be negative or NaN, got {c}")
     low, high = q.copy(), np.ones_like(q)
-    for _ in range(_ROUNDS):
-        points = low[..., None] + (high - low)[..., None] * _PARTS
+    # 64 halvings, several at once: of a few numbers many points cost as much as one
+    bits = 8 if q.size <= _FEW else 4
+    parts = np.arange(1, 2**bits) / 2**bits
+    for _ in range(64 // bits):
+        points = low[..., None] + (high - low)[..., None] * parts
         kl, slack = binary_kl(q[..., None], points)
         # for certain: then the answer is below that point
         beyond = kl - slack > c[..., None]
-        first = np.where(beyond.any(axis=-1), beyond.argmax(axis=-1), len(_PARTS))[..., None]
+        first = np.where(beyond.any(axis=-1), beyond.argmax(axis=-1), len(parts))[..., None]
         ends = np.concatenate([low[..., None], points, high[..., None]], axis=-1)
         low, high = (np.take_along_axis(ends, first + side, axis=-1)[..., 0] for side in (0, 1))
     return high

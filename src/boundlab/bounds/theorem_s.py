@@ -99,9 +99,9 @@ def _weightless(shapes: tuple[LayerShape, ...], sample: SampleStats) -> dict[str
     }
 
 
-def complexity_per_norm(shapes: tuple[LayerShape, ...], sample: SampleStats) -> float:
+def complexity_per_norm(shapes: Sequence[LayerShape], sample: SampleStats) -> float:
     """e^eta c_C sqrt(D) sqrt(P) / n: Theorem S's complexity is this times rho_P / margin."""
-    return math.exp(sum(_weightless(shapes, sample).values()))
+    return math.exp(sum(_weightless(tuple(shapes), sample).values()))
 
 
 def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:

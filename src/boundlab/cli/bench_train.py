@@ -22,7 +22,7 @@ from boundlab.training.hooks import Hooks
 from boundlab.training.loop import Training
 
 # (data set, channels of a CONV-3, members of the stacks)
-_CASES = {
+_CASES: dict[str, list[tuple[str, int, tuple[int, ...]]]] = {
     "cpu": [("digits", 8, (4, 12, 36)), ("digits", 16, (4, 12, 36)), *(("mnist", h, (2, 3, 4)) for h in (8, 16, 32))],
     "cuda": [("mnist", 16, (12, 96)), ("mnist", 200, (3, 6))],
 }
