@@ -145,7 +145,7 @@ def attempts(out, specs, watch=lambda place: lambda: None):
 
 
 def test_one_that_is_paused_goes_on_alone_and_the_others_end_as_ever(histories, tmp_path):
-    looks = iter(range(300))
+    looks = iter(range(90))
 
     def watch(place):
         def look():
