@@ -28,7 +28,8 @@ SLOW = (
     *("cli/test_main.py", "cli/test_terminal.py", "data/test_download.py", "evaluation/test_certify.py"),
     *("jobs/test_scheduler.py", "jobs/test_downloads.py", "runs/test_broken_runs.py", "system/test_orphans.py"),
     *("system/test_full_disk.py", "training/test_cuda_graph.py", "training/test_loop.py", "training/test_resume.py"),
-    *("training/test_worker.py", "ui/test_checkpoint_page.py", "ui/test_class_runs.py", "ui/test_compare_page.py"),
+    *("training/test_together.py", "training/test_worker.py"),
+    *("ui/test_checkpoint_page.py", "ui/test_class_runs.py", "ui/test_compare_page.py"),
     *("ui/test_links.py", "ui/test_live.py", "ui/test_nasty_links.py", "ui/test_own_runs.py", "ui/test_pages.py"),
     *("ui/test_server.py", "ui/test_study_pages.py", "ui/test_train_page.py", "uploads/test_server.py"),
 )

@@ -58,7 +58,7 @@ REFUSED = {  # of every case: which bounds refuse it, in which words; all others
     **dict.fromkeys(("max", "max gap"), MAX),
     "lc max": MAX | UNSHARED | dict.fromkeys(("sparse-strict", "doubled-strict"), "needs a norm per pool window"),
 }
-ARPACK = {"bartlett", "ledent", "graf", "graf_params", "long_sedghi"}  # bounds with spectral norms of maps
+SEARCHED = {"bartlett", "ledent", "graf", "graf_params", "long_sedghi"}  # bounds with spectral norms of maps
 
 
 def arch_of(name: str, **changes) -> ArchSpec:
@@ -123,7 +123,7 @@ def test_a_number_as_the_oracle_has_it_or_a_reason(bound, convention, name, netw
         return
     raw, start = ([w.numpy() for w in some] for some in (weights, init))
     case = Case(arch.shapes(), raw, start, [2.0 + i for i in range(len(raw))], make_sample(arch, 700))
-    close = 1e-6 if bound.key in ARPACK or convention == "strict" else 1e-12  # strict: D on two grids
+    close = 1e-6 if bound.key in SEARCHED or convention == "strict" else 1e-12  # strict: D on two grids
     if (bound.key, convention) == ("long_sedghi", "theorem"):
         shared = got.complexity + got.confidence  # the confidence is under the same root
         wanted = math.sqrt(ORACLES[bound.key, convention](case) ** 2 + math.log(1000) / 700)
@@ -144,7 +144,7 @@ def assert_equal_bounds(one, other, which):
     assert which
     for bound, convention in [f for f, name in zip(FORMULAS, NAMES, strict=True) if name in which]:
         a, b = (value(bound, convention, arch, net) for arch, net in (one, other))
-        close = 1e-6 if bound.key in ARPACK else 1e-12
+        close = 1e-6 if bound.key in SEARCHED else 1e-12
         for part in ("complexity", "confidence", "empirical"):
             assert getattr(a, part) == pytest.approx(getattr(b, part), rel=close), (bound.key, convention, part)
 

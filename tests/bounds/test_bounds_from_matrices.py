@@ -75,7 +75,7 @@ def test_bartlett(arch):
     complexity = 72 * math.log(N) * math.sqrt(math.log(2 * widest**2)) / (MARGIN * N) * frobenius * math.prod(s)
     complexity *= sum((x / y) ** (2 / 3) for x, y in zip(b, s, strict=True)) ** 1.5
     got = evaluated("bartlett", measured(arch, weights), arch)
-    assert got.complexity == pytest.approx(complexity, rel=1e-6)  # spectral norms by ARPACK
+    assert got.complexity == pytest.approx(complexity, rel=1e-6)  # spectral norms by a search
     assert got.confidence == pytest.approx(8 / N**1.5 + 3 * math.sqrt(math.log(1 / DELTA) / (2 * N)), rel=1e-12)
     assert got.empirical == pytest.approx(40 / 63)
     assert got.value == pytest.approx(got.complexity + got.confidence + got.empirical, rel=1e-12)

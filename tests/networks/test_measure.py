@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from boundlab.networks import build, layer_maps
-from boundlab.networks.measure import layer_norms, path_l1, references, spectral_map
+from boundlab.networks.measure import layer_norms, path_l1, references
 from boundlab.networks.outcome import margin_errors, outcome
 from boundlab.networks.sample_stats import feed, sample_stats
+from boundlab.networks.spectral import spectral_map
 from boundlab.quantities.records import from_columns, norm_column
 from boundlab.specs.arch import ArchSpec
 from tests import oracles

@@ -22,7 +22,7 @@ CASES = {
     "pooled": {"kernel_size": 2, "pool": ["max2", ""], "head": "gap"},
     "averaged": {"kernel_size": 2, "pool": ["avg2", ""], "hidden": [5, 3]},
 }
-WHOLE_MAP = ("spectral_map",)  # by ARPACK
+WHOLE_MAP = ("spectral_map",)  # by a search
 
 
 def arch_of(kind: str = "conv", **fields) -> ArchSpec:

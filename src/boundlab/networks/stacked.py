@@ -6,7 +6,7 @@ few large ones. Maps of the members lie side by side in the channels, (batch, me
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -53,15 +53,25 @@ class StackedNetworks:
         """Per layer (members, ...), None where the layers have none."""
         return [parameters.get(f"{layer}.bias") for layer in self.layers]
 
-    def outputs(self, x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> Tensor:
-        """(batch, members * channels, height, width) -> (members, batch, classes)."""
-        *hidden, last = zip(weights, biases, self.shapes, strict=True)
+    def outputs(
+        self,
+        x: Tensor,
+        weights: Sequence[Tensor],
+        biases: Sequence[Tensor | None],
+        see: Callable[[int, Tensor], None] | None = None,
+    ) -> Tensor:
+        """(batch, members * channels, height, width) -> (members, batch, classes). `see`: gets each layer's place and input."""
         if self.members > 1:
             x = x.contiguous(memory_format=torch.channels_last)  # grouped convolutions are 1.1 to 1.4 times faster
-        for weight, bias, shape in hidden:
-            x = F.relu(self._layer(x, weight, bias, shape), inplace=True)
-            x = pooled(x, shape) if shape.spatial else x
-        return self._layer(x, *last)
+        last = len(self.shapes) - 1
+        for place, (weight, bias, shape) in enumerate(zip(weights, biases, self.shapes, strict=True)):
+            if see is not None:
+                see(place, x)
+            x = self._layer(x, weight, bias, shape)
+            if place < last:
+                x = F.relu(x, inplace=True)
+                x = pooled(x, shape) if shape.spatial else x
+        return x
 
     def _layer(self, x: Tensor, weight: Tensor, bias: Tensor | None, shape: LayerShape) -> Tensor:
         if shape.kind == "conv":
@@ -78,6 +88,8 @@ class StackedNetworks:
             return torch.cat([apply_layer(part, w, b, shape) for part, w, b in parts], dim=1)
         if x.ndim == 4:
             x, weight = self._flat(x, weight)
+        if self.members == 1:  # the same, and the gradient of the weights comes in their own order
+            return F.linear(x[0], weight[0], None if bias is None else bias[0])[None]
         return x @ weight.mT if bias is None else torch.baddbmm(bias[:, None], x, weight.mT)
 
     def _flat(self, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -29,7 +29,7 @@ class LayerNorms:
     """Norms of one layer's effective weights W and of W - W0 (`_from_init`; NaN where W0 is not known).
 
     `tap_frobenius`: (..., kernel * kernel), Frobenius norm per kernel tap. `spectral_kernel`: of W reshaped to
-    (out, rest). `spectral_map`: of the layer as a linear map with its true boundary (ARPACK, approached from below).
+    (out, rest). `spectral_map`: of the layer as a linear map with its true boundary (approached from below, within 1e-6).
     `norm_21`: l2 over input channels, summed over (out, taps). `norm_row`: sum of filter norms. `centered_frobenius`
     (class-mean row subtracted) is of the output layer, NaN elsewhere. `patch_norm`: largest l2 norm of an input patch
     over the sample, NaN where not measured. `spectral_map_of_init`: of W0.

@@ -14,7 +14,7 @@ MOST = {"cpu": 12, "cuda": 96}
 # slower than its members alone.
 _CACHED = 9e6
 # On a GPU multiply-adds of a step's forward passes: beyond it one network fills the device, and a stack gains nothing.
-_FILLED = 1e11
+_FILLED = 4e10
 _OWN = ("weight_decay", "seed", "lr", "label_noise", "certificate_weight")  # what members may differ in
 DIFFERENT = ", ".join((*_OWN, "labels (with n_train)"))
 T = TypeVar("T")

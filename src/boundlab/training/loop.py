@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from scipy.sparse.linalg import ArpackError
 from torch import Tensor
 
 from boundlab.data.splits import Split
 from boundlab.errors import Diverged
-from boundlab.networks import build
-from boundlab.networks.measure import norm_columns
-from boundlab.networks.outcome import BATCH
+from boundlab.networks.measure import norm_columns_of_many, references_of_many
+from boundlab.networks.outcome import Outcome
+from boundlab.networks.outcomes import outcomes
 from boundlab.networks.stacked import StackedNetworks
 from boundlab.runs.part_errors import PartErrors
 from boundlab.specs.presets import PRESETS
@@ -46,11 +45,12 @@ class Training:
         hooks: Hooks = Hooks(),  # noqa: B008  # frozen
     ) -> None:
         self.hooks, self.part = hooks, part
-        most = min(part or BATCH, BATCH)
         fed = feed_all(specs, data, device)
-        self.members = [Member(spec, one, most, hooks.watch) for spec, one in zip(specs, fed, strict=True)]
+        self.members = [Member(spec, one) for spec, one in zip(specs, fed, strict=True)]
         self.schedule = self.members[0].schedule
         self.networks = StackedNetworks([member.net for member in self.members], self.members[0].shapes)
+        start = zip(*(member.init for member in self.members), strict=True)
+        self.references = references_of_many([torch.stack(layers) for layers in start], self.networks.shapes)
         self.batches = Batches([member.train for member in self.members], [spec.train.seed for spec in specs])
         like = next(iter(self.networks.parameters.values()))
         self.loss = objective(specs, [one.sample for one in fed], like)
@@ -114,46 +114,67 @@ class Training:
     def part_errors(self) -> dict[int, PartErrors]:
         """Of every member that is present: its errors now, on a part of its images."""
         with self._evaluating():
-            return {place: self.members[place].part_errors(self.finished) for place in self.present}
+            parts = [member.parts for member in self.members]
+            train, test = (self._outcomes([part[which] for part in parts]) for which in (0, 1))
+        epoch, sizes = self.finished / self.schedule.steps_per_epoch, [len(part.labels) for part in parts[0]]
+        return {
+            place: PartErrors(self.finished, epoch, train[place].error, sizes[0], test[place].error, sizes[1])
+            for place in self.present
+        }
+
+    def _outcomes(self, splits: Sequence[Split], patches: bool = False) -> list[Outcome]:
+        images, labels = ([getattr(split, name) for split in splits] for name in ("images", "labels"))
+        return outcomes(self.networks, images, labels, patches, self.part, self.hooks.watch)
 
     def _recorded(self) -> list[Found]:
         """Records of this step; it is `due` until all are made."""
         with self._evaluating():
             wrong, norms = self._unsound(), dict[int, Record]()
+            columns = self._norms() if self.present else []
             for place in self.present:
                 try:
-                    norms[place] = self._record(place)
+                    norms[place] = self._record(place, columns[place])
                 except Diverged as error:
                     self.left.add(place)
                     wrong[place] = error
             if self.finished == 0:
                 for place, record in norms.items():
                     self.hooks.preview(place, record)
-            records = [found for place, record in norms.items() if (found := self._with_errors(place, record, wrong))]
+            records = (
+                self._with_errors(norms, wrong) if self.schedule.errors_due(self.finished) else list(norms.items())
+            )
         self.losses, self.due = [], False
         return records + list(wrong.items())
 
-    def _record(self, place: int) -> Record:
+    def _norms(self) -> list[Record]:
+        """Of all members, also of those that have left: what the others' are, to the last digit, may depend on who is there."""
+        weights = self.networks.weights(self.networks.parameters)
+        biases = self.networks.biases(self.networks.parameters)
+        return norm_columns_of_many(weights, biases, self.references, self.networks.shapes)
+
+    def _record(self, place: int, norms: Record) -> Record:
         """Norms now, and the mean minibatch loss since this epoch's last record. Raises Diverged."""
-        member = self.members[place]
-        try:
-            norms = norm_columns(build.weights(member.net), build.biases(member.net), member.references, member.shapes)
-        except (torch.linalg.LinAlgError, ArpackError) as error:
-            raise member.diverged(f"the weights are too large to be measured ({error})", self.finished) from error
-        member.check_norms(norms, self.finished)
+        self.members[place].check_norms(norms, self.finished)
         loss = float(torch.stack(self.losses)[:, place].mean()) if self.losses else None
         epoch = self.finished / self.schedule.steps_per_epoch
         return {"step": self.finished, "epoch": epoch, "loss": loss, **norms}
 
-    def _with_errors(self, place: int, record: Record, wrong: dict[int, Diverged]) -> Found | None:
-        """The record with errors and margins where they are due; None: it has left, or diverged (into `wrong`)."""
-        try:
-            due = place not in self.left and self.schedule.errors_due(self.finished)
-            more = self.members[place].outcomes(self.finished) if due else {}
-        except Diverged as error:
-            self.left.add(place)
-            wrong[place] = error
-        return None if place in self.left else (place, record | more)
+    def _with_errors(self, records: dict[int, Record], wrong: dict[int, Diverged]) -> list[Found]:
+        """The records with errors and margins; of what diverges meanwhile why, into `wrong`."""
+        if not records:
+            return []
+        train = self._outcomes([member.train for member in self.members], True)
+        test = self._outcomes([member.test for member in self.members])
+        found: list[Found] = []
+        for place, record in records.items():
+            if place in self.left:
+                continue
+            try:
+                found.append((place, record | self.members[place].columns(train[place], test[place], self.finished)))
+            except Diverged as error:
+                self.left.add(place)
+                wrong[place] = error
+        return found
 
     def _unsound(self) -> dict[int, Diverged]:
         """Members whose losses since the last record, or whose weights, are not finite."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,11 +13,9 @@ from torch import Tensor
 from boundlab.data.splits import Split
 from boundlab.errors import Diverged
 from boundlab.networks import build
-from boundlab.networks.measure import Reference, references
-from boundlab.networks.outcome import BATCH, outcome, outcome_columns
+from boundlab.networks.outcome import Outcome, outcome_columns
 from boundlab.networks.sample_stats import feed, sample_stats
 from boundlab.quantities.sample import SampleStats
-from boundlab.runs.part_errors import PartErrors
 from boundlab.specs.presets import PRESETS
 from boundlab.specs.run import RunSpec
 from boundlab.training.schedule import Schedule
@@ -52,20 +50,16 @@ def feed_all(specs: Sequence[RunSpec], data: Iterable[tuple[Split, Split]], devi
 
 
 class Member:
-    """A network that is trained, alone or among others. `most`: images of a pass over the data at a time.
+    """A network that is trained, alone or among others. Nothing here changes it."""
 
-    Nothing here changes the network.
-    """
-
-    def __init__(self, spec: RunSpec, fed: Fed, most: int = BATCH, watch: Callable[[], None] = lambda: None) -> None:
-        self.spec, self.shapes, self.most, self.watch = spec, spec.arch.shapes(), most, watch
+    def __init__(self, spec: RunSpec, fed: Fed) -> None:
+        self.spec, self.shapes = spec, spec.arch.shapes()
         self.train, self.test, self.sample = fed.train, fed.test, fed.sample
         self.schedule = Schedule(spec, len(self.train.labels))
         self.net = build.build(spec.arch)
         build.initialise(self.net, spec.arch, PRESETS[spec.train.preset].init, spec.train.seed)
         self.init = build.weights(self.net)
         self.net.to(self.train.images)
-        self.references: list[Reference] = references(self.init, self.shapes)
 
     def rate(self, step: int) -> float:
         """Learning rate of the step that follows `step` finished ones."""
@@ -76,16 +70,8 @@ class Member:
         """A part of the train and of the test images, the same for every run on them."""
         return _part_of(self.train), _part_of(self.test)
 
-    def part_errors(self, step: int) -> PartErrors:
-        """Errors now, of the parts alone: cheap, for who watches. Nothing else of the training depends on it."""
-        found = [outcome(self.net, part.images, part.labels, False, self.most, self.watch) for part in self.parts]
-        (train, test), sizes = (one.error for one in found), [len(part.labels) for part in self.parts]
-        return PartErrors(step, step / self.schedule.steps_per_epoch, train, sizes[0], test, sizes[1])
-
-    def outcomes(self, step: int) -> dict[str, object]:
+    def columns(self, train: Outcome, test: Outcome, step: int) -> dict[str, object]:
         """Columns of errors and margins; raises Diverged where an output is not finite."""
-        train = outcome(self.net, self.train.images, self.train.labels, True, self.most, self.watch)
-        test = outcome(self.net, self.test.images, self.test.labels, False, self.most, self.watch)
         for name, found in (("train", train), ("test", test)):
             if not np.isfinite([found.loss, *found.patch_norms]).all() or not np.isfinite(found.margins).all():
                 raise self.diverged(f"the {name} outputs are not finite", step)
