@@ -1,4 +1,5 @@
-"""`boundlab bench bounds`: every bound of 1,000 runs x 100 records, and the tables of the pages, beside one record at a time."""
+"""`boundlab bench bounds`: every bound of 1,000 runs x 100 records, and the tables of the pages, beside one record at a time;
+and of a checkpoint."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from boundlab.cli.bench_timing import Timings, in_turn, machine, three_digits
 from boundlab.errors import RunError
 from boundlab.quantities.records import from_columns
 from boundlab.runs.pack import read_pack
+from boundlab.runs.places import PACK
 from boundlab.runs.run import Run
 from boundlab.specs.settings import CONVENTIONS, Settings
 
@@ -37,7 +39,7 @@ def measure(rounds: int, shipped: Sequence[Run] | None = None) -> Timings:
     found: Timings = {"measured": machine() | {"set": _said(shipped, gathered)}, "once, records into arrays, ms": once}
     for convention in CONVENTIONS:
         found[convention] = _ways(runs, gathered, shipped, convention, rounds)
-    return found
+    return found | _checkpoint(shipped, rounds)
 
 
 def enlarged(shipped: Sequence[Run], runs: int, records: int) -> tuple[Run, ...]:
@@ -97,6 +99,30 @@ def _ways(runs: tuple[Run, ...], gathered: Gathered, shipped: Sequence[Run], con
     plain |= {"extrapolated": f"from {len(alone)} records"}
     plain["times as long"] = three_digits(plain["ms"] / found["all bounds"]["ms"])
     return found
+
+
+def _checkpoint(shipped: Sequence[Run], rounds: int) -> Timings:
+    """The widest convolutional network whose file ships: from the file, its sample's statistics known, to every bound."""
+    import torch
+
+    from boundlab.networks.checkpoint import load_checkpoint
+    from boundlab.networks.measure import norm_columns, references
+
+    torch.set_num_threads(1)
+    files = {path.stem: path for path in PACK.rglob("*.safetensors")}
+    kept = [run for run in shipped if run.id in files and run.spec.arch.papers]
+    if not kept:
+        return {"a checkpoint": "left out: no network of the paper's kind ships"}
+    run = max(kept, key=lambda run: (run.spec.arch.parameters, run.id))
+
+    def of_file() -> list[dict[str, Any]]:
+        read, shapes = load_checkpoint(files[run.id], run.spec.train.dataset), run.spec.arch.shapes()
+        init = None if read.init is None else references(read.init, shapes)
+        record = norm_columns(read.weights, read.biases, init, shapes)
+        return [one_at_a_time([(run, record)], Settings(convention))[0] for convention in CONVENTIONS]
+
+    ways = {f"{run.spec.arch.title} on {run.spec.train.dataset}: read, norms, all bounds in each convention": of_file}
+    return {"a checkpoint": in_turn(ways, rounds)}
 
 
 def _spread_out(runs: Sequence[Run]) -> list[tuple[Run, dict[str, Any]]]:
