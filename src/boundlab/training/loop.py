@@ -12,7 +12,7 @@ from torch import Tensor
 from boundlab.data.splits import Split
 from boundlab.errors import Diverged
 from boundlab.networks.measure import norm_columns_of_many, references_of_many
-from boundlab.networks.outcome import Outcome
+from boundlab.networks.outcome import BATCH, Outcome, outcome
 from boundlab.networks.outcomes import outcomes
 from boundlab.networks.stacked import StackedNetworks
 from boundlab.runs.part_errors import PartErrors
@@ -116,14 +116,19 @@ class Training:
         with self._evaluating():
             parts = [member.parts for member in self.members]
             train, test = (self._outcomes([part[which] for part in parts]) for which in (0, 1))
-        epoch, sizes = self.finished / self.schedule.steps_per_epoch, [len(part.labels) for part in parts[0]]
+        epoch = self.finished / self.schedule.steps_per_epoch
         return {
             place: PartErrors(self.finished, epoch, train[place].error, sizes[0], test[place].error, sizes[1])
-            for place in self.present
+            for place, sizes in enumerate([len(split.labels) for split in part] for part in parts)
+            if place in self.present
         }
 
     def _outcomes(self, splits: Sequence[Split], patches: bool = False) -> list[Outcome]:
         images, labels = ([getattr(split, name) for split in splits] for name in ("images", "labels"))
+        if len({len(one) for one in labels}) > 1:  # the test images of sub-tasks
+            most = min(self.part or BATCH, BATCH)
+            alone = zip(self.members, splits, strict=True)
+            return [outcome(m.net, s.images, s.labels, patches, most, self.hooks.watch) for m, s in alone]
         return outcomes(self.networks, images, labels, patches, self.part, self.hooks.watch)
 
     def _recorded(self) -> list[Found]:
