@@ -1,0 +1,34 @@
+"""Which records of a run a part keeps: margins are most of its size, and pages draw a few of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+# What pages draw of a run beside others: positions of the handle, points of a line.
+MOST_RECORDS = 43
+
+
+def thinned(records: pd.DataFrame, most: int = MOST_RECORDS) -> pd.DataFrame:
+    """At most `most` (from 3 on) records of a finished run, as they are: the first, the last, and between them evenly.
+
+    At most half of them (rounded up) have errors: every k-th that has, with the smallest k that is enough, and the last. The
+    others are taken evenly from the records without. Raises ValueError.
+    """
+    if most < 3:
+        raise ValueError(f"at least 3 records of a run must be kept, got {most}")
+    if len(records) <= most:
+        return records
+    with_errors = records["train_error"].notna().to_numpy()
+    ends = np.flatnonzero(with_errors)
+    stride = max(1, -(-(len(ends) - 1) // ((most + 1) // 2 - 1)))
+    kept = np.union1d(ends[::stride], [0, len(records) - 1])
+    return records.iloc[np.union1d(kept, _between(np.flatnonzero(~with_errors), most - len(kept), len(records)))]
+
+
+def _between(places: np.ndarray, number: int, length: int) -> np.ndarray:
+    """Of `places` the nearest to the middles of `number` equal parts of `length` records."""
+    if number >= len(places):
+        return places
+    middles = (2 * np.arange(number) + 1) * (length - 1)  # in units of 1 / (2 number), so that ties are ties
+    return places[np.abs(2 * number * places[:, None] - middles).argmin(axis=0)]
