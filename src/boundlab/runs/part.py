@@ -79,17 +79,18 @@ def _packed(path: Path, heads: list[Origin], known: set[str]) -> tuple[list[Run]
     left_out = {name: why for name, why in left_out.items() if name not in places and name not in known}
     whose = np.array([*(places.get(name, -1) for name in names), -1])[codes]
     wrong, frame, runs = problems(table, whose, heads), table.to_pandas(), []
+    order = np.argsort(whose, kind="stable")
+    ends = np.searchsorted(whose[order], np.arange(len(heads) + 1))
     for at, head in enumerate(heads):
         if at in wrong:
             left_out[head.spec.id] = f"{wrong[at]}; restore {path}"
         else:
-            runs.append(Run(head.spec, _rows(frame, whose == at), head.sample, "done"))
+            runs.append(Run(head.spec, _rows(frame, order[ends[at] : ends[at + 1]]), head.sample, "done"))
     return runs, left_out
 
 
-def _rows(frame: pd.DataFrame, mine: np.ndarray) -> pd.DataFrame:
-    """The rows of a mask; without a copy where they lie together, as they do."""
-    places = np.flatnonzero(mine)
+def _rows(frame: pd.DataFrame, places: np.ndarray) -> pd.DataFrame:
+    """The rows at rising places; without a copy where they lie together, as they do."""
     first, last = places[0], places[-1] + 1
     return frame.iloc[first:last] if last - first == len(places) else frame.iloc[places]
 
