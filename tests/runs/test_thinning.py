@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from boundlab.analysis.tables import history_table
 from boundlab.runs.part import open_part, write_part
-from boundlab.runs.thinning import thinned
+from boundlab.runs.thinning import on_common_records, thinned
+from boundlab.specs.settings import Settings
 
 
 def records(length, every):
@@ -59,3 +61,19 @@ def test_a_thinned_part_holds_the_numbers_as_they_were(pack, tmp_path):
         for name in set(whole) - {"run"}:
             for a, b in zip(one.records[name], whole[name], strict=True):
                 np.testing.assert_array_equal(a, b)
+
+
+def test_runs_of_which_different_records_were_kept_are_drawn_at_the_same_epochs(pack):
+    runs = [run for run in pack if run.id.startswith(("digits-conv-3-16-wd0.002", "mnist-conv-3-16-wd0.004"))]
+    few = dataclasses.replace(runs[1], records=thinned(runs[1].records, 21))
+    fewer = dataclasses.replace(runs[2], records=thinned(runs[2].records, 11))
+    mixed = on_common_records([runs[0], few, fewer, *runs[3:]])
+    steps = set(few.records["step"]) & set(fewer.records["step"])
+    assert {0, 9000} < steps
+    for run, whole in zip(mixed[:3], runs[:3], strict=True):
+        assert set(run.records["step"]) == steps
+        assert run.records.equals(whole.records.loc[run.records.index])
+    assert all(run is whole for run, whole in zip(mixed[3:], runs[3:], strict=True))
+    table = history_table(mixed[:3], Settings(), 12)
+    assert (table.groupby(["series", "step"])["run"].nunique() == 3).all()
+    assert on_common_records([]) == []
