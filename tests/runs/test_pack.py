@@ -1,6 +1,7 @@
 """Several parts read as one store."""
 
 import dataclasses
+import hashlib
 import json
 
 import pytest
@@ -10,6 +11,12 @@ from boundlab.runs.certificates import CERTIFICATES
 from boundlab.runs.pack import network_file, open_pack, open_parts, part_folders, read_pack
 from boundlab.runs.part import write_part
 from boundlab.runs.places import PACK
+
+# sha256 of what is never written again
+FIRST_PART = {
+    "epochs.parquet": "ceee013b3dd6466deb8f71b6cde9a499819b812047f6b3e1d4f3e9b784812b1b",
+    "pack.json": "0e8f4f9bd51d880d5ff34665f249946ea761b488b2aaf755857744a5ffa6af04",
+}
 
 
 @pytest.fixture
@@ -104,3 +111,7 @@ def test_every_shipped_network_is_of_a_run_of_its_part():
     for part, found in parts.items():
         kept = {path for path in part.glob("checkpoints/*") if path.suffix == ".safetensors"}
         assert kept <= {network_file(part, run.id) for run in found.runs}
+
+
+def test_the_first_part_is_as_it_was_written():
+    assert {name: hashlib.sha256((PACK / name).read_bytes()).hexdigest() for name in FIRST_PART} == FIRST_PART
