@@ -16,7 +16,6 @@ from boundlab.runs.part import write_part
 from boundlab.runs.places import PACK
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.grid import load_grid
-from boundlab.specs.recipes import figured
 from boundlab.specs.settings import Settings
 from tests.cases import checkpoint
 from tests.conftest import ROOT, reference_weights, write_checkpoint
@@ -285,16 +284,15 @@ def test_a_failed_run_does_not_stop_the_sweep(tmp_path, capsys):
     assert len(list((tmp_path / "runs").glob("*/epochs.parquet"))) == 1
 
 
-def test_the_shipped_runs_are_the_grids(whole_pack):
+def test_the_shipped_runs_are_the_grids(whole_pack, first_part):
     """The first part has the runs of data/grid.toml, all of them and nothing else, the figures' with three seeds at every
     point; what further parts have is of a shipped grid too, which need not be finished."""
     first = {spec.id for spec in load_grid(ROOT / "data" / "grid.toml")}
     assert {run.id for run in open_parts()[PACK].runs} == first
     runs = [run for run in whole_pack if run.id in first]
-    figures = [run for run in runs if figured(run.spec) and run.spec.arch.papers]
-    assert collections.Counter(run.spec.train.dataset for run in figures) == {"mnist": 63, "digits": 126}
+    assert collections.Counter(run.spec.train.dataset for run in first_part) == {"mnist": 63, "digits": 126}
     points = collections.Counter(
-        (run.spec.train.dataset, run.spec.arch, run.spec.train.weight_decay) for run in figures
+        (run.spec.train.dataset, run.spec.arch, run.spec.train.weight_decay) for run in first_part
     )
     assert set(points.values()) == {3}
     assert all(run.trained and run.at_plateau for run in runs)
@@ -314,16 +312,16 @@ def test_the_full_grids_are_full(dataset, sizes):
     assert len(before) == {"mnist": 16, "digits": 108}[dataset]
 
 
-def of_the_figures(capsys, pack):
+def of_the_figures(capsys, first_part):
     """What `boundlab runs --json` says of the runs that the figures are about, at the paper's weight decays."""
     assert main(["runs", "--json"]) == 0
-    ids = {run.id for run in pack if run.spec.train.weight_decay <= 4e-3}
+    ids = {run.id for run in first_part if run.spec.train.weight_decay <= 4e-3}
     return [run for run in json.loads(capsys.readouterr().out) if run["id"] in ids]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_shipped_runs_say_what_the_paper_says(capsys, pack, seed):
-    runs = of_the_figures(capsys, pack)
+def test_the_shipped_runs_say_what_the_paper_says(capsys, first_part, seed):
+    runs = of_the_figures(capsys, first_part)
     mnist = [r for r in runs if r["dataset"] == "mnist" and r["channels"] == 16 and r["seed"] == seed]
     by_decay = sorted((r for r in mnist if r["conv_layers"] == 3), key=lambda r: r["weight_decay"])
     rho = [r["rho"] for r in by_decay]
@@ -338,8 +336,8 @@ def test_the_shipped_runs_say_what_the_paper_says(capsys, pack, seed):
     assert all(0 < r["test_error"] < 0.1 for r in runs)
 
 
-def test_width_hardly_matters_once_there_are_16_channels(capsys, pack):
-    runs = [r for r in of_the_figures(capsys, pack) if r["dataset"] == "mnist" and r["conv_layers"] == 3]
+def test_width_hardly_matters_once_there_are_16_channels(capsys, first_part):
+    runs = [r for r in of_the_figures(capsys, first_part) if r["dataset"] == "mnist" and r["conv_layers"] == 3]
 
     def mean(channels):
         values = [r["bounds"]["sparse"] for r in runs if (r["channels"], r["weight_decay"]) == (channels, 4e-3)]
