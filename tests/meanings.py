@@ -14,6 +14,7 @@ REASONS = {
     "theorem": "a bound's formulas, one per convention",
     "strict": "a bound's formulas, one per convention",
     "depth_factor": "the same factor of two theorems, each as its theorem has it",
+    "measure": "what `boundlab bench` runs, a file per subject",
     "add_to": "what a command's file is for; `cli.main` loops over them",
     "SYMBOLS": "what the letters of formulas mean, of bounds and of PAC-Bayes",
     "evaluate": "a bound on measured norms; a network for a notebook, which is `boundlab.evaluate`",

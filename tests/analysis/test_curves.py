@@ -91,3 +91,20 @@ def test_the_csv_has_a_row_per_point_and_says_whose_it_is(paper):
     assert got["mean"].tolist() == [6.0, 2.0, 8.0, 4.0]
     assert got["x"].tolist() == [1e-3, 4e-3, 1e-3, 2e-3]
     assert got["n"].tolist() == [60000] * 2 + [50000] * 2
+
+
+def test_what_is_carried_on_is_what_pandas_carries_on():
+    """Against groupby and ffill, on rows in any order, each column with holes of its own."""
+    rng = np.random.default_rng(0)
+    numbers = ["value", "log2_value", "complexity", "confidence", "empirical", "margin"]
+    keys = pd.MultiIndex.from_product([["b", "a", "c"], ["s", "r"], range(25)], names=["run", "series", "step"])
+    table = keys.to_frame(index=False)
+    table["epoch"] = table["step"] / 7
+    for name in numbers:
+        table[name] = np.where(rng.random(len(table)) < 0.6, np.nan, rng.normal(size=len(table)))
+    for rows in (table, table.sample(frac=1, random_state=1), table.astype({"run": "category"}).iloc[::-1], table[:0]):
+        known = rows.assign(epoch=rows["epoch"].where(rows["value"].notna())).sort_values("step", kind="stable")
+        known = known.groupby(["run", "series"], sort=False, observed=True)[[*numbers, "epoch"]].ffill()
+        carried = rows["value"].isna() & known["value"].notna()
+        wanted = rows.assign(**known[numbers], as_of=known["epoch"].where(carried))
+        pd.testing.assert_frame_equal(last_known(rows), wanted)

@@ -11,6 +11,7 @@ from scipy.integrate import quad
 
 from boundlab.analysis.tables import final_table
 from boundlab.bounds import ALL, BY_KEY, LITERATURE
+from boundlab.bounds.base import log_sum
 from boundlab.bounds.theorem_s import class_factor, depth_factor
 from boundlab.networks.measure import norm_columns
 from boundlab.quantities.records import from_columns
@@ -195,3 +196,17 @@ def test_every_formula_says_in_its_docstring_where_it_is_from():
             assert re.search(origin, words), (
                 f"{bound.key}: the docstring of {convention} should name its source and year"
             )
+
+
+def test_log_sum_is_logaddexp():
+    rng = np.random.default_rng(0)
+    for logs in (rng.normal(0, 300, (5, 40)), rng.normal(0, 1e-3, (2, 40)), rng.normal(-900, 1, (3, 40))):
+        got = log_sum(list(logs))
+        np.testing.assert_allclose(got, np.logaddexp.reduce(logs, axis=0), rtol=1e-14, atol=1e-15)
+    odd = [np.inf, -np.inf, np.nan, 0.0, 800.0, -800.0]
+    first, second = (np.ravel(part) for part in np.meshgrid(odd, odd))
+    for other in (second, 0.0):
+        with np.errstate(invalid="ignore"):
+            wanted = np.logaddexp(first, other)
+        np.testing.assert_allclose(log_sum([first, other]), wanted, rtol=1e-15)
+    assert log_sum([np.asarray(1.0), 2.0]) == pytest.approx(np.logaddexp(1.0, 2.0), rel=1e-15)

@@ -10,29 +10,12 @@ import argparse
 import json
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.e2e.serving import launch, serving, settle, visit
-
-EMPTY = """
-import numpy as np, plotly.graph_objects as go, streamlit as st
-w = st.slider("w", 0, 100, 10)
-lines = [go.Scatter(x=np.arange(20), y=np.arange(20) * w + i, name=f"s{i}") for i in range(8)]
-st.plotly_chart(go.Figure(lines), key="chart")
-"""
-WATCH = """() => {
-  window.painted = 0;
-  window.watch?.disconnect();
-  const drawn = e => e && e.closest('.js-plotly-plot') && !e.closest('.modebar-container, .hoverlayer');
-  window.watch = new MutationObserver(records => {
-    if (!window.painted && records.some(r => drawn(r.target.nodeType === 1 ? r.target : r.target.parentElement)))
-      requestAnimationFrame(() => requestAnimationFrame(() => { window.painted = 1; }));  // the frame after is on screen
-  });
-  window.watch.observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true});
-}"""
+from boundlab.cli.bench_browser import EMPTY_PAGE, launch, settle, until_painted
+from tests.e2e.serving import serving, visit
 
 
 def moves(page, slider, times):
@@ -43,11 +26,8 @@ def moves(page, slider, times):
     settle(page)
     spent = []
     for i in range(times):
-        page.evaluate(WATCH)
-        started = time.perf_counter()
-        page.keyboard.press("ArrowLeft" if i % 2 == 0 else "ArrowRight")
-        page.wait_for_function("window.painted > 0", timeout=5_000, polling=4)
-        spent.append(1000 * (time.perf_counter() - started))
+        key = "ArrowLeft" if i % 2 == 0 else "ArrowRight"
+        spent.append(until_painted(page, lambda key=key: page.keyboard.press(key)))
         page.wait_for_timeout(400)
         settle(page)
     return {
@@ -67,11 +47,7 @@ def drags(page, handle, times):
     steps = max(1, int(handle.get_attribute("max")))
     for i in range(times):
         k = abs((i + 1) % (2 * steps) - steps)  # to the left end and back
-        page.evaluate(WATCH)
-        started = time.perf_counter()
-        page.mouse.move(at(k / steps), y)
-        page.wait_for_function("window.painted > 0", timeout=5_000, polling=4)
-        spent.append(1000 * (time.perf_counter() - started))
+        spent.append(until_painted(page, lambda k=k: page.mouse.move(at(k / steps), y)))
     page.mouse.up()
     return {
         "p50_ms": round(statistics.median(spent)),
@@ -84,7 +60,7 @@ def measure(times):
     """All pages, and the empty one, with one browser."""
     result = {}
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        Path(folder, "empty.py").write_text(EMPTY)
+        Path(folder, "empty.py").write_text(EMPTY_PAGE)
         browser = launch(playwright)
         if browser is None:
             raise SystemExit("no chromium on this machine: install Debian's package `chromium`")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -14,12 +16,32 @@ def last_known(table: pd.DataFrame) -> pd.DataFrame:
     """Between epoch ends errors, and bounds that need margins, stand still at the value last measured, at epoch `as_of`
     (NaN where it is measured at the row's own)."""
     columns = ["value", "log2_value", "complexity", "confidence", "empirical", "margin"]
-    measured = table[[*columns, "run", "series", "step"]].assign(epoch=table["epoch"].where(table["value"].notna()))
-    groups = measured.sort_values("step", kind="stable").groupby(["run", "series"], sort=False)
-    known = groups[[*columns, "epoch"]].ffill()
-    carried = table["value"].isna() & known["value"].notna()
-    # aligned on the index: the order of rows stays
-    return table.assign(**known[columns], as_of=known["epoch"].where(carried))
+    line = np.ravel_multi_index(*_codes(table, ["run", "series"]))
+    order = np.lexsort([table["step"], line])
+    begins = np.flatnonzero(np.diff(line[order], prepend=-1))
+    first = np.repeat(begins, np.diff(begins, append=len(order)))  # of each row's line, in that order
+    measured = table["epoch"].where(table["value"].notna())
+    known = {
+        name: _filled(column.to_numpy(float), order, first)
+        for name, column in {**table[columns], "epoch": measured}.items()
+    }
+    carried = table["value"].isna() & ~np.isnan(known["value"])
+    return table.assign(**{name: known[name] for name in columns}, as_of=np.where(carried, known["epoch"], np.nan))
+
+
+def _codes(table: pd.DataFrame, names: Sequence[str]) -> tuple[list[np.ndarray], list[int]]:
+    """Each column as numbers from 0 on, and how many different ones it has."""
+    found = [pd.factorize(table[name]) for name in names]
+    return [codes for codes, _ in found], [max(1, len(values)) for _, values in found]
+
+
+def _filled(values: np.ndarray, order: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The last value that is there, in this order; `first`: (rows in this order) where a row's line begins."""
+    sorted_values, place = values[order], np.arange(len(order))
+    known = np.maximum.accumulate(np.where(np.isnan(sorted_values), 0, place))
+    filled = np.empty_like(values)
+    filled[order] = np.where(known >= first, sorted_values[known], np.nan)
+    return filled
 
 
 def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: str | None = None) -> pd.DataFrame:

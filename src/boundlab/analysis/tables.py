@@ -5,20 +5,19 @@ A tidy row is one value of one series of one record: columns `COLUMNS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from boundlab.analysis.gathering import Alike, Gathered, gathered, histories, identity, last_records
 from boundlab.bounds import ALL
 from boundlab.bounds.base import effective_n, evaluate
 from boundlab.bounds.concentration import clopper_pearson
-from boundlab.quantities.records import from_columns
+from boundlab.quantities.norms import Array
 from boundlab.runs.run import Run
-from boundlab.specs.own_data import DATASETS
-from boundlab.specs.recipes import recipe
 from boundlab.specs.settings import Settings
 from boundlab.text import format_epoch
 
@@ -49,6 +48,10 @@ COLUMNS = (
     "margin",
     "reason",
 )
+_NUMBERS = (
+    COLUMNS[COLUMNS.index("n") : COLUMNS.index("delta") + 1]
+    + COLUMNS[COLUMNS.index("value") : COLUMNS.index("margin") + 1]
+)
 MEASURED = ("holdout", "test_error", "train_error", "gap")
 SERIES = (*(bound.key for bound in ALL), *MEASURED)
 
@@ -77,75 +80,9 @@ AXES = {
 }
 
 
-def _measured(group: Sequence[Run], records: pd.DataFrame, delta: float) -> dict[str, np.ndarray]:
-    train, test = (records[name].to_numpy(float) for name in ("train_error", "test_error"))
-    spec = group[0].spec.train
-    limit = clopper_pearson(test, DATASETS[spec.dataset].test_images(spec.labels), delta)
-    return {"holdout": limit, "test_error": test, "train_error": train, "gap": test - train}
-
-
-def _identity(run: Run) -> dict[str, Any]:
-    arch, train = run.spec.arch, run.spec.train
-    return {
-        "run": run.id,
-        "dataset": train.dataset,
-        "architecture": arch.title,
-        "conv_layers": arch.conv_layers,
-        "channels": arch.channels,
-        "weight_decay": train.weight_decay,
-        "preset": train.preset,
-        "recipe": recipe(run.spec),
-        "seed": train.seed,
-        "trained": run.trained,
-        "at_plateau": run.at_plateau,
-        "plateau_number": run.plateau_number,
-    }
-
-
-def _alike(runs: Sequence[Run]) -> list[list[Run]]:
-    """Runs of one architecture on one sample: their norms stack, so each bound is evaluated once for all of them."""
-    groups: dict[Any, list[Run]] = {}
-    for run in runs:
-        groups.setdefault((run.spec.arch, id(run.sample), run.spec.train.labels), []).append(run)
-    return list(groups.values())
-
-
-def _group_values(group: list[Run], parts: list[pd.DataFrame], settings: Settings) -> pd.DataFrame:
-    """Tidy rows of alike runs; `parts`: the records wanted of each."""
-    sizes = [len(part) for part in parts]
-    records = pd.concat(parts, ignore_index=True)
-    sample, norms = group[0].sample, from_columns(records, group[0].spec.arch.shapes())
-    blank = np.full(len(records), np.nan)
-    blocks: list[dict[str, Any]] = []
-    for bound in ALL:
-        result = evaluate(bound, norms, sample, settings)
-        fields = {name: getattr(result, name) for name in ("value", "complexity", "confidence", "empirical", "margin")}
-        shared: dict[str, Any] = {"series": bound.key, "reason": result.reason, "convention": settings.convention}
-        shared |= {"n": float(effective_n(sample, settings)), "delta": settings.delta}
-        blocks.append(shared | {name: blank if part is None else part for name, part in fields.items()})
-    for name, value in _measured(group, records, settings.delta).items():
-        shared = {"series": name, "reason": None, "convention": "measured", "n": np.nan}
-        blocks.append(shared | {"delta": settings.delta if name == "holdout" else np.nan, "value": value})
-    identity = pd.DataFrame([_identity(run) for run in group]).loc[np.repeat(np.arange(len(group)), sizes)]
-    where = {**identity, "step": records["step"], "epoch": records["epoch"]}
-    columns = {name: np.tile(np.asarray(values), len(blocks)) for name, values in where.items()}
-    for name in COLUMNS:
-        if name not in columns and name != "log2_value":
-            columns[name] = np.concatenate([np.broadcast_to(block.get(name, np.nan), blank.shape) for block in blocks])
-    table = pd.DataFrame(columns)
-    table["log2_value"] = np.log2(table["value"].where(table["value"] > 0))
-    return table[list(COLUMNS)]
-
-
-def _values(runs: Sequence[Run], records: Callable[[Run], pd.DataFrame], settings: Settings) -> pd.DataFrame:
-    runs = [run for run in runs if not run.epochs.empty]
-    frames = [_group_values(group, [records(run) for run in group], settings) for group in _alike(runs)]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
-
-
 def final_table(runs: Sequence[Run], settings: Settings) -> pd.DataFrame:
     """Every series of the last record with errors of every run; a bound that does not apply has a `reason` instead."""
-    return _values(runs, lambda run: run.epochs.iloc[-1:], settings)
+    return _tidy(last_records(tuple(runs)), settings)
 
 
 def history_table(runs: Sequence[Run], settings: Settings, max_records: int | None = None) -> pd.DataFrame:
@@ -153,15 +90,66 @@ def history_table(runs: Sequence[Run], settings: Settings, max_records: int | No
 
     `max_records`, of each run: keep the records with errors (at most so many, evenly spaced) and, evenly, some between them.
     """
-    return _values(
-        runs, lambda run: run.records if max_records is None else _thinned(run.records, max_records), settings
-    )
+    return _tidy(histories(tuple(runs), max_records), settings)
 
 
 def growing_table(run: Run, records: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Every series of some records of a run that may still be training; what nothing was measured for yet is NaN."""
-    missing = [name for name in ("train_error", "test_error") if name not in records]
-    return _group_values([run], [records.assign(**dict.fromkeys(missing, np.nan))], settings)
+    return _tidy(gathered([(run, records)]), settings)
+
+
+def _tidy(records: Gathered, settings: Settings) -> pd.DataFrame:
+    """A row per series and record, in the order of `Lines`; text is kept as categories."""
+    if not records.parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    rows, lines = records.lines(len(SERIES)), len(SERIES)
+    block, code = np.full((len(_NUMBERS), len(rows.line)), np.nan), np.full(len(rows.line), -1, np.int16)
+    reasons = dict[str, int]()
+    for part in records.parts:
+        mine = slice(lines * part.records.start, lines * part.records.stop)
+        numbers = dict(zip(_NUMBERS, block[:, mine].reshape(len(block), lines, -1), strict=True))
+        for line, reason in _fill(numbers, part, settings).items():
+            code[mine].reshape(lines, -1)[line] = reasons.setdefault(reason, len(reasons))
+    values = pd.DataFrame(block.T, columns=list(_NUMBERS), copy=False)
+    text = {"reason": _category(code, list(reasons)), **_names(rows.line, settings)}
+    return pd.concat([rows.labels, values, pd.DataFrame(text, copy=False)], axis=1)[list(COLUMNS)]
+
+
+def _fill(numbers: dict[str, Array], part: Alike, settings: Settings) -> dict[int, str]:
+    """Every series of alike runs into `numbers`, each (series, its records); returns the reasons of rows without a value."""
+    reasons = {}
+    numbers["n"][: len(ALL)] = effective_n(part.sample, settings)
+    # of the bounds, and of the first of `MEASURED`
+    numbers["delta"][: len(ALL) + 1] = settings.delta
+    for row, bound in enumerate(ALL):
+        result = evaluate(bound, part.norms, part.sample, settings)
+        if result.reason is not None:
+            reasons[row] = result.reason
+            continue
+        for name in ("value", "complexity", "confidence", "empirical", "margin"):
+            if (found := getattr(result, name)) is not None:
+                numbers[name][row] = found
+    limit = clopper_pearson(part.test_error, part.test_images, settings.delta)
+    measured = (limit, part.test_error, part.train_error, part.test_error - part.train_error)
+    numbers["value"][len(ALL) :] = measured
+    np.log2(numbers["value"], out=numbers["log2_value"], where=numbers["value"] > 0)
+    return reasons
+
+
+def _names(line: Array, settings: Settings) -> dict[str, pd.Categorical]:
+    """The columns series and convention of rows of these lines."""
+    conventions = sorted({settings.convention, "measured"})
+    of_line = [conventions.index("measured" if name in MEASURED else settings.convention) for name in SERIES]
+    order = sorted(SERIES)
+    series = [order.index(name) for name in SERIES]
+    return {
+        "convention": _category(np.array(of_line, np.int8)[line], conventions),
+        "series": _category(np.array(series, np.int8)[line], order),
+    }
+
+
+def _category(codes: Array, values: Sequence[str]) -> pd.Categorical:
+    return pd.Categorical.from_codes(codes, values, validate=False)  # type: ignore[arg-type]
 
 
 def layers_table(run: Run, records: pd.DataFrame) -> pd.DataFrame:
@@ -171,20 +159,9 @@ def layers_table(run: Run, records: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"epoch": records["epoch"].to_numpy(float), **layers, "rho": norms.rho})
 
 
-def _thinned(records: pd.DataFrame, max_records: int) -> pd.DataFrame:
-    with_errors = records["train_error"].notna().to_numpy()
-    ends = _evenly(np.flatnonzero(with_errors), max_records)
-    return records.iloc[np.union1d(ends, _evenly(np.flatnonzero(~with_errors), max_records - len(ends)))]
-
-
-def _evenly(items: np.ndarray, most: int) -> np.ndarray:
-    """At most that many of them, evenly spaced, first and last included."""
-    return items[np.linspace(0, len(items) - 1, min(max(0, most), len(items))).round().astype(int)]
-
-
 def runs_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row per run: what it is and whether it may be trusted (the identity columns of `COLUMNS`); no bounds."""
-    rows = [_identity(run) for run in runs if not run.epochs.empty]
+    """One row per run: what it is and whether it may be trusted (`gathering.identity`); no bounds."""
+    rows = [identity(run) for run in runs if len(run.ends)]
     return pd.DataFrame(rows, columns=None if rows else list(COLUMNS[: COLUMNS.index("step")]))
 
 

@@ -20,7 +20,6 @@ from boundlab.bounds.base import (
     chosen_margin,
     effective_n,
     empirical,
-    log,
     log_sum_power,
 )
 from boundlab.quantities.norms import NetworkNorms
@@ -43,11 +42,11 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     weights: 0. Not a certificate: spectral norms are approached from below.
     """
     n, margin = effective_n(sample, settings), chosen_margin(settings)
-    spectral = [log(layer.spectral_map) for layer in net.layers]
+    spectral = [layer.log("spectral_map") for layer in net.layers]
     # b_l = O_l N_row: with padding the rows at the border are cut short, so this is an upper bound there. Pooling belongs
     # to the nonlinearities, which may be any Lipschitz maps (the paper's section 2): max-pooling over windows that do not
     # overlap has constant 1, average pooling 1/sqrt(p)
-    filters = [log(layer.norm_row) - s for layer, s in zip(net.layers, spectral, strict=True)]
+    filters = [layer.log("norm_row") - s for layer, s in zip(net.layers, spectral, strict=True)]
     rows = [math.log(shape.positions) + f for shape, f in zip(net.shapes, filters, strict=True)]
     layers = log_sum_power(filters)
     factors = {

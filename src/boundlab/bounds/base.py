@@ -7,8 +7,9 @@ vectorised over the leading shape of the norms, and nothing overflows because pr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,7 @@ from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
 from boundlab.specs.shapes import Pool
 
-_TINY = 1e-300
 Parts = Mapping[str, Any]  # name -> number or array
-
-
-def log(x: Array | float) -> Array:
-    """Natural log, with 0 mapped to a very small number so that a dead network gives 0 and not NaN."""
-    return np.log(np.maximum(x, _TINY))
 
 
 @dataclass(frozen=True)
@@ -93,9 +88,22 @@ class Value:
     confidence: Array | None = None
     empirical: Array | None = None
     margin: Array | None = None
-    log_factors: dict[str, Array] = field(default_factory=dict)
-    additive: dict[str, Array] = field(default_factory=dict)
+    terms: Terms = Terms({}, {})
     reason: str | None = None
+
+    @property
+    def log_factors(self) -> dict[str, Array]:
+        """`Terms.log_factors`, each in the norms' shape."""
+        return self._each(self.terms.log_factors)
+
+    @property
+    def additive(self) -> dict[str, Array]:
+        """`Terms.additive`, each in the norms' shape."""
+        return self._each(self.terms.additive)
+
+    def _each(self, parts: Parts) -> dict[str, Array]:
+        shape = () if self.value is None else self.value.shape
+        return {name: np.broadcast_to(part, shape) for name, part in parts.items()}
 
 
 def only(part: Array | float | None) -> float:
@@ -132,14 +140,18 @@ def evaluate(bound: Bound, net: NetworkNorms, sample: SampleStats, settings: Set
     shape = net.path_l1.shape
     with np.errstate(invalid="ignore"):  # NaN is "not measured" and stays NaN
         terms = formula.terms(net, sample, settings)
-    factors = {name: np.broadcast_to(value, shape) for name, value in terms.log_factors.items()}
-    additive = {name: np.broadcast_to(value, shape) for name, value in terms.additive.items()}
     with np.errstate(over="ignore"):  # beyond 1e308 a bound is infinite, and says so
-        complexity = np.exp(sum(factors.values()))
-    confidence = np.broadcast_to(sum(additive.values(), 0.0), shape)
-    empirical = np.broadcast_to(terms.empirical, shape)
+        complexity = np.exp(_added(terms.log_factors, shape))
+    confidence, empirical = _added(terms.additive, shape), np.broadcast_to(terms.empirical, shape)
     margin = None if terms.margin is None else np.broadcast_to(terms.margin, shape)
-    return Value(complexity + confidence + empirical, complexity, confidence, empirical, margin, factors, additive)
+    return Value(complexity + confidence + empirical, complexity, confidence, empirical, margin, terms)
+
+
+def _added(parts: Parts, shape: tuple[int, ...]) -> Array:
+    """The sum of some parts in the norms' shape: first of the numbers, so that each array is read once."""
+    arrays = [part for part in parts.values() if np.ndim(part)]
+    numbers = sum((float(part) for part in parts.values() if not np.ndim(part)), 0.0)
+    return np.broadcast_to(sum(arrays, numbers), shape)
 
 
 def chosen_margin(settings: Settings) -> float:
@@ -154,7 +166,15 @@ def empirical(net: NetworkNorms, margin: float, kind: str) -> Array:
 
 def log_sum_power(logs: list[Array]) -> Array:
     """log of (sum of exp(x)^(2/3))^(3/2), the way several bounds add up their layers; all of one shape."""
-    return 1.5 * np.logaddexp.reduce(np.stack(logs) * (2 / 3), axis=0)
+    return 1.5 * log_sum([log * (2 / 3) for log in logs])
+
+
+def log_sum(logs: Sequence[Array | float]) -> Array:
+    """log of the sum of exp(x), as `np.logaddexp` has it, in a third of its time."""
+    top = reduce(np.maximum, logs)
+    shift = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore", over="ignore"):  # all of them -inf, or one inf
+        return np.log(sum(np.exp(x - shift) for x in logs)) + shift
 
 
 def deviation(n: int, delta: float) -> float:
@@ -176,7 +196,7 @@ def scalar_class(net: NetworkNorms, sample: SampleStats, settings: Settings, log
     """
     n, margin = effective_n(sample, settings), chosen_margin(settings)
     factors = {
-        **{f"map_frobenius.{layer.shape.name}": log(layer.map_frobenius) for layer in net.layers},
+        **{f"map_frobenius.{layer.shape.name}": layer.log("map_frobenius") for layer in net.layers},
         **averaging(net),
         "loss": math.log(4 * sample.classes),
         "margin": -math.log(margin),
@@ -193,7 +213,7 @@ def _pools(net: NetworkNorms, *kinds: str) -> list[Pool]:
 
 def radius_log(reach: Array, n: int, delta: float) -> Array:
     """3 sqrt(log(2 (reach + 2)^2 / delta) / (2n)) for reach = exp(`reach`): confidence over a grid of norms."""
-    return 3 * np.sqrt((np.log(2 / delta) + 2 * np.logaddexp(reach, np.log(2))) / (2 * n))
+    return 3 * np.sqrt((np.log(2 / delta) + 2 * log_sum([reach, math.log(2)])) / (2 * n))
 
 
 SYMBOLS = (

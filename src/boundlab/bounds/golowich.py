@@ -18,7 +18,7 @@ from boundlab.bounds.base import (
     Formula,
     Terms,
     effective_n,
-    log,
+    log_sum,
     radius_log,
     scalar_class,
 )
@@ -32,12 +32,12 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
     formula with rho_G = rho times the root of every convolution's positions and the whole inputs' norm. No empirical term.
     """
     n, depth = effective_n(sample, settings), len(net.layers)
-    norms = {f"frobenius.{layer.shape.name}": log(layer.frobenius) for layer in net.layers}
+    norms = {f"frobenius.{layer.shape.name}": layer.log("frobenius") for layer in net.layers}
     norms |= {f"positions.{s.name}": np.asarray(0.5 * math.log(s.positions)) for s in net.shapes if s.spatial}
     log_rho = np.asarray(sum(norms.values()))
     factors = {
         **norms,
-        "grid": np.logaddexp(log_rho, 0.0) - log_rho,
+        "grid": log_sum([log_rho, 0.0]) - log_rho,
         "loss": math.log(2 * math.sqrt(2)),
         "depth": math.log(1 + math.sqrt(2 * (depth * math.log(2) + math.log(sample.classes)))),
         "data": math.log(sample.fed.frobenius / math.sqrt(n)),

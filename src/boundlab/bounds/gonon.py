@@ -16,9 +16,8 @@ from boundlab.bounds.base import (
     chosen_margin,
     effective_n,
     empirical,
-    log,
 )
-from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.norms import NetworkNorms, log
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
 

@@ -24,10 +24,10 @@ from boundlab.bounds.base import (
     deviation,
     effective_n,
     empirical,
-    log,
+    log_sum,
     log_sum_power,
 )
-from boundlab.quantities.norms import Array, NetworkNorms
+from boundlab.quantities.norms import Array, NetworkNorms, log
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
 from boundlab.specs.shapes import LayerShape
@@ -41,10 +41,10 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
     """
     n = effective_n(sample, settings)
     widest = max(shape.parameters for shape in net.shapes)
-    spectral = {f"spectral_kernel.{layer.shape.name}": log(layer.spectral_kernel) for layer in net.layers}
+    spectral = {f"spectral_kernel.{layer.shape.name}": layer.log("spectral_kernel") for layer in net.layers}
     factors = {
         **spectral,
-        "layers": log_sum_power([log(layer.norm_21) - log(layer.spectral_kernel) for layer in net.layers]),
+        "layers": log_sum_power([layer.log("norm_21") - layer.log("spectral_kernel") for layer in net.layers]),
         "constant": math.log(24 * 4),
         "logarithms": math.log(math.log(n) * math.log(2 * widest)),
         "data": math.log(sample.fed.max_norm),
@@ -55,9 +55,9 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
 
 def _capacities(net: NetworkNorms, sample: SampleStats, settings: Settings, n: int) -> list[Array]:
     """log C_i of every layer."""
-    spectral = [log(layer.spectral_map) for layer in net.layers]
+    spectral = [layer.log("spectral_map") for layer in net.layers]
     common = math.log(4 / chosen_margin(settings) * sample.fed.frobenius / math.sqrt(n)) + np.asarray(sum(spectral))
-    return [common + log(layer.norm_21) - s for layer, s in zip(net.layers, spectral, strict=True)]
+    return [common + layer.log("norm_21") - s for layer, s in zip(net.layers, spectral, strict=True)]
 
 
 def _kernel_weights(shape: LayerShape) -> int:
@@ -77,8 +77,8 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     """
     n, margin = effective_n(sample, settings), chosen_margin(settings)
     capacities = _capacities(net, sample, settings, n)
-    exact, common = log_sum_power(capacities), [log(layer.spectral_map) for layer in net.layers]
-    rounded = 1.5 * np.logaddexp.reduce(np.stack([_ceil_log(c * 2 / 3) for c in capacities]), axis=0)
+    exact, common = log_sum_power(capacities), [layer.log("spectral_map") for layer in net.layers]
+    rounded = 1.5 * log_sum([_ceil_log(c * 2 / 3) for c in capacities])
     data = math.log(sample.fed.frobenius / math.sqrt(n))
     harmonic = float(digamma(n)) + np.euler_gamma  # H_{n-1}
     factors = {
@@ -102,7 +102,7 @@ def theorem_params(net: NetworkNorms, sample: SampleStats, settings: Settings) -
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
     capacities = [2 * math.log(depth) + 2 * c for c in _capacities(net, sample, settings, n)]
     covering = sum(
-        2 * _kernel_weights(shape) * (np.logaddexp(0.0, _ceil_log(c)) + _PSI)
+        2 * _kernel_weights(shape) * (log_sum([_ceil_log(c), 0.0]) + _PSI)
         for shape, c in zip(net.shapes, capacities, strict=True)
     )
     factors = {

@@ -23,7 +23,7 @@ from boundlab.bounds.base import (
     deviation,
     effective_n,
     empirical,
-    log,
+    log_sum,
     log_sum_power,
 )
 from boundlab.quantities.norms import Array, LayerNorms, NetworkNorms
@@ -33,7 +33,7 @@ from boundlab.specs.settings import Settings
 
 def _log_root(log_gamma: Array, widest: int, n: int) -> Array:
     """log sqrt(log2(32 Gamma n^2 + 7 W n)) + log ln n."""
-    inside = np.logaddexp(math.log(32) + log_gamma + 2 * math.log(n), math.log(7 * widest * n))
+    inside = log_sum([math.log(32) + log_gamma + 2 * math.log(n), math.log(7 * widest * n)])
     return 0.5 * np.log(inside / math.log(2)) + math.log(math.log(n))
 
 
@@ -45,7 +45,7 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
     u = [np.log(layer.spectral_kernel + 1 / depth) for layer in net.layers]
     v = [np.log(layer.norm_21 + 1 / depth) for layer in net.layers]
     others = [np.asarray(sum(u)) - u[i] for i in range(depth)]
-    spectral = {f"spectral_kernel.{layer.shape.name}": log(layer.spectral_kernel) for layer in net.layers}
+    spectral = {f"spectral_kernel.{layer.shape.name}": layer.log("spectral_kernel") for layer in net.layers}
     # The official loop shadows `layer`: every summand carries the output layer's norm; Gamma ends at the last
     # hidden layer's product instead of the maximum.
     summed = math.log(depth) + log_sum_power([v[-1] + other for other in others])
@@ -74,8 +74,8 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
     return Terms(factors, additive)
 
 
-def _alpha(layer: LayerNorms) -> Array:
-    return layer.frobenius if layer.shape.name == "output" else layer.norm_row
+def _log_alpha(layer: LayerNorms) -> Array:
+    return layer.log("frobenius" if layer.shape.name == "output" else "norm_row")
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
@@ -86,14 +86,14 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     """
     n, margin = effective_n(sample, settings), chosen_margin(settings)
     layers, depth = net.layers, len(net.layers)
-    patch = [log(layer.patch_norm) for layer in layers] + [np.asarray(math.log(margin))]
-    spectral = [log(layer.spectral_map) for layer in layers[:-1]] + [log(layers[-1].max_row)]
+    patch = [layer.log("patch_norm") for layer in layers] + [np.asarray(math.log(margin))]
+    spectral = [layer.log("spectral_map") for layer in layers[:-1]] + [layers[-1].log("max_row")]
     radii = []
     for i, layer in enumerate(layers):
         side = 0.5 * math.log(layer.shape.positions)  # root of the positions entering the next layer
         reach = [side - patch[j + 1] + np.asarray(sum(spectral[i + 1 : j + 1])) for j in range(i + 1, depth)]
         onward = np.max(np.stack(np.broadcast_arrays(*reach)), axis=0) if reach else -patch[depth]
-        radii.append(patch[i] + onward + log(_alpha(layer)))
+        radii.append(patch[i] + onward + _log_alpha(layer))
     units = [math.log(s.positions * s.out_channels) for s in net.shapes]
     log_gamma = np.max(np.stack([r + u for r, u in zip(radii, units, strict=True)]), axis=0)
     widest = max(s.positions * s.out_channels for s in net.shapes)

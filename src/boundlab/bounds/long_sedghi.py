@@ -18,9 +18,8 @@ from boundlab.bounds.base import (
     chosen_margin,
     effective_n,
     empirical,
-    log,
 )
-from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.norms import NetworkNorms, log
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
 
@@ -32,7 +31,7 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
     n, depth = effective_n(sample, settings), len(net.layers)
     factors = {
         "layers": math.log(depth),
-        **{f"spectral_kernel.{layer.shape.name}": log(layer.spectral_kernel) / depth for layer in net.layers},
+        **{f"spectral_kernel.{layer.shape.name}": layer.log("spectral_kernel") / depth for layer in net.layers},
         "parameters": 0.5 * math.log(sum(shape.parameters for shape in net.shapes)),
         "sample_size": -0.5 * math.log(n),
     }

@@ -4,6 +4,7 @@ Networks", NeurIPS 2023, arXiv 2301.12033; the `strict` convention is Theorem S 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,19 +20,20 @@ from boundlab.bounds.base import (
     chosen_margin,
     effective_n,
     empirical,
-    log,
+    log_sum,
     radius_log,
 )
 from boundlab.bounds.theorem_s import OWN_N, SHARED_UNDER_MAX, frobenius, strict
-from boundlab.quantities.norms import Array, NetworkNorms
+from boundlab.quantities.norms import Array, NetworkNorms, log
 from boundlab.quantities.paths import max_path_energy
 from boundlab.quantities.sample import InputStats, SampleStats
 from boundlab.specs.settings import Settings
+from boundlab.specs.shapes import LayerShape
 
 
 def _grid_factor(log_rho: Array) -> Array:
     """log (1 + 1/rho): rho + 1 stands where rho is meant, the price of a grid over rho."""
-    return np.logaddexp(log_rho, 0.0) - log_rho
+    return log_sum([log_rho, 0.0]) - log_rho
 
 
 def _pixel(stats: InputStats, net: NetworkNorms) -> float:
@@ -39,12 +41,18 @@ def _pixel(stats: InputStats, net: NetworkNorms) -> float:
     return stats.max_pixel if net.shapes[0].spatial else stats.frobenius
 
 
+@lru_cache(maxsize=256)
+def _heaviest_path(shapes: tuple[LayerShape, ...], sample: SampleStats) -> tuple[float, int]:
+    """`max_path_energy` of the sample as the network sees it, kept: no weight enters."""
+    return max_path_energy(sample.fed.pixel_energy, shapes)
+
+
 def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     """What the authors' code of Galanti et al. 2023 (lianegalanti/gen) plots: raw pixels, kernel areas in place of paths, no
     fan-in of the output layer, no empirical term. Not a bound for these networks by itself.
     """
     n, depth = effective_n(sample, settings), len(net.layers)
-    norms = frobenius(net)
+    norms = frobenius(net.layers)
     log_rho = np.asarray(sum(norms.values()))
     area = max(shape.area for shape in net.shapes)
     peel = 1 + math.sqrt(2 * (depth * math.log(2 * area) + math.log(sample.classes)))
@@ -65,9 +73,9 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     the indicator error at the margin.
     """
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
-    norms = frobenius(net)
+    norms = frobenius(net.layers)
     log_rho = np.asarray(sum(norms.values())) - math.log(margin)
-    energy, degree = max_path_energy(sample.fed.pixel_energy, net.shapes)
+    energy, degree = _heaviest_path(net.shapes, sample)
     if net.shapes[0].kind == "dense":  # every input is seen at once: the largest pixel becomes the whole input
         energy, degree = sample.fed.frobenius**2, 1
     peel = 1 + math.sqrt(2 * (depth * math.log(2 * degree) + math.log(sample.classes)))

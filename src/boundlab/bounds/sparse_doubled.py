@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from scipy.special import gammaln
 
-from boundlab.bounds.base import IID, NO_BIAS_LAYERS, Assumption, Bound, Formula, Terms, log
+from boundlab.bounds.base import IID, NO_BIAS_LAYERS, Assumption, Bound, Formula, Terms
 from boundlab.bounds.concentration import kl_inverse
 from boundlab.bounds.sparse import BOUND as SPARSE
-from boundlab.bounds.theorem_s import OWN_N, SHARED_UNDER_MAX, class_factor, frobenius, least_at
-from boundlab.quantities.norms import Array, NetworkNorms
+from boundlab.bounds.theorem_s import OWN_N, SHARED_UNDER_MAX, best_margin, class_factor, frobenius_centered
+from boundlab.quantities.norms import Array, NetworkNorms, log
 from boundlab.quantities.paths import contrast_energy, path_energy
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
@@ -36,7 +34,8 @@ def doubling_factor(n: int) -> float:
     return math.sqrt(2) / (1 - 1 / math.sqrt(math.pi * n))
 
 
-def largest_energy(shapes: Sequence[LayerShape], sample: SampleStats) -> float:
+@lru_cache(maxsize=256)
+def largest_energy(shapes: tuple[LayerShape, ...], sample: SampleStats) -> float:
     """A: path energy of an image whose pixels are all as large as they can be; 0: no pixel reaches the output layer."""
     first, pixels = shapes[0], np.ones_like(sample.fed.pixel_energy)
     channels = first.in_channels * math.prod(first.in_size) / pixels.size
@@ -48,7 +47,7 @@ def energy_limit(mean: float, largest: float, n: int, delta: float) -> float:
     return largest * float(kl_inverse(min(mean / largest, 1.0), math.log(1 / delta) / n))
 
 
-@lru_cache
+@lru_cache(maxsize=2048)
 def depth_factor(contrast: float, relu_layers: int, max_pools: int, first: bool) -> float:
     """D of Theorem S2: any p >= 2 is valid, the best on a fine grid is taken. `contrast`: nu, counts when the `first` of the
     ReLU layers is not followed by max-pooling; `max_pools`: how many are."""
@@ -59,28 +58,34 @@ def depth_factor(contrast: float, relu_layers: int, max_pools: int, first: bool)
     return float(np.exp(log_d.min()))
 
 
-def _inputs(
-    shapes: tuple[LayerShape, ...], sample: SampleStats, largest: float, delta: float
-) -> tuple[float, float, float]:
-    """(P, mu+, nu): path energy of the sample; limits, at delta / 2 each, on the expected path energy of an image and on
-    the share of it that is not in the means of the first layer's patches. `largest`: A."""
+@lru_cache(maxsize=256)
+def _energies(shapes: tuple[LayerShape, ...], sample: SampleStats) -> tuple[float, float, float]:
+    """(A; P, path energy of the sample; the part of it outside the means of the first layer's patches)."""
     paths = path_energy(sample.fed.pixel_energy, shapes, linear=True)
-    limit = energy_limit(paths / sample.n, largest, sample.n, delta / 2)
     if len(shapes) == 1:
-        return paths, limit, 1.0
+        return largest_energy(shapes, sample), paths, paths
     assert sample.patch_energy is not None  # an assumption
     contrast = contrast_energy(sample.fed.pixel_energy, sample.patch_energy, shapes)
-    return paths, limit, min(1.0, energy_limit(contrast / sample.n, largest, sample.n, delta / 2) / limit)
+    return largest_energy(shapes, sample), paths, contrast
 
 
-@lru_cache(maxsize=256)
+def _inputs(shapes: tuple[LayerShape, ...], sample: SampleStats, delta: float) -> tuple[float, float, float, float]:
+    """(A, P, mu+, nu): limits, at delta / 2 each, on the expected path energy of an image and on the share of it that is not
+    in the means of the first layer's patches."""
+    largest, paths, contrast = _energies(shapes, sample)
+    limit = energy_limit(paths / sample.n, largest, sample.n, delta / 2)
+    if len(shapes) == 1:
+        return largest, paths, limit, 1.0
+    return largest, paths, limit, min(1.0, energy_limit(contrast / sample.n, largest, sample.n, delta / 2) / limit)
+
+
+@lru_cache(maxsize=2048)
 def _weightless(shapes: tuple[LayerShape, ...], sample: SampleStats, delta: float) -> tuple[dict[str, float], float]:
     """(log factors of the complexity that neither weights nor margin enter; log of their product with A in place of mu+
     and nu = 1, which no data enter)."""
     n, max_pools = sample.n, sum(pool.kind == "max" for shape in shapes for pool in shape.pools)
     first = len(shapes) > 1 and not any(pool.kind == "max" for pool in shapes[0].pools)
-    largest = largest_energy(shapes, sample)
-    paths, limit, contrast = _inputs(shapes, sample, largest, _ENERGY_SHARE * delta)
+    largest, paths, limit, contrast = _inputs(shapes, sample, _ENERGY_SHARE * delta)
     constants = {
         "symmetrisation": math.log(doubling_factor(n)),
         "gaussian": math.log(direction_factor(sample.classes)),
@@ -110,15 +115,17 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     and margins at once. Without a margin in `settings` the best of those searched, per network.
     """
     n, delta = sample.n, settings.delta
-    norms = frobenius(replace(net, layers=net.layers[:-1]))
-    norms["frobenius_centered.output"] = log(net.layers[-1].centered_frobenius)
-    weightless, log_scale = _weightless(net.shapes, sample, delta)
-    log_rho = np.asarray(sum(norms.values()))
-    margin = np.full(log_rho.shape, 1.0 if settings.margin is None else settings.margin)
-    if settings.margin is None and net.searched is not None:
-        logs = np.log(net.searched.grid)
-        rounding, confidence = _grid(log_rho[..., None] - logs, log_scale, n, delta)
-        margin = least_at(net.searched, log_rho[..., None] - logs + sum(weightless.values()) + rounding, confidence)
+    norms, (weightless, log_scale) = frobenius_centered(net), _weightless(net.shapes, sample, delta)
+    log_rho, log_rest = np.asarray(sum(norms.values())), sum(weightless.values())
+
+    def terms(log_tau: Array) -> tuple[Array, Array]:
+        rounding, confidence = _grid(log_tau, log_scale, n, delta)
+        return log_tau + log_rest + rounding, confidence
+
+    if settings.margin is not None:
+        margin = np.full(log_rho.shape, settings.margin)
+    else:
+        margin = best_margin(net.searched, log_rho, terms)
     rounding, confidence = _grid(log_rho - np.log(margin), log_scale, n, delta)
     factors: dict[str, Array | float] = {**norms, **weightless, "scale_grid": rounding, "margin": -np.log(margin)}
     return Terms(factors, {"confidence": confidence}, net.error_at(margin, "ramp"), margin)

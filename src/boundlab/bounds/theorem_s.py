@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
 
-from boundlab.bounds.base import Assumption, Terms, log
-from boundlab.quantities.norms import Array, MarginErrors, NetworkNorms
+from boundlab.bounds.base import Assumption, Terms
+from boundlab.quantities.norms import Array, LayerNorms, MarginErrors, NetworkNorms, log
 from boundlab.quantities.paths import path_energy
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
@@ -30,9 +30,15 @@ OWN_N = Assumption(
 )
 
 
-def frobenius(net: NetworkNorms) -> dict[str, Array]:
+def frobenius(layers: Sequence[LayerNorms]) -> dict[str, Array]:
     """Log factors of rho, one per layer, each of the norms' leading shape."""
-    return {f"frobenius.{layer.shape.name}": log(layer.frobenius) for layer in net.layers}
+    return {f"frobenius.{layer.shape.name}": layer.log("frobenius") for layer in layers}
+
+
+def frobenius_centered(net: NetworkNorms) -> dict[str, Array]:
+    """Log factors of rho_P: the output layer with its mean row subtracted."""
+    *hidden, output = net.layers
+    return frobenius(hidden) | {"frobenius_centered.output": output.log("centered_frobenius")}
 
 
 @lru_cache
@@ -59,22 +65,24 @@ def _confidence(log_tau: Array, n: int, delta: float) -> Array:
     return np.sqrt(2 * np.log(1.5 * (t + 1) * (t + 2) / delta) / n)
 
 
-def _best_margin(net: NetworkNorms, log_rest: Array, log_rho: Array, n: int, delta: float) -> Array:
-    """The searched margin that minimises the bound: free, because only rho / margin enters the proof's grid."""
-    if net.searched is None:
+def best_margin(searched: MarginErrors | None, log_rho: Array, terms: Callable[[Array], tuple[Array, Array]]) -> Array:
+    """The searched margin at which ramp error, complexity and confidence sum up to least, in the shape of `log_rho`; NaN where no
+    errors were measured, 1 without any pass over the data. Free of charge: only rho / margin enters the proof's grid.
+
+    `terms`: (log complexity, confidence) at log (rho / margin).
+    """
+    if searched is None:
         return np.ones(log_rho.shape)
-    logs = np.log(net.searched.grid)
-    return least_at(net.searched, log_rest[..., None] - logs, _confidence(log_rho[..., None] - logs, n, delta))
+    known = log_rho if searched.measured is None else log_rho[searched.measured]
+    log_complexity, confidence = terms(known[..., None] - searched.log_grid)
+    total = searched.ramp + np.exp(np.minimum(log_complexity, 700)) + confidence
+    least = np.argmin(np.where(np.isnan(total), np.inf, total), axis=-1)[..., None]
+    best = np.take_along_axis(np.broadcast_to(searched.grid, total.shape), least, axis=-1)[..., 0]
+    return searched.spread(best)
 
 
-def least_at(margins: MarginErrors, log_complexity: Array, confidence: Array) -> Array:
-    """Margin of the grid at which ramp error, complexity and confidence, each (..., margins), sum up to least."""
-    total = margins.ramp + np.exp(np.minimum(log_complexity, 700)) + confidence
-    best = np.argmin(np.nan_to_num(total, nan=np.inf), axis=-1)[..., None]
-    return np.take_along_axis(np.broadcast_to(margins.grid, total.shape), best, axis=-1)[..., 0]
-
-
-def _weightless(shapes: Sequence[LayerShape], sample: SampleStats) -> dict[str, float]:
+@lru_cache(maxsize=256)
+def _weightless(shapes: tuple[LayerShape, ...], sample: SampleStats) -> dict[str, float]:
     """Log factors of Theorem S's complexity that neither weights nor margin enter."""
     gaussian, kappa = class_factor(sample.classes)
     paths = path_energy(sample.fed.pixel_energy, shapes)
@@ -93,22 +101,24 @@ def _weightless(shapes: Sequence[LayerShape], sample: SampleStats) -> dict[str, 
 
 def complexity_per_norm(shapes: Sequence[LayerShape], sample: SampleStats) -> float:
     """e^eta c_C sqrt(D) sqrt(P) / n: Theorem S's complexity is this times rho_P / margin."""
-    return math.exp(sum(_weightless(shapes, sample).values()))
+    return math.exp(sum(_weightless(tuple(shapes), sample).values()))
 
 
 def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     """Theorem S of this project (theorem_s.md), every constant proved: holds with probability 1 - delta for all weights and
     margins at once. Without a margin in `settings` the best of those searched, per network.
     """
-    n = sample.n
-    *hidden, output = net.layers
-    norms: dict[str, Array] = {f"frobenius.{layer.shape.name}": log(layer.frobenius) for layer in hidden}
-    norms["frobenius_centered.output"] = log(output.centered_frobenius)
-    log_rho = np.asarray(sum(norms.values()))
-    factors: dict[str, Array | float] = {**norms, **_weightless(net.shapes, sample)}
+    n, delta = sample.n, settings.delta
+    norms, weightless = frobenius_centered(net), _weightless(net.shapes, sample)
+    log_rho, log_rest = np.asarray(sum(norms.values())), sum(weightless.values())
+
+    def terms(log_tau: Array) -> tuple[Array, Array]:
+        return log_tau + log_rest, _confidence(log_tau, n, delta)
+
     if settings.margin is not None:
         margin = np.full(log_rho.shape, settings.margin)
     else:
-        margin = _best_margin(net, np.asarray(sum(factors.values())), log_rho, n, settings.delta)
-    confidence = {"confidence": _confidence(log_rho - np.log(margin), n, settings.delta)}
-    return Terms(factors | {"margin": -np.log(margin)}, confidence, net.error_at(margin, "ramp"), margin)
+        margin = best_margin(net.searched, log_rho, terms)
+    confidence = {"confidence": _confidence(log_rho - np.log(margin), n, delta)}
+    factors: dict[str, Array | float] = {**norms, **weightless, "margin": -np.log(margin)}
+    return Terms(factors, confidence, net.error_at(margin, "ramp"), margin)

@@ -18,6 +18,8 @@ from boundlab.quantities.norms import (
 )
 from boundlab.specs.shapes import LayerShape
 
+_LIST = (list, np.ndarray)
+
 
 def norm_column(index: int, field: str) -> str:
     """Name of a norm in records and parquet files."""
@@ -32,30 +34,55 @@ def norm_columns_of(shapes: Sequence[LayerShape]) -> set[str]:
 
 def from_columns(columns: Mapping[str, Any], shapes: Sequence[LayerShape]) -> NetworkNorms:
     """Norms from record columns, each a scalar, a list, or a column of them; missing values become NaN."""
-
-    def array(name: str) -> Array:
-        values = columns[name]
-        rows = values.tolist() if hasattr(values, "tolist") else values
-        if not isinstance(rows, list) or not rows or not any(isinstance(row, list | np.ndarray) for row in rows):
-            return np.asarray(np.nan if rows is None else rows, dtype=np.float64)
-        width = max(len(row) for row in rows if isinstance(row, list | np.ndarray))
-        blank = [np.nan] * width  # a record without this quantity
-        return np.array([row if isinstance(row, list | np.ndarray) else blank for row in rows], dtype=np.float64)
-
     layers = tuple(
-        LayerNorms(shape, **{field: array(norm_column(i, field)) for field in NORM_FIELDS})
+        LayerNorms(shape, **{field: _array(columns[norm_column(i, field)]) for field in NORM_FIELDS})
         for i, shape in enumerate(shapes)
     )
-    if "ramp" not in columns:
-        return NetworkNorms(layers, array("path_l1"))
-    margins = MarginErrors(MARGIN_GRID, array("ramp"), array("indicator"))
-    scale = array("margin_scale")[..., None] if "margin_scale" in columns else np.array([np.nan])
-    old = np.isnan(scale)  # records from before there was one
+    margins, searched = _margins(columns)
+    return NetworkNorms(layers, _array(columns["path_l1"]), margins, searched)
+
+
+def _margins(columns: Mapping[str, Any]) -> tuple[MarginErrors | None, MarginErrors | None]:
+    """Errors at the margins of `MARGIN_GRID`, and at those that are searched."""
+    known, ramp = _lists(columns.get("ramp"))
+    if np.isnan(ramp).all():
+        return None, None
+    measured = None if known is None or known.all() else known
+
+    def there(name: str) -> Array:
+        return _array(columns.get(name))[... if measured is None else measured]
+
+    margins = MarginErrors(MARGIN_GRID, ramp, _lists(columns["indicator"])[1], measured)
+    scale = there("margin_scale")[..., None] if "margin_scale" in columns else np.array([np.nan])
+    # records from before there was one
+    old = np.isnan(scale)
     if old.all():
-        return NetworkNorms(layers, array("path_l1"), margins, margins)
+        return margins, margins
     searched = MarginErrors(
         np.where(old, MARGIN_GRID, scale * SCALED_GRID),
-        np.where(old, margins.ramp, array("scaled_ramp")),
-        np.where(old, margins.indicator, array("scaled_indicator")),
+        np.where(old, ramp, there("scaled_ramp")),
+        np.where(old, margins.indicator, there("scaled_indicator")),
+        measured,
     )
-    return NetworkNorms(layers, array("path_l1"), margins, searched)
+    return margins, searched
+
+
+def _array(column: Any) -> Array:
+    """(rows,) numbers, or (rows, width) of a column of lists; NaN where there is nothing."""
+    known, values = _lists(column)
+    if known is None:
+        return values
+    whole = np.full((len(known), values.shape[-1]), np.nan)
+    whole[known] = values
+    return whole
+
+
+def _lists(column: Any) -> tuple[Array | None, Array]:
+    """(rows,) where a column of lists has one, and those; of anything else (None, it as numbers)."""
+    if getattr(getattr(column, "dtype", None), "kind", "O") in "fiub":
+        return None, np.asarray(column, dtype=np.float64)
+    rows = column.tolist() if hasattr(column, "tolist") else column
+    known = [isinstance(row, _LIST) for row in rows] if isinstance(rows, list) else []
+    if not any(known):
+        return None, np.asarray(np.nan if rows is None else rows, dtype=np.float64)
+    return np.array(known), np.array([row for row in rows if isinstance(row, _LIST)], dtype=np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,12 @@ class InputStats:
     max_abs: float  # largest absolute value
     limit: float  # largest absolute value that a pixel in [0, 1] can have here, known before any data
 
-    @property
+    @cached_property
     def frobenius(self) -> float:
         """Root of the sum of squared norms."""
         return float(np.sqrt(self.pixel_energy.sum()))
 
-    @property
+    @cached_property
     def max_pixel(self) -> float:
         """Root of the largest per-pixel energy."""
         return float(np.sqrt(self.pixel_energy.max()))

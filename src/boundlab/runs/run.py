@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from boundlab.bounds import pac_bayes
-from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.norms import Array, NetworkNorms
 from boundlab.quantities.records import from_columns
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.run import PLATEAU, RunSpec
@@ -22,7 +23,7 @@ DAMAGES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal when the same object: what is computed of it is kept
 class Run:
     """One run: spec, records (one row each, columns of `norms` and `measure`), the sample it was trained on."""
 
@@ -38,11 +39,15 @@ class Run:
         return self.spec.id
 
     @cached_property
+    def ends(self) -> Array:
+        """Places in `records` of those that carry errors and margins: at the ends of epochs."""
+        known = "train_error" in self.records
+        return np.flatnonzero(self.records["train_error"].notna()) if known else np.empty(0, int)
+
+    @cached_property
     def epochs(self) -> pd.DataFrame:
         """The records that carry errors and margins."""
-        if "train_error" not in self.records:
-            return self.records.iloc[:0]
-        return self.records[self.records["train_error"].notna()]
+        return self.records.iloc[self.ends]
 
     @property
     def final(self) -> pd.Series:
@@ -66,7 +71,7 @@ class Run:
     @property
     def trained(self) -> bool:
         """False when the final train error is near chance: rho -> 0 gives such a network a small bound for nothing."""
-        return not self.epochs.empty and self.beats_chance(float(self.final["train_error"]))
+        return len(self.ends) > 0 and self.beats_chance(float(self.records["train_error"].iloc[self.ends[-1]]))
 
     def beats_chance(self, train_error: float) -> bool:
         """Whether a train error is less than half of what guessing gives."""

@@ -65,8 +65,7 @@ def recipe(spec: RunSpec) -> str:
     Not part of a recipe: what the figures' axes and controls tell apart (data, task, depth, width, lambda, seed).
     """
     arch, train = spec.arch, spec.train
-    about = {"dataset": train.dataset, "preset": train.preset, "labels": train.labels and [*map(list, train.labels)]}
-    standard = RunSpec.from_dict(about | {"arch": {"kind": "mlp", "hidden": []}})  # no kernel that might not fit
+    standard = _standard(train.dataset, train.preset, train.labels)
     own, usual = (vars(s.arch) | vars(s.train) for s in (spec, standard))
     if arch.kind != "mlp":
         usual |= {f.name: f.default for f in dataclasses.fields(arch) if f.name in _WORDS}
@@ -80,6 +79,13 @@ def recipe(spec: RunSpec) -> str:
         scale = arch.normalize
         parts.append("raw pixels" if scale is None else f"pixels less {scale[0]:g}, over {scale[1]:g}")
     return ", ".join(parts)
+
+
+@lru_cache(256)
+def _standard(dataset: str, preset: str, labels: tuple[tuple[int, ...], ...] | None) -> RunSpec:
+    """The preset's own recipe for a task; a linear network has no kernel that might not fit."""
+    task = {"dataset": dataset, "preset": preset, "labels": labels and [*map(list, labels)]}
+    return RunSpec.from_dict(task | {"arch": {"kind": "mlp", "hidden": []}})
 
 
 def figured(spec: RunSpec) -> bool:
