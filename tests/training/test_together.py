@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -291,6 +292,23 @@ def test_a_stack_whose_state_is_damaged_begins_again(histories, tmp_path, damage
     train_runs(SPECS, tmp_path)
     for place, spec in enumerate(SPECS):
         assert open_run(tmp_path / spec.id).records["loss"].tolist()[1:] == [r["loss"] for r in histories[place][1:]]
+
+
+def test_a_stack_one_of_which_was_deleted_begins_again_without_it(tmp_path):
+    class Killed(BaseException):
+        pass
+
+    def stop(step, *_):
+        if step > 100:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_runs(SPECS, tmp_path, progress=stop)
+    shutil.rmtree(tmp_path / SPECS[1].id)
+    rest = [SPECS[0], *SPECS[2:]]
+    folders = train_runs(rest, tmp_path)
+    assert {json.loads((folder / "env.json").read_text())["members"] for folder in folders} == {3}
+    assert not list((tmp_path / ".stacks").iterdir())
 
 
 def test_a_sweep_trains_alike_runs_together_and_says_so(tmp_path, capfd):
