@@ -42,8 +42,9 @@ def theory(controls: Controls) -> None:
 def _bounds(controls: Controls) -> None:
     with st.container(horizontal=True):
         settings = choose_settings(controls)
-    with st.container(horizontal=True):
-        run = chosen_network(controls)
+    above, stage = st.container(horizontal=True), st.container()
+    with above:
+        run = chosen_network(controls, stage)
     if run is None:
         return
     st.info(MEANINGS[settings.convention], icon=":material/info:")
