@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 
 from boundlab.charts import heat_map as drawn
-from boundlab.charts.heat_map import LABEL, Scale, Side, heat_map, short
+from boundlab.charts.heat_map import LABEL, CellAxis, Scale, heat_map, short
 from boundlab.charts.theme import ALERT, INK
 from tests.charts.test_colours import contrast
 
-X, Y = Side("weight_decay", (1e-3, 2e-3, 4e-3), "weight decay λ"), Side("channels", (8.0, 16.0), "channels H per layer")
+X, Y = (
+    CellAxis("weight_decay", (1e-3, 2e-3, 4e-3), "weight decay λ"),
+    CellAxis("channels", (8.0, 16.0), "channels H per layer"),
+)
 MEANS = [0.5, 2.0, math.nan, 30.0, math.nan, 0.9]
 
 

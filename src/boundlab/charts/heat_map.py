@@ -31,7 +31,7 @@ _NOTHING = "rgba(0,0,0,0)"
 
 
 @dataclass(frozen=True)
-class Side:
+class CellAxis:
     """One of the two variables: its column, its values in order, what the axis is called."""
 
     column: str
@@ -76,7 +76,14 @@ class Scale:
 
 
 def heat_map(
-    cells: pd.DataFrame, x: Side, y: Side, series: str, scale: Scale, names: Sequence[str], dark: bool, convention: str
+    cells: pd.DataFrame,
+    x: CellAxis,
+    y: CellAxis,
+    series: str,
+    scale: Scale,
+    names: Sequence[str],
+    dark: bool,
+    convention: str,
 ) -> go.Figure:
     """`cells`: rows of `analysis.cells.cells`, with `left_out`: whether a cell has runs that are not drawn; `names`: of each cell
     the network, for the hover."""
@@ -221,7 +228,7 @@ def _frames(column: np.ndarray, row: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
-def _axis(side: Side, dark: bool) -> dict[str, Any]:
+def _axis(side: CellAxis, dark: bool) -> dict[str, Any]:
     count = len(side.values)
     return axis_look(side.title, dark, grid=False) | {
         "tickvals": list(range(count)),

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from boundlab.analysis.cells import cells
 from boundlab.analysis.tables import AXES, MEASURED, SERIES
 from boundlab.bounds import ALL
-from boundlab.charts.heat_map import Scale, Side, heat_map
+from boundlab.charts.heat_map import CellAxis, Scale, heat_map
 from boundlab.charts.theme import STYLES, styles
 from boundlab.charts.trend import Picture
 from boundlab.specs.settings import Settings
@@ -82,7 +82,7 @@ def heat_page(
     every = table(ground.dataset, ground.settings)
     every = every[every["run"].isin(ground.runs["run"]) & (every["series"] == series)]
     here = standing_at(every, choice.at)
-    across, up = (Side(column, sorted(ground.runs[column].unique()), _TITLES[column]) for column in (x, y))
+    across, up = (CellAxis(column, sorted(ground.runs[column].unique()), _TITLES[column]) for column in (x, y))
     grid = cells(here, x, y, series, across.values, up.values)
     places = [{x: row[x], y: row[y]} | choice.at for _, row in grid.iterrows()]
     grid["left_out"] = [not standing_at(ground.peers, at).empty for at in places]
