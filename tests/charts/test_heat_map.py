@@ -126,7 +126,7 @@ def test_the_ticks_of_the_colours_are_plain_numbers():
 
 @pytest.mark.parametrize(
     ("reach", "words"),
-    [((0.3, 20.0), "blue: below 1"), ((3.0, 9.0), "all 1 or more: says nothing"), ((0.1, 0.8), "all below 1")],
+    [((0.3, 20.0), "blue: below 1"), ((3.0, 9.0), "nowhere below 1"), ((0.1, 0.8), "everywhere below 1")],
 )
 def test_the_heading_says_what_the_colours_mean(reach, words):
     (heading,) = figure(scale=Scale(*reach, bound=True)).layout.annotations
@@ -147,6 +147,8 @@ def test_the_heading_says_what_the_colours_mean(reach, words):
         (3.2e11, True, "3e11"),
         (0.0001, True, "1e-4"),
         (math.nan, True, ""),
+        (math.inf, True, "∞"),
+        (0.0, True, "0"),
         (0.0, False, "0"),
         (0.0249, False, "2.5"),
         (0.452, False, "45"),
@@ -161,3 +163,12 @@ def test_one_value_alone_has_a_scale_too():
     fig = figure(scale=Scale(2.0, 2.0, True), means=[2.0, *[math.nan] * 5])
     assert fig.layout.coloraxis.cmin < fig.layout.coloraxis.cmax
     assert drawn.luminance(np.array([1.0, 1.0, 1.0])) == pytest.approx(1.0)
+
+
+def test_a_bound_that_is_0_or_infinite_looks_like_the_end_of_the_scale():
+    scale = Scale.over(pd.Series([0.0, 0.5, 30.0, math.inf, math.nan]), bound=True)
+    assert (scale.low, scale.high) == (0.5, 30.0)
+    z = np.array(figure(scale=scale, means=[0.0, math.inf, 2.0, *[math.nan] * 3]).data[0].z, float)
+    np.testing.assert_allclose(10 ** z[0], [0.5, 30.0, 2.0])
+    assert Scale.over(pd.Series([-0.01, 0.2]), bound=False).low == -0.01
+    assert Scale.over(pd.Series([math.nan]), bound=True).ends[0] < Scale.over(pd.Series([math.nan]), bound=True).ends[1]

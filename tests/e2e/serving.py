@@ -65,6 +65,7 @@ def settle(page):
 
 
 CHART, FORMULA = ".js-plotly-plot .main-svg", ".katex"
+OFFER = ".st-key-untrained"  # where a network is missing, in place of its chart
 
 
 def visit(browser, url, width=1400, dark=False, drawn=CHART):

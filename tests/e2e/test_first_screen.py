@@ -15,6 +15,8 @@ TITLES = {
     "lambda": AXES["weight_decay"].title,
     "width": AXES["channels"].title,
     "depth": AXES["depth"].title,
+    "lambda?panels=heat+map": AXES["weight_decay"].title,
+    "width?panels=heat+map&dataset=digits": AXES["channels"].title,
 }
 BELOW = """title => Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot text')]
   .filter(text => text.textContent === title && !text.closest('.ytitle, .g-ytitle'))
@@ -37,7 +39,7 @@ def test_the_x_axis_is_on_the_first_screen(browser, server, path, width, height)
     settle(page)
     page.wait_for_function(f"title => ({BELOW})(title) > 0", arg=TITLES[path], timeout=60_000)
     assert page.evaluate(BELOW, TITLES[path]) <= height
-    if path:
+    if path and "heat" not in path:
         handle = page.get_by_test_id("stBidiComponentIsolated").get_by_role("slider").bounding_box()
         assert handle["y"] + handle["height"] <= height
     context.close()

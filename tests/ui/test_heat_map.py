@@ -159,8 +159,9 @@ def test_the_csv_is_what_is_drawn(monkeypatch):
 
 def test_lines_and_heat_map_and_back():
     app = open_link(PAGE["width"], dataset="digits", scale="linear")
-    app.selectbox(key="panels").set_value("heat map").run()
+    next(button for button in app.button if button.label == "All networks as a heat map").click().run()
     assert not app.exception
+    assert app.query_params["panels"] == "heat map"
     assert len(cells(app)) > 4
     app.selectbox(key="axes").set_value("λ × width").run()
     assert app.query_params["axes"] == "λ × width"

@@ -4,6 +4,7 @@ import itertools
 import math
 import re
 
+import pandas as pd
 import pytest
 
 from boundlab.analysis.cells import cells
@@ -87,3 +88,9 @@ def test_the_sentence_holds_for_its_cells(rows, x, y):
             expected = "everywhere" if below == len(means) else f"in {below} of {len(means)}" if below else "nowhere"
             assert f"Below 1 {expected}" in words
     assert seen > 3
+
+
+def test_a_bound_that_is_0_or_infinite_breaks_no_sentence():
+    table = pd.DataFrame({"channels": [8.0, 16.0], "conv_layers": 3.0, "mean": [0.0, math.inf]})
+    words = heat_sentence(table, "channels", "conv_layers", "sparse", "published")
+    assert words.endswith("Below 1 in 1 of 2 networks; a value of 1 or more says nothing.")

@@ -64,6 +64,12 @@ class Scale:
     high: float
     bound: bool
 
+    @classmethod
+    def over(cls, values: pd.Series, bound: bool) -> Scale:
+        """Of these values; a bound's that are 0 or infinite have no place on it and look like its ends."""
+        known = values[np.isfinite(values) & ((values > 0) | (not bound))]
+        return cls(float(known.min()), float(known.max()), bound) if len(known) else cls(1.0, 1.0, bound)
+
     @property
     def ends(self) -> tuple[float, float]:
         """As it is drawn, a little wider where there is one value only."""
@@ -72,6 +78,7 @@ class Scale:
 
     def drawn(self, value: float) -> float:
         """A value's place on the scale."""
+        value = min(max(value, self.low), self.high)
         return math.log10(value) if self.bound else 100 * value
 
 
@@ -123,8 +130,8 @@ def heat_map(
 
 def short(value: float, bound: bool) -> str:
     """A cell's label, four characters or so: 0.31, 12, 1234, 3e6; errors in per cent. What is below 1 looks so."""
-    if math.isnan(value):
-        return ""
+    if not math.isfinite(value):
+        return "" if math.isnan(value) else "∞"
     number = value if bound else 100 * value
     if abs(number) >= 9999.5 or (bound and 0 < abs(number) < 0.00095):
         mantissa, exponent = f"{number:.0e}".split("e")
@@ -259,9 +266,9 @@ def _heading(scale: Scale, name: str, dark: bool) -> dict[str, Any]:
     if not scale.bound:
         words = "per cent"
     elif low < 0 < high:
-        words = "blue: below 1, orange: says nothing"
+        words = "blue: below 1"
     else:
-        words = "all below 1" if high <= 0 else "all 1 or more: says nothing"
+        words = "everywhere below 1" if high <= 0 else "nowhere below 1"
     font = {"size": FONT - 1, "color": INK[dark]}
     place = {"x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 48}
     return place | {"text": f"<b>{name}</b>, {words}", "showarrow": False, "font": font, "xshift": -_MARGIN["l"] + 8}

@@ -38,6 +38,9 @@ def _along(cells: pd.DataFrame, along: str, across: str, series: str) -> str:
     if series not in BY_KEY:
         start, end = both["first"].mean(), both["last"].mean()
         return f"{where} goes from {percent(start)} to {percent(end)}{many}"
+    both = both[((both > 0) & (both < math.inf)).all(axis="columns")]
+    if both.empty:
+        return ""
     ratio = math.exp((both["last"].map(math.log) - both["first"].map(math.log)).mean())
     if abs(ratio - 1) < _STILL:
         return f"{where} stays put{many}"

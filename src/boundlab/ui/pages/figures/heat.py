@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -61,8 +62,23 @@ def has_heat_map(runs: pd.DataFrame) -> bool:
     return sum(runs[column].nunique() > 1 for column in VARIABLES) > 1
 
 
-def heat_choice(controls: Controls, page: str, ground: Ground) -> tuple[str, str, Choice, str]:
+def show_heat_map() -> None:
+    """As a callback: go from lines to the heat map."""
+    st.session_state["panels"] = HEAT
+
+
+@dataclass(frozen=True)
+class Shown:
     """Columns along x and y, where the third variable stands, and the series that the colour is."""
+
+    x: str
+    y: str
+    choice: Choice
+    series: str
+
+
+def heat_choice(controls: Controls, page: str, ground: Ground) -> Shown:
+    """Its controls."""
     st.html(_ROW)
     pair = controls.choose("Axes", list(_PAIRS), "axes", default=_FIRST.get(page), width=150)
     x, y = _PAIRS[pair]
@@ -72,66 +88,77 @@ def heat_choice(controls: Controls, page: str, ground: Ground) -> tuple[str, str
     keys = {STYLES[key].name: key for key in reversed(SERIES) if key in possible}
     named = lambda name: looks[keys[name]].name  # noqa: E731
     first = STYLES["doubled" if "doubled" in possible else "sparse"].name
-    return x, y, choice, keys[controls.choose("Colour", list(keys), "quantity", default=first, width=220, called=named)]
+    quantity = controls.choose("Colour", list(keys), "quantity", default=first, width=220, called=named)
+    return Shown(x, y, choice, keys[quantity])
 
 
-def heat_page(
-    controls: Controls, x: str, y: str, choice: Choice, series: str, ground: Ground, stage: DeltaGenerator
-) -> None:
+def heat_page(shown: Shown, ground: Ground, stage: DeltaGenerator) -> None:
     """Chart, words, numbers."""
+    x, y, choice, series = shown.x, shown.y, shown.choice, shown.series
     every = table(ground.dataset, ground.settings)
     every = every[every["run"].isin(ground.runs["run"]) & (every["series"] == series)]
     here = standing_at(every, choice.at)
     across, up = (CellAxis(column, sorted(ground.runs[column].unique()), _TITLES[column]) for column in (x, y))
     grid = cells(here, x, y, series, across.values, up.values)
     places = [{x: row[x], y: row[y]} | choice.at for _, row in grid.iterrows()]
-    grid["left_out"] = [not standing_at(ground.peers, at).empty for at in places]
     words = heat_sentence(grid, x, y, series, ground.settings.convention)
-    caption = _caption(here, choice, ground.settings)
     if grid["mean"].isna().all():
         stage.info(f"{words} {' '.join(figures.not_drawn(here))}")
     else:
-        values = every["value"].dropna()
-        values = values[values > 0] if series not in MEASURED else values
-        scale = Scale(float(values.min()), float(values.max()), series not in MEASURED)
+        drawn = grid.assign(left_out=[not standing_at(ground.peers, at).empty for at in places])
         names = [combination(at, _title(at)) for at in places]
-        figure = heat_map(grid, across, up, series, scale, names, is_dark(), ground.settings.convention)
-        file = f"boundlab-{ground.dataset}-heat-map-{series}"
+        scale = Scale.over(every["value"], series not in MEASURED)
+        figure = heat_map(drawn, across, up, series, scale, names, is_dark(), ground.settings.convention)
         with stage:
-            offer = st.container()  # above the chart, so that a click on a cell is answered on the first screen
-            if len(across.values) > _MOST_ON_A_PHONE:
-                st.html(_NO_LABELS)
-            player("player_heat", Picture(figure, (), [], figure.layout.meta["stamp"]), "", [], 0, file, caption)
-            picked = chart.show_pickable(figure, "chart_heat", f"Heat map: {words}")
-            st.caption(caption)
-        if picked is not None:
-            with offer:
-                offer_one({x: across.values[picked[0]], y: up.values[picked[1]]} | choice.at, ground.peers)
+            picked = _stage(
+                figure, f"boundlab-{ground.dataset}-heat-map-{series}", words, _caption(here, shown, ground)
+            )
+            if picked is not None:
+                with picked.where:
+                    offer_one({x: across.values[picked.x], y: up.values[picked.y]} | choice.at, ground.peers)
         st.markdown(words)
     gaps(places, ground.peers)
     formulas(ground.settings.convention, [series])
     show_not_drawn(figures.not_drawn(here))
-    _numbers(grid.drop(columns="left_out"), choice, series, ground)
+    _numbers(grid, shown, ground)
 
 
-def _caption(rows: pd.DataFrame, choice: Choice, settings: Settings) -> str:
-    if rows.empty:
-        return ""
-    third = "" if "weight_decay" in choice.at else combination(choice.at)  # λ is in the caption already
-    return " · ".join(filter(None, [figures.caption(rows, settings, "mean"), third]))
+@dataclass(frozen=True)
+class _Picked:
+    """The cell without a value that the reader clicked, by its number along each axis, and where to answer."""
+
+    x: int
+    y: int
+    where: DeltaGenerator
+
+
+def _stage(figure: go.Figure, file: str, words: str, caption: str) -> _Picked | None:
+    """The chart with the buttons that save it."""
+    where = st.container()  # above the chart, so that a click on a cell is answered on the first screen
+    if len(figure.layout.xaxis.tickvals) > _MOST_ON_A_PHONE:
+        st.html(_NO_LABELS)
+    player("player_heat", Picture(figure, (), [], figure.layout.meta["stamp"]), "", [], 0, file, caption)
+    picked = chart.show_pickable(figure, "chart_heat", f"Heat map: {words}")
+    st.caption(caption)
+    return None if picked is None else _Picked(*picked, where)
+
+
+def _caption(rows: pd.DataFrame, shown: Shown, ground: Ground) -> str:
+    third = "" if "weight_decay" in shown.choice.at else combination(shown.choice.at)  # λ is in the caption already
+    return " · ".join(filter(None, [figures.caption(rows, ground.settings, "mean"), third]))
 
 
 def _title(at: dict[str, float]) -> str:
     return f"CONV-{at['conv_layers']:g}-{at['channels']:g}"
 
 
-def _numbers(grid: pd.DataFrame, choice: Choice, series: str, ground: Ground) -> None:
-    shared = {"dataset": ground.dataset, "series": series, **choice.at}
+def _numbers(grid: pd.DataFrame, shown: Shown, ground: Ground) -> None:
+    shared = {"dataset": ground.dataset, "series": shown.series, **shown.choice.at}
     shared |= {"convention": ground.settings.convention, "delta": ground.settings.delta}
     st.download_button(
         "CSV of what is drawn",
         functools.partial(grid.assign(**shared).to_csv, index=False, float_format="%.10g"),
-        f"boundlab-{ground.dataset}-heat-map-{series}.csv",
+        f"boundlab-{ground.dataset}-heat-map-{shown.series}.csv",
         "text/csv",
         icon=":material/download:",
         on_click="ignore",

@@ -19,7 +19,15 @@ from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.layout import EMPTY, chart_first, controls_row
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.figures.drawing import Reading, drawing, picture, points, reading
-from boundlab.ui.pages.figures.heat import HEAT, HEAT_CONTROLS, Ground, has_heat_map, heat_choice, heat_page
+from boundlab.ui.pages.figures.heat import (
+    HEAT,
+    HEAT_CONTROLS,
+    Ground,
+    has_heat_map,
+    heat_choice,
+    heat_page,
+    show_heat_map,
+)
 from boundlab.ui.pages.figures.numbers import numbers_section
 from boundlab.ui.pages.figures.paper import paper_control
 from boundlab.ui.pages.figures.selection import (
@@ -42,7 +50,10 @@ _SCALE_HELP = (
     "log2: like the paper's figures · linear: the values themselves, up to a little above the sparse bound · relative: "
     "every line divided by its own first point, to compare trends"
 )
-_PANELS_HELP = "Small multiples side by side, on the same axes, like the paper's three panels; best on a wide screen."
+_PANELS_HELP = (
+    "Small multiples side by side, on the same axes, like the paper's three panels; best on a wide screen. heat map: one bound "
+    "or error of all networks at once, over two of λ, width and depth."
+)
 
 
 @st.fragment
@@ -68,17 +79,17 @@ def explore(controls: Controls, axis: Axis) -> None:
         with across:
             choices = [*panel_choices(runs, axis), *([HEAT] if has_heat_map(runs) else [])]
             panels = controls.choose("Panels", choices, "panels", _PANELS_HELP) if len(choices) > 1 else ONE
-            if panels != HEAT:
-                scale = controls.pick("Scale", SCALES, "scale", _SCALE_HELP)
-                paper = paper_control(axis, controls)
-        if panels != HEAT:
-            shown = choose_series(controls, convention)
+    ground = Ground(dataset, settings, peers, runs)
     if panels == HEAT:
-        ground = Ground(dataset, settings, peers, runs)
         with heat_controls:
-            x, y, choice, series = heat_choice(controls, axis.key, ground)
-        heat_page(controls, x, y, choice, series, ground, stage)
+            shown = heat_choice(controls, axis.key, ground)
+        heat_page(shown, ground, stage)
         return
+    with across:
+        scale = controls.pick("Scale", SCALES, "scale", _SCALE_HELP)
+        paper = paper_control(axis, controls)
+    with more:
+        series = choose_series(controls, convention)
     with sliders:
         selection = select(controls, runs, axis, panels)
     if selection.runs.empty:
@@ -86,7 +97,7 @@ def explore(controls: Controls, axis: Axis) -> None:
         with stage:
             offer_training(selection.choice, peers)
         return
-    _show(View(axis, dataset, settings, scale, selection, peers["run"], paper, shown), controls, stage, peers)
+    _show(View(axis, dataset, settings, scale, selection, peers["run"], paper, series), controls, stage, peers)
 
 
 def _show(view: View, controls: Controls, stage: DeltaGenerator, peers: pd.DataFrame) -> None:
@@ -108,7 +119,10 @@ def _show(view: View, controls: Controls, stage: DeltaGenerator, peers: pd.DataF
         _chart(axis, shot)
         st.caption(words)  # below, so that its length does not move the chart
     _words(view, now, drawn.over.note)
-    gaps(view.selection.combinations, peers)
+    with st.container(horizontal=True):
+        gaps(view.selection.combinations, peers)
+        if has_heat_map(view.selection.listing):
+            st.button("All networks as a heat map", icon=":material/grid_view:", on_click=show_heat_map)
     csv = functools.partial(points, view, drawn.over, now.shared, at)
     numbers_section(now.table, csv, axis, file + (names[at] if handle else ""))
 
