@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from boundlab.charts import heat_map as drawn
-from boundlab.charts.heat_map import LABEL, CellAxis, Scale, heat_map, short
+from boundlab.charts.heat_colours import Scale, luminance
+from boundlab.charts.heat_map import LABEL, CellAxis, heat_map, short
 from boundlab.charts.theme import ALERT, INK
 from tests.charts.test_colours import contrast
 
@@ -162,7 +162,7 @@ def test_labels_are_short(value, bound, label):
 def test_one_value_alone_has_a_scale_too():
     fig = figure(scale=Scale(2.0, 2.0, True), means=[2.0, *[math.nan] * 5])
     assert fig.layout.coloraxis.cmin < fig.layout.coloraxis.cmax
-    assert drawn.luminance(np.array([1.0, 1.0, 1.0])) == pytest.approx(1.0)
+    assert luminance(np.array([1.0, 1.0, 1.0])) == pytest.approx(1.0)
 
 
 def test_a_bound_that_is_0_or_infinite_looks_like_the_end_of_the_scale():

@@ -13,7 +13,8 @@ from streamlit.delta_generator import DeltaGenerator
 from boundlab.analysis.cells import cells
 from boundlab.analysis.tables import AXES, MEASURED, SERIES
 from boundlab.bounds import ALL
-from boundlab.charts.heat_map import CellAxis, Scale, heat_map
+from boundlab.charts.heat_colours import Scale
+from boundlab.charts.heat_map import CellAxis, heat_map
 from boundlab.charts.theme import STYLES, styles
 from boundlab.charts.trend import Picture
 from boundlab.specs.settings import Settings
