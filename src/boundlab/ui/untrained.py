@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -15,7 +15,7 @@ from boundlab.ui import address
 from boundlab.ui.shelf import find_run
 from boundlab.ui.train_link import run_link
 from boundlab.ui.training_limit import too_long
-from boundlab.ui.variables import Choice, preferred_start, standing_at
+from boundlab.ui.variables import Choice, preferred_start, standing_at, without_rows
 from boundlab.words.untrained import combination, left_aside, several, untrained
 
 _MOST_LINKS = 30
@@ -56,11 +56,12 @@ def offer_one(at: Mapping[str, float], peers: pd.DataFrame) -> None:
             _train(alike, at, [at["weight_decay"]])
 
 
-def gaps(missing: Iterable[Mapping[str, float]], peers: pd.DataFrame) -> None:
-    """What a picture lacks, on request: a link to page Train per architecture. `missing`: combinations of all variables."""
+def gaps(places: Sequence[Mapping[str, float]], peers: pd.DataFrame) -> None:
+    """What a picture lacks, on request: a link to page Train per architecture. `places`: the combinations of all variables that it
+    has room for."""
     found: dict[tuple[float, float], list[float]] = {}
-    for at in missing:
-        if standing_at(peers, at).empty:
+    for at, missing in zip(places, without_rows(places, peers), strict=True):
+        if missing:
             found.setdefault((at["conv_layers"], at["channels"]), []).append(at["weight_decay"])
     count = sum(map(len, found.values()))
     if not count:

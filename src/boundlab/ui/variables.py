@@ -89,6 +89,12 @@ def standing_at(table: pd.DataFrame, at: Mapping[str, float]) -> pd.DataFrame:
     return table
 
 
+def without_rows(places: Iterable[Mapping[str, float]], table: pd.DataFrame) -> list[bool]:
+    """Of each combination of all variables whether the table has no row of it."""
+    known = set(table[list(VARIABLES)].astype(float).itertuples(index=False, name=None))
+    return [tuple(float(at[column]) for column in VARIABLES) not in known for at in places]
+
+
 def preferred_start(table: pd.DataFrame) -> dict[str, float]:
     """Where all three variables begin: the combination of `table` that is nearest to the preferred values."""
     return nearest(table, {column: _preferred(column) for column in VARIABLES})

@@ -26,7 +26,7 @@ from boundlab.ui.player import player
 from boundlab.ui.run_tables import table
 from boundlab.ui.tables import formatted
 from boundlab.ui.untrained import gaps, offer_one
-from boundlab.ui.variables import VARIABLES, Choice, narrow, standing_at
+from boundlab.ui.variables import VARIABLES, Choice, narrow, standing_at, without_rows
 from boundlab.words import figures
 from boundlab.words.heat_map import heat_sentence
 from boundlab.words.untrained import combination
@@ -106,7 +106,7 @@ def heat_page(shown: Shown, ground: Ground, stage: DeltaGenerator) -> None:
     if grid["mean"].isna().all():
         stage.info(f"{words} {' '.join(figures.not_drawn(here))}")
     else:
-        drawn = grid.assign(left_out=[not standing_at(ground.peers, at).empty for at in places])
+        drawn = grid.assign(left_out=[not missing for missing in without_rows(places, ground.peers)])
         names = [combination(at, _title(at)) for at in places]
         scale = Scale.over(every["value"], series not in MEASURED)
         figure = heat_map(drawn, across, up, series, scale, names, is_dark(), ground.settings.convention)
