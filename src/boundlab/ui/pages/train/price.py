@@ -15,6 +15,7 @@ from boundlab.specs.work import memory, sample_size
 from boundlab.system.devices import Device
 from boundlab.text import in_words
 from boundlab.ui.pages.train import engine
+from boundlab.ui.training_limit import longest
 
 
 def _where(device: str, machine: Scheduler) -> Device:
@@ -38,9 +39,9 @@ def refused(spec: RunSpec, device: str, machine: Scheduler, every: Sequence[Job]
             f"this run needs about {need.memory / 2**30:,.1f} GiB of memory and of {where.title} only {free / 2**30:,.1f} would be "
             "free for it once no other run is there; take a smaller network or batch, or end other programs"
         )
-    if engine.longest() and need.seconds > 60 * engine.longest():
+    if longest() and need.seconds > 60 * longest():
         return (
-            f"this run would take {in_words(need.seconds)}, and {engine.longest()} minutes is the most here (BOUNDLAB_MINUTES); "
+            f"this run would take {in_words(need.seconds)}, and {longest()} minutes is the most here (BOUNDLAB_MINUTES); "
             "take fewer epochs, fewer images or a smaller network"
         )
     return None
