@@ -29,17 +29,27 @@ def _input_stats(inputs: Tensor, limit: float) -> InputStats:
     return InputStats(energy.cpu().numpy(), largest, extreme, limit)
 
 
+def _window_sums(flat: Tensor, first: LayerShape) -> Tensor:
+    """(batch, height, width) -> (batch, *out_size): sums over the first layer's windows, one axis after the other."""
+    p = first.padding
+    sums = F.pad(flat, (p, p, p, p))
+    for axis, out in ((1, first.out_size[0]), (2, first.out_size[1])):
+        length = (out - 1) * first.stride + 1
+        taps = [sums.narrow(axis, tap * first.dilation, length) for tap in range(first.kernel)]
+        total = taps[0].clone()
+        for tap in taps[1:]:
+            total += tap
+        sums = total[:, :: first.stride] if axis == 1 else total[:, :, :: first.stride]
+    return sums
+
+
 def _patch_energy(fed: Tensor, first: LayerShape) -> np.ndarray:
     """Per position of the first layer the sum over images of (sum of its patch)^2 / size of the patch."""
     total = torch.zeros(first.out_size, dtype=torch.float64, device=fed.device)
-    ones = torch.ones(1, 1, first.kernel, first.kernel, dtype=torch.float64, device=fed.device)
-    for batch in fed.split(5000):
-        flat = batch.double().sum(dim=1, keepdim=True)  # (batch, 1, height, width)
-        if first.spatial:
-            sums = F.conv2d(flat, ones, None, first.stride, first.padding, first.dilation)
-        else:
-            sums = flat.sum(dim=(2, 3), keepdim=True)
-        total += sums.square().sum(dim=(0, 1))
+    for batch in fed.split(1000):
+        flat = batch.double().sum(dim=1)  # (batch, height, width)
+        sums = _window_sums(flat, first) if first.spatial else flat.sum(dim=(1, 2))[:, None, None]
+        total += sums.square().sum(dim=0)
     return (total / (first.in_channels * first.area)).cpu().numpy()
 
 
