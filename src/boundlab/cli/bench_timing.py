@@ -15,17 +15,20 @@ Timings = dict[str, Any]
 
 
 def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timings]:
-    """`distribution` of each in milliseconds of the clock, and `cpu_ms`, the median of processor time; one round before to warm up."""
+    """`distribution` of each in milliseconds of processor time (of all threads), on which neighbours have little influence, and
+    `clock_ms`, the median of what the clock says; one round before to warm up."""
+    busy: dict[str, list[float]] = {name: [] for name in ways}
     clock: dict[str, list[float]] = {name: [] for name in ways}
-    cpu: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         for name, way in ways.items():
-            started, busy = time.perf_counter(), time.process_time()
+            started, before = time.perf_counter(), time.process_time()
             way()
             if number:
+                busy[name].append(1000 * (time.process_time() - before))
                 clock[name].append(1000 * (time.perf_counter() - started))
-                cpu[name].append(1000 * (time.process_time() - busy))
-    return {name: distribution(clock[name]) | {"cpu_ms": three_digits(statistics.median(cpu[name]))} for name in ways}
+    return {
+        name: distribution(busy[name]) | {"clock_ms": three_digits(statistics.median(clock[name]))} for name in ways
+    }
 
 
 def distribution(milliseconds: Sequence[float]) -> Timings:
