@@ -17,6 +17,7 @@ from boundlab.quantities.sample import InputStats, SampleStats
 from boundlab.runs.pack import read_pack
 from boundlab.runs.run import Run
 from boundlab.specs.arch import ArchSpec
+from boundlab.specs.grid import load_grid
 from boundlab.specs.recipes import figured
 from boundlab.specs.run import RunSpec
 
@@ -31,6 +32,7 @@ SLOW = (
     *("training/test_together.py", "training/test_worker.py"),
     *("ui/test_checkpoint_page.py", "ui/test_class_runs.py", "ui/test_compare_page.py"),
     *("ui/test_links.py", "ui/test_live.py", "ui/test_nasty_links.py", "ui/test_own_runs.py", "ui/test_pages.py"),
+    "ui/test_heat_map.py",
     *("ui/test_server.py", "ui/test_study_pages.py", "ui/test_train_page.py", "uploads/test_server.py"),
 )
 
@@ -68,6 +70,13 @@ def whole_pack() -> list[Run]:
 def pack(whole_pack) -> list[Run]:
     """The shipped runs that the figures are about."""
     return [run for run in whole_pack if figured(run.spec) and run.spec.arch.papers]
+
+
+@pytest.fixture(scope="session")
+def first_part(pack) -> list[Run]:
+    """Of these, those of data/grid.toml: all at plateau, with three seeds at every point; full grids have others too."""
+    ids = {spec.id for spec in load_grid(ROOT / "data" / "grid.toml")}
+    return [run for run in pack if run.id in ids]
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def shown(value: Any) -> str:
 
 def one_of(name: str, value: Any, choices: Iterable[str]) -> None:
     """Raise ValueError naming the choices unless `value` is one of them."""
-    if value not in list(choices):
+    if not any(value == choice for choice in choices):
         raise ValueError(f"{name} must be one of {sorted(choices)}, got {shown(value)}")
 
 

@@ -18,7 +18,8 @@ from boundlab.bounds.concentration import kl_inverse
 from boundlab.bounds.pac_bayes import SCALE_GRID, PacBayes, best_prior_noise, gaussian_kl
 from boundlab.runs.certificates import CERTIFICATES, store_certificate
 from boundlab.runs.folder import open_run
-from boundlab.runs.pack import open_pack, read_pack, write_pack
+from boundlab.runs.pack import open_pack, read_pack
+from boundlab.runs.part import write_part
 from boundlab.specs.run import RunSpec
 
 FIXED = PacBayes("fixed", 1437, 0, 321.5, (0.1, 0.2), (0.15, 0.2), 64, 1000, 123, 7)
@@ -147,7 +148,7 @@ def certificate_of(run) -> PacBayes:
 def test_certificates_travel_with_a_pack(pack, tmp_path):
     fixed = certificate_of(pack[0])
     runs = [dataclasses.replace(pack[0], certificates=(fixed, LEARNT)), dataclasses.replace(pack[1], certificates=())]
-    write_pack(runs, tmp_path)
+    write_part(runs, tmp_path)
     assert [run.certificates for run in read_pack(tmp_path)] == [(fixed, LEARNT), ()]
     newer = dataclasses.replace(LEARNT, wrong=5)
     store_certificate(tmp_path, pack[1].id, newer, packed=True)
@@ -157,7 +158,7 @@ def test_certificates_travel_with_a_pack(pack, tmp_path):
         found = open_pack(tmp_path)
         assert list(found.left_out) == [CERTIFICATES]
         assert [(run.id, run.certificates) for run in found.runs] == [(run.id, ()) for run in runs]
-    write_pack([dataclasses.replace(run, certificates=()) for run in runs], tmp_path)
+    write_part([dataclasses.replace(run, certificates=()) for run in runs], tmp_path)
     assert not (tmp_path / CERTIFICATES).exists()
 
 
@@ -174,7 +175,7 @@ def test_certificates_travel_with_a_pack(pack, tmp_path):
     ],
 )
 def test_a_certificate_that_is_not_about_its_run_is_left_out_alone(pack, tmp_path, change):
-    write_pack(pack[:2], tmp_path)
+    write_part(pack[:2], tmp_path)
     good = [dataclasses.replace(certificate_of(run), wrong=5) for run in pack[:2]]
     for run, certificate in zip(pack, good, strict=False):
         store_certificate(tmp_path, run.id, certificate, packed=True)

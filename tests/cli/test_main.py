@@ -11,7 +11,8 @@ import torch
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate as evaluate_bound
 from boundlab.cli.main import main
-from boundlab.runs.pack import read_pack, write_pack
+from boundlab.runs.pack import open_parts, read_pack
+from boundlab.runs.part import write_part
 from boundlab.runs.places import PACK
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.grid import load_grid
@@ -144,12 +145,11 @@ def test_pack_leaves_other_files_alone_and_checks_first(tmp_path, capsys):
     assert main(["pack", "--runs", str(runs), "--out", str(out)]) == 0
     assert (out / "checkpoints" / "thesis.txt").read_text() == "mine"
     network = next(runs.glob("*/network.safetensors"))
-    before = sorted(p.name for p in out.rglob("*"))
     network.unlink()
     capsys.readouterr()
-    assert main(["pack", "--runs", str(runs), "--out", str(out)]) == 2
+    assert main(["pack", "--runs", str(runs), "--out", str(tmp_path / "other")]) == 2
     assert "has no network.safetensors" in capsys.readouterr().err
-    assert sorted(p.name for p in out.rglob("*")) == before
+    assert not (tmp_path / "other").exists()
     # not sealed any more: trained again
     assert main(["train", str(tmp_path / "spec.json"), "--out", str(runs), "--quiet"]) == 0
     assert network.is_file()
@@ -179,7 +179,8 @@ def test_one_bad_folder_costs_its_run_alone(tmp_path, capsys):
     index = json.loads((out / "pack.json").read_text())
     (out / "pack.json").write_text(json.dumps(index | {"runs": [index["runs"][0], "nonsense"]}))
     before[out / "pack.json"] = (out / "pack.json").read_bytes()
-    assert main(["pack", "--runs", str(runs), "--out", str(out)]) == 2  # it would be gone for good
+    # it would be packed again
+    assert main(["pack", "--runs", str(runs), "--out", str(out), "--part", "more"]) == 2
     assert "is damaged" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
@@ -201,25 +202,50 @@ def test_sweep_and_pack(tmp_path, capsys):
     assert {p: p.stat().st_mtime_ns for p in runs.glob("*/epochs.parquet")} == before
 
 
-def test_pack_adds_to_what_is_packed_and_a_grid_narrows_it(tmp_path, capsys):
+def test_a_new_part_holds_what_no_part_has_and_the_others_stay_as_they_are(tmp_path, capsys):
     base = {"dataset": "digits", "epochs": 1, "arch": {"conv_layers": 1, "channels": 2}}
-    grids = {"two.json": [2, 3], "one.json": [3]}
-    for name, channels in grids.items():
-        (tmp_path / name).write_text(json.dumps([{"base": base, "axes": {"arch.channels": channels}}]))
-    first, second, out = tmp_path / "first", tmp_path / "second", tmp_path / "pack"
-    assert main(["pack", "--grid", str(tmp_path / "two.json"), "--runs", str(first), "--out", str(out)]) == 0
-    both = {p.name for p in (out / "checkpoints").iterdir()}
-    (tmp_path / "spec.json").write_text(json.dumps(base | {"seed": 5}))
-    assert main(["train", str(tmp_path / "spec.json"), "--out", str(second), "--quiet"]) == 0
-    assert main(["pack", "--runs", str(second), "--out", str(out)]) == 0  # only the new run has a folder here
-    assert "3 runs and 3 checkpoints" in capsys.readouterr().out
-    assert both < {p.name for p in (out / "checkpoints").iterdir()}
-    assert [run.id for run in read_pack(out)] == sorted(run.id for run in read_pack(out))
-    empty = ["--runs", str(tmp_path / "none"), "--out", str(out)]
-    assert main(["pack", "--grid", str(tmp_path / "one.json"), *empty]) == 0  # packed already: nothing is trained
+    for name, seeds in {"one.json": [0], "three.json": [0, 1, 2]}.items():
+        (tmp_path / name).write_text(json.dumps([{"base": base, "axes": {"seed": seeds}}]))
+    runs, out = tmp_path / "runs", tmp_path / "pack"
+    one, three = (["--grid", str(tmp_path / name), "--device", "cpu"] for name in ("one.json", "three.json"))
+    common = ["--runs", str(runs), "--out", str(out)]
+    assert main(["pack", *one, *common]) == 0
     assert "1 runs and 1 checkpoints" in capsys.readouterr().out
-    assert main(["pack", *empty]) == 2
-    assert "is not a folder" in capsys.readouterr().err
+    (tmp_path / "spec.json").write_text(json.dumps(base | {"seed": 1}))
+    assert main(["train", str(tmp_path / "spec.json"), "--out", str(runs), "--quiet"]) == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert main(["pack", *three, *common, "--part", "second", "--finished", "--checkpoints"]) == 0
+    assert (
+        f"1 runs and 0 checkpoints in {out / 'second'}; 1 of the grid are not finished, for a later part"
+        in capsys.readouterr().out
+    )
+    assert len(list(runs.glob("*/epochs.parquet"))) == 2  # nothing was trained
+    assert [run.spec.train.seed for run in read_pack(out)] == [0, 1]
+    assert main(["pack", *three, *common, "--part", "third"]) == 0  # the rest is trained
+    assert [run.spec.train.seed for run in read_pack(out)] == [0, 1, 2]
+    written = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert {path: written[path] for path in before} == before
+    assert {path.parent.name for path in set(written) - set(before)} == {"second", "third", "checkpoints"}
+    capsys.readouterr()
+    assert main(["pack", *three, *common, "--part", "fourth"]) == 0  # as there is nothing to do
+    assert (
+        f"all 3 runs of {tmp_path / 'three.json'} are packed in {out}; nothing was written" in capsys.readouterr().out
+    )
+    for arguments, words in (
+        (
+            ["--part", "second"],
+            "second is a part of a pack already, and those are never written again; give another --part",
+        ),
+        ([], "is a part of a pack already"),
+        (["--part", "fourth"], "no finished runs in"),
+        (["--part", "fourth", "--runs", str(tmp_path / "none")], "is not a folder"),
+        (["--part", "../fourth"], "a part's name must be small letters, digits, - and _"),
+        (["--part", "checkpoints"], "and not checkpoints; got 'checkpoints'"),
+    ):
+        assert main(["pack", *common, *arguments]) == 2
+        assert words in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == written
 
 
 def test_a_damaged_pack_is_named_and_left_alone(tmp_path, capsys, pack):
@@ -227,7 +253,7 @@ def test_a_damaged_pack_is_named_and_left_alone(tmp_path, capsys, pack):
     (tmp_path / "spec.json").write_text(json.dumps(base))
     assert main(["train", str(tmp_path / "spec.json"), "--out", str(tmp_path / "runs"), "--quiet"]) == 0
     out = tmp_path / "pack"
-    write_pack(pack[:2], out)
+    write_part(pack[:2], out)
     index = json.loads((out / "pack.json").read_text())
     renamed = json.dumps(index | {"runs": [index["runs"][0] | {"id": "nonsense"}]})
     before = (out / "epochs.parquet").read_bytes()
@@ -236,9 +262,11 @@ def test_a_damaged_pack_is_named_and_left_alone(tmp_path, capsys, pack):
         if damaged is not None:
             (out / "pack.json").write_text(damaged)
         capsys.readouterr()
-        assert main(["pack", "--runs", str(tmp_path / "runs"), "--out", str(out)]) == 2
+        for name in ([], ["--part", "more"]):
+            assert main(["pack", "--runs", str(tmp_path / "runs"), "--out", str(out), *name]) == 2
         assert words in capsys.readouterr().err
         assert (out / "epochs.parquet").read_bytes() == before
+        assert not (out / "more").exists()
 
 
 def test_a_failed_run_does_not_stop_the_sweep(tmp_path, capsys):
@@ -256,25 +284,44 @@ def test_a_failed_run_does_not_stop_the_sweep(tmp_path, capsys):
     assert len(list((tmp_path / "runs").glob("*/epochs.parquet"))) == 1
 
 
-def test_the_shipped_runs_are_the_grids(whole_pack, pack):
-    """Runs of data/grid.toml, all of them and nothing else; the figures' have three seeds at every point."""
-    assert {run.id for run in whole_pack} == {spec.id for spec in load_grid(ROOT / "data" / "grid.toml")}
-    assert collections.Counter(run.spec.train.dataset for run in pack) == {"mnist": 63, "digits": 126}
-    points = collections.Counter((run.spec.train.dataset, run.spec.arch, run.spec.train.weight_decay) for run in pack)
+def test_the_shipped_runs_are_the_grids(whole_pack, first_part):
+    """The first part has the runs of data/grid.toml, all of them and nothing else, the figures' with three seeds at every
+    point; what further parts have is of a shipped grid too, which need not be finished."""
+    first = {spec.id for spec in load_grid(ROOT / "data" / "grid.toml")}
+    assert {run.id for run in open_parts()[PACK].runs} == first
+    runs = [run for run in whole_pack if run.id in first]
+    assert collections.Counter(run.spec.train.dataset for run in first_part) == {"mnist": 63, "digits": 126}
+    points = collections.Counter(
+        (run.spec.train.dataset, run.spec.arch, run.spec.train.weight_decay) for run in first_part
+    )
     assert set(points.values()) == {3}
-    assert all(run.trained and run.at_plateau for run in whole_pack)
+    assert all(run.trained and run.at_plateau for run in runs)
+    grids = {spec.id for path in ROOT.glob("data/grid*.toml") for spec in load_grid(path)}
+    assert {run.id for run in whole_pack} <= grids
 
 
-def of_the_figures(capsys, pack):
+@pytest.mark.parametrize(("dataset", "sizes"), [("mnist", (6, 3, 4, 1)), ("digits", (12, 4, 6, 3))])
+def test_the_full_grids_are_full(dataset, sizes):
+    """Every combination of lambda, width, depth and seed; those of data/grid.toml are the same runs."""
+    specs = load_grid(ROOT / "data" / f"grid_{dataset}.toml")
+    points = [(s.train.weight_decay, s.arch.channels, s.arch.conv_layers, s.train.seed) for s in specs]
+    axes = [sorted(set(values)) for values in zip(*points, strict=True)]
+    assert tuple(map(len, axes)) == sizes
+    assert sorted(points) == list(itertools.product(*axes))
+    before = {s.id for s in load_grid(ROOT / "data" / "grid.toml")} & {s.id for s in specs}
+    assert len(before) == {"mnist": 16, "digits": 108}[dataset]
+
+
+def of_the_figures(capsys, first_part):
     """What `boundlab runs --json` says of the runs that the figures are about, at the paper's weight decays."""
     assert main(["runs", "--json"]) == 0
-    ids = {run.id for run in pack if run.spec.train.weight_decay <= 4e-3}
+    ids = {run.id for run in first_part if run.spec.train.weight_decay <= 4e-3}
     return [run for run in json.loads(capsys.readouterr().out) if run["id"] in ids]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_shipped_runs_say_what_the_paper_says(capsys, pack, seed):
-    runs = of_the_figures(capsys, pack)
+def test_the_shipped_runs_say_what_the_paper_says(capsys, first_part, seed):
+    runs = of_the_figures(capsys, first_part)
     mnist = [r for r in runs if r["dataset"] == "mnist" and r["channels"] == 16 and r["seed"] == seed]
     by_decay = sorted((r for r in mnist if r["conv_layers"] == 3), key=lambda r: r["weight_decay"])
     rho = [r["rho"] for r in by_decay]
@@ -289,8 +336,8 @@ def test_the_shipped_runs_say_what_the_paper_says(capsys, pack, seed):
     assert all(0 < r["test_error"] < 0.1 for r in runs)
 
 
-def test_width_hardly_matters_once_there_are_16_channels(capsys, pack):
-    runs = [r for r in of_the_figures(capsys, pack) if r["dataset"] == "mnist" and r["conv_layers"] == 3]
+def test_width_hardly_matters_once_there_are_16_channels(capsys, first_part):
+    runs = [r for r in of_the_figures(capsys, first_part) if r["dataset"] == "mnist" and r["conv_layers"] == 3]
 
     def mean(channels):
         values = [r["bounds"]["sparse"] for r in runs if (r["channels"], r["weight_decay"]) == (channels, 4e-3)]

@@ -7,12 +7,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from boundlab.ui.page import PAGES
-from tests.e2e.serving import serving, settle, visit
+from tests.e2e.serving import CHART, OFFER, serving, settle, visit
 
 CHARTS = [page for page in PAGES if page.key not in ("theory", "train", "checkpoint")]
 PATIENCE = 300  # s for a page to come to rest
 DRAWN = """() => JSON.stringify([...document.querySelectorAll('.js-plotly-plot')].map(plot =>
-  (plot._fullData ?? []).map(({name, x, y, visible}) => [name, visible, Array.from(x ?? []), Array.from(y ?? [])])))"""
+  (plot._fullData ?? []).map(({name, x, y, z, visible}) => [name, visible, Array.from(x ?? []), Array.from(y ?? []), z ?? []])))"""
+# of a network that is missing: what is said, and where page Train would begin; the nearest one depends on how one came
+OFFERED = """() => JSON.stringify([...document.querySelectorAll('.st-key-untrained')].map(offer =>
+  [offer.querySelector('p').innerText, [...offer.querySelectorAll('a')].map(link => link.href)]))"""
 
 WHOLE = """() => [...document.querySelectorAll('[data-testid="stPlotlyChart"]')]
   .every(chart => chart.querySelector('.js-plotly-plot')?._fullData)"""
@@ -33,7 +36,8 @@ def address(page):
 def same(page, fresh):
     """Whether both show the same, at the same address, with every chart of theirs drawn."""
     whole = all(one.evaluate(WHOLE) for one in (page, fresh))
-    return whole and page.evaluate(DRAWN) == fresh.evaluate(DRAWN) and address(page) == address(fresh)
+    alike = all(page.evaluate(part) == fresh.evaluate(part) for part in (DRAWN, OFFERED))
+    return whole and alike and address(page) == address(fresh)
 
 
 def compared(browser, page):
@@ -42,16 +46,16 @@ def compared(browser, page):
     while True:
         settle(page)
         url = page.url
-        fresh = visit(browser, url)
+        fresh = visit(browser, url, drawn=f"{CHART}, {OFFER}")
         while page.url == url and not same(page, fresh):
             assert time.monotonic() < deadline, (
                 f"{url} shows another picture, or is called otherwise, for a fresh visitor"
             )
             page.wait_for_timeout(100)
-        wanted = fresh.evaluate(DRAWN)
+        wanted, offered = fresh.evaluate(DRAWN), fresh.evaluate(OFFERED)
         fresh.context.close()
         if page.url == url:
-            assert "[]" not in (wanted, wanted[1:-1]), f"{url} draws nothing"
+            assert offered != "[]" or "[]" not in (wanted, wanted[1:-1]), f"{url} draws nothing, and offers nothing"
             return address(page)
 
 
@@ -95,3 +99,45 @@ def test_a_walk_shows_at_every_step_what_a_fresh_link_shows(browser, server, see
             at += 1
             page.go_forward()
         assert (compared(browser, page), step) == (history[at], step)
+
+
+def test_a_missing_network_is_one_however_one_arrives(browser, server):
+    """A link, a slider, the menu, Back, Forward, reload: the offer stands, and its link fills in page Train."""
+    page = visit(browser, f"{server}/lambda?layers=8&channels=64", drawn=OFFER)
+    missing = compared(browser, page)
+    page.reload()
+    assert compared(browser, page) == missing
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Anatomy", exact=True).click()
+    page.wait_for_url("**/anatomy**")
+    page.locator(OFFER).get_by_text("CONV-8-64 at λ = 0.004 has not been trained").wait_for(timeout=60_000)
+    anatomy = compared(browser, page)
+    page.go_back()
+    assert compared(browser, page) == missing
+    page.go_forward()
+    assert compared(browser, page) == anatomy
+    page.get_by_role("link", name="Train CONV-8-64 at λ = 0.004").click()
+    page.wait_for_url("**/train?**")
+    page.get_by_text("billion multiply-adds").wait_for(timeout=60_000)
+    asked = address(page)[1]
+    assert (asked["conv_layers"], asked["channels"], asked["dataset"]) == (["8"], ["64"], ["mnist"])
+    assert page.get_by_test_id("stAlert").filter(has_text="link").count() == 0
+    page.go_back()
+    assert compared(browser, page) == anatomy
+    page.get_by_role("button", name="Show the nearest: CONV-8-16 at λ = 0.004").click()
+    page.locator(CHART).first.wait_for(timeout=60_000)
+    assert compared(browser, page)[1] == {"layers": ["8"]}
+
+
+def test_a_click_on_an_empty_cell_of_a_heat_map_offers_to_train_it(browser, server):
+    page = visit(browser, f"{server}/depth?panels=heat+map&channels=64")
+    compared(browser, page)
+    empty = "() => document.querySelector('.js-plotly-plot')._fullData.filter(one => one.name === 'not trained')[1]"
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    x, y = page.evaluate(f"() => {{ const {{x, y}} = ({empty})(); return [x.at(-1), y.at(-1)]; }}")
+    ranges = "() => { const {xaxis, yaxis} = document.querySelector('.js-plotly-plot')._fullLayout; return [xaxis.range, yaxis.range]; }"
+    (left, right), (low, high) = page.evaluate(ranges)
+    across, up = (x - left) / (right - left), (high - y) / (high - low)
+    page.mouse.click(box["x"] + across * box["width"], box["y"] + up * box["height"])
+    page.get_by_text("CONV-8-64 at λ = 0.0115 has not been trained").wait_for(timeout=60_000)
+    seen = page.get_by_role("link", name="Train CONV-8-64 at λ = 0.0115", exact=True).bounding_box()
+    assert seen["y"] + seen["height"] <= 900  # on the screen that was clicked

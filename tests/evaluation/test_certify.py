@@ -170,8 +170,15 @@ def test_the_command_certifies_run_folders_and_packs(tmp_path, capsys):
     assert (learnt.prior, learnt.n, learnt.n_prior, learnt.kl, learnt.grid) == ("learnt", 719, 718, 0.0, 1)
     assert learnt.prior_spec == prior_spec(SMALL, 1437)
     assert learnt.wrong / 500 <= learnt.value(0.05) <= 1
-    assert build_pack(out, runs, ["*"]) == 2  # the prior's run is a run too; the learnt certificate stays
-    assert {r.id: [c.prior for c in r.certificates] for r in read_pack(out)}[SMALL.id] == ["fixed", "learnt"]
+    assert build_pack(out, runs, ["*"], "priors") == 1  # the prior's run is a run too
+    prior = next(r.id for r in read_pack(out) if r.id != SMALL.id)
+    before = (out / CERTIFICATES).read_bytes()
+    assert main(["certify", prior, "--pack", "--out", str(out), *common]) == 0
+    assert {r.id: [c.prior for c in r.certificates] for r in read_pack(out)} == {
+        SMALL.id: ["fixed", "learnt"],
+        prior: ["fixed"],
+    }
+    assert (out / CERTIFICATES).read_bytes() == before  # it lies in the other part, beside its run
 
 
 @pytest.mark.parametrize("padding", [0, 1])

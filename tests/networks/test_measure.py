@@ -118,6 +118,27 @@ def test_outcome_against_one_image_at_a_time():
     assert seen.patch_norms[2] == pytest.approx(float(second.norm(dim=1).max()), rel=1e-5)
 
 
+def test_several_threads_find_what_one_does():
+    _, net = small_net()
+    images = torch.rand(701, 1, 5, 5, generator=torch.Generator().manual_seed(0))
+    labels, calls = torch.arange(701) % 4, []
+    one = outcome(net, images, labels, patches=True)
+    many = outcome(net, images, labels, patches=True, workers=3, watch=lambda: calls.append(1))
+    assert (one.error, one.loss, one.patch_norms) == (many.error, many.loss, many.patch_norms)
+    np.testing.assert_array_equal(one.margins, many.margins)
+    assert len(calls) == 15  # batches of 50
+
+
+def test_who_watches_ends_several_threads_too():
+    _, net = small_net()
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        outcome(net, torch.rand(300, 1, 5, 5), torch.zeros(300, dtype=torch.long), workers=2, watch=stop)
+
+
 def test_ties_and_nan_outputs_are_errors():
     _, net = small_net()
     images, labels = torch.rand(8, 1, 5, 5), torch.zeros(8, dtype=torch.long)
@@ -173,6 +194,42 @@ def test_patches_are_those_that_the_first_layer_sees(fields):
     np.testing.assert_allclose(got, (sums**2).sum(dim=0) / 8, rtol=1e-10)
     dense = sample_stats(images, ArchSpec(kind="mlp", in_shape=(2, 6, 7), hidden=(3,)), "digits").patch_energy
     np.testing.assert_allclose(dense, [[(images.double().sum((1, 2, 3)) ** 2).sum() / 84]], rtol=1e-10)
+
+
+def same(one, other):
+    return one.to_dict() == other.to_dict() and [one.raw.limit, one.fed.limit] == [other.raw.limit, other.fed.limit]
+
+
+def test_statistics_are_kept_and_exactly_those_computed(tmp_path, monkeypatch):
+    monkeypatch.setattr("boundlab.networks.sample_stats.KEPT_FROM", 50)
+    images = torch.rand(60, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    arches = [
+        ArchSpec(in_shape=(1, 6, 6), channels=2, conv_layers=1, normalize=(0.1307, 0.3081)),
+        ArchSpec(in_shape=(1, 6, 6), channels=2, conv_layers=1),
+        ArchSpec(in_shape=(1, 6, 6), channels=2, conv_layers=1, kernel_size=3, padding=1),
+        ArchSpec(kind="mlp", in_shape=(1, 6, 6), hidden=()),
+    ]
+    computed = [sample_stats(images, arch, "digits", tmp_path) for arch in arches]
+    files = list((tmp_path / "statistics").iterdir())
+    assert len(files) == len(arches)
+    with monkeypatch.context() as patch:
+        patch.setattr("boundlab.networks.sample_stats._computed", None)  # not called
+        for arch, stats in zip(arches, computed, strict=True):
+            assert same(sample_stats(images, arch, "digits", tmp_path), stats)
+            other = sample_stats(images, dataclasses.replace(arch, classes=7), "mnist", tmp_path)
+            assert (other.dataset, other.classes, other.n) == ("mnist", 7, 60)
+    changed = images.clone()
+    changed[0, 0, 0, 0] = 0.5
+    assert not same(sample_stats(changed, arches[0], "digits", tmp_path), computed[0])
+    for file in files:
+        file.write_text(file.read_text().replace("1", "2"))
+    for arch, stats in zip(arches, computed, strict=True):
+        assert same(sample_stats(images, arch, "digits", tmp_path), stats)
+
+
+def test_few_images_leave_no_file(tmp_path):
+    sample_stats(torch.rand(60, 1, 6, 6), ArchSpec(in_shape=(1, 6, 6), channels=2, conv_layers=1), "digits", tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_weight_norm_has_one_scalar_per_filter_bank():

@@ -6,7 +6,7 @@ import torch
 
 from boundlab.networks import build
 from boundlab.networks.outcome import outcome
-from boundlab.networks.outcomes import outcomes
+from boundlab.networks.outcomes import outcomes_of_many
 from boundlab.networks.stacked import StackedNetworks
 from tests.networks.test_stacked import ARCHS, networks
 
@@ -21,7 +21,7 @@ def test_each_is_that_of_the_network_alone(given, shared):
     labels = [torch.randint(4, (37,), generator=generator) for _ in nets]
     expected = [outcome(net, x, y, True) for net, x, y in zip(nets, images, labels, strict=True)]
     looks = []
-    found = outcomes(StackedNetworks(nets, arch.shapes()), images, labels, True, 5, lambda: looks.append(1))
+    found = outcomes_of_many(StackedNetworks(nets, arch.shapes()), images, labels, True, 5, lambda: looks.append(1))
     assert len(looks) == 8
     for one, other in zip(found, expected, strict=True):
         assert one.error == other.error
@@ -38,7 +38,7 @@ def test_very_small_and_very_large_maps_have_their_patch_norms():
                 layer.weight *= scale
     images, labels = torch.rand(9, 1, 8, 8, dtype=torch.float64), torch.arange(9) % 4
     expected = [outcome(net, images, labels, True).patch_norms for net in nets]
-    found = outcomes(StackedNetworks(nets, arch.shapes()), [images] * 3, [labels] * 3, True)
+    found = outcomes_of_many(StackedNetworks(nets, arch.shapes()), [images] * 3, [labels] * 3, True)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one.patch_norms, other, rtol=1e-10)
     assert found[0].patch_norms[1] < 1e-160 < 1e160 < found[2].patch_norms[1]
@@ -48,10 +48,10 @@ def test_one_that_is_not_finite_leaves_the_others_what_they_are():
     arch, nets = networks({}, 3)
     images, labels = torch.rand(9, 1, 8, 8, dtype=torch.float64), torch.arange(9) % 4
     stack = StackedNetworks(nets, arch.shapes())
-    before = outcomes(stack, [images] * 3, [labels] * 3, True)
+    before = outcomes_of_many(stack, [images] * 3, [labels] * 3, True)
     for rows in stack.parameters.values():
         rows[1] = torch.nan
-    after = outcomes(stack, [images] * 3, [labels] * 3, True)
+    after = outcomes_of_many(stack, [images] * 3, [labels] * 3, True)
     for place in (0, 2):
         assert after[place].loss == before[place].loss
         assert after[place].patch_norms == before[place].patch_norms

@@ -8,14 +8,15 @@ import pytest
 
 from boundlab.errors import RunError
 from boundlab.runs.folder import open_run
-from boundlab.runs.pack import open_pack, read_pack, write_pack
-from boundlab.runs.places import PACK
+from boundlab.runs.pack import open_pack, read_pack
+from boundlab.runs.part import write_part
 from boundlab.system.files import read_lines
 from tests.checkpoints.test_header import while_replaced
+from tests.conftest import ROOT
 
 
 def test_pack_round_trip(pack, tmp_path):
-    write_pack(pack[:3], tmp_path)
+    write_part(pack[:3], tmp_path)
     again = read_pack(tmp_path)
     assert [run.id for run in again] == [run.id for run in pack[:3]]
     for one, other in zip(pack, again, strict=False):
@@ -86,7 +87,7 @@ PACKED = {  # what is changed of the middle one of three packed runs: its entry,
 @pytest.mark.parametrize("change", PACKED.values(), ids=PACKED)
 def test_one_bad_entry_of_a_pack_is_left_out_with_a_word(pack, tmp_path, change):
     """Each of the three has a sample of its own, so that one bad sample is one run's."""
-    write_pack([run for run in pack if run.id.startswith("digits-conv-3-16-wd0.002")], tmp_path)
+    write_part([run for run in pack if run.id.startswith("digits-conv-3-16-wd0.002")], tmp_path)
     index = json.loads((tmp_path / "pack.json").read_text())
     index |= {"samples": [index["samples"][0]] * 3, "runs": [e | {"sample": i} for i, e in enumerate(index["runs"])]}
     ids = [entry["id"] for entry in index["runs"]]
@@ -104,7 +105,7 @@ def test_one_bad_entry_of_a_pack_is_left_out_with_a_word(pack, tmp_path, change)
 
 
 def test_what_is_shipped_is_small_and_complete(pack):
-    assert sum(p.stat().st_size for p in PACK.rglob("*") if p.is_file()) < 50e6
+    assert sum(p.stat().st_size for p in (ROOT / "data").rglob("*") if p.is_file()) < 64e6
     mnist = {(r.spec.arch.conv_layers, r.spec.train.weight_decay) for r in pack if r.spec.train.dataset == "mnist"}
     assert mnist >= {(3, w) for w in (8e-4, 9e-4, 1e-3, 2e-3, 3e-3, 4e-3)} | {(depth, 4e-3) for depth in (4, 5, 6, 8)}
     digits = {(r.spec.arch.channels, r.spec.train.weight_decay) for r in pack if r.spec.train.dataset == "digits"}
@@ -112,11 +113,11 @@ def test_what_is_shipped_is_small_and_complete(pack):
     assert all(len(run.epochs) >= 6 for run in pack)
 
 
-def test_a_run_is_at_plateau_from_the_number_4_on(pack):
-    numbers = [run.plateau_number for run in pack]
-    assert all(run.at_plateau for run in pack)
+def test_a_run_is_at_plateau_from_the_number_4_on(first_part):
+    numbers = [run.plateau_number for run in first_part]
+    assert all(run.at_plateau for run in first_part)
     assert min(numbers) < 5  # some are near the rule's number: ten times of it would leave them out
     assert max(numbers) > 40
-    run = min(pack, key=lambda one: one.plateau_number)
+    run = min(first_part, key=lambda one: one.plateau_number)
     shorter = dataclasses.replace(run.spec.train, weight_decay=run.spec.train.weight_decay * 3.9 / run.plateau_number)
     assert not dataclasses.replace(run, spec=dataclasses.replace(run.spec, train=shorter)).at_plateau

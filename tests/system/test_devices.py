@@ -75,9 +75,9 @@ def test_quotas_of_cgroups_count(tmp_path, monkeypatch, group, files):
     places = cgroup(tmp_path, group, files)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     expected = 2 if "a/cpu.max" in files else 1
-    assert devices._cores(*places) == expected
+    assert devices.usable_cores(*places) == expected
     assert devices._memory(*places) == 1_000_000
-    assert devices._cores(tmp_path / "none", tmp_path / "none") == 8
+    assert devices.usable_cores(tmp_path / "none", tmp_path / "none") == 8
 
 
 def test_free_memory_is_the_machines_or_what_a_cgroup_leaves(tmp_path):

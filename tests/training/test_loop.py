@@ -19,6 +19,7 @@ from boundlab.specs.run import RunSpec
 from boundlab.training.attempts import plans
 from boundlab.training.hooks import Hooks
 from boundlab.training.loop import Training, epochs
+from boundlab.training.steps import Steps
 from boundlab.training.worker import train_run
 from tests.cases import CERTIFIED, TRAINED
 from tests.conftest import ROOT
@@ -105,17 +106,17 @@ def test_weights_too_large_for_their_norms_are_an_error_that_says_so():
 
 def test_outputs_that_are_not_finite_are_an_error_that_says_so_and_what_was_recorded_opens(tmp_path, monkeypatch):
     """The weights grow between an epoch's last loss and its record: finite all of them, and what they yield is not."""
-    real = Training._step
+    real, losses = Steps.step, []
 
-    def step(training, *given):
-        loss = real(training, *given)
-        if training.finished == training.schedule.steps_per_epoch - 1:
+    def step(steps, *given):
+        losses.append(real(steps, *given))
+        if len(losses) == 45:
             with torch.no_grad():
-                for weight in training.networks.parameters.values():
+                for weight in steps.networks.parameters.values():
                     weight *= 1e15
-        return loss
+        return losses[-1]
 
-    monkeypatch.setattr(Training, "_step", step)
+    monkeypatch.setattr(Steps, "step", step)
     spec = RunSpec.from_dict({**TRAINED, "epochs": 1})
     with pytest.raises(Diverged, match=r"the train outputs are not finite after 45 steps; try a smaller lr"):
         train_run(spec, tmp_path)
@@ -170,15 +171,15 @@ def test_the_record_of_a_training_in_parts_is_the_whole_ones():
 
 def test_memory_that_is_too_small_is_met_with_smaller_parts(finished, tmp_path, monkeypatch):
     """PyTorch's own exception from a patched step; what a real GPU does when it is full is not tried here."""
-    plain, parts = Training._gradients, []
+    plain, parts = Steps.gradients, []
 
     def gradients(self, images, labels):
         parts.append(self.part)
-        if self.finished == 500 and self.part is None:
+        if len(parts) == 501:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return plain(self, images, labels)
 
-    monkeypatch.setattr(Training, "_gradients", gradients)
+    monkeypatch.setattr(Steps, "gradients", gradients)
     spec = RunSpec.from_dict(TRAINED)
     folder = train_run(spec, tmp_path)
     assert read_status(folder).state == "done"
@@ -193,7 +194,7 @@ def test_memory_that_is_too_small_for_everything_is_a_failure(tmp_path, monkeypa
     def gradients(self, images, labels):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(Training, "_gradients", gradients)
+    monkeypatch.setattr(Steps, "gradients", gradients)
     spec = RunSpec.from_dict(TRAINED)
     with pytest.raises(torch.OutOfMemoryError):
         train_run(spec, tmp_path)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,9 +56,9 @@ def records_of(specs, hooks=Hooks()):  # noqa: B008  # frozen
 def assert_near(one, other, tolerance):
     assert [r["step"] for r in one] == [r["step"] for r in other]
     for a, b in zip(one, other, strict=True):
-        assert a.keys() == b.keys()
         for name in ("loss", "layers.0.frobenius", "layers.2.spectral_map", "path_l1"):
-            assert a[name] == (b[name] if b[name] is None else pytest.approx(b[name], rel=tolerance))
+            one, two = (np.nan if v is None else v for v in (a[name], b[name]))
+            assert one == pytest.approx(two, rel=tolerance, nan_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,7 @@ def histories():
 def test_each_is_what_it_is_alone(histories, place):
     alone = records_of([SPECS[place]])[0]
     assert_near(histories[place], alone, 1e-4)
+    assert [record.keys() for record in histories[place]] == [record.keys() for record in alone]
     last, other = histories[place][-1], alone[-1]
     assert abs(last["test_error"] - other["test_error"]) <= 2 / 360
     np.testing.assert_allclose(last["margin_quantiles"], other["margin_quantiles"], rtol=1e-3, atol=1e-4)
@@ -290,6 +292,23 @@ def test_a_stack_whose_state_is_damaged_begins_again(histories, tmp_path, damage
     train_runs(SPECS, tmp_path)
     for place, spec in enumerate(SPECS):
         assert open_run(tmp_path / spec.id).records["loss"].tolist()[1:] == [r["loss"] for r in histories[place][1:]]
+
+
+def test_a_stack_one_of_which_was_deleted_begins_again_without_it(tmp_path):
+    class Killed(BaseException):
+        pass
+
+    def stop(step, *_):
+        if step > 100:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_runs(SPECS, tmp_path, progress=stop)
+    shutil.rmtree(tmp_path / SPECS[1].id)
+    rest = [SPECS[0], *SPECS[2:]]
+    folders = train_runs(rest, tmp_path)
+    assert {json.loads((folder / "env.json").read_text())["members"] for folder in folders} == {3}
+    assert not list((tmp_path / ".stacks").iterdir())
 
 
 def test_a_sweep_trains_alike_runs_together_and_says_so(tmp_path, capfd):

@@ -198,12 +198,29 @@ def test_a_run_of_the_same_recipe_extends_the_line_and_can_be_taken_out(out, sou
 def test_a_further_seed_is_one_more_on_every_page(page, out, source, finished):
     stand_in(out, source, finished, seed=7)
     seeds = "4 seeds" if page in CHARTS else "seed 7"
-    asked = {"wd": "0.002", "seed": "7"}
+    asked = {"seed": "7"} | ({} if page is LAMBDA else {"wd": "0.002"})
     app = open_link(page, dataset="digits", **{name: asked[name] for name in asked if name in page.params})
     assert not app.exception
     assert not app.warning
     assert seeds in app.caption[0].value
     assert "trained here" in app.caption[0].value
+
+
+@pytest.mark.parametrize("page", [CHARTS[0], FIGURES[0], *STUDY], ids=lambda p: p.key)
+def test_a_network_that_did_not_train_is_not_called_missing(page, out, source, finished):
+    """Where a slider or a link asks for it, the page says why it is left out, and shows it on request."""
+    stand_in(out, source, finished, weight_decay=0.02)  # so that the value is on the sliders
+    errors = source.records["train_error"].where(source.records["train_error"].isna(), 0.9)
+    dead = dataclasses.replace(source, records=source.records.assign(train_error=errors))
+    stand_in(out, dead, finished, weight_decay=0.02, channels=8, conv_layers=3)
+    app = open_link(page, dataset="digits", channels="8", wd="0.02")
+    assert not app.exception
+    assert any(m.value.startswith("**CONV-3-8 at λ = 0.02 did not train**") for m in app.markdown)
+    next(button for button in app.button if button.label == "Show it all the same").click().run()
+    assert not app.exception
+    assert not any("did not train**" in m.value for m in app.markdown)
+    assert "λ = 0.02" in " ".join(c.value for c in app.caption)
+    assert app.query_params["flagged"] == "true"
 
 
 def test_more_than_four_recipes_go_into_a_list_while_the_page_is_open(out, source, finished):

@@ -67,15 +67,17 @@ def test_a_page_opens_with_its_chart_and_no_warning(page):
 
 LINKED = {
     "training": ({"channels": "8", "wd": "0.001"}, "CONV-3-8 · digits 8×8 · λ = 0.001"),
-    "lambda": ({"channels": "8", "epoch": "20"}, "CONV-3-8 · digits 8×8 · λ = 0.0008 to 0.004 · after 20 epochs"),
+    "lambda": ({"channels": "8", "epoch": "20"}, "CONV-3-8 · digits 8×8 · λ = 0.0008 to {most:g} · after 20 epochs"),
     "width": ({"wd": "0.001", "epoch": "0"}, "digits 8×8 · λ = 0.001 · after 0 epochs"),
     "depth": ({"wd": "0.001", "epoch": "100"}, "digits 8×8 · λ = 0.001 · after 100 epochs"),
 }
 
 
 @pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
-def test_a_link_sets_every_control(page):
+def test_a_link_sets_every_control(page, pack):
     own, words = LINKED[page.key]
+    drawn = [run for run in pack if run.id.startswith("digits-conv-3-8-") and run.trained and run.at_plateau]
+    words = words.format(most=max(run.spec.train.weight_decay for run in drawn))
     everywhere = {"dataset": "digits", "convention": "theorem", "delta": "0.05", "scale": "linear"}
     app = open_link(page, **everywhere, **own)
     assert not app.exception

@@ -64,8 +64,8 @@ def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: floa
     }
     rows = [_row(p, y, max(length, test_error), dark) for p, y, length in zip(made, places, lengths, strict=True)]
     layout: dict[str, Any] = {
-        "height": _ROW * len(made) + 106,
-        "margin": {"l": 12, "r": 12, "t": 54, "b": 52},
+        "height": _ROW * len(made) + 84,
+        "margin": {"l": 12, "r": 12, "t": 32, "b": 52},
         "showlegend": False,
         "font": {"size": FONT},
         "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
@@ -82,7 +82,7 @@ def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: floa
             *(note for row in rows for note in row),
             _note(f"test error {percent(test_error)}", test_error, INK[dark], "left"),
             _note("vacuous", 1.0, ALERT[dark], "left") | {"y": 0, "xshift": 4},  # the toolbar is above
-            _note(f"guessing {guessing:.2g}", guessing, INK[dark], "right") | {"yshift": 22},
+            _note(f"guessing {guessing:.2g}", guessing, INK[dark], "right") | {"y": 0, "xshift": -4},
         ],
     }
     return go.Figure({"data": [bars], "layout": layout})

@@ -21,7 +21,8 @@ GROUPS = {  # of `bounds.factors`: words, light, dark
     "data": ("margin and data", "#0B7A8C", "#4FC3D6"),
 }
 _MODEST = 0.62  # share of the width for the two waterfalls when the differences stand beside them
-_LEFT = 232
+_LEFT = 150  # pixels for the names of factors; longer ones take more
+_NUMBERS = 66  # pixels right of the axes for a number that begins at their end
 
 
 def _colour(row: Any, dark: bool) -> str:
@@ -72,7 +73,9 @@ def _bars(
     bold = [f"  <b>{_number(row)}</b>" if row.kind == "total" else f"  {_number(row)}" for row in here]
     return [
         bar,
-        words | {"text": bold, "textposition": "middle right", "textfont": {"size": FONT - 2, "color": INK[dark]}},
+        words
+        | {"text": bold, "textposition": "middle right", "textfont": {"size": FONT - 2, "color": INK[dark]}}
+        | {"cliponaxis": False},
     ]
 
 
@@ -88,6 +91,7 @@ def _differences(table: pd.DataFrame, places: dict[str, float], dark: bool) -> l
     common = {"y": y, "xaxis": "x2", "hoverinfo": "skip"}
     bar = {"type": "bar", "orientation": "h", "x": shown, "width": 0.66, "marker": {"color": colours}}
     text = {"type": "scatter", "mode": "text", "x": shown.clip(lower=0), "textposition": "middle right"}
+    text |= {"cliponaxis": False}
     look = {"size": FONT - 2, "color": INK[dark]}
     return [common | bar, common | text | {"text": [f"  {word}" for word in words], "textfont": look}]
 
@@ -101,7 +105,8 @@ def _reach(values: Sequence[np.ndarray], step: int) -> tuple[float, float]:
 
 def _legend(dark: bool) -> str:
     groups = [*((g[0], g[1 + dark]) for g in GROUPS.values()), ("added terms", ALERT[dark])]
-    return " · ".join(f'<span style="color:{colour}">■ {words}</span>' for words, colour in groups)
+    parts = [f'<span style="color:{colour}">■ {words}</span>' for words, colour in groups]
+    return " · ".join(parts[:3]) + "<br>" + " · ".join(parts[3:])  # in two lines, for a phone
 
 
 def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFrame, dark: bool = False) -> go.Figure:
@@ -115,27 +120,26 @@ def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFr
     label = dict(zip(table["row"], table["label"], strict=True))
     ticks = [f"<b>{label[n]}</b>" if k == "total" else label[n] for n, k in zip(names, table["kind"], strict=True)]
     y_axis = axis_look("", dark, grid=False) | {"range": [-0.7, len(names) - 0.3], "tickvals": list(places.values())}
-    room = 0.14 * (high - low)  # for the numbers
     layout: dict[str, Any] = {
-        "height": _ROW * len(names) + 116,
-        "margin": {"l": _LEFT, "r": 12, "t": 52, "b": 62},
+        "height": _ROW * len(names) + 138,
+        "margin": {"l": _LEFT, "r": _NUMBERS, "t": 74, "b": 62},
         "showlegend": False,
         "barmode": "overlay",
         "font": {"size": FONT - 1},
         "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
         "uirevision": "waterfall",
-        "xaxis": log2_axis(low, high + room, dark, "value (log₂)") | {"domain": [0, 1 if single else _MODEST]},
-        "yaxis": y_axis | {"ticktext": ticks},
-        "shapes": [shape | {"xref": "x", "yref": "paper"} for shape in vacuous_zone("x", high + room, dark)],
+        "xaxis": log2_axis(low, high, dark, "value (log₂)") | {"domain": [0, 1 if single else _MODEST]},
+        "yaxis": y_axis | {"ticktext": ticks, "automargin": True},
+        "shapes": [shape | {"xref": "x", "yref": "paper"} for shape in vacuous_zone("x", high, dark)],
         "annotations": [
-            vacuous_note(dark, x=0, y=1, yref="paper", yanchor="bottom", xanchor="left"),
+            vacuous_note(dark, y=1, yref="paper", yanchor="bottom", **_end(single)),
             _note(_legend(dark), 0.0, 26, dark) | {"xshift": 12 - _LEFT},
         ],
     }
     if not single:
         data += _differences(table, places, dark)
         below, above = _reach([table["difference"].to_numpy()], 1)
-        axis = log2_axis(below, above + 0.6 * (above - below), dark, "ratio (log₂)")
+        axis = log2_axis(below, above, dark, "ratio (log₂)")
         # three ticks fit a narrow screen
         every = -(-len(axis["tickvals"]) // 3) * (axis["tickvals"][1] - axis["tickvals"][0])
         kept = [t for t in axis["tickvals"] if t % every == 0]
@@ -147,7 +151,13 @@ def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFr
 
 def _note(text: str, x: float, up: int, dark: bool) -> dict[str, Any]:
     place = {"x": x, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "yshift": up}
-    return {"text": text, "showarrow": False, "font": {"size": FONT - 2, "color": INK[dark]}} | place
+    return {"text": text, "showarrow": False, "align": "left", "font": {"size": FONT - 2, "color": INK[dark]}} | place
+
+
+def _end(single: bool) -> dict[str, Any]:
+    """Where words end that belong to the axis of values, whole on a phone too."""
+    place = {"x": 1, "xshift": _NUMBERS} if single else {"x": _MODEST}
+    return place | {"xref": "paper", "xanchor": "right"}
 
 
 def _zero(dark: bool) -> dict[str, Any]:

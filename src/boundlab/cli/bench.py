@@ -39,7 +39,7 @@ def _run(a: argparse.Namespace) -> int:
 
 
 def _train(device: str) -> dict[str, Any]:
-    from boundlab.cli.bench_train import measure
     from boundlab.system.devices import best_kind
+    from boundlab.training.bench import measure
 
     return measure(best_kind() if device == "auto" else device)

@@ -24,7 +24,7 @@ from boundlab.runs.places import PACK
 from boundlab.runs.run import Run
 from boundlab.specs.settings import CONVENTIONS, Settings
 
-RUNS, RECORDS = 1000, 100
+RUNS, _RECORDS = 1000, 100
 _ALONE = 40  # records that are evaluated one at a time
 _FIGURE = 43  # records of a run that a figure page asks for at most, where there is one line
 
@@ -32,7 +32,7 @@ _FIGURE = 43  # records of a run that a figure page asks for at most, where ther
 def measure(rounds: int, shipped: Sequence[Run] | None = None) -> Timings:
     """{"published": {way: milliseconds}, ...}, what it was measured on, and of what. `shipped`: None for the pack."""
     shipped = read_pack() if shipped is None else shipped
-    runs = enlarged(shipped, RUNS, RECORDS)
+    runs = enlarged(shipped, RUNS, _RECORDS)
     started = time.process_time()
     gathered = histories(runs, None)
     once = three_digits(1000 * (time.process_time() - started))
@@ -92,7 +92,7 @@ def _ways(runs: tuple[Run, ...], gathered: Gathered, shipped: Sequence[Run], con
         },
         rounds,
     )
-    plain, times = found["all bounds, one record at a time"], RUNS * RECORDS / len(alone)
+    plain, times = found["all bounds, one record at a time"], RUNS * _RECORDS / len(alone)
     for name in ("ms", "clock_ms"):
         plain[name] = three_digits(times * plain[name])
     plain["quartiles"] = [three_digits(times * part) for part in plain["quartiles"]]
@@ -128,7 +128,7 @@ def _checkpoint(shipped: Sequence[Run], rounds: int) -> Timings:
 def _spread_out(runs: Sequence[Run]) -> list[tuple[Run, dict[str, Any]]]:
     """Some of all records, as dictionaries."""
     places = np.linspace(0, len(runs) - 1, _ALONE).round().astype(int)
-    return [(runs[at], _stored(runs[at].records.iloc[(7 * at) % RECORDS])) for at in places.tolist()]
+    return [(runs[at], _stored(runs[at].records.iloc[(7 * at) % _RECORDS])) for at in places.tolist()]
 
 
 def _stored(record: pd.Series) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _stored(record: pd.Series) -> dict[str, Any]:
 def _said(shipped: Sequence[Run], gathered: Gathered) -> str:
     errors = sum(int(np.isfinite(part.test_error).sum()) for part in gathered.parts)
     return (
-        f"{RUNS:,} runs x {RECORDS} records, made of the {len(shipped)} shipped runs: their norms as they are, each run up to "
+        f"{RUNS:,} runs x {_RECORDS} records, made of the {len(shipped)} shipped runs: their norms as they are, each run up to "
         f"{-(-RUNS // len(shipped))} times, its records evenly left out or repeated; {len(gathered.parts)} architectures and tasks, "
         f"{len(ALL)} bounds, {errors:,} records with errors and margins"
     )

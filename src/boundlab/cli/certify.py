@@ -38,12 +38,16 @@ def _run(a: argparse.Namespace) -> int:
     from boundlab.analysis.conditions import conditions_of
     from boundlab.runs.certificates import check, store_certificate
     from boundlab.runs.folder import list_runs
-    from boundlab.runs.pack import open_pack
+    from boundlab.runs.pack import network_file, open_parts
 
-    found = open_pack(a.out) if a.pack else list_runs(a.runs)
-    say_left_out(found)
-    networks = {run.id: _network(a, run) for run in found.runs}
-    runs = [run for run in found.runs if run.state == "done" and networks[run.id].is_file()]
+    parts = open_parts(a.out) if a.pack else {a.runs: list_runs(a.runs)}
+    for found in parts.values():
+        say_left_out(found)
+    every = [run for found in parts.values() for run in found.runs]
+    # where a run's certificates lie, and its network, if it is kept
+    homes = {run.id: part if a.pack else part / run.id for part, found in parts.items() for run in found.runs}
+    networks = {name: network_file(h, name) if a.pack else h / "network.safetensors" for name, h in homes.items()}
+    runs = [run for run in every if run.state == "done" and networks[run.id].is_file()]
     failed = 0
     for run in _matching(runs, a.run):
         try:
@@ -53,15 +57,10 @@ def _run(a: argparse.Namespace) -> int:
             print(f"{run.id}: {one_line(str(error))}", file=sys.stderr)
             failed += 1
             continue
-        store_certificate(a.out if a.pack else a.runs / run.id, run.id, certificate, a.pack)
+        store_certificate(homes[run.id], run.id, certificate, a.pack)
         print(f"{run.id}: {_line(certificate, 0.001)}; {decimals(certificate.value(0.05), 4)} at delta 0.05")
         print("".join(f"  note: {words}\n" for words in conditions_of(run.spec)), end="")
     return 2 if failed else 0
-
-
-def _network(a: argparse.Namespace, run: Run) -> Path:
-    """Where its network lies, if it is kept."""
-    return a.out / "checkpoints" / f"{run.id}.safetensors" if a.pack else a.runs / run.id / "network.safetensors"
 
 
 def _matching(runs: list[Run], patterns: list[str]) -> list[Run]:

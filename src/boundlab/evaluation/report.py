@@ -22,13 +22,18 @@ from boundlab.networks.build import from_weights, layers
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.networks.measure import norm_columns, references
 from boundlab.networks.outcome import Outcome, margin_errors, outcome, outcome_columns
-from boundlab.networks.sample_stats import feed, sample_stats
+from boundlab.networks.sample_stats import KEPT_FROM, content_hash, feed, sample_stats, statistics_folder
+from boundlab.networks.spectral import spectral_map_upper
 from boundlab.quantities.doubts import COUNTS, doubts
 from boundlab.quantities.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms
 from boundlab.quantities.paths import path_energy
+from boundlab.quantities.records import norm_column
 from boundlab.specs.run import Labels, TrainSpec
 from boundlab.specs.settings import Settings
+from boundlab.system.devices import usable_cores
+from boundlab.system.kept import kept
 
+UPPER = "spectral_map_upper"  # of a layer, in records of checkpoints and in the report
 _NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
 
 
@@ -40,11 +45,12 @@ def measure_checkpoint(
     errors: bool = True,
     watch: Callable[[], None] = lambda: None,
     root: str | Path | None = None,
+    workers: int = 1,
 ) -> tuple[Subject, Outcome | None]:
     """Measure a network on (train, test or None) of pixels in [0, 1]; the outcome on the training images if `errors`.
 
     Of images larger than the network's input, their middle; in float64 where float32 would not do (`precision`). `watch`
-    is called between the parts of a pass over the data. `root`: where the data set's files lie. Raises CheckpointError for
+    is called between the parts of a pass over the data. `root`: where the data set's files lie. `workers`: threads for that pass. Raises CheckpointError for
     weights that cannot be measured.
     """
     arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
@@ -53,24 +59,44 @@ def measure_checkpoint(
     dtype = precision(checkpoint, train.images) if errors else torch.float32  # the pass over the data decides
     train = Split(train.images.to(dtype), train.labels)
     test = None if test is None else Split(test.images.to(dtype), test.labels)
-    sample = sample_stats(train.images, arch, dataset)  # of the very numbers that the network gets
+    sample = sample_stats(train.images, arch, dataset, root)  # of the very numbers that the network gets
     init = None if checkpoint.init is None else references(checkpoint.init, shapes)
-    record = norm_columns(checkpoint.weights, checkpoint.biases, init, shapes)
-    record |= {"image_shape": list(data[0].images.shape[1:]), **_copies(data), "altered": altered(dataset, root)}
+    record = norm_columns(checkpoint.weights, checkpoint.biases, init, shapes) | _upper_norms(checkpoint)
+    record |= {"image_shape": list(data[0].images.shape[1:]), **_copies(data, root), "altered": altered(dataset, root)}
     seen = None
     if errors:
-        seen, unseen = _run(checkpoint, train, test, dtype, watch)
+        seen, unseen = _run(checkpoint, train, test, dtype, watch, workers)
         record |= outcome_columns(seen, unseen)
     return Subject(title, arch, None, sample, record), seen
 
 
-def _copies(data: tuple[Split, Split | None]) -> dict[str, int]:
+def _upper_norms(checkpoint: Checkpoint) -> dict[str, object]:
+    """What the spectral norms, which are found from below, certainly do not exceed: shown beside them; bounds are of the norms."""
+    pairs = zip(checkpoint.weights, checkpoint.arch.shapes(), strict=True)
+    return {norm_column(i, UPPER): spectral_map_upper(weight, shape) for i, (weight, shape) in enumerate(pairs)}
+
+
+def _copies(data: tuple[Split, Split | None], root: str | Path | None) -> dict[str, int]:
     train, test = data
-    return repeated(train.images.numpy(), train.labels.numpy(), None if test is None else test.images.numpy())
+    unseen = None if test is None else test.images
+
+    def counted() -> dict[str, int]:
+        return repeated(train.images.numpy(), train.labels.numpy(), None if unseen is None else unseen.numpy())
+
+    if len(train.labels) < KEPT_FROM:
+        return counted()
+    parts = [train.images, train.labels, *([] if unseen is None else [unseen])]
+    found: dict[str, int] = kept(statistics_folder(root), ["copies", content_hash(*parts)], counted)
+    return found
 
 
 def _run(
-    checkpoint: Checkpoint, train: Split, test: Split | None, dtype: torch.dtype, watch: Callable[[], None]
+    checkpoint: Checkpoint,
+    train: Split,
+    test: Split | None,
+    dtype: torch.dtype,
+    watch: Callable[[], None],
+    workers: int,
 ) -> tuple[Outcome, Outcome | None]:
     """The network over (train, test), in `dtype`."""
     net = from_weights(checkpoint.arch, [w.to(dtype) for w in checkpoint.weights], checkpoint.biases).to(dtype)
@@ -82,7 +108,7 @@ def _run(
 
     def over(part: Split, patches: bool) -> Outcome:
         inputs = feed(part.images, checkpoint.arch.normalize)
-        return outcome(net, inputs, part.labels, patches, watch=watch, centred=centred)
+        return outcome(net, inputs, part.labels, patches, watch=watch, centred=centred, workers=workers)
 
     return over(train, True), None if test is None else over(test, False)
 
@@ -91,7 +117,7 @@ def report(subject: Subject, settings: Settings, seen: Outcome | None = None) ->
     """Norms, every bound and errors as JSON; `seen`: for exact errors at the margin asked for.
 
     `errors` are fractions (None: not measured), `bounds` by key and `theorem_s2` as `value_json` has them, `norms` those of
-    `NetworkNorms`, `sample` pixels as given (raw) and as the network gets them (fed), `warnings` what to doubt about the
+    `NetworkNorms` (`spectral_map`, approached from below, beside `spectral_map_upper`, which it does not exceed), `sample` pixels as given (raw) and as the network gets them (fed), `warnings` what to doubt about the
     sample, `conditions` what the guarantees take for granted.
     """
     norms, sample = subject.norms, subject.sample
@@ -104,7 +130,7 @@ def report(subject: Subject, settings: Settings, seen: Outcome | None = None) ->
         "delta": settings.delta,
         "convention": settings.convention,
         "sample": _sample_json(subject),
-        "norms": _norms_json(norms),
+        "norms": _norms_json(norms, [subject.record.get(norm_column(i, UPPER)) for i in range(len(norms.layers))]),
         "bounds": {bound.key: value_json(evaluate(bound, norms, sample, settings)) for bound in LITERATURE},
         "theorem_s2": value_json(evaluate(BY_KEY["doubled"], norms, sample, settings)),
         "errors": {"train": subject.train_error, "test": subject.test_error},
@@ -140,7 +166,7 @@ def report_on(
     labels: Labels | None = None,
 ) -> dict[str, Any]:
     """`report` of a checkpoint measured on (train, test), those of the sub-task `labels` if there are any."""
-    subject, seen = measure_checkpoint(checkpoint, data, dataset, title, errors, root=root)
+    subject, seen = measure_checkpoint(checkpoint, data, dataset, title, errors, root=root, workers=usable_cores())
     return report(dataclasses.replace(subject, labels=labels), settings, seen)
 
 
@@ -168,11 +194,12 @@ def _number(value: Any) -> float | None:
     return float(value) if value is not None and np.isfinite(value) else None
 
 
-def _norms_json(norms: NetworkNorms) -> dict[str, Any]:
+def _norms_json(norms: NetworkNorms, uppers: list[float | None]) -> dict[str, Any]:
     layers = [
         {"name": layer.shape.name, "map_frobenius": _number(layer.map_frobenius), "parameters": layer.shape.parameters}
         | {field: _number(getattr(layer, field)) for field in NORM_FIELDS if field != "tap_frobenius"}
-        for layer in norms.layers
+        | {UPPER: _number(upper)}
+        for layer, upper in zip(norms.layers, uppers, strict=True)
     ]
     positions = math.prod(shape.positions for shape in norms.shapes)
     rho = float(norms.rho)

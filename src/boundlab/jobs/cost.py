@@ -120,6 +120,12 @@ def _seconds(spec: RunSpec, rates: Rates) -> tuple[float, float]:
     return start + 1.5 * record, steps + images + done.evaluated * evaluation + (done.records - 1) * record
 
 
+def _shared(rates: Rates, members: int) -> Rates:
+    """A member's share: what does not depend on the numbers in it is done once for all."""
+    overheads = ("start", "pixel", "step_layer", "image_layer", "record_layer", "record_conv")
+    return dataclasses.replace(rates, **{name: getattr(rates, name) / members for name in overheads})
+
+
 def _kind(device: str) -> str:
     kind = device.split(" ")[0].split(":")[0]  # "cuda:0", "cuda (NVIDIA H100)"
     one_of("device", kind, _RATES)
@@ -150,14 +156,15 @@ def _correction(spec: RunSpec, kind: str, runs: Sequence[Measured]) -> tuple[flo
     return median, (min(_MANY[0], low / median), max(_MANY[1], high / median))
 
 
-def estimate(spec: RunSpec, device: str, measured: Sequence[Measured] = ()) -> Cost:
-    """What `spec` costs on `device` ("cpu" or "cuda", a name may follow); raises ValueError for another device.
+def estimate(spec: RunSpec, device: str, measured: Sequence[Measured] = (), members: int = 1) -> Cost:
+    """What `spec` costs on `device` ("cpu" or "cuda", a name may follow), or its share where `members` runs like it are trained
+    together; raises ValueError for another device.
 
     `measured`: finished runs of this machine (`read_measured`); those on the same kind of device correct the model.
     """
     kind = _kind(device)
     runs = [run for run in measured if run.device.startswith(kind)]
-    start, training = _seconds(spec, _RATES[kind])
+    start, training = _seconds(spec, _shared(_RATES[kind], members))
     basis, spread = _UNMEASURED[kind]
     if runs:
         factor, spread = _correction(spec, kind, runs)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,29 +72,75 @@ def outcome(
     most: int = BATCH,
     watch: Callable[[], None] = lambda: None,
     centred: Tensor | None = None,
+    workers: int = 1,
 ) -> Outcome:
     """Run the network over (n, ...) inputs and integer labels; margin = true-class output - best other output.
 
     At most `most` images at a time; `watch` is called before each of these batches and may raise. `centred`: the output
     layer's weights without their mean row, to compute margins with (and errors): the same margins, but rounded relative to the
-    norm that Theorems S and S2 charge for, which a row common to all classes is not part of.
+    norm that Theorems S and S2 charge for, which a row common to all classes is not part of. `workers`: threads that take
+    batches; what is found does not depend on it.
     """
-    parametrised = layers(net)
-    largest = [0.0] * len(parametrised)
+    parametrised = layers(net) if patches else []
+
+    def batch_outcome(x: Tensor, y: Tensor) -> _BatchOutcome:
+        with torch.no_grad():  # each thread has a switch of its own
+            return _batch_outcome(net, x, y, parametrised, centred)
+
     batch = _batch(net, inputs, most)
-    wrong, squared, margins = 0, 0.0, []
-    for x, y in zip(inputs.split(batch), labels.split(batch), strict=True):
-        watch()
-        for module in net:
-            if patches and module in parametrised:
-                index = parametrised.index(module)
-                largest[index] = max(largest[index], _patch_norm(x, module))
-            features, x = x, module(x)
-        margin = _margins(x if centred is None else F.linear(features, centred), y)
-        wrong += int((~(margin > 0)).sum())  # ties and NaN are errors: a dead network gets no credit
-        squared += float((x.double() - F.one_hot(y, x.shape[1])).square().mean(dim=1).sum())
-        margins.append(margin.cpu().numpy())
-    return Outcome(wrong / len(labels), squared / len(labels), np.concatenate(margins), largest if patches else [])
+    with ThreadPoolExecutor(workers) as pool:
+        found = _in_turn(pool if workers > 1 else None, batch_outcome, inputs.split(batch), labels.split(batch), watch)
+    wrong, squared = sum(one.wrong for one in found), sum(one.squared for one in found)
+    margins = np.concatenate([one.margins for one in found])
+    largest = [max(0.0, *norms) for norms in zip(*(one.patch_norms for one in found), strict=True)]
+    return Outcome(wrong / len(labels), squared / len(labels), margins, largest)
+
+
+def _in_turn(
+    pool: ThreadPoolExecutor | None,
+    one: Callable[[Tensor, Tensor], _BatchOutcome],
+    inputs: Sequence[Tensor],
+    labels: Sequence[Tensor],
+    watch: Callable[[], None],
+) -> list[_BatchOutcome]:
+    """What becomes of every batch, in their order; `watch` is called before each is waited for."""
+    found = []
+    if pool is None:
+        for x, y in zip(inputs, labels, strict=True):
+            watch()
+            found.append(one(x, y))
+        return found
+    running = [pool.submit(one, x, y) for x, y in zip(inputs, labels, strict=True)]
+    try:
+        for future in running:
+            watch()
+            found.append(future.result())
+    finally:
+        for future in running:
+            future.cancel()
+    return found
+
+
+@dataclass(frozen=True)
+class _BatchOutcome:
+    wrong: int
+    squared: float
+    margins: np.ndarray
+    patch_norms: list[float]
+
+
+def _batch_outcome(
+    net: nn.Sequential, x: Tensor, y: Tensor, parametrised: list[nn.Module], centred: Tensor | None
+) -> _BatchOutcome:
+    norms = []
+    for module in net:
+        if module in parametrised:
+            norms.append(_patch_norm(x, module))
+        features, x = x, module(x)
+    margin = _margins(x if centred is None else F.linear(features, centred), y)
+    wrong = int((~(margin > 0)).sum())  # ties and NaN are errors: a dead network gets no credit
+    squared = float((x.double() - F.one_hot(y, x.shape[1])).square().mean(dim=1).sum())
+    return _BatchOutcome(wrong, squared, margin.cpu().numpy(), norms)
 
 
 def margin_errors(margins: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

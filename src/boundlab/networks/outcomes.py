@@ -18,7 +18,7 @@ _NUMBERS, _IMAGES = 2**19, 500
 
 
 @torch.no_grad()
-def outcomes(
+def outcomes_of_many(
     networks: StackedNetworks,
     images: Sequence[Tensor],
     labels: Sequence[Tensor],

@@ -132,7 +132,7 @@ def problems(table: pa.Table, whose: Array, origins: Sequence[Origin]) -> dict[i
     ended = _check_errors(rows)
     _check_steps(rows, origins, of)
     last = np.zeros(len(whose), bool)
-    last[[len(whose) - 1 - np.argmax(whose[::-1] == run) for run in np.unique(whose)]] = True
+    last[len(whose) - 1 - np.unique(whose[::-1], return_index=True)[1]] = True
     unfinished = last & ~ended & np.array([origin.done for origin in origins])[of]
     rows.wrong(unfinished, "train_error", "there, as the run is finished")
     depths = np.array([len(layers) for layers in shapes])[of]

@@ -1,42 +1,24 @@
-"""The shipped pack: many runs in one parquet file, read without torch."""
+"""A pack: parts, each written once, read as one store. The shipped one is data/runs: itself a part, and each folder in it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
-import pyarrow as pa
 
 from boundlab.errors import RunError
-from boundlab.quantities.sample import SampleStats
-from boundlab.runs import certificates
-from boundlab.runs.certificates import CERTIFICATES, with_certificates
-from boundlab.runs.contents import Origin, check_sample, problems
+from boundlab.runs.part import CHECKPOINTS, INDEX, RECORDS, Samples, open_part
 from boundlab.runs.places import PACK
-from boundlab.runs.run import DAMAGES, Found, Run, troubles
-from boundlab.specs.run import RunSpec
-from boundlab.system.files import make_folder, read_json, read_parquet, write_atomic, write_parquet
+from boundlab.runs.run import Found, Run
 
 
-def write_pack(runs: Iterable[Run], folder: Path) -> None:
-    """Pack finished runs: one parquet of all records, one JSON of specs and (shared) samples."""
-    runs = sorted(runs, key=lambda run: run.id)
-    make_folder(folder)
-    samples: list[dict[str, Any]] = []
-    entries = []
-    for run in runs:
-        if (sample := run.sample.to_dict()) not in samples:
-            samples.append(sample)
-        entries.append({"id": run.id, "spec": run.spec.to_dict(), "sample": samples.index(sample)})
-    frame = pd.concat([run.records.assign(run=run.id) for run in runs], ignore_index=True)
-    write_parquet(frame, folder / "epochs.parquet")
-    certificates.write_certificates({run.id: [c.to_dict() for c in run.certificates] for run in runs}, folder)
-    write_atomic(folder / "pack.json", json.dumps({"runs": entries, "samples": samples}) + "\n")
+def part_folders(folder: Path) -> list[Path]:
+    """The folders of a pack's parts: its own, where it is one, then those in it, by name."""
+    inner = sorted({path.parent for name in (INDEX, RECORDS) for path in folder.glob(f"[!.]*/{name}")})
+    return [place for place in (folder, *inner) if any((place / name).exists() for name in (INDEX, RECORDS))]
+
+
+def network_file(part: Path, run: str) -> Path:
+    """Where the network of a part's run lies, if it is kept."""
+    return part / CHECKPOINTS / f"{run}.safetensors"
 
 
 def read_pack(folder: Path = PACK) -> list[Run]:
@@ -45,68 +27,42 @@ def read_pack(folder: Path = PACK) -> list[Run]:
 
 
 def open_pack(folder: Path = PACK) -> Found:
-    """A pack; what is wrong with one of its runs or certificates costs that one alone. Raises RunError."""
-    index = read_json(folder / "pack.json")
-    try:
-        entries, samples = list(index["runs"]), list(index["samples"])
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{folder / 'pack.json'} is damaged or not of a pack ({error!r}); restore it") from error
-    heads, left_out = _heads(entries, samples)
-    runs, more = _packed(folder / "epochs.parquet", heads, set(left_out))
-    given, left_out = {}, left_out | more
-    try:
-        given = certificates.read_certificates(folder / CERTIFICATES, packed=True)
-    except RunError as error:
-        left_out[CERTIFICATES] = str(error)
-    for name in set(given) - {head.spec.id for head in heads}:
-        left_out.setdefault(
-            f"certificate of {name[:80]}", f"{folder / CERTIFICATES} has it, but the run is not in the pack"
-        )
-    runs = [with_certificates(run, given.get(run.id, []), folder) for run in runs]
-    return Found(runs, left_out | troubles(runs))
+    """All parts of a pack as one store, runs ordered by id. Raises RunError, as `open_parts` does."""
+    parts = open_parts(folder)
+    left_out: dict[str, str] = {}
+    for part, found in parts.items():
+        where = "" if part == folder else f" of part {part.name}"
+        left_out |= {f"{name}{where}" if name in left_out else name: why for name, why in found.left_out.items()}
+    return Found(sorted((run for found in parts.values() for run in found.runs), key=lambda run: run.id), left_out)
 
 
-def _packed(path: Path, heads: list[Origin], known: set[str]) -> tuple[list[Run], dict[str, str]]:
-    """The runs of a pack's records, and of those that cannot be used why; `known`: what was left out before."""
-    try:
-        table = read_parquet(path)
-        codes, names = pd.factorize(table["run"].to_pandas())
-    except (OSError, KeyError, TypeError, pa.ArrowException) as error:
-        raise RunError(f"{path} cannot be read ({error}); restore it") from error
-    places = {head.spec.id: at for at, head in enumerate(heads)}
-    left_out = {str(name)[:80]: f"{path} has records of it, but pack.json has not" for name in names}
-    left_out = {name: why for name, why in left_out.items() if name not in places and name not in known}
-    whose = np.array([*(places.get(name, -1) for name in names), -1])[codes]
-    wrong, frame, runs = problems(table, whose, heads), table.to_pandas(), []
-    for at, head in enumerate(heads):
-        if at in wrong:
-            left_out[head.spec.id] = f"{wrong[at]}; restore {path}"
-        else:
-            runs.append(Run(head.spec, _rows(frame, whose == at), head.sample, "done"))
-    return runs, left_out
-
-
-def _rows(frame: pd.DataFrame, mine: np.ndarray) -> pd.DataFrame:
-    """The rows of a mask; without a copy where they lie together, as they do."""
-    places = np.flatnonzero(mine)
-    first, last = places[0], places[-1] + 1
-    return frame.iloc[first:last] if last - first == len(places) else frame.iloc[places]
-
-
-def _heads(entries: list[Any], samples: list[Any]) -> tuple[list[Origin], dict[str, str]]:
-    """What pack.json says of each run, and of the entries that say nothing usable their ids and why."""
-    shared = cache(lambda at, normalize: SampleStats.from_dict(samples[at], normalize))
-    heads: dict[str, Origin] = {}
-    left_out = {}
-    for number, entry in enumerate(entries, start=1):
+def open_parts(folder: Path = PACK) -> dict[Path, Found]:
+    """What each part of a pack holds, by its folder. A damaged part costs that part alone, and a run that is in several counts
+    in the first of them, both with a word; raises RunError where no part can be read."""
+    known: Samples = []
+    parts: dict[Path, Found] = {}
+    errors = []
+    for part in part_folders(folder) or [folder]:
         try:
-            spec = RunSpec.from_dict(entry["spec"])
-            if entry["id"] != spec.id or spec.id in heads:
-                raise ValueError(f"its spec is of {spec.id}" if spec.id not in heads else "it comes twice")
-            sample = shared(entry["sample"], spec.arch.normalize)
-            check_sample(sample, spec.train, spec.arch)
-            heads[spec.id] = Origin(spec, sample, True)
-        except DAMAGES as error:
-            name = entry.get("id") if isinstance(entry, dict) else None
-            left_out[str(name or f"entry {number}")[:80]] = f"its entry in pack.json is damaged ({error})"
-    return list(heads.values()), left_out
+            parts[part] = open_part(part, known)
+        except RunError as error:
+            errors.append(error)
+            parts[part] = Found([], {f"part {part.name}": str(error)})
+    if len(errors) == len(parts):
+        raise errors[0]
+    return _counted_once(parts)
+
+
+def _counted_once(parts: dict[Path, Found]) -> dict[Path, Found]:
+    """Every run in the first part that has it alone."""
+    first: dict[str, Path] = {}
+    once = {}
+    for part, (runs, left_out) in parts.items():
+        again = {
+            f"{run.id} of part {part.name}": f"{first[run.id]} has it too, which counts"
+            for run in runs
+            if run.id in first
+        }
+        once[part] = Found([run for run in runs if run.id not in first], left_out | again)
+        first = {run.id: part for run in runs} | first
+    return once

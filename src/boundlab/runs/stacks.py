@@ -14,7 +14,7 @@ from typing import Any
 from boundlab.errors import RunError
 from boundlab.system.files import make_folder, read_json, write_atomic
 
-FILE = "stack.json"
+STACK_FILE = "stack.json"
 
 
 def stack_id(members: Sequence[str]) -> str:
@@ -32,10 +32,10 @@ def join(out: Path, members: Sequence[str]) -> Path:
     name = stack_id(members)
     folder = stack_folder(out, name)
     make_folder(folder)
-    write_atomic(folder / FILE, json.dumps({"members": list(members)}) + "\n")
+    write_atomic(folder / STACK_FILE, json.dumps({"members": list(members)}) + "\n")
     for place, member in enumerate(members):
         if (out / member).is_dir():
-            write_atomic(out / member / FILE, json.dumps(place_in(name, place, len(members))) + "\n")
+            write_atomic(out / member / STACK_FILE, json.dumps(place_in(name, place, len(members))) + "\n")
     return folder
 
 
@@ -46,7 +46,7 @@ def place_in(stack: str, place: int, members: int) -> dict[str, Any]:
 
 def leave(folder: Path) -> None:
     """The run of this folder is in no stack any more."""
-    (folder / FILE).unlink(missing_ok=True)
+    (folder / STACK_FILE).unlink(missing_ok=True)
 
 
 def dissolve(folder: Path) -> None:
@@ -57,8 +57,8 @@ def dissolve(folder: Path) -> None:
 def mates(folder: Path) -> list[str] | None:
     """The ids of the stack that the run of this folder is in, in order; None where it is in none that can go on."""
     try:
-        name = str(read_json(folder / FILE)["stack"])
-        members = read_json(stack_folder(folder.parent, name) / FILE)["members"]
+        name = str(read_json(folder / STACK_FILE)["stack"])
+        members = read_json(stack_folder(folder.parent, name) / STACK_FILE)["members"]
     except (OSError, RunError, ValueError, KeyError, TypeError):
         return None
     sound = isinstance(members, list) and all(isinstance(member, str) for member in members)

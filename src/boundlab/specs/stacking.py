@@ -17,7 +17,7 @@ _CACHED = 9e6
 _FILLED = 4e10
 _OWN = ("weight_decay", "seed", "lr", "label_noise", "certificate_weight")  # what members may differ in
 DIFFERENT = ", ".join((*_OWN, "labels (with n_train)"))
-T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 def kind(spec: RunSpec) -> object:
@@ -38,10 +38,10 @@ def most_together(spec: RunSpec, device: str) -> int:
     return max(1, min(MOST[device], int(fit)))
 
 
-def together(items: Sequence[T], spec: Callable[[T], RunSpec], device: str, places: int) -> list[list[T]]:
+def together(items: Sequence[Item], spec: Callable[[Item], RunSpec], device: str, places: int) -> list[list[Item]]:
     """Items (with runs as `spec` says) as they are best trained together, in their order; at least `places` groups as far as
     there are items, so that no core stays idle."""
-    kinds: dict[object, list[T]] = {}
+    kinds: dict[object, list[Item]] = {}
     for item in items:
         kinds.setdefault(kind(spec(item)), []).append(item)
     groups = []
@@ -53,6 +53,6 @@ def together(items: Sequence[T], spec: Callable[[T], RunSpec], device: str, plac
     return groups
 
 
-def _part(items: list[T], number: int, parts: int) -> list[T]:
+def _part(items: list[Item], number: int, parts: int) -> list[Item]:
     """One of `parts` near-equal pieces."""
     return items[number * len(items) // parts : (number + 1) * len(items) // parts]

@@ -55,7 +55,7 @@ def _cgroup(file: str, controller: str, proc: Path, root: Path) -> list[str]:
     return [content for content in found if content]
 
 
-def _cores(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> int:
+def usable_cores(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> int:
     """Cores that this process may use: its affinity and its cgroups' quotas (a part of a core counts as one)."""
     usable = [float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)]
     quotas = [content.split()[:2] for content in _cgroup("cpu.max", "", proc, root)]
@@ -107,7 +107,7 @@ def cpu(note: str | None = None) -> Device:
     """This machine's CPU, asked without torch."""
     found = re.search(r"^model name\s*:\s*(.+)$", _read(Path("/proc/cpuinfo")), re.MULTILINE)
     name = found[1] if found else platform.processor() or platform.machine()
-    return Device("cpu", name, _memory(), cores=_cores(), note=note)
+    return Device("cpu", name, _memory(), cores=usable_cores(), note=note)
 
 
 def ask_torch() -> list[Device]:

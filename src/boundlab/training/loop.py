@@ -12,20 +12,18 @@ from torch import Tensor
 from boundlab.data.splits import Split
 from boundlab.errors import Diverged
 from boundlab.networks.measure import norm_columns_of_many, references_of_many
-from boundlab.networks.outcome import Outcome
-from boundlab.networks.outcomes import outcomes
+from boundlab.networks.outcome import BATCH, Outcome, outcome
+from boundlab.networks.outcomes import outcomes_of_many
 from boundlab.networks.stacked import StackedNetworks
 from boundlab.runs.part_errors import PartErrors
-from boundlab.specs.presets import PRESETS
 from boundlab.specs.run import RunSpec
 from boundlab.training.batches import Batches
 from boundlab.training.cuda_graph import CapturedStep, Step
 from boundlab.training.hooks import Hooks, Record
 from boundlab.training.member import Member, feed_all
-from boundlab.training.objective import objective
-from boundlab.training.sgd import Sgd
+from boundlab.training.steps import Steps
 
-Found = tuple[int, Record | Diverged]  # of which member; why it has no record any more
+Recorded = tuple[int, Record | Diverged]  # of which member; why it has no record any more
 
 
 class Training:
@@ -52,19 +50,16 @@ class Training:
         start = zip(*(member.init for member in self.members), strict=True)
         self.references = references_of_many([torch.stack(layers) for layers in start], self.networks.shapes)
         self.batches = Batches([member.train for member in self.members], [spec.train.seed for spec in specs])
-        like = next(iter(self.networks.parameters.values()))
-        self.loss = objective(specs, [one.sample for one in fed], like)
-        train = [spec.train for spec in specs]
-        self.sgd = Sgd(self.networks.parameters, train, PRESETS[train[0].preset].clip_norm)
-        self.rates = like.new_tensor([one.lr for one in train])
+        self.steps = Steps(self.networks, specs, [one.sample for one in fed], part)
+        self.rates = next(iter(self.networks.parameters.values())).new_tensor([spec.train.lr for spec in specs])
         self.evaluating = 0.0  # seconds spent on records
         self.left: set[int] = set()  # members that are no longer recorded
         self.finished = 0  # steps
         self.losses: list[Tensor] = []  # (members,) of this epoch's steps since its last record
         self.due = True  # whether the record of step `finished` is still to be made
-        captured = like.device.type == "cuda" and part is None  # a capture keeps memory of its own
+        captured = self.rates.device.type == "cuda" and part is None  # a capture keeps memory of its own
         run_step = hooks.run_step or (CapturedStep if captured else lambda plain: plain)
-        self.step: Step = run_step(self._step)
+        self.step: Step = run_step(self.steps.step)
 
     @property
     def complete(self) -> bool:
@@ -80,7 +75,7 @@ class Training:
         """Record this member no more."""
         self.left.add(place)
 
-    def epoch(self) -> Iterator[Found]:
+    def epoch(self) -> Iterator[Recorded]:
         """Make the records that are due, if they are, then train to the end of the epoch; yields (place, record).
 
         In place of the record of a member that diverged comes why, and it has left; when nobody is there any more, that is raised
@@ -95,7 +90,7 @@ class Training:
             self.losses = []
         for rows in self.batches.order(epoch).split(self.members[0].spec.train.batch_size)[begun:]:
             self.hooks.watch()
-            self.loss.at(self.finished / self.schedule.steps)
+            self.steps.loss.at(self.finished / self.schedule.steps)
             images, labels = self.batches.take(rows)
             self.hooks.before_step(self.finished)
             self.losses.append(self.step(images, labels, self.rates * self.schedule.factor(self.finished)))
@@ -105,7 +100,7 @@ class Training:
                 yield from self._all(self._recorded())
         yield from self._all(list(self._unsound().items()))
 
-    def _all(self, found: list[Found]) -> Iterator[Found]:
+    def _all(self, found: list[Recorded]) -> Iterator[Recorded]:
         yield from found
         errors = [error for _, error in found if isinstance(error, Diverged)]
         if errors and not self.present:
@@ -116,17 +111,22 @@ class Training:
         with self._evaluating():
             parts = [member.parts for member in self.members]
             train, test = (self._outcomes([part[which] for part in parts]) for which in (0, 1))
-        epoch, sizes = self.finished / self.schedule.steps_per_epoch, [len(part.labels) for part in parts[0]]
+        epoch = self.finished / self.schedule.steps_per_epoch
         return {
             place: PartErrors(self.finished, epoch, train[place].error, sizes[0], test[place].error, sizes[1])
-            for place in self.present
+            for place, sizes in enumerate([len(split.labels) for split in part] for part in parts)
+            if place in self.present
         }
 
     def _outcomes(self, splits: Sequence[Split], patches: bool = False) -> list[Outcome]:
         images, labels = ([getattr(split, name) for split in splits] for name in ("images", "labels"))
-        return outcomes(self.networks, images, labels, patches, self.part, self.hooks.watch)
+        if len({len(one) for one in labels}) > 1:  # the test images of sub-tasks
+            most = min(self.part or BATCH, BATCH)
+            alone = zip(self.members, splits, strict=True)
+            return [outcome(m.net, s.images, s.labels, patches, most, self.hooks.watch) for m, s in alone]
+        return outcomes_of_many(self.networks, images, labels, patches, self.part, self.hooks.watch)
 
-    def _recorded(self) -> list[Found]:
+    def _recorded(self) -> list[Recorded]:
         """Records of this step; it is `due` until all are made."""
         with self._evaluating():
             wrong, norms = self._unsound(), dict[int, Record]()
@@ -159,13 +159,13 @@ class Training:
         epoch = self.finished / self.schedule.steps_per_epoch
         return {"step": self.finished, "epoch": epoch, "loss": loss, **norms}
 
-    def _with_errors(self, records: dict[int, Record], wrong: dict[int, Diverged]) -> list[Found]:
+    def _with_errors(self, records: dict[int, Record], wrong: dict[int, Diverged]) -> list[Recorded]:
         """The records with errors and margins; of what diverges meanwhile why, into `wrong`."""
         if not records:
             return []
         train = self._outcomes([member.train for member in self.members], True)
         test = self._outcomes([member.test for member in self.members])
-        found: list[Found] = []
+        found: list[Recorded] = []
         for place, record in records.items():
             if place in self.left:
                 continue
@@ -198,38 +198,10 @@ class Training:
         finally:
             self.evaluating += time.monotonic() - started
 
-    def _step(self, images: Tensor, labels: Tensor, rates: Tensor) -> Tensor:
-        losses, gradients = self._gradients(images, labels)
-        self.sgd.step(gradients, rates)
-        return losses
-
-    def _gradients(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """(members,) losses of their minibatches and the gradients of all parameters, in parts of `part` images whose losses
-        count by their share."""
-        if self.part is None:
-            return self._backward(images, labels)
-        losses, gradients = (
-            torch.zeros_like(self.rates),
-            [torch.zeros_like(p) for p in self.networks.parameters.values()],
-        )
-        for some, theirs in zip(images.split(self.part), labels.split(self.part, dim=1), strict=True):
-            share = len(some) / len(images)
-            more, slopes = self._backward(some, theirs)
-            losses += share * more
-            torch._foreach_add_(gradients, list(slopes), alpha=share)
-        return losses, gradients
-
-    def _backward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        networks = self.networks
-        parameters = {name: tensor.detach().requires_grad_() for name, tensor in networks.parameters.items()}
-        weights = networks.weights(parameters)
-        losses = self.loss(networks.outputs(images, weights, networks.biases(parameters)), labels, weights)
-        return losses.detach(), torch.autograd.grad(losses.sum(), list(parameters.values()))
-
     def state(self, place: int) -> dict[str, Tensor]:
         """Tensors from which `restore` continues exactly: a member's parameters and momentum, position, losses not yet
         averaged."""
-        kept = [("param", self.networks.parameters), ("momentum", self.sgd.speed)]
+        kept = [("param", self.networks.parameters), ("momentum", self.steps.sgd.speed)]
         state = {f"{kind}.{k}": rows[place].detach().cpu().clone() for kind, all_ in kept for k, rows in all_.items()}
         losses = torch.stack(self.losses)[:, place].cpu() if self.losses else torch.zeros(0)
         return state | {
@@ -254,7 +226,7 @@ class Training:
         for place, state in enumerate(states):
             for name, rows in self.networks.parameters.items():
                 rows[place] = state[f"param.{name}"]
-                self.sgd.speed[name][place] = state.get(f"momentum.{name}", torch.zeros(()))
+                self.steps.sgd.speed[name][place] = state.get(f"momentum.{name}", torch.zeros(()))
         losses = torch.stack([state["losses"] for state in states], dim=1).to(self.rates)
         self.finished, self.due, self.losses = int(first["finished"]), bool(first["due"]), list(losses.unbind())
 

@@ -26,7 +26,7 @@ from boundlab.training.loop import Training
 from boundlab.version import __version__
 
 STATE = "state.safetensors"
-_RUNNING = (STATE, "records.jsonl", part_errors.FILE, stacks.FILE)  # of a run that is not sealed
+_RUNNING = (STATE, "records.jsonl", part_errors.FILE, stacks.STACK_FILE)  # of a run that is not sealed
 _OWN = ("status.json", "sample.json", "network.safetensors", "epochs.parquet", *_RUNNING)
 Progress = Callable[[int, int, Record | None], None]  # (step, steps in all, latest record)
 

@@ -128,6 +128,7 @@ def _team(out: Path, specs: Sequence[RunSpec]) -> Sequence[RunSpec]:
     try:
         return [known[name] if name in known else _spec(out / name) for name in mates]
     except (RunError, ValueError):  # one was deleted: its numbers are gone, and with them those of the stack
+        stacks.dissolve(stacks.stack_folder(out, stacks.stack_id(mates)))
         return specs
 
 

@@ -16,3 +16,10 @@ _CONFIG = {
 def show(figure: go.Figure, key: str, alt: str) -> None:
     """Draw it where the page is. `key`: no other chart of the page has it; `alt`: what a screen reader says."""
     st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt)
+
+
+def show_pickable(figure: go.Figure, key: str, alt: str) -> tuple[int, int] | None:
+    """The same; x and y of the point that the reader clicked, None where none is."""
+    event = st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt, on_select="rerun", selection_mode="points")
+    points = event.get("selection", {}).get("points", [])
+    return (int(points[-1]["x"]), int(points[-1]["y"])) if points else None

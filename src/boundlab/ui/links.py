@@ -23,6 +23,7 @@ class Links:
         self.answers_for: Collection[str] | None = None  # names of a link that this part of the page reads; None: all
         self._part = part
         self._drawn: set[str] = set()
+        self._spared: frozenset[str] = frozenset()
         self.groups: set[str] = set()  # of sliders that follow each other
 
     def __enter__(self) -> Self:
@@ -35,9 +36,10 @@ class Links:
     def _finish(self) -> None:
         """After the last widget: forget controls that are gone; say what the link got wrong and what had to move."""
         here = address.here()
-        for name in here.drawn.get(self._part, set()) - self._drawn:
+        before = here.drawn.get(self._part, set())
+        for name in before - self._drawn - self._spared:
             address.put(name, [])
-        here.drawn[self._part] = set(self._drawn)
+        here.drawn[self._part] = self._drawn | before & self._spared
         texts = [note.text for name, note in here.notes.items() if name in self._drawn] + self._unused()
         if (more := len(texts) - _MOST_NOTES) > 0:
             texts[_MOST_NOTES:] = [f"So are {more} more parts of this link."]
@@ -52,10 +54,14 @@ class Links:
             else:
                 del here.moves[group]
 
+    def spare(self) -> None:
+        """Where there is nothing that the other controls could be about just now: what the address says of them stays."""
+        self._spared = frozenset(address.here().known)
+
     def _unused(self) -> list[str]:
         here = address.here()
         known = here.known if self.answers_for is None else here.known & set(self.answers_for)
-        unused = sorted((known - here.read) & set(here.params)) if here.first else []
+        unused = sorted((known - here.read - self._spared) & set(here.params)) if here.first else []
         return [f"In the link, but not used with what is chosen here: {quoted(unused)}."] if unused else []
 
     def check(self, key: str, options: Sequence[str], label: str, few: bool = True) -> None:

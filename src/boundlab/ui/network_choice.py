@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.runs.run import Run
 from boundlab.specs.recipes import recipe, task
@@ -13,6 +14,7 @@ from boundlab.ui.run_filters import by_seed, choose_network, filter_runs
 from boundlab.ui.run_tables import runs_of
 from boundlab.ui.shelf import datasets, find_run, run_name, visible_runs
 from boundlab.ui.shipped import certified_runs, shipped_by_id, shipped_runs
+from boundlab.ui.untrained import offer_training
 
 FIGURES = "figures"
 _OWN = "trained here"
@@ -27,17 +29,21 @@ _WEIGHT_HELP = (
 )
 
 
-def chosen_network(controls: Controls) -> Run | None:
-    """Sliders that pick one run; None (and a note) when there is none."""
+def chosen_network(controls: Controls, stage: DeltaGenerator) -> Run | None:
+    """Sliders that pick one run; None when there is none, and then the `stage` says what there is instead."""
     kind = kind_of(controls)
     if kind != FIGURES:
         return named_run(controls, kind)
     dataset = controls.pick("Data", datasets(), "dataset")
-    runs = filter_runs(controls, runs_of(dataset))
+    peers, runs = filter_runs(controls, runs_of(dataset))
     if runs.empty:
-        st.info("No run of this data set trained and reached the plateau; include the others above.")
+        stage.info("No run of this data set trained and reached the plateau; include the others above.")
         return None
-    return find_run(choose_network(controls, runs))
+    name, choice = choose_network(controls, runs)
+    if name is None:
+        with stage:
+            offer_training(choice, peers)
+    return None if name is None else find_run(name)
 
 
 def kind_of(controls: Controls) -> str:

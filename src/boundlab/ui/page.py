@@ -35,7 +35,10 @@ class Page:
     takes: tuple[str, ...] = _SHARED  # of these, what a reader brings along through the menu
 
 
-_FIGURE = ("dataset", "convention", "delta", "scale", "panels", "paper", "show", "flagged", "recipe", "runs")
+_FIGURE = (
+    *("dataset", "convention", "delta", "scale", "panels", "paper", "show", "flagged", "recipe", "runs"),
+    *("layers", "channels", "wd", "axes", "quantity"),
+)
 _ONE = ("networks", "dataset", "recipe", "runs", "layers", "channels", "wd", "seed", "flagged", "run")
 _NETWORK = (*_ONE, "epoch", "convention", "delta")
 _CHOSEN = (*_ONE, "task", "weight")
@@ -47,6 +50,13 @@ _TRAIN = (
     *("preset", "weight_decay", "certificate_weight", "seeds", "epochs", "lr", "batch_size", "device"),
     *("form", "run", "live", "compare", "convention", "delta"),
 )
+
+
+def _without(axis: str) -> tuple[str, ...]:
+    """What a figure page takes along: not the value of its own axis, which only its heat map has a place for."""
+    return tuple(name for name in _SHARED if name != axis)
+
+
 PAGES = (
     Page(
         "start",
@@ -62,7 +72,7 @@ PAGES = (
         "During training",
         ":material/show_chart:",
         "The paper's figure 1: bounds and errors against epochs.",
-        (*_FIGURE, "layers", "channels", "wd"),
+        _FIGURE,
     ),
     Page(
         "lambda",
@@ -70,7 +80,8 @@ PAGES = (
         "Weight decay λ",
         ":material/tune:",
         "The paper's figure 4: bounds and errors against weight decay.",
-        (*_FIGURE, "layers", "channels", "epoch"),
+        (*_FIGURE, "epoch"),
+        _without("wd"),
     ),
     Page(
         "width",
@@ -78,7 +89,8 @@ PAGES = (
         "Width",
         ":material/width:",
         "The paper's figure 2: bounds and errors against channels per layer.",
-        (*_FIGURE, "layers", "wd", "epoch"),
+        (*_FIGURE, "epoch"),
+        _without("channels"),
     ),
     Page(
         "depth",
@@ -86,7 +98,8 @@ PAGES = (
         "Depth",
         ":material/layers:",
         "The paper's figure 3: bounds and errors against the number of layers.",
-        (*_FIGURE, "channels", "wd", "epoch"),
+        (*_FIGURE, "epoch"),
+        _without("layers"),
     ),
     Page(
         "anatomy",

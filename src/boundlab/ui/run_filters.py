@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.ui.controls import Controls
-from boundlab.ui.variables import VARIABLES, narrow
+from boundlab.ui.variables import VARIABLES, Choice, narrow
 
 RECIPE_HELP = (
     "short: a few epochs, no biases, from He initialisation · paper: the authors' own recipe, with biases. What else "
@@ -20,9 +20,10 @@ _RUNS_HELP = "all: the shipped runs and the finished ones trained here · shippe
 _SIDE_BY_SIDE = 4  # recipes; more of them go into a list
 
 
-def filter_runs(controls: Controls, table: pd.DataFrame) -> pd.DataFrame:
-    """By origin, by recipe, and those to trust."""
-    return filter_trusted(controls, filter_recipe(controls, filter_origin(controls, table)))
+def filter_runs(controls: Controls, table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Those of one origin and recipe; and of these the ones to trust."""
+    peers = filter_recipe(controls, filter_origin(controls, table))
+    return peers, filter_trusted(controls, peers)
 
 
 def filter_trusted(controls: Controls, table: pd.DataFrame) -> pd.DataFrame:
@@ -65,13 +66,16 @@ def filter_origin(controls: Controls, table: pd.DataFrame) -> pd.DataFrame:
 
 def choose_network(
     controls: Controls, table: pd.DataFrame, second: bool = False, drawer: DeltaGenerator | None = None
-) -> str:
-    """The id of one run: a slider per variable, then the seed, in the `drawer` where there is one."""
-    rows = narrow(controls, table, VARIABLES, second)
+) -> tuple[str | None, Choice]:
+    """The id of one run, None where there is none: a slider per variable, then the seed, in the `drawer` where there is one."""
+    choice = narrow(controls, table, VARIABLES, second)
+    if choice.rows.empty:
+        controls.spare()
+        return None, choice
     label, key = ("Second: seed", "seed2") if second else ("Seed", "seed")
-    seeds = by_seed(rows)
+    seeds = by_seed(choice.rows)
     with nullcontext() if drawer is None else drawer:
-        return seeds[controls.choose(label, list(seeds), key)]
+        return seeds[controls.choose(label, list(seeds), key)], choice
 
 
 def by_seed(rows: pd.DataFrame) -> dict[str, str]:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from boundlab.analysis.curves import last_known
 from boundlab.analysis.tables import final_table, history_table, runs_table
+from boundlab.runs.thinning import on_common_records
 from boundlab.specs.settings import Settings
 from boundlab.ui.shelf import VisibleRuns, find_run, visible_runs
 from boundlab.ui.shipped import shipped_by_id
@@ -42,7 +43,8 @@ def table(dataset: str, settings: Settings) -> pd.DataFrame:
 
 @st.cache_data(show_spinner=False, max_entries=24)  # up to 3 MB each
 def _history(ids: tuple[str, ...], settings: Settings, max_records: int, carry_on: bool, version: str) -> pd.DataFrame:
-    rows = _origin(history_table([find_run(name) for name in ids], settings, max_records))
+    runs = on_common_records([find_run(name) for name in ids])
+    rows = _origin(history_table(runs, settings, max_records))
     return last_known(rows) if carry_on else rows
 
 

@@ -1,4 +1,4 @@
-"""Sliders over layers, channels and weight decay: all values of a data set, though not every combination was trained."""
+"""Sliders over layers, channels and weight decay: all values of a data set, whether or not every combination was trained."""
 
 from __future__ import annotations
 
@@ -13,15 +13,30 @@ from boundlab.ui import address
 from boundlab.ui.address import Note
 from boundlab.ui.combinations import nearest, possible, why
 from boundlab.ui.controls import Controls
+from boundlab.words.untrained import SYMBOLS
 
 VARIABLES = {  # column -> (label, name in the link, preferred value)
-    "conv_layers": ("Layers L", "layers", "3"),
-    "channels": ("Channels H", "channels", "16"),
-    "weight_decay": ("Weight decay λ", "wd", "0.004"),
+    "conv_layers": ("Layers L", "layers", 3.0),
+    "channels": ("Channels H", "channels", 16.0),
+    "weight_decay": ("Weight decay λ", "wd", 0.004),
 }
-_STRUCK = "Struck out: no run has this value together with the other choices. Choose it, and they follow."
+_STRUCK = (
+    "Struck out: not trained together with the other choices. Choose it all the same, and the page offers to train it."
+)
 _LEAST = 104  # pixels of one slider on a screen that is wider than a phone: no word of its label breaks
-AXIS_SYMBOLS = {"conv_layers": "L", "channels": "H", "weight_decay": "λ"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Where sliders stand. `rows`: what there is at that combination, perhaps nothing; `at`, `nearest`: the combination and the
+    nearest one that there are rows of, by column; `names`: of the columns in the link; `held`: those of them that no slider
+    has, but the handle above a chart."""
+
+    rows: pd.DataFrame
+    at: dict[str, float]
+    nearest: dict[str, float]
+    names: dict[str, str]
+    held: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -41,30 +56,52 @@ def narrow(
     table: pd.DataFrame,
     columns: Iterable[str],
     second: bool = False,
-    whole: pd.DataFrame | None = None,
-) -> pd.DataFrame:
-    """The rows of `table` at one value per column, chosen by a slider each over the values of `whole`, of `table` where there
-    is no more. What the reader moved stays, the others follow to the nearest value that there are rows of, and a note says so.
+    best: pd.DataFrame | None = None,
+) -> Choice:
+    """One combination of the columns, chosen by a slider each over all values that `table` has. Sliders stay where they are put;
+    only values that `table` lacks altogether, after a change of the data, go to the nearest combination, and a note says so.
 
+    `best`: the rows that sliders begin at and that are offered as the nearest; all of `table` where nothing is said.
     `second`: of a second network on the same page, with names of its own in the link.
     """
-    every = table if whole is None else whole
-    sliders = {column: _slider(controls, column, every, second) for column in columns}
+    best = table if best is None else best
+    start = nearest(best, {column: _preferred(column, second) for column in columns})
+    sliders = {column: _slider(controls, column, table, start[column], second) for column in start}
     group = "second" if second else "first"
-    chosen = _settle(controls, table, sliders, group)
+    at, near = _settle(controls, best, sliders, group)
     for spot, (column, slider) in zip(_side_by_side(len(sliders), group), sliders.items(), strict=True):
-        label = f"{chosen[column]:g}"
+        label = f"{at[column]:g}"
         if st.session_state[slider.key] != label:
             st.session_state[slider.key] = label
-        there = {f"{value:g}" for value in possible(table, column, chosen)}
+        there = {f"{value:g}" for value in possible(table, column, at)}
         missing = [option for option in slider.options if option not in there]
         with spot.container(gap="xxsmall"):
             controls.slide(slider.label, slider.options, slider.key, slider.default, _STRUCK if missing else None)
             if missing:
                 _marks(slider.options, missing)
-    for column, value in chosen.items():
+    return Choice(standing_at(table, at), at, near, {column: slider.key for column, slider in sliders.items()})
+
+
+def standing_at(table: pd.DataFrame, at: Mapping[str, float]) -> pd.DataFrame:
+    """The rows at one combination of some columns."""
+    for column, value in at.items():
         table = table[table[column] == value]
     return table
+
+
+def without_rows(places: Iterable[Mapping[str, float]], table: pd.DataFrame) -> list[bool]:
+    """Of each combination of all variables whether the table has no row of it."""
+    known = set(table[list(VARIABLES)].astype(float).itertuples(index=False, name=None))
+    return [tuple(float(at[column]) for column in VARIABLES) not in known for at in places]
+
+
+def preferred_start(table: pd.DataFrame) -> dict[str, float]:
+    """Where all three variables begin: the combination of `table` that is nearest to the preferred values."""
+    return nearest(table, {column: _preferred(column) for column in VARIABLES})
+
+
+def _preferred(column: str, second: bool = False) -> float:
+    return 0.001 if second and column == "weight_decay" else VARIABLES[column][2]  # not the first one again
 
 
 def _side_by_side(count: int, group: str) -> Sequence[DeltaGenerator]:
@@ -77,34 +114,44 @@ def _side_by_side(count: int, group: str) -> Sequence[DeltaGenerator]:
     return spots
 
 
-def _slider(controls: Controls, column: str, whole: pd.DataFrame, second: bool) -> _Slider:
-    label, key, preferred = VARIABLES[column]
-    preferred = "0.001" if second and column == "weight_decay" else preferred  # not the first one again
+def _slider(controls: Controls, column: str, table: pd.DataFrame, start: float, second: bool) -> _Slider:
+    label, key, _ = VARIABLES[column]
     label, key = (f"Second: {label}", f"{key}2") if second else (label, key)
-    options = [f"{value:g}" for value in sorted(whole[column].unique())]
-    default = preferred if preferred in options else options[0]
+    options, default = [f"{value:g}" for value in sorted(table[column].unique())], f"{start:g}"
     before = st.session_state.get(key)
     arriving = controls.arriving(key)
     value = controls.begin(key, options, label, default)
-    asked = value if arriving or before is None else before  # a value that these data lack: the nearest that they have
+    asked = value if arriving or before is None else before  # perhaps a value that these data lack
     return _Slider(label, key, options, default, float(asked), value != default if arriving else before is not None)
 
 
-def _settle(controls: Controls, table: pd.DataFrame, sliders: Mapping[str, _Slider], group: str) -> dict[str, float]:
-    """A combination that there is; what had to move for it is said until the next choice."""
+def _settle(
+    controls: Controls, best: pd.DataFrame, sliders: Mapping[str, _Slider], group: str
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Where the sliders stand, and the nearest combination that there is."""
     asked = {column: slider.asked for column, slider in sliders.items()}
-    last = st.session_state.get(f"last_{group}", {})
-    moved = next((column for column, value in asked.items() if last.get(column, value) != value), None)
-    chosen = nearest(table, asked, moved)
-    st.session_state[f"last_{group}"] = chosen
-    words = why(AXIS_SYMBOLS, asked, chosen, moved)
-    if words and any(slider.wanted for slider in sliders.values()):
-        address.here().moves[group] = Note(words)
+    near = nearest(best, asked, _moved(asked, group))
+    lacking = any(f"{value:g}" not in sliders[column].options for column, value in asked.items())
+    if lacking and any(slider.wanted for slider in sliders.values()):
+        address.here().moves[group] = Note(why(SYMBOLS, asked, near, None))
     controls.groups.add(group)
-    return chosen
+    at = near if lacking else asked
+    st.session_state[f"last_{group}"] = at
+    return at, near
+
+
+def _moved(asked: Mapping[str, float], group: str) -> str | None:
+    """The column that the reader moved last; it stays where another combination is offered."""
+    last, name = st.session_state.get(f"last_{group}", {}), f"moved_{group}"
+    st.session_state[name] = next(
+        (column for column, value in asked.items() if last.get(column, value) != value), st.session_state.get(name)
+    )
+    column: str | None = st.session_state[name]
+    return column
 
 
 def _marks(options: Sequence[str], missing: Sequence[str]) -> None:
     """The values under a slider, those that no run has with the other choices as they are struck out and grey."""
     marks = " ".join(f'<s style="opacity: 0.6">{o}</s>' if o in missing else o for o in options)  # numbers only
-    st.html(f'<div style="font-size: 0.75rem; line-height: 1.25">{marks}</div>')
+    one_line = "font-size: 0.75rem; line-height: 1.25; white-space: nowrap; overflow: hidden; text-overflow: ellipsis"
+    st.html(f'<div style="{one_line}" title="not trained: {", ".join(missing)}">{marks}</div>')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.analysis.conditions import conditions_of
 from boundlab.analysis.guarantees import THEOREMS, Guarantee, along_the_weights, guarantees
@@ -20,6 +21,7 @@ from boundlab.ui import chart
 from boundlab.ui.bound_choice import DELTAS
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formula
+from boundlab.ui.layout import chart_first
 from boundlab.ui.network_choice import chosen_network, epoch_of, run_caption, task_title
 from boundlab.ui.page import is_dark
 from boundlab.ui.shelf import own_runs
@@ -40,30 +42,37 @@ _THEOREM_HELP = (
 @with_controls
 def certify(controls: Controls) -> None:
     """Pick a network; what is guaranteed about it, by which argument."""
-    with st.container(horizontal=True):
-        run = chosen_network(controls)
+    with chart_first():
+        above, stage = st.container(), st.container()
+    with above:
+        with st.container(horizontal=True):
+            run = chosen_network(controls, stage)
+        with st.container(horizontal=True):
+            delta = float(controls.choose("δ", DELTAS, "delta", _DELTA_HELP, "0.001"))
+            label = epoch_of(controls, run) if run else ""
+            theorem = controls.pick("Theorem", tuple(THEOREMS), "theorem", _THEOREM_HELP)
     if run is None:
         return
-    with st.container(horizontal=True):
-        delta = float(controls.choose("δ", DELTAS, "delta", _DELTA_HELP, "0.001"))
-        label = epoch_of(controls, run)
-        theorem = controls.pick("Theorem", tuple(THEOREMS), "theorem", _THEOREM_HELP)
     record = run.epochs[[format_epoch(e) == label for e in run.epochs["epoch"]]]
     made = guarantees(run, record, delta)
-    _panel(run, label, record, made, delta)
+    _panel(run, label, record, made, delta, stage)
     if run.spec.train.loss == "certificate":
         _trade(run, delta, theorem)
     _margins(controls, run, record, delta / max(1, sum(p.limit is not None for p in made)), theorem)
     _formulas()
 
 
-def _panel(run: Run, label: str, record: pd.DataFrame, made: list[Guarantee], delta: float) -> None:
+def _panel(
+    run: Run, label: str, record: pd.DataFrame, made: list[Guarantee], delta: float, stage: DeltaGenerator
+) -> None:
+    """`stage`: where the chart goes."""
     count = sum(p.limit is not None for p in made)
     each = f"δ = {delta:g} for all of them together, {delta / max(1, count):.3g} each"
-    st.caption(f"{run_caption(run, label)} · n = {run.sample.n:,} training images · {each}")
     error, guessing = float(record["test_error"].iloc[0]), 1 - 1 / run.spec.arch.classes
     words = verdict(made, error, guessing)
-    chart.show(guarantee_chart(made, error, guessing, is_dark()), "chart_promises", words)
+    with stage:
+        st.caption(f"{run_caption(run, label)} · n = {run.sample.n:,} training images · {each}")
+        chart.show(guarantee_chart(made, error, guessing, is_dark()), "chart_promises", words)
     st.markdown(words)
     if run.spec.arch.in_shape != DATASETS[run.spec.train.dataset].in_shape:
         st.warning(WINDOW, icon=":material/crop:")

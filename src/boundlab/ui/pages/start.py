@@ -21,6 +21,7 @@ from boundlab.ui.run_filters import filter_runs
 from boundlab.ui.run_tables import table
 from boundlab.ui.shelf import datasets
 from boundlab.ui.tables import formatted
+from boundlab.ui.untrained import offer_training
 from boundlab.ui.variables import VARIABLES, narrow
 from boundlab.words import figures
 from boundlab.words.figures import sentence
@@ -40,13 +41,17 @@ def headline(controls: Controls) -> None:
         convention = choose_convention(controls)
     with more:
         settings = Settings(convention, choose_delta(controls))
-        whole = filter_runs(controls, table(dataset, settings))
+        peers, whole = filter_runs(controls, table(dataset, settings))
     if whole.empty:
         stage.info(EMPTY)
         return
     with sliders:
-        rows = narrow(controls, whole, VARIABLES)
-    _show(whole, rows, settings, stage)
+        choice = narrow(controls, whole, VARIABLES)
+    if choice.rows.empty:
+        with stage:
+            offer_training(choice, peers)
+        return
+    _show(whole, choice.rows, settings, stage)
 
 
 def _show(whole: pd.DataFrame, rows: pd.DataFrame, settings: Settings, stage: DeltaGenerator) -> None:

@@ -18,6 +18,7 @@ from boundlab.text import format_epoch, readable
 from boundlab.ui.bound_choice import choose_settings
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import PROOFS, formula
+from boundlab.ui.layout import chart_first
 from boundlab.ui.network_choice import chosen_network, run_caption
 from boundlab.words.figures import MEANINGS
 
@@ -40,20 +41,24 @@ def theory(controls: Controls) -> None:
 
 
 def _bounds(controls: Controls) -> None:
-    with st.container(horizontal=True):
-        settings = choose_settings(controls)
-    with st.container(horizontal=True):
-        run = chosen_network(controls)
+    with chart_first():
+        above, stage = st.container(), st.container()
+    with above:
+        with st.container(horizontal=True):
+            settings = choose_settings(controls)
+        with st.container(horizontal=True):
+            run = chosen_network(controls, stage)
     if run is None:
         return
-    st.info(MEANINGS[settings.convention], icon=":material/info:")
-    st.caption(
-        f"Checked and filled in for {run_caption(run, format_epoch(run.final['epoch']))} · n = {effective_n(run.sample, settings):,} · δ = {settings.delta:g}"
-    )
-    for bound in reversed(ALL):
-        if settings.convention in bound.formulas:
-            with st.container(border=True):
-                _one(bound, run, settings)
+    here = [bound for bound in reversed(ALL) if settings.convention in bound.formulas]
+    with stage:  # on a phone the controls come after the first bound
+        st.info(MEANINGS[settings.convention], icon=":material/info:")
+        st.caption(
+            f"Checked and filled in for {run_caption(run, format_epoch(run.final['epoch']))} · n = {effective_n(run.sample, settings):,} · δ = {settings.delta:g}"
+        )
+    for number, bound in enumerate(here):
+        with (st if number else stage).container(border=True):
+            _one(bound, run, settings)
     if refused := [b for b in reversed(ALL) if settings.convention not in b.formulas]:
         why: dict[str, list[str]] = {}
         for bound in refused:

@@ -29,6 +29,7 @@ from boundlab.ui.run_filters import choose_network, filter_runs
 from boundlab.ui.run_tables import runs_of
 from boundlab.ui.shelf import datasets, find_run
 from boundlab.ui.tables import formatted
+from boundlab.ui.untrained import offer_training
 from boundlab.words.anatomy import BRIDGE, HELD, READING, bridge_sentence, largest_terms, moved_terms
 
 
@@ -42,18 +43,24 @@ def take_apart(controls: Controls) -> None:
         mode = controls.choose("View", MODES, "view", MODES_HELP, width=200)
     with more:
         kind = kind_of(controls)
-    runs = _figure_runs(controls, row, more) if kind == FIGURES else pd.DataFrame()
+    peers, runs = _figure_runs(controls, row, more) if kind == FIGURES else (pd.DataFrame(), pd.DataFrame())
     if kind == FIGURES and runs.empty:
         stage.info(EMPTY)
         return
 
-    def network(second: bool = False) -> Run:
-        return find_run(choose_network(controls, runs, second, more))
+    def network(second: bool = False) -> Run | None:
+        name, choice = choose_network(controls, runs, second, more)
+        if name is None:
+            with stage:
+                offer_training(choice, peers)
+        return None if name is None else find_run(name)
 
     with row:
         run = network() if kind == FIGURES else named_run(controls, kind)
-        label = epoch_of(controls, run)
+        label = epoch_of(controls, run) if run else ""
     settings, bounds = _formula(controls, mode, row, more)
+    if run is None:
+        return
     first = side(run, label, settings)
     if mode == "published to strict":
         _bridge(first, stage)
@@ -77,8 +84,8 @@ def take_apart(controls: Controls) -> None:
     formulas(settings.convention, list(dict.fromkeys(bound.key for bound in bounds)), banner=mode != "what if")
 
 
-def _figure_runs(controls: Controls, row: DeltaGenerator, more: DeltaGenerator) -> pd.DataFrame:
-    """Runs of one data set and one recipe, those to trust."""
+def _figure_runs(controls: Controls, row: DeltaGenerator, more: DeltaGenerator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Runs of one data set and one recipe; and those to trust."""
     with row:
         dataset = controls.pick("Data", datasets(), "dataset")
     with more:

@@ -10,7 +10,7 @@ import streamlit as st
 from boundlab.analysis.subject import Subject
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.counterparts import locally_connected, mlp, tree
-from boundlab.ui.train_link import arch_values
+from boundlab.ui.train_link import arch_link
 
 _WAYS: dict[str, Callable[[ArchSpec], ArchSpec]] = {
     "Train it without weight sharing": locally_connected,
@@ -26,7 +26,7 @@ def counterpart_links(subject: Subject) -> None:
         return
     with st.popover("Counterparts", icon=":material/alt_route:"):
         for words, arch in found.items():
-            link = {"form": "true"} | _training(subject) | _form(arch)
+            link = {"form": "true"} | _training(subject) | arch_link(arch)
             st.page_link("pages/9_train.py", label=f"{words}: {arch.title}", query_params=link)
 
 
@@ -44,11 +44,3 @@ def _training(subject: Subject) -> dict[str, str]:
     if run is None or run.spec.train.loss != "mse" or run.spec.train.labels is not None:
         return {"dataset": subject.dataset}
     return {"dataset": subject.dataset, "weight_decay": f"{run.spec.train.weight_decay:g}"}
-
-
-def _form(arch: ArchSpec) -> dict[str, str]:
-    """The network's fields as the form names and writes them."""
-    values = {
-        name: str(value).lower() if value in (True, False) else value for name, value in arch_values(arch).items()
-    }
-    return {name: value for name, value in values.items() if value}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,11 @@ import streamlit as st
 from boundlab.analysis.tables import Axis
 from boundlab.text import format_epoch
 from boundlab.ui.address import here
+from boundlab.ui.combinations import nearest
 from boundlab.ui.controls import Controls
 from boundlab.ui.player import reported_position
-from boundlab.ui.variables import AXIS_SYMBOLS, VARIABLES, narrow
+from boundlab.ui.variables import VARIABLES, Choice, narrow, preferred_start
+from boundlab.words.untrained import SYMBOLS
 
 ONE = "one"
 _PANELS = {ONE: None, "layers": "conv_layers", "channels": "channels", "weight decay": "weight_decay"}
@@ -37,12 +40,23 @@ _EPOCH = Handle("epoch", "epoch", "epoch", "epoch")
 
 @dataclass(frozen=True)
 class Selection:
-    """`runs`: rows of `tables.runs_table`; `panel`: the column that tells panels apart; `panels`: its values, titled."""
+    """`runs`: rows of `tables.runs_table`, none where nothing of the `choice` was trained; `panel`: the column that tells panels
+    apart; `panels`: its values, titled; `listing`: all rows to choose from."""
 
     runs: pd.DataFrame
     handle: Handle | None
     panel: str | None
     panels: dict[float, str]
+    choice: Choice
+    listing: pd.DataFrame
+
+    @property
+    def combinations(self) -> list[dict[str, float]]:
+        """All that the picture has a place for, trained or not."""
+        values = {column: sorted(self.listing[column].unique()) for column in VARIABLES}
+        values |= {self.panel: list(self.panels)} if self.panel else {}
+        values |= {column: [value] for column, value in self.choice.at.items()}
+        return [dict(zip(values, combination, strict=True)) for combination in itertools.product(*values.values())]
 
 
 def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -> Selection:
@@ -51,9 +65,10 @@ def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -
     handle = _EPOCH if axis.key != "epoch" else None if panel == "weight_decay" else _LAMBDA
     moving = {axis.column, panel, handle.column if handle else None}
     still = [column for column in VARIABLES if column not in moving]
-    runs = narrow(controls, _with_a_curve(listing, axis, still, panel), still, whole=listing)
-    if panel is None:
-        return Selection(runs, handle, None, {0.0: ""})
+    choice = narrow(controls, listing, still, best=_with_a_curve(listing, axis, still, panel))
+    runs = choice.rows
+    if panel is None or runs.empty:
+        return Selection(runs, handle, None, {0.0: ""}, choice, listing)
     values = sorted(runs[panel].astype(float).unique().tolist())
     kept = [
         values[i]
@@ -63,11 +78,12 @@ def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -
     if handle is _LAMBDA:  # all panels move together: only through what every one of them has
         common = set.intersection(*(set(rows["weight_decay"]) for _, rows in runs.groupby(panel)))
         runs = runs[runs["weight_decay"].isin(common)] if common else runs
-    return Selection(runs, handle, panel, {value: f"{AXIS_SYMBOLS[panel]} = {value:g}" for value in kept})
+    titles = {value: f"{SYMBOLS[panel]} = {value:g}" for value in kept}
+    return Selection(runs, handle, panel, titles, choice, listing)
 
 
 def _with_a_curve(listing: pd.DataFrame, axis: Axis, still: list[str], panel: str | None) -> pd.DataFrame:
-    """Leave out choices at which the axis has a single value, where there are others."""
+    """Leave out choices at which the axis has a single value, where there are others: nobody is led there."""
     if axis.key == "epoch":
         return listing
     points = listing.groupby([*still, *([panel] if panel else [])])[axis.column].transform("nunique")
@@ -90,18 +106,33 @@ def panel_labels(values: list[float], handle: Handle | None) -> list[str]:
     return [f"{value:g}" for value in values]
 
 
-def handle_position(controls: Controls, handle: Handle | None, names: list[str], key: str) -> int:
-    """Where the handle stands: where the reader's browser reports that it was moved to, else as the address says."""
+def handle_position(controls: Controls, selection: Selection, names: list[str], key: str) -> int | None:
+    """Where the handle stands: where the reader's browser reports that it was moved to, else as the address says. None: at a λ
+    that other networks were trained at, and this one was not."""
+    handle = selection.handle
     if handle is None:
         return 0
-    default = handle.default if handle.default in names else names[-1]
+    every, default = names, handle.default if handle.default in names else names[-1]
+    if handle is _LAMBDA and selection.panel is None:
+        every = panel_labels(sorted(selection.listing["weight_decay"].unique()), handle)
+        default = f"{preferred_start(selection.listing)['weight_decay']:g}"
     arriving, reported = controls.arriving(handle.key), reported_position(key)
-    at = controls.hold(handle.key, names, handle.name.removesuffix(" ="), few=handle is _LAMBDA)
+    at = controls.hold(handle.key, every, handle.name.removesuffix(" ="), few=handle is _LAMBDA)
     if not arriving and reported in names and reported != st.session_state.get(f"{key}_reported"):
         at = reported
     st.session_state[f"{key}_reported"] = reported
     controls.keep(handle.key, at or default, default)
-    return names.index(at or default)
+    return names.index(at or default) if (at or default) in names else None
+
+
+def at_handle(controls: Controls, selection: Selection) -> Choice:
+    """The choice with the λ that the handle was asked for and does not have."""
+    at = float(controls.hold(_LAMBDA.key) or preferred_start(selection.listing)["weight_decay"])
+    near = nearest(selection.runs, selection.choice.at | {"weight_decay": at})
+    choice, name = selection.choice, {"weight_decay": _LAMBDA.key}
+    return Choice(
+        selection.runs[:0], choice.at | {"weight_decay": at}, near, choice.names | name, frozenset(name.values())
+    )
 
 
 def anchored(key: str, signature: object, at: int) -> int:

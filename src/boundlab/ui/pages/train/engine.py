@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -19,7 +18,6 @@ from boundlab.ui.actions import failure
 from boundlab.ui.address import put
 from boundlab.ui.privacy import ASKED, plain
 from boundlab.ui.visitor import address, at_home
-from boundlab.validation import whole
 
 _NOTES = "train_notes"  # (kind, words) of what the last click led to
 WATCHED, FORM = "run", "form"  # in the link: the run that is shown; whether the form is open
@@ -29,14 +27,6 @@ WATCHED, FORM = "run", "form"  # in the link: the run that is shown; whether the
 def measured_runs() -> list[Measured]:
     """What finished runs took on this machine."""
     return read_measured(runs_folder())
-
-
-def longest() -> int:
-    """Minutes a run may take by its estimate (BOUNDLAB_MINUTES); 0: any. By default a class has a limit, one's own machine
-    none. Raises ValueError for anything else."""
-    text = os.environ.get("BOUNDLAB_MINUTES") or ("0" if at_home() else "60")
-    whole("BOUNDLAB_MINUTES", int(text) if text.isascii() and text.isdigit() else text, 0, 10**6)
-    return int(text)
 
 
 def may(job: Job, me: str) -> bool:

@@ -56,7 +56,7 @@ _COUNTERPARTS: tuple[tuple[str, str, Callable[[ArchSpec], ArchSpec]], ...] = (
 
 def network(controls: Controls) -> dict[str, Any]:
     """Draw the fields; what is in them, lists still as text (`read_network` reads them)."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         kind = controls.pick("Network", KIND_TITLES, "kind", _KIND_HELP)
         arch: dict[str, Any] = {"kind": "mlp" if kind == "linear" else kind}
         if arch["kind"] == "mlp":
@@ -66,7 +66,10 @@ def network(controls: Controls) -> dict[str, Any]:
             layers = controls.choose("Layers L", _UP_TO_8, "conv_layers", help, FIRST["conv_layers"], 106)
             arch["conv_layers"] = int(layers)
             arch |= {name: _list(controls, name, *field) for name, field in _FIELDS.items()}
-        arch["bias"] = controls.switch("Biases", "bias", FIRST["bias"], _BIAS_HELP)
+        with st.container(
+            height="stretch", vertical_alignment="bottom", width="content"
+        ):  # beside the boxes, not their labels
+            arch["bias"] = controls.switch("Biases", "bias", FIRST["bias"], _BIAS_HELP)
     if arch["kind"] != "mlp":
         with st.expander("More: dilation, groups, pooling, head, dense layers"), st.container(horizontal=True):
             arch |= {name: _list(controls, name, *f) for name, f in _MORE.items() if name != "groups" or kind == "conv"}

@@ -22,6 +22,7 @@ from boundlab.ui.pages.train.form import form
 from boundlab.ui.pages.train.price import plateau, price, refused, waits_for_memory
 from boundlab.ui.pages.train.view import view
 from boundlab.ui.privacy import may_see, plain
+from boundlab.ui.training_limit import longest
 from boundlab.ui.visitor import visitor
 
 _WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
@@ -31,7 +32,7 @@ def train() -> None:
     """Everything on the page; only the lower part refreshes by itself, and only while a job lives."""
     me = visitor()
     try:
-        machine, _ = server.scheduler(), engine.longest()
+        machine, _ = server.scheduler(), longest()
     except ValueError as error:
         st.error(f"The dashboard was started with a setting it cannot use: {error}.")
         return

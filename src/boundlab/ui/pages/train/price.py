@@ -10,10 +10,12 @@ from boundlab.jobs.cost import epochs_for_plateau, estimate
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs.job import WAITING, Job
 from boundlab.specs.run import PLATEAU, RunSpec
+from boundlab.specs.stacking import together
 from boundlab.specs.work import memory, sample_size
 from boundlab.system.devices import Device
 from boundlab.text import in_words
 from boundlab.ui.pages.train import engine
+from boundlab.ui.training_limit import longest
 
 
 def _where(device: str, machine: Scheduler) -> Device:
@@ -37,9 +39,9 @@ def refused(spec: RunSpec, device: str, machine: Scheduler, every: Sequence[Job]
             f"this run needs about {need.memory / 2**30:,.1f} GiB of memory and of {where.title} only {free / 2**30:,.1f} would be "
             "free for it once no other run is there; take a smaller network or batch, or end other programs"
         )
-    if engine.longest() and need.seconds > 60 * engine.longest():
+    if longest() and need.seconds > 60 * longest():
         return (
-            f"this run would take {in_words(need.seconds)}, and {engine.longest()} minutes is the most here (BOUNDLAB_MINUTES); "
+            f"this run would take {in_words(need.seconds)}, and {longest()} minutes is the most here (BOUNDLAB_MINUTES); "
             "take fewer epochs, fewer images or a smaller network"
         )
     return None
@@ -51,20 +53,32 @@ def price(specs: Sequence[RunSpec], device: str, machine: Scheduler) -> None:
         st.caption("Looking for devices …")
         return
     where = _where(device, machine)
-    prices = [estimate(spec, where.kind, engine.measured_runs()) for spec in specs]
-    at_once = min(len(specs), _at_once(where, machine))
-    longest, total = max(p.seconds for p in prices), sum(p.seconds for p in prices)
-    seconds = longest if len(specs) == 1 else max(longest, total / at_once)
+    teams = together(specs, lambda spec: spec, where.kind, _at_once(where, machine))
+    measured = engine.measured_runs()
+    prices = [[estimate(spec, where.kind, measured, len(team)) for spec in team] for team in teams]
+    at_once = min(len(teams), _at_once(where, machine))
+    costs = [sum(price.seconds for price in team) for team in prices]
+    seconds = max(*costs, sum(costs) / at_once) if len(teams) > 1 else costs[0]
     words = in_words(seconds)
-    many = "" if len(specs) == 1 else f" in all, {at_once} at a time"
-    work = sum(p.multiply_adds for p in prices)
+    many = _many(teams, at_once)
+    work = sum(price.multiply_adds for team in prices for price in team)
     st.markdown(f"**{words[0].upper()}{words[1:]}**{many}, on {where.title}")
-    low, high = (in_words(seconds * factor) for factor in prices[0].spread)
+    low, high = (in_words(seconds * factor) for factor in prices[0][0].spread)
     st.caption(
-        f"{work / 1e9:,.3g} billion multiply-adds · {low} to {high}, {prices[0].basis}; a busy machine takes longer"
+        f"{work / 1e9:,.3g} billion multiply-adds · {low} to {high}, {prices[0][0].basis}; a busy machine takes longer"
     )
     if where.note:
         st.caption(f":material/info: GPUs could not be looked for: {where.note}.")
+
+
+def _many(teams: Sequence[Sequence[RunSpec]], at_once: int) -> str:
+    """How several runs are trained, in words."""
+    most = max(map(len, teams))
+    if most > 1:
+        return f" in all, {'' if len(teams) == 1 else 'up to '}{most} trained together" + (
+            f", {at_once} such groups at a time" if at_once > 1 else ""
+        )
+    return f" in all, {at_once} at a time" if len(teams) > 1 else ""
 
 
 def waits_for_memory(specs: Sequence[RunSpec], device: str, machine: Scheduler, every: Sequence[Job]) -> None:
