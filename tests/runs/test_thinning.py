@@ -67,7 +67,7 @@ def test_runs_of_which_different_records_were_kept_are_drawn_at_the_same_epochs(
     runs = [run for run in pack if run.id.startswith(("digits-conv-3-16-wd0.002", "mnist-conv-3-16-wd0.004"))]
     few = dataclasses.replace(runs[1], records=thinned(runs[1].records, 21))
     fewer = dataclasses.replace(runs[2], records=thinned(runs[2].records, 11))
-    mixed = on_common_records([runs[0], few, fewer, *runs[3:]])
+    mixed = on_common_records((runs[0], few, fewer, *runs[3:]))
     steps = set(few.records["step"]) & set(fewer.records["step"])
     assert {0, 9000} < steps
     for run, whole in zip(mixed[:3], runs[:3], strict=True):
@@ -76,4 +76,6 @@ def test_runs_of_which_different_records_were_kept_are_drawn_at_the_same_epochs(
     assert all(run is whole for run, whole in zip(mixed[3:], runs[3:], strict=True))
     table = history_table(mixed[:3], Settings(), 12)
     assert (table.groupby(["series", "step"])["run"].nunique() == 3).all()
-    assert on_common_records([]) == []
+    again = on_common_records((runs[0], few, fewer, *runs[3:]))
+    assert all(one is other for one, other in zip(mixed, again, strict=True))
+    assert on_common_records(()) == ()

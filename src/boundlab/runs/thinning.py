@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 
 import numpy as np
 import pandas as pd
@@ -42,14 +41,16 @@ def _between(places: np.ndarray, number: int, length: int) -> np.ndarray:
     return places[np.abs(2 * number * places[:, None] - middles).argmin(axis=0)]
 
 
-def on_common_records(runs: Sequence[Run]) -> list[Run]:
+@lru_cache(maxsize=16)
+def on_common_records(runs: tuple[Run, ...]) -> tuple[Run, ...]:
     """The runs, those of one schedule (sample, batch size, epochs, preset) each with the records at whose steps all of them have
-    one: an average over seeds, or a picture of one epoch, is then of all of them."""
+    one: an average over seeds, or a picture of one epoch, is then of all of them. The same runs give the same objects again, of
+    which `analysis/gathering.py` keeps the norms."""
     steps: dict[tuple[object, ...], list[np.ndarray]] = defaultdict(list)
     for run in runs:
         steps[_schedule(run)].append(run.records["step"].to_numpy())
     common = {schedule: reduce(np.intersect1d, several) for schedule, several in steps.items()}
-    return [_at(run, common[_schedule(run)]) for run in runs]
+    return tuple(_at(run, common[_schedule(run)]) for run in runs)
 
 
 def _schedule(run: Run) -> tuple[object, ...]:

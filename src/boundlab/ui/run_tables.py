@@ -43,7 +43,7 @@ def table(dataset: str, settings: Settings) -> pd.DataFrame:
 
 @st.cache_data(show_spinner=False, max_entries=24)  # up to 3 MB each
 def _history(ids: tuple[str, ...], settings: Settings, max_records: int, carry_on: bool, version: str) -> pd.DataFrame:
-    runs = on_common_records([find_run(name) for name in ids])
+    runs = on_common_records(tuple(find_run(name) for name in ids))
     rows = _origin(history_table(runs, settings, max_records))
     return last_known(rows) if carry_on else rows
 
