@@ -10,7 +10,7 @@ from boundlab.networks.many_maps import ManyMaps
 # steps between two looks at what has been found, at most from one start, and starts
 _LOOK, STEPS, _STARTS = 8, 64, 12
 # fractions of the squared norm: what the residual and the error may be of what has converged
-_RESIDUAL, _TOLERANCE = 1e-5, 1e-8
+_RESIDUAL, _TOLERANCE = 3e-6, 1e-8
 # what `STEPS` steps must add to the squared norm (a fraction) to be worth as many again
 _GAIN = 1e-7
 # of the squared norm: values so close are one
