@@ -61,7 +61,7 @@ def test_one_record_at_a_time_gives_what_all_at_once_give(whole_pack, convention
 
 def test_bench_bounds_says_what_it_is_made_of(whole_pack, monkeypatch, capsys):
     monkeypatch.setattr(bench_bounds, "RUNS", 30)
-    monkeypatch.setattr(bench_bounds, "RECORDS", 10)
+    monkeypatch.setattr(bench_bounds, "_RECORDS", 10)
     monkeypatch.setattr(bench_bounds, "read_pack", lambda: small(whole_pack))
     assert main(["bench", "bounds", "--rounds", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -37,7 +37,7 @@ def _run(a: argparse.Namespace) -> int:
     if a.with_parent:
         end_with_parent()
     given = read_json(a.spec)
-    specs = [RunSpec.from_dict(one) for one in (given if isinstance(given, list) else [given])]
+    specs = [RunSpec.from_dict(one) for one in (given if isinstance(given, list) and given else [given])]
     if len({kind(spec) for spec in specs}) != 1:
         raise ValueError(
             f"{a.spec} must hold a run spec, or specs that differ in {DIFFERENT} alone; use `boundlab sweep`"
