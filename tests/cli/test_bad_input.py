@@ -183,3 +183,15 @@ def test_a_folder_with_nothing_but_a_broken_spec_is_named_and_a_run_that_waits_i
     assert "left out broken: " in said
     assert "left out wrong: " in said
     assert "waits" not in said
+
+
+def test_a_list_of_specs_is_refused_by_entry_and_the_same_run_twice_is_once(tmp_path, capsys):
+    good = {"dataset": "digits", "epochs": 1, "arch": {"channels": 2, "conv_layers": 1}}
+    (tmp_path / "bad.json").write_text(json.dumps([good, good | {"weight_decay": "much"}]))
+    assert main(["train", str(tmp_path / "bad.json"), "--out", str(tmp_path / "out"), "--quiet"]) == 2
+    assert "entry 2 of the list: weight_decay must be" in capsys.readouterr().err
+    (tmp_path / "twice.json").write_text(json.dumps([good, good]))
+    assert (
+        main(["train", str(tmp_path / "twice.json"), "--out", str(tmp_path / "out"), "--quiet", "--device", "cpu"]) == 0
+    )
+    assert len(list((tmp_path / "out").glob("digits-*"))) == 1

@@ -19,11 +19,13 @@ from boundlab.jobs.queue import Limits
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs import job as jobstate
 from boundlab.runs.folder import open_run
+from boundlab.runs.job import Job
 from boundlab.runs.status import read_status
 from boundlab.specs.run import RunSpec
 from boundlab.specs.work import memory
 from boundlab.system import memory as room
 from boundlab.system.devices import Device
+from boundlab.system.processes import Worker
 from tests.cases import TRAINED
 
 CPU = Device("cpu", "a processor", 2**30)
@@ -162,6 +164,7 @@ def test_a_paused_job_frees_its_place_and_goes_on_where_it_was(tmp_path, finishe
 SERVER = """
 import sys, time, pathlib
 from boundlab.system.devices import Device
+from boundlab.system.processes import Worker
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.scheduler import Scheduler
 machine = Scheduler(pathlib.Path(sys.argv[1]), Limits(running=2), lambda: [Device("cpu", "a processor", 2**30)]).start()
@@ -177,7 +180,8 @@ def server(out, **environment):
 
 
 def test_workers_end_with_a_killed_server_and_the_next_one_finds_their_jobs(tmp_path, finished):
-    job, waiting = submit(tmp_path), [submit(tmp_path, LONG, seed=seed) for seed in (1, 2)]
+    different = [LONG | {"epochs": LONG["epochs"] + more} for more in (1, 2)]  # alike they would be trained together
+    job, waiting = submit(tmp_path), [submit(tmp_path, given) for given in different]
     process = server(tmp_path)
     wait(lambda: step(job) > 100 and step(waiting[0]) > 0)
     worker = read_status(job.folder).pid
@@ -390,3 +394,23 @@ def test_a_worker_has_a_memory_limit(tmp_path):
         ]
         assert int(line.split()[3]) == room.limit(memory(job.spec))
         assert room.resident(read_status(job.folder).pid) > 2**26
+
+
+@pytest.mark.parametrize("states", [("stopping", "running"), ("stopping", "stopping"), ("stopping", "done")])
+def test_only_a_worker_all_of_whose_runs_were_asked_to_end_is_killed(tmp_path, monkeypatch, states):
+    monkeypatch.setattr(scheduler, "GRACE", -1.0)
+    specs = [RunSpec.from_dict({"dataset": "digits", "seed": seed}) for seed in (0, 1)]
+    jobs = [
+        Job(spec, tmp_path / spec.id, state, None, 0.0, 1, "cpu", 0, None, None, None, None, None, None)
+        for spec, state in zip(specs, states, strict=True)
+    ]
+    process = subprocess.Popen(["sleep", "600"])
+    try:
+        machine = scheduler.Scheduler(tmp_path, Limits(running=1))
+        machine.running.append(scheduler._Running(tuple(job.id for job in jobs), Worker(process, None), None))
+        machine._kill_unresponsive(jobs)
+        time.sleep(0.2)
+        assert (process.poll() is not None) == ("running" not in states)
+    finally:
+        process.kill()
+        process.wait()

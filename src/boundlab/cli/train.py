@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boundlab.cli.arguments import Commands, command, with_data_root, with_device
 from boundlab.runs.places import runs_folder
 from boundlab.text import decimals
+
+if TYPE_CHECKING:
+    from boundlab.specs.run import RunSpec
 
 
 def add_to(commands: Commands) -> None:
@@ -37,7 +40,7 @@ def _run(a: argparse.Namespace) -> int:
     if a.with_parent:
         end_with_parent()
     given = read_json(a.spec)
-    specs = [RunSpec.from_dict(one) for one in (given if isinstance(given, list) and given else [given])]
+    specs = _specs(given) if isinstance(given, list) and given else [RunSpec.from_dict(given)]
     if len({kind(spec) for spec in specs}) != 1:
         raise ValueError(
             f"{a.spec} must hold a run spec, or specs that differ in {DIFFERENT} alone; use `boundlab sweep`"
@@ -59,3 +62,17 @@ def _run(a: argparse.Namespace) -> int:
                 f"boundlab: stopped from the dashboard; the same command goes on from there ({folder})", file=sys.stderr
             )
     return 0 if all(map(sealed, folders)) else 1
+
+
+def _specs(given: list[Any]) -> list[RunSpec]:
+    """Each run once; raises ValueError that says which entry is wrong."""
+    from boundlab.specs.run import RunSpec
+
+    found = {}
+    for number, one in enumerate(given, start=1):
+        try:
+            spec = RunSpec.from_dict(one)
+        except ValueError as error:
+            raise ValueError(f"entry {number} of the list: {error}") from error
+        found[spec.id] = spec
+    return list(found.values())

@@ -148,10 +148,11 @@ class Scheduler:
         return any(job.state in (*jobstate.WAITING, *jobstate.LIVE) for job in every)
 
     def _kill_unresponsive(self, every: list[Job]) -> None:
-        """Kill what does not stop though it was asked to."""
+        """Kill what does not stop though all that it trains was asked to; one of several must not take the others along."""
         stopping = {job.id for job in every if job.state == "stopping"}
+        live = {job.id for job in every if job.state in jobstate.LIVE}
         for entry in self.running:
-            entry.asked = (entry.asked or time.monotonic()) if stopping & set(entry.runs) else None
+            entry.asked = (entry.asked or time.monotonic()) if set() < live & set(entry.runs) <= stopping else None
             if entry.asked and time.monotonic() - entry.asked > GRACE:
                 entry.worker.process.kill()
 

@@ -106,7 +106,7 @@ def _all(words: str, icon: str, key: str, what: Callable[..., None], chosen: Seq
 
 def _summary(every: Sequence[Job], others: Sequence[Job], machine: Scheduler) -> str:
     running, waiting = (sum(job.state in states for job in every) for states in (LIVE, WAITING))
-    words = f"{running} running, {waiting} waiting; {machine.limits.running} at a time"
+    words = f"{running} running, {waiting} waiting; {machine.limits.running} processes at a time"
     if machine.gpus:
         words += f" on the CPU, {len(machine.gpus)} on GPUs"
     busy = sum(job.state in (*LIVE, *WAITING) for job in others)
