@@ -106,7 +106,9 @@ def assert_same(folder, finished):
 
 
 def test_no_more_than_the_limit_run_at_once_and_all_finish(tmp_path, finished):
-    every = [submit(tmp_path, seed=seed) for seed in range(3)]
+    every = [
+        submit(tmp_path, TRAINED | {"epochs": epochs}) for epochs in (24, 23, 22)
+    ]  # alike they would be one process's
     most = 0
     with running(tmp_path):
 
@@ -119,6 +121,24 @@ def test_no_more_than_the_limit_run_at_once_and_all_finish(tmp_path, finished):
         wait(done)
     assert most == 2
     assert_same(every[0].folder, finished)
+
+
+def test_runs_alike_are_trained_by_one_process_and_each_may_end_alone(tmp_path):
+    with running(tmp_path, at_once=1) as machine:
+        machine.devices = None  # all three are queued before anything starts
+        every = [submit(tmp_path, LONG, seed=seed) for seed in range(3)]
+        machine.devices = [Device("cpu", "a processor", 2**40)]
+        machine.wake()
+        wait(lambda: all(step(job) > 50 for job in every))
+        assert len({read_status(job.folder).pid for job in every}) == 1
+        queue.ask(every[1], "pause")
+        wait(is_(every[1], "paused"))
+        stood = step(every[0])
+        wait(lambda: step(every[0]) > stood and step(every[2]) > stood)
+        assert state(every[0]) == state(every[2]) == "running"
+        for job in (every[0], every[2]):
+            queue.ask(job, "stop")
+        wait(lambda: state(every[0]) == state(every[2]) == "stopped")
 
 
 def test_a_killed_worker_is_lost_and_its_neighbour_is_not_touched(tmp_path, finished):
@@ -218,7 +238,7 @@ def test_of_two_servers_one_starts_jobs_and_the_other_takes_over(tmp_path):
     with running(tmp_path, at_once=1) as other:
         tmp_path.mkdir(exist_ok=True)
         with running(tmp_path, at_once=1) as first:
-            pair = [submit(tmp_path, LONG, seed=seed) for seed in range(2)]
+            pair = [submit(tmp_path, LONG | {"epochs": epochs}) for epochs in (2000, 2001)]
             wait(lambda: [state(job) for job in pair].count("running") == 1)
             look(first, other)
             assert sorted(state(job) for job in pair) == ["queued", "running"]
@@ -352,11 +372,11 @@ def test_a_run_starts_only_when_its_memory_fits_beside_what_runs(tmp_path):
     machine = Scheduler(tmp_path, Limits(running=4), free=lambda: total)
     machine.devices = [Device("cpu", "a processor", total)]
     every = [queue.submit(spec, "anna", "cpu", tmp_path, Limits(running=4)) for spec in (one, other, small)]
-    assert [job.id for job in machine._startable(every)] == [one.id]
+    assert [job.id for team in machine._startable(every) for job in team] == [one.id]
     assert machine.waits == {other.id: (memory(other), total - memory(one))}
     runs = [replace(every[0], state="running", used="cpu"), *every[1:]]
     assert machine._startable(runs) == []
-    assert [job.id for job in machine._startable(every[1:])] == [other.id, small.id]
+    assert [job.id for team in machine._startable(every[1:]) for job in team] == [other.id, small.id]
 
 
 def test_other_programs_memory_counts_and_what_never_fits_holds_up_nobody(tmp_path):
@@ -364,7 +384,7 @@ def test_other_programs_memory_counts_and_what_never_fits_holds_up_nobody(tmp_pa
     machine = Scheduler(tmp_path, Limits(running=2), free=lambda: 2**30)
     machine.devices = [Device("cpu", "a processor", 2**40)]
     every = [queue.submit(spec, "anna", "cpu", tmp_path, Limits(running=2)) for spec in (big, small)]
-    assert [job.id for job in machine._startable(every)] == [small.id]
+    assert [job.id for team in machine._startable(every) for job in team] == [small.id]
     assert machine.waits == {big.id: (memory(big), 2**30)}
     unknown = Scheduler(tmp_path, Limits(running=2), free=lambda: None)  # a system that does not say
     unknown.devices = [Device("cpu", "a processor", 2**40)]
