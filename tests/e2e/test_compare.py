@@ -79,7 +79,7 @@ def test_rows_are_ticked_with_the_mouse_and_found_with_the_keys(browser, server)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844), (1400, 900)])
-def test_the_first_picture_is_on_the_first_screen_and_names_are_whole(browser, server, width, height):
+def test_the_first_picture_is_on_the_first_screen_and_names_are_whole(browser, server, whole_pack, width, height):
     page = visit(browser, f"{server}/compare", width)
     page.set_viewport_size({"width": width, "height": height})
     box = page.locator(".js-plotly-plot .nsewdrag, .js-plotly-plot .draglayer").first.bounding_box()
@@ -87,7 +87,7 @@ def test_the_first_picture_is_on_the_first_screen_and_names_are_whole(browser, s
     assert plot["y"] + plot["width"] <= height, "the drawing is as high as it is wide"
     assert box is not None
     page.get_by_text(DRAWER).click()
-    page.get_by_text("255 rows.").wait_for(timeout=60_000)
+    page.get_by_text(f"{len(whole_pack)} rows.").wait_for(timeout=60_000)
     cut = (
         "() => [...document.querySelectorAll('[data-tag] span')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
     )
