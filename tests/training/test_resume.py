@@ -145,18 +145,18 @@ def test_a_certificates_training_resumes_where_its_schedule_stood(tmp_path):
     assert (folder / "network.safetensors").read_bytes() == (whole / "network.safetensors").read_bytes()
 
 
-STEP_0 = 29 + 8  # batches in the passes over 1437 and 360 images
-A_PART = 6 + 4  # looks within the pass over 287 training and 200 test images, which ends most epochs
+STEP_0 = 3 + 1  # batches in the passes over 1437 and 360 images
+A_PART = 1 + 1  # looks within the pass over 287 training and 200 test images, which ends most epochs
 PAUSES = {  # how often each attempt may look at its request before it is interrupted
-    "in the first pass over the data": [10],
-    "in the first pass over the test data": [STEP_0 - 3],
+    "in the first pass over the data": [2],
+    "in the first pass over the test data": [STEP_0],
     "before the first step": [STEP_0 + 1],
     "within an epoch": [STEP_0 + 13],
     "right after a record": [STEP_0 + 26],
     "right after a record at an epoch's end": [2 * STEP_0 + 9 * A_PART + 451],
     "in the pass over a part": [STEP_0 + 46],
     "at an epoch's end without a record": [STEP_0 + A_PART + 46],
-    "in the pass of an epoch's end, twice": [STEP_0 + 9 * A_PART + 450 + 7, 20],
+    "in the pass of an epoch's end, twice": [STEP_0 + 9 * A_PART + 450 + 2, 2],
     "in the last pass": [4 * STEP_0 + 21 * A_PART + 1080 - 2],
     "at every turn": [5, 50, 1, 1, 37, 100, 333, 26, 25, 24, 2, 90],
 }
@@ -260,7 +260,7 @@ def test_the_first_record_is_there_before_its_errors_are(tmp_path):
     spec = RunSpec.from_dict(TRAINED)
     folder = tmp_path / spec.id
     folder.mkdir()
-    attempts = paused_often(folder, spec, [10, STEP_0 + 3])
+    attempts = paused_often(folder, spec, [2, STEP_0 + 3])
     next(attempts)
     first = open_run(folder)
     assert first.records["step"].tolist() == [0]

@@ -214,7 +214,7 @@ def test_any_other_error_has_its_line_in_the_status(tmp_path, monkeypatch):
     def step(*_):
         raise KeyError("a bug")
 
-    monkeypatch.setattr("boundlab.training.loop.Training._step", step)
+    monkeypatch.setattr("boundlab.training.steps.Steps.step", step)
     spec = RunSpec.from_dict(TRAINED)
     with pytest.raises(KeyError):
         train_run(spec, tmp_path)
