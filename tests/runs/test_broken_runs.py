@@ -205,6 +205,8 @@ def test_what_the_writer_would_not_write_is_left_out(shown, source, broken):
     for name, what in kept.items():  # the value was the same, or another that the writer might have written
         for column in good:
             got, before = shelf.runs[name].records[column], good[column]
+            if got.isna().all() and before.isna().all():  # nothing, as None or as NaN
+                continue
             if before.dtype.kind not in "fi":
                 assert str(got.tolist()) == str(before.tolist()), what
             else:
