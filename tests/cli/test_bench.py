@@ -89,7 +89,7 @@ def test_bench_app_says_what_is_missing(monkeypatch, capsys):
 
 
 def test_bench_app_says_that_chromium_is_missing(monkeypatch, capsys):
-    pytest.importorskip("playwright")
+    pytest.importorskip("playwright", reason="no playwright: it comes with the test extra")
     monkeypatch.setenv("PATH", "/nowhere")
     assert main(["bench", "app"]) == 2
     assert "install Debian's package `chromium`" in capsys.readouterr().err

@@ -276,8 +276,9 @@ def test_a_stack_that_is_killed_while_it_seals_seals_the_rest(tmp_path, monkeypa
         pd.testing.assert_frame_equal(one, other)
 
 
-@pytest.mark.parametrize("damage", [b"", b"x" * 100])
-def test_a_stack_whose_state_is_damaged_begins_again(histories, tmp_path, damage):
+def end_without_a_word(out):
+    """Train SPECS below `out` until step 100, and end as a killed process does: nothing is saved or said any more."""
+
     class Killed(BaseException):
         pass
 
@@ -286,7 +287,12 @@ def test_a_stack_whose_state_is_damaged_begins_again(histories, tmp_path, damage
             raise Killed
 
     with pytest.raises(Killed):
-        train_runs(SPECS, tmp_path, progress=stop)
+        train_runs(SPECS, out, progress=stop)
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 100])
+def test_a_stack_whose_state_is_damaged_begins_again(histories, tmp_path, damage):
+    end_without_a_word(tmp_path)
     (state,) = (tmp_path / ".stacks").glob("*/state.safetensors")
     state.write_bytes(damage)
     train_runs(SPECS, tmp_path)
@@ -295,15 +301,7 @@ def test_a_stack_whose_state_is_damaged_begins_again(histories, tmp_path, damage
 
 
 def test_a_stack_one_of_which_was_deleted_begins_again_without_it(tmp_path):
-    class Killed(BaseException):
-        pass
-
-    def stop(step, *_):
-        if step > 100:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train_runs(SPECS, tmp_path, progress=stop)
+    end_without_a_word(tmp_path)
     shutil.rmtree(tmp_path / SPECS[1].id)
     rest = [SPECS[0], *SPECS[2:]]
     folders = train_runs(rest, tmp_path)
