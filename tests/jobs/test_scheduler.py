@@ -322,23 +322,38 @@ def test_the_scheduler_outlives_whatever_happens_to_it(tmp_path, monkeypatch, ca
         assert machine.trouble is None
 
 
-def test_a_warm_worker_is_used_and_replaced(tmp_path, finished, monkeypatch):
+def test_a_warm_worker_is_used_again_and_replaced_when_dead(tmp_path, finished, monkeypatch):
     monkeypatch.setattr(scheduler, "HEAD_START", 0.0)
-    with running(tmp_path) as machine:
+    with running(tmp_path, at_once=1) as machine:
         machine.wake()
-        first = wait(lambda: machine.warm.worker)
-        job = submit(tmp_path)
-        machine.wake()
-        wait(is_(job, "done"))
-        assert read_status(job.folder).pid == first.process.pid
-        machine.wake()
-        another = wait(lambda: machine.warm.worker)
-        another.process.kill()  # a dead one is no harm
-        another.process.wait()
-        last = submit(tmp_path, seed=1)
+        first = wait(lambda: machine.warm.workers)[0]
+        for seed in (1, 0):
+            job = submit(tmp_path, seed=seed)
+            machine.wake()
+            wait(is_(job, "done"))
+            assert read_status(job.folder).pid == first.process.pid
+            wait(lambda: first in machine.warm.workers)
+        first.process.kill()  # a dead one is no harm
+        first.process.wait()
+        last = submit(tmp_path, seed=2)
         machine.wake()
         wait(is_(last, "done"))
+        assert read_status(last.folder).pid != first.process.pid
     assert_same(job.folder, finished)
+
+
+def test_as_many_warm_workers_as_run_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(scheduler, "HEAD_START", 0.0)
+    with running(tmp_path, at_once=2) as machine:
+        machine.wake()
+        both = wait(lambda: len(machine.warm.workers) == 2 and list(machine.warm.workers))
+        jobs = [submit(tmp_path, seed=seed) for seed in range(4)]
+        machine.wake()
+        for job in jobs:
+            wait(is_(job, "done"))
+        assert {read_status(job.folder).pid for job in jobs} <= {worker.process.pid for worker in both}
+        wait(lambda: not machine.running)
+        assert {id(worker) for worker in machine.warm.workers} == {id(worker) for worker in both}
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path):

@@ -26,7 +26,7 @@ from boundlab.jobs import downloads, workers
 from boundlab.system import devices
 from boundlab.uploads import server
 kind, folder = sys.argv[1], Path(sys.argv[2])
-warm = workers.WarmWorker()
+warm = workers.WarmWorkers(1)
 if kind == "probe":
     threading.Thread(target=devices.probe, args=(600,), daemon=True).start()
 elif kind == "download":
@@ -35,7 +35,7 @@ elif kind == "worker":
     with (folder.parent / "lock").open("w") as lock:
         started = workers.for_jobs([folder], [lock.fileno()], {})
 elif kind == "warm worker":
-    warm.update(True)
+    warm.update(True, 0)
 else:
     started = server._upload_worker(folder)
 time.sleep(600)

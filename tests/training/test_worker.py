@@ -30,6 +30,7 @@ from boundlab.runs.heartbeat import Heartbeat, Interrupted, Watch
 from boundlab.runs.status import read_status
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import read_lines, write_atomic
+from boundlab.system.processes import READY
 from boundlab.training.failure import explain
 from boundlab.training.worker import train_run
 from tests.cases import TRAINED
@@ -97,6 +98,10 @@ class Warm:
         message = json.dumps({"folders": [str(folder)], "environment": environment or {}}) + "\n"
         socket.send_fds(self.channel, [message.encode()], [lock.fileno()])
         lock.close()
+
+    def answer(self):
+        self.channel.settimeout(PATIENCE)
+        return self.channel.recv(1)
 
     def close(self):
         self.channel.close()
@@ -236,9 +241,20 @@ def test_a_warm_worker_trains_what_it_is_sent(finished, tmp_path, warm):
     until(warm.process, lambda: read_status(folder).step > 30)
     with pytest.raises(RunError, match="is being trained by another process"):
         train_run(RunSpec.from_dict(TRAINED), tmp_path)
+    for again in (tmp_path / "second", tmp_path / "third"):  # of what it trained before nothing is left
+        assert warm.answer() == READY
+        assert_same(folder, finished)
+        assert read_status(folder).pid == warm.process.pid
+        hold(folder).close()
+        folder = submit(again)
+        warm.send(folder, hold(folder))
+
+
+def test_a_warm_worker_that_used_a_gpu_ends(tmp_path, warm):
+    folder = submit(tmp_path)
+    warm.send(folder, hold(folder), {"CUDA_VISIBLE_DEVICES": "7"})
     assert warm.process.wait(PATIENCE) == 0
-    assert read_status(folder).pid == warm.process.pid
-    assert_same(folder, finished)
+    assert read_status(folder).state == "done"
 
 
 def test_a_warm_worker_takes_the_environment_it_is_sent(tmp_path, warm):

@@ -5,16 +5,16 @@ import time
 from boundlab.ui import server
 
 
-def test_a_scheduler_that_is_let_go_takes_its_warm_worker_along(tmp_path, monkeypatch):
+def test_a_scheduler_that_is_let_go_takes_its_warm_workers_along(tmp_path, monkeypatch):
     monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path))
     server.scheduler.clear()
     machine = server.scheduler()
     machine.wake()
     deadline = time.monotonic() + 120
-    while machine.warm.worker is None:
+    while not machine.warm.workers:
         assert time.monotonic() < deadline, "no warm worker was started"
         time.sleep(0.05)
-    worker = machine.warm.worker
+    worker = machine.warm.workers[0]
     server.scheduler.clear()
     assert worker.code is not None
     assert server.scheduler() is not machine

@@ -71,29 +71,38 @@ def in_order(every: Iterable[Job]) -> list[Job]:
 
 
 def submit(spec: RunSpec, owner: str | None, device: str, out: Path, limits: Limits, address: str | None = None) -> Job:
-    """Queue a run, or return what is there already under the same id (a resting one goes on, and stays whose it was).
-    Raises RunError when a limit is reached, when somebody else has halted that run, or when the folder cannot be written;
-    ValueError for a wrong device."""
+    """Queue a run, or return what is there already under the same id (a resting one goes on, and stays whose it was; one that
+    was played is kept). Raises RunError when a limit is reached, when somebody else has halted that run, or when the folder
+    cannot be written; ValueError for a wrong device."""
     one_of("device", device, DEVICES)
-    with _writing(out):
-        folder = out / spec.id
-        old = _existing(folder)
+    with writing(out):
+        if (old := existing(out / spec.id)) and old.played:
+            write_request(old.folder, replace(read_request(old.folder), played=False))
         if old and old.state not in RESTING:
             return old
-        if old and old.owner not in (None, owner) and old.state in ("paused", "stopped"):
-            raise RunError(
-                f"somebody else has {old.state} the run with these settings; choose another seed, or ask them"
-            )
-        _room(jobs(out), owner, address, limits)
-        if old is None:
-            _make(folder, spec)
-        attempt, owner = (old.attempt + 1, old.owner or owner) if old else (1, owner)
-        shared = bool(old and old.shared)
-        write_request(folder, Request(owner, address, shared, time.time(), attempt, device))
-        return read_job_folder(folder)
+        _not_halted(old, owner)
+        check_room(jobs(out), owner, address, limits)
+        return enqueue(spec, old, Request(owner, address, device=device), out)
 
 
-def _existing(folder: Path) -> Job | None:
+def _not_halted(old: Job | None, owner: str | None) -> None:
+    """Raises RunError where somebody else has halted the run."""
+    if old and old.owner not in (None, owner) and old.state in ("paused", "stopped"):
+        raise RunError(f"somebody else has {old.state} the run with these settings; choose another seed, or ask them")
+
+
+def enqueue(spec: RunSpec, old: Job | None, request: Request, out: Path) -> Job:
+    """Make the folder where there is none, and ask for the run's next attempt; for who is `writing`."""
+    folder = out / spec.id
+    if old is None:
+        _make(folder, spec)
+    attempt, owner = (old.attempt + 1, old.owner or request.owner) if old else (1, request.owner)
+    shared = bool(old and old.shared)
+    write_request(folder, replace(request, owner=owner, shared=shared, submitted=time.time(), attempt=attempt))
+    return read_job_folder(folder)
+
+
+def existing(folder: Path) -> Job | None:
     """The job of that folder; what cannot be read, and nobody trains, is made readable by forgetting state and owner."""
     try:
         return read_job_folder(folder)
@@ -116,11 +125,13 @@ def _make(folder: Path, spec: RunSpec) -> None:
         raise
 
 
-def _room(every: list[Job], owner: str | None, address: str | None, limits: Limits) -> None:
-    waiting = sum(job.state in WAITING for job in every)
-    busy = [job for job in every if job.state in (*WAITING, *LIVE)]
-    mine = sum(job.owner == owner for job in busy)
-    near = sum(job.address == address is not None for job in busy)
+def check_room(every: list[Job], owner: str | None, address: str | None, limits: Limits) -> None:
+    """Raises RunError when a limit is reached. What one person plays is trained together and counts as one job; what is about to
+    stop does not count."""
+    waiting = _counted(job for job in every if job.state in WAITING)
+    busy = [job for job in every if job.state in (*WAITING, "running")]
+    mine = _counted(job for job in busy if job.owner == owner)
+    near = _counted(job for job in busy if job.address == address is not None)
     if mine >= limits.per_person:
         raise RunError(
             f"you have {mine} jobs waiting or running, and {limits.per_person} is the most for one person; wait for one, or stop one"
@@ -133,10 +144,14 @@ def _room(every: list[Job], owner: str | None, address: str | None, limits: Limi
         raise RunError(f"the queue is full ({waiting} jobs wait); try again when some are done")
 
 
+def _counted(given: Iterable[Job]) -> int:
+    return len({(job.owner, "") if job.played else (job.owner, job.id) for job in given})
+
+
 def ask(job: Job, action: str) -> None:
     """Ask a queued or running job to pause or stop, at its very step."""
     one_of("action", action, ("pause", "stop"))
-    with _writing(job.folder.parent):
+    with writing(job.folder.parent):
         now = read_job_folder(job.folder)
         of_a_page = (now.folder / JOB_FILE).exists()
         if now.state in LIVE or (now.state in WAITING and of_a_page):
@@ -145,7 +160,7 @@ def ask(job: Job, action: str) -> None:
 
 def share(job: Job, shared: bool) -> None:
     """Let everybody look at a run that a page asked for, or its owner only."""
-    with _writing(job.folder.parent):
+    with writing(job.folder.parent):
         if (job.folder / JOB_FILE).exists():
             read_job_folder(job.folder)  # raises where the request is damaged: whose it is must not be lost
             write_request(job.folder, replace(read_request(job.folder), shared=shared))
@@ -153,20 +168,21 @@ def share(job: Job, shared: bool) -> None:
 
 def resume(job: Job, owner: str | None, limits: Limits, address: str | None = None) -> None:
     """Queue a resting job again, where it was; a paused one keeps its place in line. Raises RunError at a limit."""
-    with _writing(job.folder.parent):
+    with writing(job.folder.parent):
         now = read_job_folder(job.folder)
         if now.state not in RESTING:
             return
-        _room(jobs(job.folder.parent), owner, address, limits)
+        check_room(jobs(job.folder.parent), owner, address, limits)
         submitted = now.submitted if now.state == "paused" and now.submitted else time.time()
-        request = Request(now.owner or owner, address, now.shared, submitted, now.attempt + 1, now.device)
+        asked = read_request(now.folder)
+        request = Request(now.owner or owner, address, now.shared, submitted, now.attempt + 1, now.device, played=asked.played)
         write_request(now.folder, request)
 
 
 def delete(job: Job) -> None:
     """Remove a job that no process is training, with all it recorded; raises RunError when one is."""
     out = job.folder.parent
-    with _writing(out):
+    with writing(out):
         lock = take_lock(out, job.folder.name)
         if lock is None:
             raise RunError(f"{job.folder.name} is being trained; stop it first")
@@ -181,7 +197,7 @@ def delete(job: Job) -> None:
 
 
 @contextmanager
-def _writing(out: Path) -> Iterator[None]:
+def writing(out: Path) -> Iterator[None]:
     """One writer of jobs at a time; what the disk refuses becomes a sentence."""
     try:
         make_folder(out)

@@ -15,7 +15,7 @@ from pathlib import Path
 from boundlab.errors import BoundlabError
 from boundlab.jobs import queue, teams, workers
 from boundlab.jobs.queue import Limits
-from boundlab.jobs.workers import WarmWorker
+from boundlab.jobs.workers import WarmWorkers
 from boundlab.runs import job as jobstate
 from boundlab.runs.job import Job
 from boundlab.runs.status import write_status
@@ -26,9 +26,10 @@ from boundlab.system.locks import take_lock
 from boundlab.system.processes import Worker, detached
 
 _BUSY, _IDLE = 0.2, 1.0  # seconds between two looks at the folder
-_WARM_FOR = 600.0  # seconds a warm worker is kept after somebody last looked at the Train page
+_WARM_FOR = 600.0  # seconds warm workers are kept after somebody last looked at a page that trains
+_MOST_WARM = 2  # each holds 0.3 GB
 GRACE = 30.0  # seconds in which a worker must have stopped when asked; then it is killed and keeps its last checkpoint
-HEAD_START = 3.0  # seconds that a started job has for itself before the next warm worker loads
+HEAD_START = 3.0  # seconds that a started job has for itself before another warm worker loads
 
 
 @dataclass
@@ -38,6 +39,7 @@ class _Running:
     runs: tuple[str, ...]
     worker: Worker
     gpu: int | None
+    comes_back: bool  # it waits again when it is done
     asked: float | None = None  # when it was first seen asked to end
 
 
@@ -56,7 +58,7 @@ class Scheduler:
         self.trouble: str | None = None  # why something cannot be started
         self.waits: dict[str, tuple[int, int]] = {}  # id of a job that waits for memory -> bytes it needs, bytes free
         self.running: list[_Running] = []
-        self.warm = WarmWorker()
+        self.warm = WarmWorkers(min(_MOST_WARM, limits.running))
         self._wanted = 0.0  # when somebody last looked at the Train page
         self._leads: int | None = None
         self._wake, self._end = threading.Event(), threading.Event()
@@ -81,7 +83,7 @@ class Scheduler:
             os.close(self._leads)
 
     def wake(self) -> None:
-        """Look at the folder now, and keep a warm worker ready: somebody is at the Train page."""
+        """Look at the folder now, and keep warm workers ready: somebody is at a page that trains."""
         self._wanted = time.monotonic()
         self._wake.set()
 
@@ -133,7 +135,8 @@ class Scheduler:
     def tick(self) -> bool:
         """One look at the folder: reap what ended, start what may start; returns whether anything waits or runs."""
         self._reap()
-        self.warm.update(time.monotonic() - self._wanted < _WARM_FOR and not detached())
+        coming = sum(entry.comes_back for entry in self.running)
+        self.warm.update(time.monotonic() - self._wanted < _WARM_FOR and not detached(), coming)
         if not self.out.is_dir() or not self._leading():
             self.trouble = None
             return False
@@ -203,8 +206,9 @@ class Scheduler:
             environment = {"CUDA_VISIBLE_DEVICES": "" if gpu is None else str(self.gpus[gpu].index)}
             self.warm.not_before = time.monotonic() + HEAD_START
             given = [job.folder for job in team], [locks[job.id] for job in team], environment
-            worker = self.warm.take(*given) or workers.for_jobs(*given)
-            self.running.append(_Running(tuple(job.id for job in team), worker, gpu))
+            warm = self.warm.take(*given)
+            worker = warm or workers.for_jobs(*given)
+            self.running.append(_Running(tuple(job.id for job in team), worker, gpu, warm is not None and gpu is None))
         finally:
             for lock in locks.values():
                 os.close(lock)
@@ -215,10 +219,14 @@ class Scheduler:
         return min(range(len(self.gpus)), key=lambda i: used[i])
 
     def _reap(self) -> None:
-        """Wait for ended workers, so that none stays a zombie, and say how those ended that could not."""
+        """Take back workers that have trained what they were given; wait for ended ones, so that none stays a zombie, and say how
+        those ended that could not."""
         for entry in list(self.running):
             code = entry.worker.code
             if code is None:
+                if entry.comes_back and entry.worker.ready:
+                    self.running.remove(entry)
+                    self.warm.give_back(entry.worker)
                 continue
             entry.worker.close()
             self.running.remove(entry)

@@ -1,4 +1,4 @@
-"""Training workers as the server starts them, and the one that waits warm."""
+"""Training workers as the server starts them, and those that wait warm."""
 
 from __future__ import annotations
 
@@ -42,42 +42,51 @@ def for_jobs(folders: Sequence[Path], locks: Sequence[int], environment: dict[st
     return start_attached(["boundlab.training.worker", *arguments], environment, tuple(locks))
 
 
-class WarmWorker:
-    """Keeps one worker that has loaded torch, so that the next job starts at once."""
+class WarmWorkers:
+    """Keeps a few workers that have loaded torch, so that the next jobs start at once."""
 
-    def __init__(self) -> None:
-        self.worker: Worker | None = None
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.workers: list[Worker] = []
         self.not_before = 0.0  # time.monotonic; a job that has just begun has the CPU for itself
         self._leaving: list[Worker] = []
 
-    def update(self, wanted: bool) -> None:
-        """Start one, replace a dead one, or let it go; reap those that went."""
+    def update(self, wanted: bool, coming: int) -> None:
+        """Start what is missing beside those that are `coming` back, forget the dead, or let all go; reap those that went."""
         self._leaving = [worker for worker in self._leaving if worker.code is None]
-        if self.worker and (not wanted or self.worker.code is not None):
-            self.dismiss()
-        elif wanted and self.worker is None and time.monotonic() > self.not_before:
-            self.worker = start_attached(["boundlab.training.worker", "--warm"], {}, ())
+        for worker in [worker for worker in self.workers if not wanted or worker.code is not None]:
+            self._dismiss(worker)
+        if wanted and len(self.workers) + coming < self.most and time.monotonic() > self.not_before:
+            self.workers.append(start_attached(["boundlab.training.worker", "--warm"], {}, ()))
+
+    def _dismiss(self, worker: Worker) -> None:
+        worker.close()
+        self.workers.remove(worker)
+        self._leaving.append(worker)
 
     def dismiss(self) -> list[Worker]:
-        """Let it go; returns those that are still on their way out."""
-        if self.worker:
-            self.worker.close()
-            self._leaving.append(self.worker)
-            self.worker = None
+        """Let all go; returns those that are still on their way out."""
+        for worker in list(self.workers):
+            self._dismiss(worker)
         return self._leaving
 
+    def give_back(self, worker: Worker) -> None:
+        """Keep one that has trained what it was given and waits again, unless there are enough."""
+        self.workers.insert(0, worker)
+        if len(self.workers) > self.most:
+            self._dismiss(worker)
+
     def take(self, folders: Sequence[Path], locks: Sequence[int], environment: dict[str, str]) -> Worker | None:
-        """Give it jobs, as in `for_jobs`; None when there is none that lives."""
-        worker = self.worker
-        if worker is None or worker.line is None:
-            return None
+        """Give one of them jobs, as in `for_jobs`; None when there is none that lives."""
         message = json.dumps({"folders": list(map(str, folders)), "environment": environment}) + "\n"
-        try:
-            if worker.code is not None:
-                raise ChildProcessError("the warm worker is dead")
-            socket.send_fds(worker.line, [message.encode()], list(locks))
-        except OSError:
-            self.dismiss()
-            return None
-        self.worker = None
-        return worker
+        for worker in list(self.workers):
+            try:
+                if worker.code is not None or worker.line is None:
+                    raise ChildProcessError("the warm worker is dead")
+                socket.send_fds(worker.line, [message.encode()], list(locks))
+            except OSError:
+                self._dismiss(worker)
+                continue
+            self.workers.remove(worker)
+            return worker
+        return None

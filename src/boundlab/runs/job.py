@@ -43,6 +43,7 @@ class Job:
     began: tuple[float, int] | None  # when this attempt began to train, and at which step
     address: str | None = None  # from where it was asked for, where that counts
     shared: bool = False  # its owner lets everybody look at it
+    played: bool = False  # of the Playground, and not kept: no other page shows it
     pid: int | None = None  # of the process that trains it, or did
 
     @property
@@ -111,6 +112,7 @@ def _read_files(folder: Path) -> Job:
         began=now.began,
         address=request.address,
         shared=request.shared,
+        played=request.played,
         pid=now.pid,
     )
 

@@ -63,6 +63,7 @@ class Request:
     attempt: int = 0
     device: str = "auto"
     action: str = "run"  # one of ACTIONS
+    played: bool = False  # of the Playground, and not kept: no other page shows it
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Request:
@@ -77,6 +78,7 @@ class Request:
             attempt=_whole(given, "attempt") or 0,
             device=str(given.get("device", "auto")),
             action=action,
+            played=given.get("played") is True,
         )
 
     def to_dict(self) -> dict[str, Any]:

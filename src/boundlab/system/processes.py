@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass
 
 NICENESS = 19  # pages come first
+READY = b"\n"  # what a worker that waits for the next job says on its line
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # Before a module's name: it ends when its standard input hangs up.
 ATTACHED = (sys.executable, "-m", "boundlab.system.attached")
@@ -33,6 +34,15 @@ class Worker:
     def code(self) -> int | None:
         """Its exit code, None while it lives."""
         return self.process.poll()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has said, since it was last asked, that it waits for the next job."""
+        if self.line is None:
+            return False
+        with contextlib.suppress(OSError):  # it says nothing now
+            return self.line.recv(1, socket.MSG_DONTWAIT) == READY
+        return False
 
     def close(self) -> None:
         """Close the line; the process ends."""

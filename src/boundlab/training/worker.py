@@ -1,6 +1,6 @@
 """Train a run into its folder, or several together: resumable after any kill, sealed when finished.
 
-`python -m boundlab.training.worker RUN_DIR... [--lock-fd N...] [--with-parent]` trains jobs; `--warm` waits ready for one (warm_worker.py).
+`python -m boundlab.training.worker RUN_DIR... [--lock-fd N...] [--with-parent]` trains jobs; `--warm` waits ready for them (warm_worker.py).
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from boundlab.system.files import make_folder, read_json
 from boundlab.system.locks import holding
 from boundlab.system.processes import end_with_parent
 from boundlab.text import one_line
-from boundlab.training import warm_worker
 from boundlab.training.attempts import Team, train_team
 from boundlab.training.failure import explain
 from boundlab.training.session import Attempt, Progress
+from boundlab.training.warm_worker import WarmWorker
 from boundlab.validation import one_of
 
 
@@ -203,7 +203,7 @@ def main(argv: list[str] | None = None) -> int:
         "--lock-fd", type=int, action="append", metavar="N", help="descriptor that holds the run's lock, one for each"
     )
     parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
-    parser.add_argument("--warm", action="store_true", help="wait for a job on standard input, a Unix socket")
+    parser.add_argument("--warm", action="store_true", help="wait for jobs on standard input, a Unix socket")
     a = parser.parse_args(argv)
     if a.warm == bool(a.folders):
         parser.error("give the folder of a run, or --warm")
@@ -212,7 +212,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"give a --lock-fd for each of the {len(a.folders)} folders, got {len(locks)}")
     try:
         if a.warm:
-            train_jobs(*warm_worker.wait())
+            worker = WarmWorker()
+            train_jobs(*worker.wait())
+            while worker.ready():
+                train_jobs(*worker.wait())
         else:
             if a.with_parent:
                 end_with_parent()
