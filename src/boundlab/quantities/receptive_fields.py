@@ -48,6 +48,17 @@ def receptive_fields(shapes: Sequence[LayerShape], size: tuple[int, int]) -> tup
     return tuple(fields[::-1])
 
 
+def fields_of_last(shapes: Sequence[LayerShape], size: tuple[int, int]) -> tuple[Field, ...]:
+    """What the middle feature of the last spatial layer sees of the image, of the first layer's map, and so on to its own,
+    where it is one position. Without spatial layers: the whole image alone."""
+    spatial = [layer for layer in shapes if layer.spatial]
+    if not spatial:
+        return (_field(np.ones(size)),)
+    one = np.zeros(spatial[-1].passed_size)
+    one[_middle(np.ones(spatial[-1].passed_size))] = 1.0
+    return tuple(_field(_back(one, spatial[depth:])) for depth in range(len(spatial) + 1))
+
+
 def _middle(counts: Array) -> tuple[int, int]:
     """The middle of the positions that are not 0, which form a grid; (0, 0) where there is none."""
     rows, columns = (np.unique(along) for along in np.nonzero(counts))
