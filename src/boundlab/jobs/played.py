@@ -18,7 +18,9 @@ MOST = 600  # runs that were played and not kept; beyond it the oldest are delet
 _AT_ONCE = 24  # of them at one time
 
 
-def play(specs: Sequence[RunSpec], owner: str | None, out: Path, limits: Limits, address: str | None = None) -> list[Job]:
+def play(
+    specs: Sequence[RunSpec], owner: str | None, out: Path, limits: Limits, address: str | None = None
+) -> list[Job]:
     """Queue these runs, or return what is there under the same ids; what else this reader plays is asked to stop.
 
     What somebody else played and left goes on as this reader's. Raises RunError when a limit is reached, or when the folder

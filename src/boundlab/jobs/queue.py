@@ -175,7 +175,9 @@ def resume(job: Job, owner: str | None, limits: Limits, address: str | None = No
         check_room(jobs(job.folder.parent), owner, address, limits)
         submitted = now.submitted if now.state == "paused" and now.submitted else time.time()
         asked = read_request(now.folder)
-        request = Request(now.owner or owner, address, now.shared, submitted, now.attempt + 1, now.device, played=asked.played)
+        request = Request(
+            now.owner or owner, address, now.shared, submitted, now.attempt + 1, now.device, played=asked.played
+        )
         write_request(now.folder, request)
 
 

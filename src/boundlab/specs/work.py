@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from boundlab.specs.own_data import DATASETS
-from boundlab.specs.presets import PRESETS
+from boundlab.specs.presets import errors_every, record_steps
 from boundlab.specs.run import RunSpec
 
 _TORCH = 450e6  # bytes of a process that has loaded torch and done nothing
@@ -51,11 +51,11 @@ def work(spec: RunSpec) -> Work:
     """Counts of a run, by the rules of `loop.Training`."""
     data, train, n = DATASETS[spec.train.dataset], spec.train, sample_size(spec)
     per_epoch = -(-n // train.batch_size)
-    steps, spacing = per_epoch * train.epochs, PRESETS[train.preset].record_epochs
-    every = spacing or data.errors_every
+    steps, spacing = per_epoch * train.epochs, record_steps(train.preset, data.record_every, per_epoch)
+    every = errors_every(train.preset, data.errors_every)
     due = sorted({*range(every, train.epochs + 1, every), train.epochs})  # epochs that end with an evaluation
-    between = 0 if spacing else steps // data.record_every
-    extra = len(due) if spacing else sum(epoch * per_epoch % data.record_every != 0 for epoch in due)
+    between = 0 if spacing is None else steps // spacing
+    extra = sum(spacing is None or epoch * per_epoch % spacing != 0 for epoch in due)
     return Work(
         images=n * train.epochs,
         steps=steps,

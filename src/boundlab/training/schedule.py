@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from boundlab.specs.own_data import DATASETS
-from boundlab.specs.presets import PRESETS
+from boundlab.specs.presets import PRESETS, errors_every, record_steps
 from boundlab.specs.run import RunSpec
 
 
@@ -39,11 +39,11 @@ class Schedule:
     def errors_due(self, step: int) -> bool:
         """Whether the record at `step` carries errors and margins: every few epochs, and at the end."""
         epoch, left = divmod(step, self.steps_per_epoch)
-        every = PRESETS[self.spec.train.preset].record_epochs or DATASETS[self.spec.train.dataset].errors_every
+        every = errors_every(self.spec.train.preset, DATASETS[self.spec.train.dataset].errors_every)
         return left == 0 and (epoch % every == 0 or epoch == self.spec.train.epochs)
 
     def record_due(self, step: int) -> bool:
         """Whether there is a record at `step`."""
-        every = DATASETS[self.spec.train.dataset].record_every
-        between = PRESETS[self.spec.train.preset].record_epochs is None and step % every == 0
-        return between or self.errors_due(step)
+        standard = DATASETS[self.spec.train.dataset].record_every
+        every = record_steps(self.spec.train.preset, standard, self.steps_per_epoch)
+        return (every is not None and step % every == 0) or self.errors_due(step)

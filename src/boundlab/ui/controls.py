@@ -34,15 +34,19 @@ class Controls(Links):
     closed drawer, begins with that one.
     """
 
-    def slide(self, label: str, options: Sequence[str], key: str, default: str, help: str | None = None) -> str:
-        """A slider over text values; with a single value it keeps its place, disabled, so that nothing jumps."""
+    def slide(
+        self, label: str, options: Sequence[str], key: str, default: str, help: str | None = None, bare: bool = False
+    ) -> str:
+        """A slider over text values; with a single value it keeps its place, disabled, so that nothing jumps. `bare`: its name
+        stands elsewhere on the page."""
         start = default if default in options else options[0]
         value = self.begin(key, options, label, start)
         if len(options) == 1:
             only = "there is a run for only one value, with these choices"
             st.select_slider(label, [options[0], " "], disabled=True, help=only, key=f"{key}_only")
         else:
-            value = str(st.select_slider(label, options, value, key=key, help=help))
+            shown: Literal["collapsed", "visible"] = "collapsed" if bare else "visible"
+            value = str(st.select_slider(label, options, value, key=key, help=help, label_visibility=shown))
         self.keep(key, value, start)
         return value
 
@@ -72,9 +76,11 @@ class Controls(Links):
         on_change: Callable[[], None] | None = None,
         few: bool = True,
         called: Callable[[str], str] = str,
+        bare: bool = False,
     ) -> str:
-        """Like `pick`, in less room. `called`: an option's name on screen."""
+        """Like `pick`, in less room. `called`: an option's name on screen; `bare`: its own name stands elsewhere."""
         more: dict[str, Any] = {"help": help, "width": width, "on_change": on_change, "format_func": called}
+        more |= {"label_visibility": "collapsed"} if bare else {}
         return self._one(
             lambda now: st.selectbox(label, options, options.index(now), key=key, **more),
             label,

@@ -67,6 +67,18 @@ PAGES = (
         ("dataset", "recipe", "runs", "layers", "channels", "wd", "convention", "delta", "flagged"),
     ),
     Page(
+        "playground",
+        "pages/0_playground.py",
+        "Playground",
+        ":material/play_circle:",
+        "A whole λ sweep trains before your eyes; move width or depth and watch every bound follow.",
+        (
+            *("dataset", "layers", "channels", "kernel", "stride", "kind", "label_noise", "n_train", "seed"),
+            *("wd", "epoch", "ghost"),
+        ),
+        ("dataset",),
+    ),
+    Page(
         "training",
         "pages/1_training.py",
         "During training",

@@ -162,13 +162,14 @@ def visible_runs() -> VisibleRuns:
     """What this reader may see now: at home everything, in a class what is their own or shared."""
     now, home, me = shelf(), visitor.at_home(), visitor.visitor_name()
     about = now.about
-    runs = {
-        key: run
-        for key, run in now.runs.items()
-        if key in about and (home or ((job := about[key][1]) is not None and may_see(job, me)))
-    }
+    runs = {key: run for key, run in now.runs.items() if key in about and _shown(about[key][1], home, me)}
     stamps = [(key, about[key][0]) for key in runs]
     return VisibleRuns(runs, hashlib.sha256(repr(stamps).encode()).hexdigest()[:16] if stamps else "")
+
+
+def _shown(job: Job | None, home: bool, me: str) -> bool:
+    """What is played has no place outside the Playground; at home a run whose job cannot be read has one."""
+    return home if job is None else not job.played and (home or may_see(job, me))
 
 
 def own_runs() -> list[Run]:

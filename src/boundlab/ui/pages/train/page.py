@@ -43,7 +43,8 @@ def train() -> None:
 
 
 def _jobs() -> list[Job]:
-    return queue.jobs(runs_folder()) if runs_folder().is_dir() else []
+    """All but what is played."""
+    return [job for job in queue.jobs(runs_folder()) if not job.played] if runs_folder().is_dir() else []
 
 
 def _alive(every: Sequence[Job], me: str) -> bool:

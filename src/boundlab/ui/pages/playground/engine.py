@@ -1,0 +1,58 @@
+"""What the buttons of the Playground do. Errors become notes on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from boundlab.jobs import played
+from boundlab.runs.job import Job
+from boundlab.runs.places import runs_folder
+from boundlab.specs.played import Played
+from boundlab.specs.run import RunSpec
+from boundlab.ui import server
+from boundlab.ui.actions import failure
+from boundlab.ui.address import put
+from boundlab.ui.privacy import ASKED, plain
+from boundlab.ui.visitor import address
+
+SEEDS = 100
+PLAYING = "played"  # in the session: whether a change of the handles starts the new sweep at once
+MOVED = "play_moved"  # a button has moved a handle: the whole page runs again
+NOTE = "play_note"  # why the last click did not do what it is for
+
+
+def play(specs: Sequence[RunSpec], me: str) -> None:
+    """Train these, in the place of what else this reader plays."""
+    machine = server.scheduler()
+    st.session_state.setdefault(ASKED, set()).update(spec.id for spec in specs)
+    failed = failure(
+        partial(played.play, specs, me, runs_folder(), machine.limits, address()), partial(played.prune, runs_folder())
+    )
+    _note(failed)
+    st.session_state[PLAYING] = failed is None
+    machine.wake()
+
+
+def another_seed(now: Played) -> None:
+    """Move the seed, and train."""
+    put("seed", [str((now.seed + 1) % SEEDS)])
+    st.session_state[PLAYING] = st.session_state[MOVED] = True
+
+
+def pause(jobs: Sequence[Job], me: str) -> None:
+    """Keep what is recorded and free the places; what somebody else asked for goes on without this reader."""
+    _note(failure(partial(played.stop, [job for job in jobs if job.owner == me], "pause")))
+    st.session_state[PLAYING] = False
+    server.scheduler().wake()
+
+
+def keep(jobs: Sequence[Job]) -> None:
+    """Let all pages show them."""
+    _note(failure(partial(played.keep, jobs)))
+
+
+def _note(failed: str | None) -> None:
+    st.session_state[NOTE] = f"{plain(failed)}." if failed else ""

@@ -1,0 +1,79 @@
+"""The page Playground: handles at the left, the sweep in the middle, one of its networks at the right."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from boundlab.data import locate
+from boundlab.specs.played import Played
+from boundlab.ui import server
+from boundlab.ui.address import arrived_with, here, put
+from boundlab.ui.controls import Controls
+from boundlab.ui.download import data_ready
+from boundlab.ui.pages.playground import engine
+from boundlab.ui.pages.playground.choice import choose
+from boundlab.ui.pages.playground.stage import OF_THE_STAGE, stage
+from boundlab.ui.pages.playground.sweep import look
+from boundlab.ui.visitor import visitor
+
+_NOW, _GHOST = "play_now", "play_ghost"  # in the session: what is played, and what was before it
+_GHOST_PARAM = "ghost"
+_WIDE = """<style>
+[data-testid="stMainBlockContainer"] { padding-left: 1.5rem; padding-right: 1.5rem; padding-top: 2.2rem; }
+</style>"""
+_REFRESH = 0.3  # seconds, while something trains
+
+
+def playground() -> None:
+    """Everything on the page; the middle and the right refresh by themselves while something trains."""
+    me = visitor()
+    try:
+        server.scheduler().wake()
+    except ValueError as error:
+        st.error(f"The dashboard was started with a setting it cannot use: {error}.")
+        return
+    left, rest = st.columns([29, 71], gap="medium")
+    with left:
+        with st.container(border=True, gap="xsmall"):
+            played = _handles()
+        st.html(_WIDE)
+    if played is None:
+        return
+    ghost = _ghost(played, me)
+    sweep = look(played.specs, me)
+    if st.session_state.get(engine.PLAYING) and sweep.missing and not locate.missing(played.dataset):
+        engine.play(played.specs, me)
+        sweep = look(played.specs, me)
+    with rest:
+        data_ready(played.dataset)
+        st.fragment(stage, run_every=_REFRESH if sweep.moving else None)(played, ghost, me, sweep.moving)
+
+
+def _handles() -> Played | None:
+    with Controls("handles") as controls:
+        controls.answers_for = here().known - OF_THE_STAGE - {_GHOST_PARAM}
+        return choose(controls)
+
+
+def _ghost(played: Played, me: str) -> Played | None:
+    """What was played before this, where there is something of it to draw; a link may say so too."""
+    if (linked := arrived_with(_GHOST_PARAM)) is not None and linked:
+        st.session_state[_GHOST] = _parsed(linked[-1])
+        st.session_state[_NOW] = played
+    before: Played | None = st.session_state.get(_NOW)
+    if before is not None and before != played and look(before.specs, me).runs:
+        st.session_state[_GHOST] = before
+    st.session_state[_NOW] = played
+    ghost: Played | None = st.session_state.get(_GHOST)
+    if ghost == played:
+        ghost = None
+    put(_GHOST_PARAM, [ghost.written] if ghost else [])
+    return ghost
+
+
+def _parsed(text: str) -> Played | None:
+    try:
+        return Played.parse(text)
+    except ValueError as error:
+        st.warning(f"In the link, `ghost`: {error}.")
+        return None

@@ -1,0 +1,121 @@
+"""The chart of a sweep: as it stands while it trains, and every moment of it once it is there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from boundlab.analysis.curves import by_axis
+from boundlab.analysis.sweep import CONVENTIONS, DELTA, GUARANTEED, PUBLISHED, height, of_conventions
+from boundlab.analysis.tables import AXES
+from boundlab.charts.canvas import Canvas
+from boundlab.charts.progress import behind_line
+from boundlab.charts.theme import LEADS
+from boundlab.charts.traces import Trace, heights
+from boundlab.charts.trend import Film, film, trend
+from boundlab.specs.settings import Settings
+from boundlab.ui.pages.playground.sweep import Sweep
+from boundlab.ui.run_tables import history
+
+_AXIS = AXES["weight_decay"]
+_SHOWN = (*(name for name in PUBLISHED if name not in ("holdout", "train_error")), *GUARANTEED, "train_error")
+_LOW = -9.5  # an error of one in 700, in log2
+_MOST_FRAMES = 48
+_HEIGHT = 410
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a picture is drawn on: all weight decays of the sweep, the height of the axis, the theme, the last sweep behind."""
+
+    decays: tuple[float, ...]
+    top: float
+    dark: bool
+    ghost: pd.DataFrame | None = field(default=None)
+    ghost_key: str = ""
+
+    @property
+    def canvas(self) -> Canvas:
+        """Axes that hold still while the curves come down."""
+        low, high = self.decays[0], self.decays[-1]
+        ratio = high / low
+        x = (low / ratio**0.04, high * ratio**0.07)
+        return Canvas(x, (_LOW, self.top), self.decays, self.dark, x_log=True)
+
+    @property
+    def behind(self) -> list[Trace]:
+        """The last sweep, dashed."""
+        if self.ghost is None:
+            return []
+        canvas, lines = self.canvas, []
+        for name in _SHOWN:
+            rows = self.ghost[self.ghost["series"] == name]
+            style = canvas.styles[name]
+            x, y = rows[_AXIS.column].to_numpy(float), heights(rows["mean"].to_numpy(float), canvas)
+            lines.append(behind_line(x, y, style.colour(self.dark), style.name, 2.5 if name in LEADS else 1.5))
+        return lines
+
+    @property
+    def key(self) -> str:
+        """Names it."""
+        return repr((self.decays, self.top, self.dark, self.ghost_key))
+
+
+def ground(sweep: Sweep, dark: bool, ghost: pd.DataFrame | None, ghost_key: str) -> Ground:
+    """Of a sweep of which something was measured."""
+    runs = list(sweep.runs.values())
+    top = float(np.ceil(max(8.0, min(70.0, height(runs[:1])))) + 1)
+    if ghost is not None and len(ghost):
+        logs = np.log2(ghost["mean"][ghost["mean"] > 0])
+        top = max(top, float(np.ceil(logs.max())) + 1)
+    return Ground(tuple(spec.train.weight_decay for spec in sweep.specs), top, dark, ghost, ghost_key)
+
+
+def growing_figure(curves: pd.DataFrame, where: Ground) -> go.Figure:
+    """As it stands now; every line is there from the first record on, so that later ones only move it."""
+    return trend(curves, _AXIS, _SHOWN, where.canvas, behind=where.behind).figure
+
+
+@st.cache_resource(show_spinner=False, max_entries=24)
+def _film(ids: tuple[str, ...], _where: Ground, key: str) -> Film:
+    return film(_curves(ids), _AXIS, _SHOWN, _where.canvas, behind=_where.behind)
+
+
+@st.cache_data(show_spinner=False, max_entries=48)
+def _curves(ids: tuple[str, ...]) -> pd.DataFrame:
+    tables = {name: history(ids, Settings(name, DELTA), _MOST_FRAMES, True) for name in CONVENTIONS}
+    return by_axis(of_conventions(tables), _AXIS, "epoch")
+
+
+def whole_film(ids: Sequence[str], where: Ground) -> Film:
+    """Every moment of a finished sweep."""
+    return _film(tuple(ids), where, where.key)
+
+
+def epochs(ids: Sequence[str]) -> list[float]:
+    """The moments."""
+    return [float(epoch) for epoch in sorted(_curves(tuple(ids))["frame"].unique())]
+
+
+def curves_at(ids: Sequence[str], epoch: float | None = None) -> pd.DataFrame:
+    """`curves.by_axis` rows of a finished sweep at one of its epochs; None: the last."""
+    curves = _curves(tuple(ids))
+    return curves[curves["frame"] == (curves["frame"].max() if epoch is None else epoch)]
+
+
+def marked(figure: go.Figure, decay: float, colour: str) -> go.Figure:
+    """The figure with a line at the weight decay whose network stands beside it."""
+    figure.layout.height = _HEIGHT
+    figure.add_shape(type="line", x0=decay, x1=decay, y0=0, y1=1, yref="paper", line={"color": colour, "width": 2.5})
+    return figure
+
+
+def stamp_of(*content: object) -> str:
+    """Which picture it is."""
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]

@@ -1,0 +1,69 @@
+"""What the Playground says about a sweep: one sentence, computed from what is drawn."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from boundlab.specs.played import Played
+from boundlab.text import readable, times
+
+_HARDLY = 1.5  # a factor below which a bound hardly moved
+_DIFFERENCES = {"conv_layers": "layers", "channels": "channels", "kernel_size": "kernel", "stride": "stride"}
+
+
+def _value(curves: pd.DataFrame, name: str, decay: float) -> float:
+    row = curves[(curves["series"] == name) & (curves["weight_decay"] == decay)]
+    return float(row["mean"].iloc[0]) if len(row) else math.nan
+
+
+def verdict(curves: pd.DataFrame, decay: float) -> str:
+    """At one weight decay: how often the network errs, and what the bounds say of it."""
+    error, sparse, golowich, doubled = (
+        _value(curves, n, decay) for n in ("test_error", "sparse", "golowich", "doubled")
+    )
+    if math.isnan(error) or math.isnan(sparse):
+        return ""
+    said = "" if sparse < 1 else ", above 1: it says nothing"
+    words = f"At λ = {decay:g} the network errs on **{100 * error:.3g} of 100** new images. The sparse bound: **{readable(sparse)}**{said}"
+    if golowich > 0 and sparse > 0:
+        words += f", {times(golowich / sparse)} smaller than Golowich 2018" if golowich > sparse else ""
+    promise = (
+        ""
+        if math.isnan(doubled)
+        else f" A guarantee (Theorem S2): {readable(doubled)}" + ("." if doubled < 1 else ", so none.")
+    )
+    return f"{words}.{promise}"
+
+
+def compared(now: pd.DataFrame, before: pd.DataFrame, here: Played, there: Played, decay: float) -> str:
+    """What changed since the sweep behind, and how far the sparse bound and the earlier ones moved."""
+    moved = []
+    for name, words in (("sparse", "the sparse bound"), ("golowich", "Golowich 2018"), ("ledent", "Ledent 2021")):
+        a, b = _value(before, name, decay), _value(now, name, decay)
+        if a > 0 and b > 0:
+            moved.append(f"{words} {_moved(b / a)}")
+    text = f"Dashed: the last one you played, {difference(there, here)}."
+    return f"{text} From there, {', '.join(moved)}." if moved else text
+
+
+def _moved(ratio: float) -> str:
+    if 1 / _HARDLY < ratio < _HARDLY:
+        return "hardly moved"
+    return f"is {times(ratio)} as large" if ratio > 1 else f"is {times(1 / ratio)} smaller"
+
+
+def difference(one: Played, other: Played) -> str:
+    """What of `one` is not as in `other`, in words."""
+    parts = [
+        f"{words} {getattr(one, name)}"
+        for name, words in _DIFFERENCES.items()
+        if getattr(one, name) != getattr(other, name)
+    ]
+    parts += [one.kind] if one.kind != other.kind else []
+    parts += [f"{one.label_noise:.0%} wrong labels"] if one.label_noise != other.label_noise else []
+    parts += [f"{one.n_train or 'all'} images"] if one.n_train != other.n_train else []
+    parts += [f"data {one.dataset}"] if one.dataset != other.dataset else []
+    parts += [f"seed {one.seed}"] if one.seed != other.seed else []
+    return ", ".join(parts) or "the same"
