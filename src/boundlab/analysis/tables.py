@@ -95,13 +95,7 @@ def history_table(runs: Sequence[Run], settings: Settings, max_records: int | No
 
 def growing_table(run: Run, records: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Every series of some records of a run that may still be training; what nothing was measured for yet is NaN."""
-    return growing_tables([(run, records)], settings)[0]
-
-
-def growing_tables(parts: Sequence[tuple[Run, pd.DataFrame]], *settings: Settings) -> list[pd.DataFrame]:
-    """The same of several runs, once for each of the settings."""
-    records = gathered(parts)
-    return [_tidy(records, one) for one in settings]
+    return _tidy(gathered([(run, records)]), settings)
 
 
 def _tidy(records: Gathered, settings: Settings) -> pd.DataFrame:

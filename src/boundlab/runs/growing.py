@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from boundlab.quantities.sample import SampleStats
 from boundlab.runs.part_errors import PartErrors, read_part_errors
@@ -17,45 +16,63 @@ from boundlab.specs.run import RunSpec
 from boundlab.system.files import read_json
 
 _RECORDS = "records.jsonl"
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Latest:
+    """Where a run stands. `last`: its last record; `whole`: the last one with errors and margins, None while there is none;
+    `part`: errors of a part of the images, None where none were measured."""
+
+    spec: RunSpec
+    sample: SampleStats
+    last: Record
+    whole: Record | None
+    part: PartErrors | None = None
+
+
+def latest_of(run: Run) -> Latest:
+    """Of a run that is read whole."""
+    whole: Record | None = run.final.to_dict() if len(run.ends) else None
+    return Latest(run.spec, run.sample, run.records.iloc[-1].to_dict(), whole)
 
 
 class Growing:
-    """The latest of a run folder. What is there is kept when sealing takes it away, and dropped when the run begins anew."""
+    """A run folder as it grows. What was read is kept when sealing takes the file away, and dropped when the run begins anew."""
 
     def __init__(self, folder: Path, spec: RunSpec) -> None:
         self.folder, self.spec = folder, spec
-        self.part: PartErrors | None = None
-        self._run: Run | None = None
-        # the first record, the last one with errors, the last
-        self._first: dict[str, Any] | None = None
-        self._whole: dict[str, Any] | None = None
-        self._last: dict[str, Any] | None = None
-        self._place: tuple[int, int] = (0, 0)  # inode, and bytes of it that are read
+        self._latest: Latest | None = None
+        self._whole: Record | None = None
+        self._last: Record | None = None
+        # the file's inode, and bytes of it that are read
+        self._place: tuple[int, int] = (0, 0)
         self._lock = threading.Lock()
 
-    def look(self) -> Run | None:
-        """The run with its first record, its last one, and the last one with errors; None while it has none."""
+    def look(self) -> Latest | None:
+        """As it stands now; None while it has no record."""
         with self._lock:
             before = self._place
             self._read()
-            if self._last is not None and (self._run is None or before != self._place):
-                self._run = self._made()
-                self.part = next(iter(read_part_errors(self.folder)[-1:]), self.part)
-            return self._run
+            if self._last is not None and (self._latest is None or before != self._place):
+                self._latest = self._made(self._last)
+            return self._latest
 
     def _read(self) -> None:
+        """Every whole line that is new."""
+        inode, read = self._place
         try:
             with (self.folder / _RECORDS).open("rb") as file:
-                inode, read = self._place
-                file.seek(read if (number := _inode(file.fileno())) == inode else 0)
+                number = os.fstat(file.fileno()).st_ino
+                read = read if number == inode else 0
+                file.seek(read)
                 text = file.read()
         except OSError:  # not begun, or sealed
             return
-        whole = text[: text.rfind(b"\n") + 1]
-        start = read if number == inode else 0
-        for line in whole.splitlines():
+        text = text[: text.rfind(b"\n") + 1]
+        for line in text.splitlines():
             self._keep(line)
-        self._place = (number, start + len(whole))
+        self._place = (number, read + len(text))
 
     def _keep(self, line: bytes) -> None:
         try:
@@ -64,20 +81,18 @@ class Growing:
         except (ValueError, LookupError, TypeError):
             return
         if self._last is None or step <= self._last["step"]:  # it begins, perhaps anew
-            self._first, self._whole = record, None
+            self._whole = None
         self._last = record
         if "train_error" in record:
             self._whole = record
 
-    def _made(self) -> Run | None:
-        found = {record["step"]: record for record in (self._first, self._whole, self._last) if record}
-        records = [found[step] for step in sorted(found)]
+    def _made(self, last: Record) -> Latest | None:
         try:
-            sample = SampleStats.from_dict(read_json(self.folder / "sample.json"), self.spec.arch.normalize)
-            return Run(self.spec, pd.DataFrame(records), sample, "running")
+            sample = self._latest.sample if self._latest else self._sample()
         except DAMAGES:  # its head is not written yet
             return None
+        parts = read_part_errors(self.folder)
+        return Latest(self.spec, sample, last, self._whole, parts[-1] if parts else None)
 
-
-def _inode(descriptor: int) -> int:
-    return os.fstat(descriptor).st_ino
+    def _sample(self) -> SampleStats:
+        return SampleStats.from_dict(read_json(self.folder / "sample.json"), self.spec.arch.normalize)

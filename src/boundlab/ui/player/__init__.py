@@ -35,10 +35,11 @@ def player(
     file: str,
     caption: str,
     news: dict[str, Any] | None = None,
+    serial: object = None,
 ) -> None:
     """Draw it inside the container `stage...` of its chart. `labels`: one per position; `at`: where it stands; `caption`:
     what the picture shows, written on it when it is saved as `file`; `news`: `charts.progress.update_of` what the chart should
-    be by now."""
+    be by now; `serial`: another one where the frames are newer ones of the same picture."""
     data: dict[str, Any] = {"frames": picture.frames, "traces": picture.moving, "stamp": picture.stamp}
     data |= {
         "name": name,
@@ -47,5 +48,6 @@ def player(
         "file": file,
         "caption": caption,
         "news": news,
+        "serial": serial,
     }
     _player(key=key, data=data, on_at_change=lambda: None)

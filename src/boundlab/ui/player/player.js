@@ -173,6 +173,7 @@ function makePlayer(parent) {
   watcher.observe((parent.host ?? parent).closest('[class*="st-key-stage"]'), { childList: true, subtree: true });
   return {
     update(sent, report) {
+      if (data && sent.serial !== data.serial) shown = undefined; // the same position shows something newer
       const others = !data || !same(data.labels, sent.labels); // else the answer may be to an earlier report of the reader's
       [data, setStateValue] = [sent, report];
       get(".move").hidden = data.labels.length < 2;

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from boundlab.analysis.anatomy import anatomy
@@ -16,6 +15,8 @@ from boundlab.charts.miniatures import factors, filters, margins
 from boundlab.charts.svg import as_image
 from boundlab.checkpoints.header import read_header
 from boundlab.errors import CheckpointError
+from boundlab.quantities.records import from_columns
+from boundlab.runs.growing import Latest, latest_of
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
 from boundlab.ui.page import is_dark
@@ -31,30 +32,30 @@ _FACTORS_HELP = (
 )
 
 
-def beside(run: Run | None, decay: float, folder: Path | None) -> None:
-    """`run`: with what is recorded of it; `folder`: where its weights are once it is finished."""
-    st.markdown(f"**at λ = {decay:g}**")
-    if run is None:
-        st.caption("Press Play: this network's filters, margins and bound appear here.")
+def beside(run: Run | None, latest: Latest | None, folder: Path | None) -> None:
+    """`run`: once it is finished, `folder`: with its weights; `latest`: while it trains."""
+    now = latest_of(run) if run is not None else latest
+    if now is None:
+        st.caption("Press Play: its filters, margins and bound appear here.")
         return
     dark = is_dark()
-    first = None if folder is None else _first_layer(str(folder / "network.safetensors"), run.id)
+    first = None if folder is None or run is None else _first_layer(str(folder / "network.safetensors"), run.id)
     if first is not None:
         st.html(as_image(filters(first, dark)))
         st.caption(f"{min(8, len(first))} of {len(first)} filters of layer 1", help="Blue: negative, orange: positive.")
-    if len(run.ends):
-        final = run.final
-        st.image(
-            margins(np.asarray(final["margin_quantiles"], float), float(final["train_error"]), dark), width="stretch"
-        )
-        st.caption(f"margins: {float(final['train_error']):.1%} wrong", help=_MARGINS_HELP)
-    st.html(as_image(factors(_factors(run, run.records.iloc[-1:]), dark)))
-    st.caption("what makes the bound large", help=_FACTORS_HELP)
+    if now.whole is not None:
+        quantiles, wrong = np.asarray(now.whole["margin_quantiles"], float), float(now.whole["train_error"])
+        st.html(as_image(margins(quantiles, wrong, dark)))
+        st.caption(f"margins: {wrong:.1%} wrong", help=_MARGINS_HELP)
+    if rows := _factors(now):
+        st.html(as_image(factors(rows, dark)))
+        st.caption("what makes the bound large", help=_FACTORS_HELP)
 
 
-def _factors(run: Run, record: pd.DataFrame) -> list[tuple[str, float]]:
+def _factors(now: Latest) -> list[tuple[str, float]]:
     """Groups of factors of the sparse bound, in log2."""
-    value = evaluate(BY_KEY["sparse"], run.norms(record), run.sample, Settings("published", DELTA))
+    norms = from_columns({name: [value] for name, value in now.last.items()}, now.spec.arch.shapes())
+    value = evaluate(BY_KEY["sparse"], norms, now.sample, Settings("published", DELTA))
     if value.value is None:
         return []
     rows = anatomy(value, per_layer=False)

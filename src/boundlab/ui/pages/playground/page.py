@@ -12,16 +12,17 @@ from boundlab.ui.controls import Controls
 from boundlab.ui.download import data_ready
 from boundlab.ui.pages.playground import engine
 from boundlab.ui.pages.playground.choice import choose
-from boundlab.ui.pages.playground.stage import OF_THE_STAGE, stage
+from boundlab.ui.pages.playground.stage import OF_THE_STAGE, network, stage
 from boundlab.ui.pages.playground.sweep import look
 from boundlab.ui.visitor import visitor
 
 _NOW, _GHOST = "play_now", "play_ghost"  # in the session: what is played, and what was before it
-_GHOST_PARAM = "ghost"
+_GHOST_PARAM, _DECAY_PARAM = "ghost", "wd"
 _WIDE = """<style>
 [data-testid="stMainBlockContainer"] { padding-left: 1.5rem; padding-right: 1.5rem; padding-top: 2.2rem; }
 </style>"""
 _REFRESH = 0.3  # seconds, while something trains
+_SELDOM = 1.5
 
 
 def playground() -> None:
@@ -32,26 +33,38 @@ def playground() -> None:
     except ValueError as error:
         st.error(f"The dashboard was started with a setting it cannot use: {error}.")
         return
-    left, rest = st.columns([29, 71], gap="medium")
+    left, middle, right = st.columns([29, 53, 18], gap="medium")
     with left:
         with st.container(border=True, gap="xsmall"):
             played = _handles()
         st.html(_WIDE)
     if played is None:
         return
+    with right:
+        decay = _decay(played)
     ghost = _ghost(played, me)
     sweep = look(played.specs, me)
     if st.session_state.get(engine.PLAYING) and sweep.missing and not locate.missing(played.dataset):
         engine.play(played.specs, me)
         sweep = look(played.specs, me)
-    with rest:
+    with middle:
         data_ready(played.dataset)
-        st.fragment(stage, run_every=_REFRESH if sweep.moving else None)(played, ghost, me, sweep.moving)
+        st.fragment(stage, run_every=_REFRESH if sweep.moving else None)(played, ghost, decay, me, sweep.moving)
+    with right:
+        st.fragment(network, run_every=_SELDOM if sweep.moving else None)(played, decay, me)
+
+
+def _decay(played: Played) -> float:
+    """The weight decay whose network stands at the right."""
+    decays = {f"{spec.train.weight_decay:g}": spec.train.weight_decay for spec in played.specs}
+    with Controls("decay") as controls:
+        controls.answers_for = {_DECAY_PARAM}
+        return decays[controls.slide("The network at λ =", list(decays), _DECAY_PARAM, "0.004")]
 
 
 def _handles() -> Played | None:
     with Controls("handles") as controls:
-        controls.answers_for = here().known - OF_THE_STAGE - {_GHOST_PARAM}
+        controls.answers_for = here().known - OF_THE_STAGE - {_GHOST_PARAM, _DECAY_PARAM}
         return choose(controls)
 
 

@@ -12,20 +12,21 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from boundlab.analysis.curves import by_axis
-from boundlab.analysis.sweep import CONVENTIONS, DELTA, GUARANTEED, PUBLISHED, height, of_conventions
+from boundlab.analysis.sweep import CONVENTIONS, DELTA, ERRORS, GUARANTEED, PUBLISHED, blank, of_conventions
 from boundlab.analysis.tables import AXES
 from boundlab.charts.canvas import Canvas
 from boundlab.charts.progress import behind_line
-from boundlab.charts.theme import LEADS
+from boundlab.charts.theme import INK, LEADS
 from boundlab.charts.traces import Trace, heights
-from boundlab.charts.trend import Film, film, trend
+from boundlab.charts.trend import Film, Picture, film
+from boundlab.specs.run import RunSpec
 from boundlab.specs.settings import Settings
-from boundlab.ui.pages.playground.sweep import Sweep
 from boundlab.ui.run_tables import history
 
 _AXIS = AXES["weight_decay"]
-_SHOWN = (*(name for name in PUBLISHED if name not in ("holdout", "train_error")), *GUARANTEED, "train_error")
+_SHOWN = (*PUBLISHED, *GUARANTEED, *ERRORS)
 _LOW = -9.5  # an error of one in 700, in log2
+_FLAT, _PER_LAYER, _HIGHEST = 8, 5, 60  # of the axis, in log2
 _MOST_FRAMES = 48
 _HEIGHT = 410
 
@@ -67,19 +68,31 @@ class Ground:
         return repr((self.decays, self.top, self.dark, self.ghost_key))
 
 
-def ground(sweep: Sweep, dark: bool, ghost: pd.DataFrame | None, ghost_key: str) -> Ground:
-    """Of a sweep of which something was measured."""
-    runs = list(sweep.runs.values())
-    top = float(np.ceil(max(8.0, min(70.0, height(runs[:1])))) + 1)
+def ground(specs: Sequence[RunSpec], dark: bool, ghost: pd.DataFrame | None, ghost_key: str) -> Ground:
+    """Of one sweep; the axis is as high as untrained networks of that depth need, and as the last sweep."""
+    top = float(min(_HIGHEST, _FLAT + _PER_LAYER * len(specs[0].arch.shapes())))
     if ghost is not None and len(ghost):
         logs = np.log2(ghost["mean"][ghost["mean"] > 0])
         top = max(top, float(np.ceil(logs.max())) + 1)
-    return Ground(tuple(spec.train.weight_decay for spec in sweep.specs), top, dark, ghost, ghost_key)
+    return Ground(tuple(spec.train.weight_decay for spec in specs), top, dark, ghost, ghost_key)
 
 
-def growing_figure(curves: pd.DataFrame, where: Ground) -> go.Figure:
-    """As it stands now; every line is there from the first record on, so that later ones only move it."""
-    return trend(curves, _AXIS, _SHOWN, where.canvas, behind=where.behind).figure
+def growing(curves: pd.DataFrame, where: Ground, decay: float) -> Picture:
+    """One moment as a frame of a picture that is the same for all moments: with the axes, the last sweep and nothing else, so
+    that the first moment only moves it."""
+    now = film(curves, _AXIS, _SHOWN, where.canvas)
+    frame = tuple({"x": fixed["x"], **part} for fixed, part in zip(now.fixed, now.frames[0], strict=True))
+    stamp, still = stamp_of(where.key, decay), len(where.behind)
+    first = _empty(where, decay, stamp)
+    return Picture(first, (frame,), list(range(still, still + len(frame))), stamp)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _empty(_where: Ground, decay: float, stamp: str) -> go.Figure:
+    blank_film = film(blank(_where.decays), _AXIS, _SHOWN, _where.canvas, behind=_where.behind)
+    figure = marked(blank_film.at().figure, decay, INK[_where.dark])
+    figure.layout.meta = {"stamp": stamp, "base": -1, "canvas": stamp}
+    return figure
 
 
 @st.cache_resource(show_spinner=False, max_entries=24)

@@ -7,13 +7,12 @@ import math
 import pandas as pd
 import streamlit as st
 
-from boundlab.analysis.sweep import epoch_of, standing
-from boundlab.charts.progress import alive, update_of
+from boundlab.analysis.sweep import DELTA, blank, epoch_of, standing
 from boundlab.charts.theme import INK
-from boundlab.charts.trend import Picture
 from boundlab.data import locate
 from boundlab.runs.places import runs_folder
 from boundlab.specs.played import Played
+from boundlab.specs.work import sample_size
 from boundlab.text import format_epoch, in_words
 from boundlab.ui import chart, server
 from boundlab.ui.controls import Controls, with_controls
@@ -26,14 +25,13 @@ from boundlab.ui.player import player, reported_position
 from boundlab.ui.privacy import plain
 from boundlab.words.played import compared, verdict
 
-OF_THE_STAGE = frozenset(("wd", "epoch"))  # names in the link
+OF_THE_STAGE = frozenset(("epoch",))  # names in the link
 _KEY = "player_play"
-_FIRST = "play_first"  # in the session: the figure that a growing sweep began with
 
 
 @with_controls
-def stage(controls: Controls, played: Played, ghost: Played | None, me: str, was_moving: bool) -> None:
-    """Called inside a fragment that reruns several times a second while something trains."""
+def stage(controls: Controls, played: Played, ghost: Played | None, decay: float, me: str, was_moving: bool) -> None:
+    """Buttons, chart, words; called inside a fragment that reruns several times a second while something trains."""
     controls.answers_for = OF_THE_STAGE
     sweep = look(played.specs, me)
     if st.session_state.get(engine.PLAYING) and sweep.missing and not sweep.live and not sweep.failed and was_moving:
@@ -42,22 +40,10 @@ def stage(controls: Controls, played: Played, ghost: Played | None, me: str, was
     if sweep.moving != was_moving or st.session_state.pop(engine.MOVED, False):
         st.rerun()  # begin, or cease, to refresh
     server.scheduler().wake()
-    middle, right = st.columns([76, 24], gap="small")
-    with middle:
-        _buttons(sweep, played, me)
-        picture_place = st.container(key="stage_play")
-        decays = [f"{spec.train.weight_decay:g}" for spec in played.specs]
-        decay = float(controls.slide("Weight decay λ of the network beside the chart", decays, "wd", "0.004"))
-    with picture_place:
-        curves = _draw(controls, sweep, ghost, decay, me)
-    with middle:
-        _words(sweep, curves, played, ghost, decay, me)
-    with right:
-        spec = next(spec for spec in played.specs if f"{spec.train.weight_decay:g}" == f"{decay:g}")
-        run = sweep.runs.get(spec.id)
-        done = run is not None and run.state == "done" and spec.id in sweep.jobs
-        beside(run, decay, runs_folder() / spec.id if done else None)
-        _keep(sweep, me)
+    _buttons(sweep, played, me)
+    with st.container(key="stage_play"):
+        curves, behind = _draw(controls, sweep, ghost, decay, me)
+    _words(sweep, curves, behind, played, ghost, decay)
 
 
 def _buttons(sweep: Sweep, played: Played, me: str) -> None:
@@ -86,12 +72,12 @@ def _state(sweep: Sweep) -> str:
     count, epochs = len(sweep.specs), sweep.specs[0].train.epochs
     if sweep.finished:
         return f"**{count} networks, {epochs} epochs**, one per λ. Move the epoch, or change a handle at the left."
-    if not sweep.runs:
+    if not sweep.latest:
         if sweep.live:
             ahead = place_in_line(sweep)
             return "**In line**" + (f", {ahead} before you" if ahead else ": it starts now")
         return f"**{count} networks**, one per λ, train at once."
-    now = epoch_of(list(sweep.runs.values()))
+    now = epoch_of(list(sweep.latest.values()))
     halted = "" if sweep.live else ", interrupted: Play goes on from there"
     return f"**Epoch {math.floor(now)}** of {epochs}{halted}" + (f" · {left}" if (left := _left(sweep)) else "")
 
@@ -109,45 +95,39 @@ def _left(sweep: Sweep) -> str:
     return f"{in_words(seconds)} left" if math.isfinite(seconds) else ""
 
 
-def _draw(controls: Controls, sweep: Sweep, ghost: Played | None, decay: float, me: str) -> pd.DataFrame:
-    """The chart; returns what it shows."""
-    dark = is_dark()
-    if not sweep.runs:
-        st.info(
-            "Press **Play**: every curve of the paper's figure 4 comes down before your eyes.",
-            icon=":material/play_circle:",
-        )
-        return pd.DataFrame()
-    behind = _curves(ghost, me)
-    where = picture.ground(sweep, dark, behind, ghost.written if ghost and behind is not None else "")
+def _draw(
+    controls: Controls, sweep: Sweep, ghost: Played | None, decay: float, me: str
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """The chart; returns what it shows, and what is behind it."""
+    behind = _behind(ghost, me)
+    where = picture.ground(sweep.specs, is_dark(), behind, ghost.written if ghost and behind is not None else "")
     if sweep.finished:
-        return _finished(controls, sweep, where, decay)
+        return _finished(controls, sweep, where, decay), behind
     controls.spare()
-    return _growing(sweep, where, decay)
+    return _growing(sweep, where, decay), behind
 
 
-def _curves(ghost: Played | None, me: str) -> pd.DataFrame | None:
-    """What is drawn behind: the sweep before, as far as it came."""
+def _behind(ghost: Played | None, me: str) -> pd.DataFrame | None:
+    """The sweep before, as far as it came."""
     if ghost is None:
         return None
     before = look(ghost.specs, me)
     if before.finished:
         return picture.curves_at([spec.id for spec in ghost.specs])
-    return standing(list(before.runs.values()), before.parts) if before.runs else None
+    return standing(list(before.latest.values())) if before.latest else None
 
 
 def _growing(sweep: Sweep, where: Ground, decay: float) -> pd.DataFrame:
-    curves = standing(list(sweep.runs.values()), sweep.parts)
-    figure = picture.marked(picture.growing_figure(curves, where), decay, INK[where.dark])
-    ids = tuple(spec.id for spec in sweep.specs)
-    stamp = picture.stamp_of(ids, where.key, [trace.name for trace in figure.data])
-    if st.session_state.get(_FIRST, (None,))[0] != stamp:
-        st.session_state[_FIRST] = (stamp, alive(figure, stamp, stamp))
-    first = st.session_state[_FIRST][1]
-    player(_KEY, Picture(first, (), [], stamp), "", [], 0, "boundlab-playground", _caption(sweep), update_of(figure))
+    latest = list(sweep.latest.values())
+    curves = standing(latest)
+    shot = picture.growing(curves if len(curves) else blank(where.decays), where, decay)
     chart.show(
-        first, "chart_play", "Bounds and errors of all networks of the sweep against weight decay, while they train"
+        shot.figure,
+        "chart_play",
+        "Bounds and errors of all networks of the sweep against weight decay, while they train",
     )
+    serial = [(run.last["step"], run.part.step if run.part else -1) for run in latest]
+    player(_KEY, shot, "", ["now"], 0, "boundlab-playground", _caption(sweep), serial=picture.stamp_of(serial))
     return curves
 
 
@@ -156,8 +136,7 @@ def _finished(controls: Controls, sweep: Sweep, where: Ground, decay: float) -> 
     epochs = picture.epochs(ids)
     names = [format_epoch(epoch) for epoch in epochs]
     at = _position(controls, names)
-    film = picture.whole_film(ids, where)
-    shot = film.at(_anchored((ids, where.key, decay), at))
+    shot = picture.whole_film(ids, where).at(_anchored((ids, where.key, decay), at))
     picture.marked(shot.figure, decay, INK[where.dark])
     chart.show(shot.figure, "chart_play", "Bounds and errors of all networks of the sweep against weight decay")
     player(_KEY, shot, "epoch", names, at, "boundlab-playground-epoch", _caption(sweep))
@@ -183,38 +162,44 @@ def _anchored(signature: object, at: int) -> int:
 
 
 def _caption(sweep: Sweep) -> str:
-    run = next(iter(sweep.runs.values()))
-    noise = run.spec.train.label_noise
+    spec = sweep.specs[0]
+    noise = spec.train.label_noise
     parts = [
-        f"{run.spec.arch.title}, {len(sweep.specs)} networks",
-        f"n = {run.sample.n:,}",
+        f"{len(sweep.specs)} networks {spec.arch.title}",
+        f"n = {sample_size(spec):,}",
         f"{noise:.0%} of the training labels drawn anew" if noise else "",
-        "δ = 0.001",
+        f"δ = {DELTA:g}",
         "bounds as published, not guarantees; Theorem S2 strict",
-        f"seed {run.spec.train.seed}",
+        f"seed {spec.train.seed}",
+        "" if sweep.finished else "* errors of a part of the images, or measured earlier",
     ]
     return " · ".join(filter(None, parts))
 
 
-def _words(sweep: Sweep, curves: pd.DataFrame, played: Played, ghost: Played | None, decay: float, me: str) -> None:
+def _words(
+    sweep: Sweep, curves: pd.DataFrame, behind: pd.DataFrame | None, played: Played, ghost: Played | None, decay: float
+) -> None:
     if curves.empty:
         return
-    st.caption(_caption(sweep))
     st.markdown(verdict(curves, decay))
-    behind = _curves(ghost, me)
     if ghost is not None and behind is not None and sweep.finished:
         st.caption(compared(curves, behind, played, ghost, decay))
+    st.caption(_caption(sweep))
 
 
-def _keep(sweep: Sweep, me: str) -> None:
-    """Make them ordinary runs; once they are, lead to the pages that show them."""
-    if not sweep.finished or not sweep.jobs:
-        return
-    mine = [job for job in sweep.jobs.values() if job.played]
-    if mine:
+@with_controls
+def network(controls: Controls, played: Played, decay: float, me: str) -> None:
+    """The network of one weight decay; called inside a fragment of its own, which reruns less often."""
+    controls.answers_for = ()
+    sweep = look(played.specs, me)
+    spec = next(spec for spec in played.specs if spec.train.weight_decay == decay)
+    beside(
+        sweep.runs.get(spec.id), sweep.latest.get(spec.id), runs_folder() / spec.id if spec.id in sweep.jobs else None
+    )
+    if sweep.finished and (mine := [job for job in sweep.jobs.values() if job.played]):
         st.button(
             f"Keep these {len(mine)}", icon=":material/bookmark_add:", on_click=engine.keep, args=(mine,), width="stretch",
             help="They become ordinary runs: every page shows them. What is not kept is deleted some day.",
         )  # fmt: skip
-    else:
+    elif sweep.finished and sweep.jobs:
         st.caption(":material/bookmark_added: Kept: every page shows them.")
