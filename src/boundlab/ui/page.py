@@ -225,9 +225,9 @@ def _menu() -> None:
             st.page_link(entry.path, label=entry.title, icon=entry.icon, help="", width="stretch")
 
 
-def title(name: str, question: str) -> None:
-    """The page's name and the question it answers, on one line where there is room."""
-    st.subheader(f"{name} &nbsp; :small[:gray[{question}]]", anchor=False)
+def title(name: str, question: str, help: str | None = None) -> None:
+    """The page's name and the question it answers, on one line where there is room; `help`: more, on request."""
+    st.subheader(f"{name} &nbsp; :small[:gray[{question}]]", anchor=False, help=help)
 
 
 def is_dark() -> bool:

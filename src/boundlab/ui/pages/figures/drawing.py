@@ -20,6 +20,7 @@ from boundlab.ui.pages.figures.selection import panel_labels
 from boundlab.ui.pages.figures.view import Overlay, View, csv_columns
 from boundlab.ui.run_tables import table
 from boundlab.words import figures, notices
+from boundlab.words.headline import headline
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def picture(view: View, dark: bool, base: int) -> Picture:
 class Reading:
     """Words and numbers at one position of the handle."""
 
+    headline: str
     caption: str
     notices: list[tuple[str, str]]
     not_drawn: list[str]
@@ -81,6 +83,7 @@ def _reading(_view: View, key: str, at: int) -> Reading:
     where = f"{handle.name} {panel_labels([value], handle)[0]}" if handle else ""
     drawn = now[now["series"].isin(shown)]
     return Reading(
+        headline(here, axis, _view.settings, _view.selection.panels),
         figures.caption(now, _view.settings),
         _notices(_view, here, now, where),
         figures.not_drawn(now[now["series"].isin(shown) | now["reason"].notna()], _view.scale),
