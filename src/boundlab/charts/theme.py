@@ -14,7 +14,7 @@ from boundlab.text import power, tick
 FONT = 17  # readable from the last row
 HEIGHT = 432
 NAME = 22  # pixels from one name at a line's end to the next
-_VACUOUS = "above 1: vacuous, says nothing"
+_VACUOUS = "above 1: says nothing"
 
 
 @dataclass(frozen=True)

@@ -54,4 +54,4 @@ def controls_row() -> tuple[DeltaGenerator, DeltaGenerator]:
     """What people move, side by side, and the drawer at the end of the row."""
     with st.container(horizontal=True):
         main = st.container(horizontal=True)
-        return main, st.popover("More", icon=":material/tune:", width="content")
+        return main, st.popover("More", width="content")

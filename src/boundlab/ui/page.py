@@ -112,6 +112,7 @@ PAGES = (
             *("epoch", "convention", "delta"),
             *_SECOND,
             "view",
+            "second",
             "bound",
             "merge",
             "times",

@@ -40,10 +40,10 @@ def _sentence(lines: dict[str, pd.DataFrame], axis: Axis, settings: Settings) ->
     start, end = ends[axis.column]
     where, value = axis.at(end), float(ends["mean"].iloc[-1])
     if start == end:
-        return f"At {where} {_name(lines, settings)} is {_valued(value, settings)}; the test error is {_error(test)}."
+        return f"At {where} {_name(lines, settings)} is {_valued(value, settings)}; test error is {_error(test)}."
     return (
         f"From {axis.at(start)} to {end:.3g} {_name(lines, settings)} {_clause(lines, settings)}; "
-        f"the test error {_way(test)} {_error(test)}{_when(test)}."
+        f"test error {_way(test)} {_error(test)}{_when(test)}."
     )
 
 

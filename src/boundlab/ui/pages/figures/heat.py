@@ -34,7 +34,7 @@ from boundlab.words.untrained import combination
 
 HEAT, HEAT_CONTROLS = "heat map", "heat_controls"
 _ROW = f"""<style>@media (min-width: 641px) {{
-[data-testid="stLayoutWrapper"]:has(.st-key-{HEAT_CONTROLS}.st-key-{HEAT_CONTROLS}) {{ min-width: min(540px, 100%); }}
+[data-testid="stLayoutWrapper"]:has(.st-key-{HEAT_CONTROLS}.st-key-{HEAT_CONTROLS}) {{ min-width: min(375px, 100%); }}
 }}</style>"""
 _NO_LABELS = """<style>@media (max-width: 640px) {
 [class*="st-key-stage"] .textpoint { display: none; }
@@ -86,10 +86,11 @@ class Shown:
     series: str
 
 
-def heat_choice(controls: Controls, page: str, ground: Ground) -> Shown:
-    """Its controls."""
+def heat_choice(controls: Controls, page: str, ground: Ground, more: DeltaGenerator) -> Shown:
+    """Its controls; the axes in the drawer."""
     st.html(_ROW)
-    pair = controls.choose("Axes", list(_PAIRS), "axes", default=_FIRST.get(page), width=150)
+    with more:
+        pair = controls.choose("Axes", list(_PAIRS), "axes", default=_FIRST.get(page), width=150)
     x, y = _PAIRS[pair]
     choice = narrow(controls, ground.runs, [column for column in VARIABLES if column not in (x, y)])
     possible = {bound.key for bound in ALL if ground.settings.convention in bound.formulas} | set(MEASURED)
@@ -97,7 +98,7 @@ def heat_choice(controls: Controls, page: str, ground: Ground) -> Shown:
     keys = {STYLES[key].name: key for key in reversed(SERIES) if key in possible}
     named = lambda name: looks[keys[name]].name  # noqa: E731
     first = STYLES["doubled" if "doubled" in possible else "sparse"].name
-    quantity = controls.choose("Colour", list(keys), "quantity", default=first, width=220, called=named)
+    quantity = controls.choose("Colour", list(keys), "quantity", default=first, width=165, called=named)
     return Shown(x, y, choice, keys[quantity])
 
 

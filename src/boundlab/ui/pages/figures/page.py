@@ -83,7 +83,7 @@ def explore(controls: Controls, axis: Axis) -> None:
     ground = Ground(dataset, settings, peers, runs)
     if panels == HEAT:
         with heat_controls:
-            shown = heat_choice(controls, axis.key, ground)
+            shown = heat_choice(controls, axis.key, ground, across)
         heat_page(shown, ground, place)
         return
     with across:
