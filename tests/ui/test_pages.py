@@ -27,9 +27,10 @@ CHARTS = [page for page in PAGES if page.key in ("start", "training", "lambda", 
 FIGURES = CHARTS[1:]
 
 
-def open_link(page, **params):
-    """The page as a fresh session sees it when it arrives by a link."""
+def open_link(page, notes=True, **params):
+    """The page as a fresh session sees it when it arrives by a link; `notes`: with what is folded opened."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.session_state["notes"] = notes
     for name, value in params.items():
         app.query_params[name] = value
     if page.key != "start":

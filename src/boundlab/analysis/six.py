@@ -26,7 +26,7 @@ BARS = {
     "weights": Bar(
         "Weights",
         "‖W‖",
-        "how large training made them",
+        "as training made them",
         WEIGHTS,
         (
             *("frobenius", "frobenius_centered", "map_frobenius", "spectral_kernel", "spectral_map"),
@@ -36,11 +36,11 @@ BARS = {
     "connections": Bar(
         "Connections",
         "k",
-        "how much each neuron sees",
+        "what a neuron sees",
         GEOMETRY,
         ("positions", "kernel_area", "paths", "pooling", "parameters"),
     ),
-    "depth": Bar("Depth", "L", "peeling off layer by layer", PROOF, ("depth",)),
+    "depth": Bar("Depth", "L", "price per layer", PROOF, ("depth",)),
     "proof": Bar(
         "Proof",
         "C",
@@ -52,7 +52,7 @@ BARS = {
         ),
     ),
     "inputs": Bar("Inputs", "‖x‖ / γ", "how bright, how sure", DATA, ("margin", "data", "unseen")),
-    "examples": Bar("Examples", "1 / √n", "more of them, smaller bound", DATA, ("sample_size",)),
+    "examples": Bar("Examples", "1 / √n", "more make it smaller", DATA, ("sample_size",)),
 }
 _BAR_OF = {stem: name for name, bar in BARS.items() for stem in bar.stems}
 if missing := set(FACTORS) - set(_BAR_OF):

@@ -12,7 +12,7 @@ from boundlab.charts.theme import FONT, INK, axis_look, log2_axis, vacuous_note,
 from boundlab.charts.waterfall import bar_colour, bar_number, reach_of
 
 SIX_HEIGHT = 432
-_MARGIN = {"l": 215, "r": 72, "t": 26, "b": 60}
+_MARGIN = {"l": 176, "r": 72, "t": 26, "b": 60}
 _SMALL = FONT - 4
 
 
@@ -32,7 +32,7 @@ def six_chart(first: pd.DataFrame, second: pd.DataFrame | None = None, dark: boo
         "barmode": "overlay",
         "font": {"size": FONT - 1, "color": INK[dark]},
         "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
-        "xaxis": log2_axis(low, high, dark, "value so far (log₂ scale)"),
+        "xaxis": log2_axis(low, high, dark, "value so far (log₂ scale)", 4) | {"tickangle": 0},
         "yaxis": y_axis | {"tickvals": list(places.values()), "ticktext": [_tick(row) for row in order.itertuples()]},
         "shapes": [shape | {"xref": "x", "yref": "paper"} for shape in vacuous_zone("x", high, dark)],
         "annotations": [vacuous_note(dark, x=1, xref="paper", xanchor="right", y=1, yref="paper", yanchor="bottom")],

@@ -37,7 +37,7 @@ class Page:
 
 _FIGURE = (
     *("dataset", "convention", "delta", "scale", "panels", "paper", "show", "flagged", "recipe", "runs"),
-    *("layers", "channels", "wd", "axes", "quantity"),
+    *("layers", "channels", "wd", "axes", "quantity", "own"),
 )
 _ONE = ("networks", "dataset", "recipe", "runs", "layers", "channels", "wd", "seed", "flagged", "run")
 _NETWORK = (*_ONE, "epoch", "convention", "delta")
@@ -203,10 +203,12 @@ def _say_left_out(left_out: dict[str, str], where: str, advice: str, named: bool
         st.sidebar.caption(f"{where}, {len(left_out)} not readable{names}. {advice}")
 
 
-# A formula wider than a narrow screen is scrolled, not cut
-_FORMULAS = (
-    "<style>@media (max-width: 900px) { .katex-display { overflow: auto hidden; padding-bottom: 4px; } }</style>"
-)
+# A formula wider than a narrow screen is scrolled, not cut; what saves a chart stays on one line
+_FORMULAS = """<style>
+@media (max-width: 900px) { .katex-display { overflow: auto hidden; padding-bottom: 4px; } }
+[class*="st-key-bar_"] { flex-wrap: nowrap; }
+@media (max-width: 480px) { [class*="st-key-bar_"] { align-items: flex-end; } }
+</style>"""
 # White, Streamlit's own choice, is hard to read on the dark theme's orange
 _DARK_WORDS = """<style>
 [data-testid="stBaseButton-primary"]:enabled *,

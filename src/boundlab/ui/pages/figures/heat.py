@@ -34,7 +34,7 @@ from boundlab.words.untrained import combination
 
 HEAT, HEAT_CONTROLS = "heat map", "heat_controls"
 _ROW = f"""<style>@media (min-width: 641px) {{
-[data-testid="stLayoutWrapper"]:has(.st-key-{HEAT_CONTROLS}.st-key-{HEAT_CONTROLS}) {{ min-width: min(375px, 100%); }}
+[data-testid="stLayoutWrapper"]:has(.st-key-{HEAT_CONTROLS}.st-key-{HEAT_CONTROLS}) {{ min-width: min(358px, 100%); }}
 }}</style>"""
 _NO_LABELS = """<style>@media (max-width: 640px) {
 [class*="st-key-stage"] .textpoint { display: none; }

@@ -19,10 +19,11 @@ _PLATEAU_HELP = (
 )
 
 
-def csv(curves: pd.DataFrame, over: Overlay, axis: Axis, shared: dict[str, object]) -> str:
-    """The points of one picture, and of the paper's curves over it; `shared`: what is the same for all of ours."""
+def csv(curves: pd.DataFrame, over: Overlay, axis: Axis, shared: dict[str, object], own: pd.DataFrame) -> str:
+    """The points of one picture, of the reader's `own` runs and of the paper's curves over it; `shared`: what is the same for all
+    of ours."""
     paper = {"scale": shared["scale"]} | over.shared
-    return drawn(curves, over.curves, axis, shared, paper).to_csv(index=False, float_format="%.10g")
+    return drawn(curves, over.curves, axis, shared, paper, own).to_csv(index=False, float_format="%.10g")
 
 
 def numbers_section(table: pd.DataFrame, axis: Axis) -> None:

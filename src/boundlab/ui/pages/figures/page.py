@@ -28,6 +28,7 @@ from boundlab.ui.pages.figures.heat import (
     show_heat_map,
 )
 from boundlab.ui.pages.figures.numbers import numbers_section
+from boundlab.ui.pages.figures.own import own_control
 from boundlab.ui.pages.figures.paper import paper_control
 from boundlab.ui.pages.figures.selection import (
     ONE,
@@ -72,7 +73,8 @@ def explore(controls: Controls, axis: Axis) -> None:
         across = st.container(horizontal=True)
         with across:
             settings = Settings(convention, choose_delta(controls))
-        peers = filter_recipe(controls, filter_origin(controls, runs_of(dataset)))
+        every = filter_origin(controls, runs_of(dataset))
+        peers = filter_recipe(controls, every)
         runs = filter_trusted(controls, peers)
         if runs.empty:
             place.stage.info(EMPTY)
@@ -98,7 +100,10 @@ def explore(controls: Controls, axis: Axis) -> None:
         with place.stage:
             offer_training(selection.choice, peers)
         return
-    _show(View(axis, dataset, settings, scale, selection, peers["run"], paper, series), controls, place, peers)
+    with place.more:
+        own = own_control(controls, every, selection)
+    view = View(axis, dataset, settings, scale, selection, peers["run"], paper, series, own)
+    _show(view, controls, place, peers)
 
 
 def _show(view: View, controls: Controls, place: Figure, peers: pd.DataFrame) -> None:
@@ -110,7 +115,7 @@ def _show(view: View, controls: Controls, place: Figure, peers: pd.DataFrame) ->
         with place.stage:
             offer_training(at_handle(controls, view.selection), peers)
         return
-    base = anchored(key, (view.settings, view.scale, view.runs, view.paper, view.shown, dark), at)
+    base = anchored(key, (view.settings, view.scale, view.runs, view.own, view.paper, view.shown, dark), at)
     now = reading(view, at)
     file = f"boundlab-{view.dataset}-{axis.key}" + (f"-{handle.word}" if handle else "")
     words = " · ".join(filter(None, [now.caption, drawn.over.short]))
