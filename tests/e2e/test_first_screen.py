@@ -1,5 +1,6 @@
 """Chart first: on a projector and on a phone the whole chart, its x axis included, is on the first screen."""
 
+import re
 from itertools import combinations
 
 import pytest
@@ -15,6 +16,7 @@ TITLES = {
     "lambda": AXES["weight_decay"].title,
     "width": AXES["channels"].title,
     "depth": AXES["depth"].title,
+    "anatomy": "value so far (log₂ scale)",
     "lambda?panels=heat+map": AXES["weight_decay"].title,
     "width?panels=heat+map&dataset=digits": AXES["channels"].title,
 }
@@ -39,10 +41,53 @@ def test_the_x_axis_is_on_the_first_screen(browser, server, path, width, height)
     settle(page)
     page.wait_for_function(f"title => ({BELOW})(title) > 0", arg=TITLES[path], timeout=60_000)
     assert page.evaluate(BELOW, TITLES[path]) <= height
-    if path and "heat" not in path:
+    if path and "heat" not in path and path != "anatomy":
         handle = page.get_by_test_id("stBidiComponentIsolated").get_by_role("slider").bounding_box()
         assert handle["y"] + handle["height"] <= height
     context.close()
+
+
+READ = """() => {
+  const seen = [], main = document.querySelector('[data-testid="stMain"]');
+  const walk = node => {
+    for (const child of node.childNodes) {
+      if (child.nodeType === Node.TEXT_NODE) {
+        const range = document.createRange();
+        range.selectNodeContents(child);
+        const hidden = getComputedStyle(child.parentElement).visibility === 'hidden';
+        if (!hidden && range.getClientRects().length) seen.push(child.data);
+      } else if (child.nodeType === Node.ELEMENT_NODE && !['STYLE', 'SCRIPT'].includes(child.tagName)
+          && child.dataset.testid !== 'stIconMaterial') {
+        if (child.shadowRoot) walk(child.shadowRoot);
+        walk(child);
+      }
+    }
+  };
+  walk(main);
+  return seen.join(' ');
+}"""
+CONTROLS = """() => ['stSlider', 'stButtonGroup', 'stSelectbox', 'stCheckbox', 'stPopover', 'stBidiComponentIsolated']
+  .flatMap(kind => [...document.querySelectorAll(`[data-testid="stMain"] [data-testid="${kind}"]`)])
+  .filter(control => control.getBoundingClientRect().height > 4).length"""
+
+
+@pytest.mark.parametrize("path", ["training", "lambda", "width", "depth", "width?panels=heat+map"])
+def test_a_figure_page_says_little_before_it_is_asked(browser, server, path):
+    """At most 60 words, those in the chart and on its bar among them, numbers not; and at most six controls, in one row."""
+    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
+    page.goto(f"{server}/{path}")
+    page.locator(CHART).first.wait_for(timeout=60_000)
+    settle(page)
+    page.get_by_role("button", name="PNG", exact=True).wait_for()
+    words = [word for word in page.evaluate(READ).split() if re.search(r"[A-Za-zλδ]", word)]
+    print(path, len(words))
+    assert {"PNG", "CSV", "Link", "Notes", "More"} <= set(words)
+    assert len(words) <= 60, words
+    assert 3 <= page.evaluate(CONTROLS) <= 6
+    tops = {round(box["top"] / 30) for box in page.evaluate(BOXES)}
+    assert max(tops) - min(tops) <= 1
+    assert all(box["bottom"] <= 720 for box in page.evaluate(BOXES))
+    page.context.close()
 
 
 def test_an_embedded_page_has_no_menu_and_elsewhere_the_menu_shows_its_focus(browser, server):
@@ -177,7 +222,7 @@ def test_what_is_guaranteed_is_whole_on_a_phone(browser, server, networks):
 @pytest.mark.parametrize("view", ["one+network", "two+networks"])
 def test_the_anatomy_is_whole_on_a_phone(browser, server, view):
     page = visit(browser, f"{server}/anatomy?view={view}&convention=theorem", width=390)
-    page.get_by_text("above 1: vacuous, says nothing").wait_for(timeout=60_000)
+    page.get_by_text("above 1: says nothing").wait_for(timeout=60_000)
     words = page.evaluate(WORDS)
     assert sum("×" in word["text"] for word in words) >= 4
     assert cut_off(words) == []

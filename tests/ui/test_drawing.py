@@ -92,7 +92,7 @@ def test_a_run_that_comes_or_goes_makes_a_new_picture(out, source, finished, kep
     films, _ = kept
     before = shown(open_link(LAMBDA, dataset="digits"))
     run = stand_in(out, source, finished, weight_decay=0.0025)
-    assert 0.0025 in line(open_link(LAMBDA, dataset="digits"), "Sparse", "x")
+    assert line(open_link(LAMBDA, dataset="digits"), "Sparse", "x", own=True) == [0.0025]
     shutil.rmtree(out / run.id)
     assert shown(open_link(LAMBDA, dataset="digits")) == before
     assert len(films) == 2  # once it is gone, the first one again

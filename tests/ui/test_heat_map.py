@@ -157,6 +157,14 @@ def test_the_csv_is_what_is_drawn(monkeypatch):
     assert {"low", "high", "seeds", "trained", "at_plateau", "convention", "delta"} <= set(table)
 
 
+def test_the_table_speaks_plainly_and_the_bar_has_no_title_that_moves_the_axis():
+    app = open_link(PAGE["width"], panels="heat map")
+    columns = list(app.dataframe[0].value.columns)
+    assert columns[:3] == ["channels H per layer", "convolutional layers L", "mean over seeds"]
+    assert not [name for name in columns if "_" in name]
+    assert chart(app)["layout"]["coloraxis"]["colorbar"]["title"]["text"] == ""
+
+
 def test_lines_and_heat_map_and_back():
     app = open_link(PAGE["width"], dataset="digits", scale="linear")
     next(button for button in app.button if button.label == "All networks as a heat map").click().run()

@@ -1,10 +1,13 @@
 """Runs that people trained join the pages: at once, apart by recipe, and never at the cost of a page or a shipped number."""
 
 import dataclasses
+import io
 import json
 import os
 import shutil
 
+import numpy as np
+import pandas as pd
 import pytest
 import streamlit as st
 
@@ -181,23 +184,76 @@ def test_a_bad_link_is_named(page, out, finished):
     assert not open_link(page, **dict.fromkeys(page.params, "")).exception
 
 
-def test_a_run_of_the_same_recipe_extends_the_line_and_can_be_taken_out(out, source, finished):
-    shipped = line(open_link(LAMBDA, dataset="digits"), "Sparse", "x")
+def own_note(app):
+    """Whether the picture says which lines are the reader's."""
+    return [a["text"] for a in chart(app)["layout"]["annotations"] if "your runs" in a["text"]]
+
+
+def test_a_run_of_the_same_recipe_is_drawn_over_the_shipped_line_and_can_be_taken_out(out, source, finished):
+    before = open_link(LAMBDA, dataset="digits")
+    shipped, heights = line(before, "Sparse", "x"), line(before, "Sparse")
+    assert not own_note(before)
     stand_in(out, source, finished, weight_decay=0.0025)
     app = open_link(LAMBDA, dataset="digits")
-    assert line(app, "Sparse", "x") == sorted([*shipped, 0.0025])
+    assert (line(app, "Sparse", "x"), line(app, "Sparse")) == (shipped, heights)
+    assert line(app, "Sparse", "x", own=True) == [0.0025]
+    (own,) = [trace for trace in chart(app)["data"] if trace["name"] == "Sparse (Galanti 2023), trained here"]
+    (theirs,) = [trace for trace in chart(app)["data"] if trace["name"] == "Sparse (Galanti 2023)"]
+    assert own["line"]["color"] == theirs["line"]["color"]
+    assert own["line"]["dash"] != theirs["line"]["dash"]
+    assert own_note(app) == ["⊕ dashed: your runs"]
     assert "with 1 run trained here" in app.caption[0].value
     assert control(app, "recipe") is None
     control(app, "runs").set_value("shipped").run()
+    assert not own_note(app)
     assert line(app, "Sparse", "x") == shipped
     assert "trained here" not in app.caption[0].value
     assert line(open_link(LAMBDA, dataset="digits", runs="shipped"), "Sparse", "x") == shipped
 
 
+def test_runs_of_another_recipe_are_drawn_over_the_shipped_ones_one_recipe_at_a_time(out, source, finished):
+    plain = open_link(LAMBDA, dataset="digits")
+    for decay in (0.0015, 0.0025):
+        stand_in(out, source, finished, weight_decay=decay, label_noise=0.2)
+    stand_in(out, source, finished, weight_decay=0.0035, label_noise=0.3)
+    app = open_link(LAMBDA, dataset="digits", own="short, label noise 0.2")
+    assert not app.warning
+    assert line(app, "Sparse") == line(plain, "Sparse")
+    assert line(app, "Sparse", "x", own=True) == [0.0015, 0.0025]
+    early = open_link(LAMBDA, dataset="digits", own="short, label noise 0.2", epoch="20")
+    assert line(early, "Sparse", own=True) == line(app, "Sparse", own=True)  # as they were when trained
+    assert line(early, "Sparse") != line(app, "Sparse")
+    control(app, "own").set_value("short, label noise 0.3").run()
+    assert line(app, "Sparse", "x", own=True) == [0.0035]
+    control(app, "own").set_value("off").run()
+    assert not own_note(app)
+    assert app.query_params["own"] == "off"
+    elsewhere = open_link(LAMBDA, dataset="digits", channels="8")
+    assert not elsewhere.warning
+    assert control(elsewhere, "own") is None  # none of that network
+    for page in FIGURES:
+        assert not open_link(page, dataset="digits").exception
+
+
+def test_the_csv_says_which_points_are_the_readers(out, source, finished, monkeypatch):
+    stand_in(out, source, finished, weight_decay=0.0025)
+    files, real = [], st.download_button
+    monkeypatch.setattr(
+        st, "download_button", lambda label, data, *a, **k: files.append(data) or real(label, data, *a, **k)
+    )
+    app = open_link(LAMBDA, dataset="digits")
+    table = pd.read_csv(io.StringIO(files[-1]()))
+    mine = table[(table["source"] == "trained here") & (table["series"] == "sparse")]
+    assert mine["x"].tolist() == [0.0025]
+    np.testing.assert_allclose(np.log2(mine["mean"]), line(app, "Sparse", own=True), atol=1e-4)
+
+
 @pytest.mark.parametrize("page", [*CHARTS, *STUDY], ids=lambda p: p.key)
 def test_a_further_seed_is_one_more_on_every_page(page, out, source, finished):
     stand_in(out, source, finished, seed=7)
-    seeds = "4 seeds" if page in CHARTS else "seed 7"
+    seeds = (
+        "4 seeds" if page is CHARTS[0] else "3 seeds" if page in FIGURES else "seed 7"
+    )  # a figure draws it over them
     asked = {"seed": "7"} | ({} if page is LAMBDA else {"wd": "0.002"})
     app = open_link(page, dataset="digits", **{name: asked[name] for name in asked if name in page.params})
     assert not app.exception
@@ -306,11 +362,11 @@ def test_a_broken_folder_is_named_and_breaks_nothing(out, finished, odd_runs):
 def test_a_run_comes_and_goes_while_the_page_is_open(out, source, finished):
     app = open_link(LAMBDA, dataset="digits")
     run = stand_in(out, source, finished, weight_decay=0.0025)
-    assert 0.0025 in line(app.run(), "Sparse", "x")
+    assert line(app.run(), "Sparse", "x", own=True) == [0.0025]
     kept = shelf.shelf().runs[run.id]
     assert shelf.shelf().runs[run.id] is kept  # read once
     shutil.rmtree(out / run.id)
-    assert 0.0025 not in line(app.run(), "Sparse", "x")
+    assert "trained here" not in json.dumps([trace["name"] for trace in chart(app.run())["data"]])
     assert control(app, "runs") is None
     assert shelf.find_run(run.id) is kept  # for a page that listed it a moment ago
 

@@ -27,9 +27,10 @@ CHARTS = [page for page in PAGES if page.key in ("start", "training", "lambda", 
 FIGURES = CHARTS[1:]
 
 
-def open_link(page, **params):
-    """The page as a fresh session sees it when it arrives by a link."""
+def open_link(page, notes=True, **params):
+    """The page as a fresh session sees it when it arrives by a link; `notes`: with what is folded opened."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.session_state["notes"] = notes
     for name, value in params.items():
         app.query_params[name] = value
     if page.key != "start":
@@ -49,9 +50,10 @@ def numbers(sent):
     return sent
 
 
-def line(app, name, axis="y"):
-    """Numbers of one line, the points that are there."""
+def line(app, name, axis="y", own=False):
+    """Numbers of one line, the points that are there; `own`: of the runs trained here, over it."""
     names = [style.name for style in STYLES.values() if style.name.startswith(name)]
+    names = [f"{name}, trained here" for name in names] if own else names
     trace = next(trace for trace in chart(app)["data"] if trace["name"] in names)
     return [x for x, y in zip(numbers(trace[axis]), numbers(trace["y"]), strict=True) if y is not None]
 
@@ -109,6 +111,29 @@ def test_empty_and_repeated_parameters(page):
     app = open_link(page, dataset=["mnist", "digits"])
     assert not app.exception
     assert any("only one of them can be shown" in w.value for w in app.warning)
+
+
+@pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
+def test_the_notes_are_folded_to_begin_with(page):
+    app = open_link(page, notes=False)
+    assert not app.exception
+    assert not app.caption
+    assert not app.dataframe
+    assert not app.info
+    (sentence,) = [m.value for m in app.main.markdown if not m.value.startswith("#")]
+    assert "sparse bound" in sentence
+    assert "test error" in sentence
+
+
+ORDER = {"training": (1, 1), "lambda": (4, 2), "width": (2, 3), "depth": (3, 4)}
+
+
+@pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
+def test_a_figure_is_named_by_its_number_in_the_paper_and_in_the_announcement(page):
+    number, place = ORDER[page.key]
+    (head,) = open_link(page).subheader
+    assert f"figure {number} · announcement {place}" in head.value
+    assert "comparison, λ, channels, layers" in head.help
 
 
 @pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
@@ -316,7 +341,12 @@ def test_the_sentence_under_the_chart_agrees_with_the_table():
     app = open_link(page)
     sparse = app.dataframe[0].value.groupby("weight decay λ")["Sparse (Galanti 2023)"].mean()
     first, last = sparse.iloc[[0, -1]]
-    sentence = next(m.value for m in app.markdown if m.value.startswith("From λ"))
+    sentence = next(m.value for m in app.markdown if m.value.startswith("From λ") and "at epoch 5" in m.value)
+    headline = next(m.value for m in app.markdown if m.value.startswith("From λ"))
+    assert f"falls {first / last:.1f}-fold, to **{last:.3g}** (no guarantee)" in headline
+    errors = app.dataframe[0].value.groupby("weight decay λ")["Test error"].mean().iloc[[0, -1]]
+    assert errors.iloc[1] > errors.iloc[0]
+    assert f"test error rises to **{100 * errors.iloc[1]:.2f} %**" in headline
     assert (
         f"at epoch 5, the sparse bound falls by a factor of {first / last:.1f} ({first:.3g} → {last:.3g})" in sentence
     )

@@ -11,9 +11,11 @@ from boundlab.analysis.guarantees import THEOREMS, along_the_weights, guarantees
 from boundlab.analysis.margin_tradeoff import LEVELS, over_epochs, trade_off
 from boundlab.bounds import ALL, BY_KEY
 from boundlab.bounds.base import evaluate
+from boundlab.charts.theme import STYLES
 from boundlab.quantities.norms import MARGIN_GRID
 from boundlab.specs.presets import PRESETS
 from boundlab.specs.settings import CONVENTIONS, Settings
+from boundlab.text import readable
 from boundlab.ui.page import PAGES
 from boundlab.ui.pages.anatomy.sides import MODES
 from boundlab.ui.pages.theory import SECTIONS
@@ -79,17 +81,54 @@ def test_every_view_of_the_anatomy_opens(mode, convention, dataset):
 
 @pytest.mark.parametrize("bound", ALL, ids=lambda b: b.key)
 def test_the_anatomy_on_screen_ends_at_the_bounds_value(pack, bound):
-    from boundlab.charts.theme import STYLES
-    from boundlab.text import readable
-
     convention = "theorem" if "theorem" in bound.formulas else "strict"
-    app = open_link(ANATOMY, convention=convention, bound=STYLES[bound.key].name)
+    app = open_link(ANATOMY, view="one network", convention=convention, bound=STYLES[bound.key].name)
     run = shipped(pack)
     value = evaluate(bound, run.norms(run.epochs.iloc[-1:]), run.sample, Settings(convention))
     assert f"The bound is **{readable(float(value.value[0]))}**" in words(app)
     bars = figures(app)[0]["data"][0]
     assert len(bars["y"]["bdata"] if isinstance(bars["y"], dict) else bars["y"]) > 0
     assert len(numbers(bars["x"])) == len(anatomy(value))
+
+
+@pytest.mark.parametrize("bound", ALL, ids=lambda b: b.key)
+def test_the_six_bars_lead_from_1_to_the_bounds_value(pack, bound):
+    convention = "theorem" if "theorem" in bound.formulas else "strict"
+    app = open_link(ANATOMY, notes=False, convention=convention, bound=STYLES[bound.key].name)
+    assert not app.exception
+    run = shipped(pack)
+    value = evaluate(bound, run.norms(run.epochs.iloc[-1:]), run.sample, Settings(convention))
+    (figure,) = figures(app)
+    bars = figure["data"][0]
+    sizes = numbers(bars["x"])
+    assert 4 <= len(sizes) <= 7  # up to six kinds of factor, and the value
+    assert sum(sizes[:-1]) == pytest.approx(np.log2(float(value.complexity[0])))
+    assert sizes[-1] == pytest.approx(max(np.log2(float(value.value[0])), figure["layout"]["xaxis"]["range"][0]))
+    assert f"is **{readable(float(value.value[0]))}**" in words(app)
+
+
+def test_a_second_network_lies_beside_the_first_on_request():
+    app = open_link(ANATOMY, notes=False)
+    assert len([t for t in figures(app)[0]["data"] if t["type"] == "bar"]) == 1
+    assert not any(s.key == "wd2" for s in app.select_slider)
+    app.toggle(key="second").set_value(True).run()
+    assert not app.exception
+    assert app.query_params["second"] == "true"
+    bars = [t for t in figures(app)[0]["data"] if t["type"] == "bar"]
+    assert [bar["name"] for bar in bars] == ["first network", "second network"]
+    assert "**solid**: CONV-3-16 · MNIST · λ = 0.004" in app.caption[0].value
+    assert "what moves most: **weights**" in words(app)
+    again = open_link(ANATOMY, notes=False, second="true", wd2="0.002", layers2="5")
+    assert not again.warning
+    assert "**hatched**: CONV-5-16 · MNIST · λ = 0.002" in again.caption[0].value
+
+
+@pytest.mark.parametrize("old", [{"merge": "true"}, {"layers": "5", "bound": "Golowich 2018"}, {"epoch": "3"}], ids=str)
+def test_links_from_before_there_were_six_bars_open(old):
+    app = open_link(ANATOMY, **old)
+    assert not app.exception
+    assert not app.warning
+    assert {name: app.query_params[name] for name in old} == old
 
 
 @pytest.mark.parametrize(("convention", "name"), [("theorem", "Sparse (Galanti 2023)"), ("strict", "Theorem S")])

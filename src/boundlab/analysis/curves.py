@@ -103,13 +103,16 @@ def drawn(
     axis: Axis,
     shared: dict[str, object],
     paper_shared: dict[str, object],
+    own: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """One row per point on screen, ours and the paper's: what a reader gets as CSV. `shared`, `paper_shared`: what is the same
-    for all of them."""
-    ours = curves.rename(columns={axis.column: "x"})[
-        ["panel", "x", "series", "mean", "low", "high", "seeds", "flagged", "as_of"]
+    """One row per point on screen, ours, the reader's `own` over them, and the paper's: what a reader gets as CSV. `shared`,
+    `paper_shared`: what is the same for all of them."""
+    columns_of = ["panel", "x", "series", "mean", "low", "high", "seeds", "flagged", "as_of"]
+    rows = [
+        part.rename(columns={axis.column: "x"})[columns_of].assign(source=source, x_name=axis.column, **shared)
+        for part, source in ((curves, "our runs"), (own, "trained here"))
+        if part is not None and (len(part) or source == "our runs")
     ]
-    rows = [ours.assign(source="our runs", x_name=axis.column, **shared)]
     if paper is not None:
         columns = {"x": paper["paper_x"], "series": paper["series"], "mean": 2 ** paper["log2_value"]}
         rows.append(pd.DataFrame(columns).assign(x_name=axis.column, **paper_shared))

@@ -11,7 +11,7 @@ import pandas as pd
 from boundlab.analysis.tables import Axis
 from boundlab.charts.theme import Style, styles
 
-TOP, BOTTOM, END_LABELS = 34, 62, 132  # margins, pixels; the right one holds the names of lines
+TOP, BOTTOM, END_LABELS = 26, 62, 132  # margins, pixels; the right one holds the names of lines
 _GUTTER = 0.065  # of the x axis: the room for slanting leaders
 
 

@@ -14,6 +14,7 @@ from boundlab.charts.theme import (
     GRID_COLOUR,
     HEIGHT,
     INK,
+    VEIL,
     axis_look,
     linear_axis,
     log2_axis,
@@ -63,6 +64,13 @@ def _y_axis(axis: Axis, canvas: Canvas) -> dict[str, Any]:
         return linear_axis(*canvas.y, canvas.dark)
     title = "value (log₂ scale)" if canvas.scale == "log2" else f"value ÷ value at its first {axis.symbol} (log₂ scale)"
     return log2_axis(*canvas.y, canvas.dark, title)
+
+
+def own_note(canvas: Canvas) -> dict[str, Any]:
+    """What dashed lines with crossed circles are."""
+    side = {"x": 0.99, "xanchor": "right"} if canvas.logarithmic else {"x": 0.01, "xanchor": "left"}
+    look = {"showarrow": False, "font": {"size": FONT - 3, "color": INK[canvas.dark]}, "bgcolor": VEIL[canvas.dark]}
+    return {"text": "⊕ dashed: your runs", "xref": "paper", "yref": "paper", "y": 0.99, "yanchor": "top"} | look | side
 
 
 def layout(axis: Axis, canvas: Canvas) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def colour_axis(scale: Scale, dark: bool) -> dict[str, Any]:
     low, high = scale.ends
     ticks, texts = _log_ticks(low, high) if scale.bound else _per_cent_ticks(low, high)
     bar = {
+        "title": {"text": ""},  # with a title of its own, Plotly would move the x axis's title up as well
         "orientation": "h",
         "x": 0,
         "xanchor": "left",

@@ -18,8 +18,8 @@ from boundlab.charts.traces import Trace
 from boundlab.text import readable
 
 LABEL = 16  # pixels, the letters in a cell
-HEAT_HEIGHT = 372
-_MARGIN = {"l": 56, "r": 14, "t": 74, "b": 62}
+HEAT_HEIGHT = 432
+_MARGIN = {"l": 56, "r": 14, "t": 74, "b": 74}
 _LETTERS = ("#000000", "#FFFFFF")  # on light and on dark cells
 _GROUND = ("#FFFFFF", "#1C1F26")  # of a hover
 _NOTHING = "rgba(0,0,0,0)"

@@ -12,9 +12,9 @@ from plotly.colors import hex_to_rgb
 from boundlab.text import power, tick
 
 FONT = 17  # readable from the last row
-HEIGHT = 440
+HEIGHT = 432
 NAME = 22  # pixels from one name at a line's end to the next
-_VACUOUS = "above 1: vacuous, says nothing"
+_VACUOUS = "above 1: says nothing"
 
 
 @dataclass(frozen=True)

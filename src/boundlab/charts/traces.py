@@ -43,6 +43,10 @@ class Panel:
         """Of one series in one frame; NaN throughout where it has none there."""
         return self.points.get((name, frame)) or Points(*np.full((len(Points._fields), len(self.x)), np.nan))
 
+    def has(self, frame: float) -> bool:
+        """Whether any series has a point in this frame."""
+        return any(step == frame for _, step in self.points)
+
 
 def panel_of(curves: pd.DataFrame, axis: Axis) -> Panel:
     """Gather one panel's rows of `curves.by_axis` into arrays over its x positions, NaN where there is no point."""
@@ -107,6 +111,21 @@ def _marker(panel: Panel, name: str) -> int:
 def line_moving(points: Points, name: str, canvas: Canvas) -> Trace:
     """Heights and hovers."""
     return {"y": rounded(heights(points.mean, canvas)), "customdata": _hovers(points, name, canvas)}
+
+
+def own_fixed(panel: Panel, name: str, canvas: Canvas) -> Trace:
+    """A line of the runs that the reader trained, over that of the shipped ones: dashed, with markers of its own."""
+    style, colour = canvas.styles[name], canvas.styles[name].colour(canvas.dark)
+    return {
+        "type": "scatter",
+        "x": panel.x.tolist(),
+        "name": f"{style.name}, trained here",
+        "mode": "lines+markers",
+        "line": {"color": colour, "width": 2, "dash": "5px,3px"},
+        "marker": {"symbol": "circle-cross-open", "size": 11, "color": colour, "line": {"width": 2, "color": colour}},
+        "connectgaps": True,
+        "hovertemplate": f"{style.short}, yours <b>%{{customdata}}</b><extra></extra>",
+    }
 
 
 def band_fixed(panel: Panel, name: str, canvas: Canvas) -> Trace:

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from boundlab.analysis.tables import Axis
 from boundlab.charts import names, traces
 from boundlab.charts.canvas import Canvas
-from boundlab.charts.frame import NAMES_AXIS, axis_name, layout
+from boundlab.charts.frame import NAMES_AXIS, axis_name, layout, own_note
 from boundlab.charts.traces import Panel, Trace
 
 
@@ -32,8 +32,8 @@ class Picture:
 class _Parts:
     """Fixed parts once, moving parts per frame, in one order."""
 
-    def __init__(self, panels: list[Panel], shown: Sequence[str], canvas: Canvas) -> None:
-        self.panels, self.shown, self.canvas = panels, shown, canvas
+    def __init__(self, panels: list[Panel], own: list[Panel], shown: Sequence[str], canvas: Canvas) -> None:
+        self.panels, self.own, self.shown, self.canvas = panels, own, shown, canvas
         every = [points for panel in panels for points in panel.points.values()]
         self.several = any(np.nanmax(points.seeds) > 1 for points in every)
         self.flagged = any(np.nansum(points.flagged) > 0 for points in every)
@@ -46,6 +46,8 @@ class _Parts:
             if self.several:
                 out += [here | traces.band_fixed(panel, name, self.canvas) for name in self.shown]
             out += [here | traces.line_fixed(panel, name, self.canvas) for name in self.shown]
+            for mine in self.own[number - 1 : number]:
+                out += [here | traces.own_fixed(mine, name, self.canvas) for name in self.shown]
             out += [here | traces.rings_fixed(self.canvas.dark)] if self.flagged else []
         if not self.shown:
             return [*out, self._names()]
@@ -57,13 +59,16 @@ class _Parts:
     def moving(self, frame: float) -> tuple[Trace, ...]:
         """Of every trace what this frame has."""
         out = []
-        for panel in self.panels:
+        for number, panel in enumerate(self.panels):
             points = {name: panel.at(name, frame) for name in self.shown}
             if self.several:
                 out += [traces.band_moving(points[name], self.canvas) for name in self.shown]
             out += [traces.line_moving(points[name], name, self.canvas) for name in self.shown]
+            for mine in self.own[number : number + 1]:
+                out += [traces.line_moving(mine.at(name, frame), name, self.canvas) for name in self.shown]
             out += [traces.rings_moving(panel, self.shown, frame, self.canvas)] if self.flagged else []
-        ends = names.names_moving(self.panels[-1], self.shown, frame, self.canvas)
+        named = self.panels[-1] if self.panels[-1].has(frame) else (self.own or self.panels)[-1]
+        ends = names.names_moving(named, self.shown, frame, self.canvas)
         return (*out, *(ends if self.shown else ends[1:]))
 
 
@@ -124,15 +129,23 @@ def film(
     canvas: Canvas,
     paper: pd.DataFrame | None = None,
     behind: Sequence[Trace] = (),
+    own: pd.DataFrame | None = None,
 ) -> Film:
     """`curves`: rows of `curves.by_axis`; `shown`: series in drawing order; `paper`: one panel's digitised rows with `paper_x`
-    (the paper's x) and `difference` (ours minus the paper's, log2); `behind`: traces that do not move, below all others."""
+    (the paper's x) and `difference` (ours minus the paper's, log2); `behind`: traces that do not move, below all others; `own`:
+    rows like `curves`, of the runs that the reader trained, drawn over them."""
+    own = curves[:0] if own is None else own
     panels = [traces.panel_of(curves[curves["panel"] == key], axis) for key in canvas.panels]
-    parts, still = _Parts(panels, shown, canvas), [*behind, *_paper(paper, shown, canvas)]
-    fixed, frames = _same_x(parts.fixed(), tuple(parts.moving(step) for step in sorted(curves["frame"].unique())))
+    mine = [traces.panel_of(own[own["panel"] == key], axis) for key in canvas.panels] if len(own) else []
+    parts, still = _Parts(panels, mine, shown, canvas), [*behind, *_paper(paper, shown, canvas)]
+    fixed, frames = _same_x(
+        parts.fixed(), tuple(parts.moving(step) for step in sorted({*curves["frame"], *own["frame"]}))
+    )
     place = [axis.key, canvas.x, canvas.y, list(canvas.panels), canvas.scale, canvas.convention]
     stamp = _digest([frames, canvas.scale])
-    return Film(still, fixed, frames, layout(axis, canvas), stamp, _digest(place))
+    look = layout(axis, canvas)
+    look["annotations"] += [own_note(canvas)] if mine else []
+    return Film(still, fixed, frames, look, stamp, _digest(place))
 
 
 def trend(

@@ -25,7 +25,8 @@ _LEFT = 150  # pixels for the names of factors; longer ones take more
 _NUMBERS = 66  # pixels right of the axes for a number that begins at their end
 
 
-def _colour(row: Any, dark: bool) -> str:
+def bar_colour(row: Any, dark: bool) -> str:
+    """Of a row of an anatomy, by its group."""
     if row.group in GROUPS:
         return GROUPS[row.group][1 + dark]
     return INK[dark] if row.kind == "total" else ALERT[dark]
@@ -42,7 +43,8 @@ def factor_text(log2: float) -> str:
     return f"{'×' if log2 >= 0 else '÷'} {shown}"
 
 
-def _number(row: Any) -> str:
+def bar_number(row: Any) -> str:
+    """What stands beside a row's bar."""
     if row.kind == "factor":
         return factor_text(row.log2)
     if row.kind == "total":
@@ -57,20 +59,20 @@ def _bars(
     here = list(rows.itertuples())
     start = np.maximum(rows["start"].to_numpy(), low)
     end = np.maximum(rows["end"].to_numpy(), low)
-    colours = [_colour(row, dark) for row in here]
+    colours = [bar_colour(row, dark) for row in here]
     shift = 0.0 if single else (-0.19 if second else 0.19)
     y = [places[row.row] + shift for row in here]
     look: dict[str, Any] = {"color": colours, "line": {"width": 1.5, "color": colours}}
     if second:
         look |= {"pattern": {"shape": "/", "fgcolor": colours, "bgcolor": "rgba(0,0,0,0)", "fillmode": "replace"}}
-    hover = [f"<b>{r.label}</b> {_number(r)}<br>log₂ {r.log2:+.2f}<br>{r.meaning}" for r in here]
+    hover = [f"<b>{r.label}</b> {bar_number(r)}<br>log₂ {r.log2:+.2f}<br>{r.meaning}" for r in here]
     bar = {"type": "bar", "orientation": "h", "base": start, "x": end - start, "y": y, "marker": look}
     bar |= {"width": 0.66 if single else 0.34, "hovertext": hover, "hoverinfo": "text"}
     if not single:
         return [bar]
     rightmost = np.maximum(start, end)
     words = {"type": "scatter", "mode": "text", "x": rightmost, "y": y, "hoverinfo": "skip"}
-    bold = [f"  <b>{_number(row)}</b>" if row.kind == "total" else f"  {_number(row)}" for row in here]
+    bold = [f"  <b>{bar_number(row)}</b>" if row.kind == "total" else f"  {bar_number(row)}" for row in here]
     return [
         bar,
         words
@@ -82,7 +84,7 @@ def _bars(
 def _differences(table: pd.DataFrame, places: dict[str, float], dark: bool) -> list[dict[str, Any]]:
     """Bars of the second network's factor relative to the first's."""
     shown = table["difference"].where(np.isfinite(table["difference"]), 0.0)
-    colours = [_colour(row, dark) for row in table.itertuples()]
+    colours = [bar_colour(row, dark) for row in table.itertuples()]
     y = [places[name] for name in table["row"]]
     moved = [abs(d) >= 0.005 for d in shown]
     words = [
@@ -96,7 +98,7 @@ def _differences(table: pd.DataFrame, places: dict[str, float], dark: bool) -> l
     return [common | bar, common | text | {"text": [f"  {word}" for word in words], "textfont": look}]
 
 
-def _reach(values: Sequence[np.ndarray], step: int) -> tuple[float, float]:
+def reach_of(values: Sequence[np.ndarray], step: int) -> tuple[float, float]:
     """A range that holds everything, in whole steps so that small moves do not change it."""
     finite = np.concatenate([v[np.isfinite(v)] for v in values])
     low, high = min(0.0, float(finite.min())), max(0.0, float(finite.max()))
@@ -114,7 +116,7 @@ def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFr
     names = list(table["row"])
     places = {name: float(len(names) - 1 - i) for i, name in enumerate(names)}
     sides = [first] if second is None else [first, second]
-    low, high = _reach([side[c].to_numpy() for side in sides for c in ("start", "end")], 2)
+    low, high = reach_of([side[c].to_numpy() for side in sides for c in ("start", "end")], 2)
     single = second is None
     data = [bar for i, side in enumerate(sides) for bar in _bars(side, places, low, i == 1, single, dark)]
     label = dict(zip(table["row"], table["label"], strict=True))
@@ -138,7 +140,7 @@ def waterfall(first: pd.DataFrame, second: pd.DataFrame | None, table: pd.DataFr
     }
     if not single:
         data += _differences(table, places, dark)
-        below, above = _reach([table["difference"].to_numpy()], 1)
+        below, above = reach_of([table["difference"].to_numpy()], 1)
         axis = log2_axis(below, above, dark, "ratio (log₂)")
         # three ticks fit a narrow screen
         every = -(-len(axis["tickvals"]) // 3) * (axis["tickvals"][1] - axis["tickvals"][0])

@@ -36,12 +36,12 @@ def choose_delta(controls: Controls) -> float:
     return float(controls.choose("δ", DELTAS, "delta", "The probability that a bound fails.", "0.001"))
 
 
-def choose_bound(controls: Controls, convention: str) -> Bound:
+def choose_bound(controls: Controls, convention: str, width: int = 280) -> Bound:
     """One of the bounds that the convention has; the link carries their names in `published`."""
     possible = {STYLES[bound.key].name: bound for bound in reversed(ALL) if convention in bound.formulas}
     looks = styles(convention)
     called = lambda name: looks[possible[name].key].name  # noqa: E731
-    return possible[controls.choose("Bound", list(possible), "bound", width=280, called=called)]
+    return possible[controls.choose("Bound", list(possible), "bound", width=width, called=called)]
 
 
 def choose_series(controls: Controls, convention: str) -> list[str]:

@@ -1,9 +1,17 @@
-"""Every chart on a page, with one toolbar, a key and words for who cannot see it."""
+"""Every chart on a page: one toolbar, a key, words for who cannot see it, and a bar that saves it: PNG, SVG, CSV, link."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+
+from boundlab.charts.frame import remote
+from boundlab.charts.points import points_of
+from boundlab.ui.player import save_bar
 
 # Plotly's toolbar with what these charts need, so that it is short beside words
 _CONFIG = {
@@ -12,13 +20,39 @@ _CONFIG = {
     "toImageButtonOptions": {"format": "png", "scale": 2},
 }
 
+Points: TypeAlias = pd.DataFrame | Callable[[], str]  # what is drawn: a table, or a function that writes it as CSV
 
-def show(figure: go.Figure, key: str, alt: str) -> None:
-    """Draw it where the page is. `key`: no other chart of the page has it; `alt`: what a screen reader says."""
+
+def show(
+    figure: go.Figure, key: str, alt: str, points: Points | None = None, file: str = "", caption: str = ""
+) -> None:
+    """Draw it where the page is, and under it what saves it. `key`: no other chart of the page has it; `alt`: what a screen
+    reader says; `points`: what its CSV has, the figure's own numbers where nothing is said; `file`: what saved files are called,
+    without an ending; `caption`: what is written on a saved picture, `alt` where nothing is said."""
+    with st.container(key=f"stage_{key}", gap="xxsmall"):
+        draw(with_remote(figure, key), key, alt)
+        name = file or f"boundlab-{key.removeprefix('chart_').replace('_', '-')}"
+        save_bar(f"save_{key}", key, name, (caption or alt).replace("*", ""), writer(figure, points))
+
+
+def with_remote(figure: go.Figure, stamp: str) -> go.Figure:
+    """The figure as a bar can find and save it."""
+    return figure.update_layout(updatemenus=[remote()], meta={"stamp": stamp, "base": 0, "canvas": stamp})
+
+
+def writer(figure: go.Figure, points: Points | None) -> Callable[[], str]:
+    """What writes the CSV, when it is asked for."""
+    if callable(points):
+        return points
+    return lambda: (points_of(figure) if points is None else points).to_csv(index=False, float_format="%.10g")
+
+
+def draw(figure: go.Figure, key: str, alt: str) -> None:
+    """The chart alone, where a player saves it."""
     st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt)
 
 
-def show_pickable(figure: go.Figure, key: str, alt: str) -> tuple[int, int] | None:
+def draw_pickable(figure: go.Figure, key: str, alt: str) -> tuple[int, int] | None:
     """The same; x and y of the point that the reader clicked, None where none is."""
     event = st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt, on_select="rerun", selection_mode="points")
     points = event.get("selection", {}).get("points", [])

@@ -37,7 +37,7 @@ class Page:
 
 _FIGURE = (
     *("dataset", "convention", "delta", "scale", "panels", "paper", "show", "flagged", "recipe", "runs"),
-    *("layers", "channels", "wd", "axes", "quantity"),
+    *("layers", "channels", "wd", "axes", "quantity", "own"),
 )
 _ONE = ("networks", "dataset", "recipe", "runs", "layers", "channels", "wd", "seed", "flagged", "run")
 _NETWORK = (*_ONE, "epoch", "convention", "delta")
@@ -124,6 +124,7 @@ PAGES = (
             *("epoch", "convention", "delta"),
             *_SECOND,
             "view",
+            "second",
             "bound",
             "merge",
             "times",
@@ -214,10 +215,12 @@ def _say_left_out(left_out: dict[str, str], where: str, advice: str, named: bool
         st.sidebar.caption(f"{where}, {len(left_out)} not readable{names}. {advice}")
 
 
-# A formula wider than a narrow screen is scrolled, not cut
-_FORMULAS = (
-    "<style>@media (max-width: 900px) { .katex-display { overflow: auto hidden; padding-bottom: 4px; } }</style>"
-)
+# A formula wider than a narrow screen is scrolled, not cut; what saves a chart stays on one line
+_FORMULAS = """<style>
+@media (max-width: 900px) { .katex-display { overflow: auto hidden; padding-bottom: 4px; } }
+[class*="st-key-bar_"] { flex-wrap: nowrap; }
+@media (max-width: 480px) { [class*="st-key-bar_"] { align-items: flex-end; } }
+</style>"""
 # White, Streamlit's own choice, is hard to read on the dark theme's orange
 _DARK_WORDS = """<style>
 [data-testid="stBaseButton-primary"]:enabled *,
@@ -237,9 +240,9 @@ def _menu() -> None:
             st.page_link(entry.path, label=entry.title, icon=entry.icon, help="", width="stretch")
 
 
-def title(name: str, question: str) -> None:
-    """The page's name and the question it answers, on one line where there is room."""
-    st.subheader(f"{name} &nbsp; :small[:gray[{question}]]", anchor=False)
+def title(name: str, question: str, help: str | None = None) -> None:
+    """The page's name and the question it answers, on one line where there is room; `help`: more, on request."""
+    st.subheader(f"{name} &nbsp; :small[:gray[{question}]]", anchor=False, help=help)
 
 
 def is_dark() -> bool:

@@ -47,6 +47,31 @@ def largest_terms(rows: pd.DataFrame) -> str:
     return words
 
 
+def six_sentence(name: str, rows: pd.DataFrame) -> str:
+    """What makes the bound `name` large, and what brings it down; `rows`: of `six.six_bars`."""
+    factors, value = rows[rows["kind"] == "factor"], rows[rows["kind"] == "total"].iloc[0]
+    most, least = factors.loc[factors["log2"].idxmax()], factors.loc[factors["log2"].idxmin()]
+    extremes = [
+        f"{word} factor: **{row['label'].lower()}** ({factor_text(row['log2'])})"
+        for word, row, there in (("largest", most, most["log2"] > _MOVED), ("smallest", least, least["log2"] < -_MOVED))
+        if there
+    ]
+    words = f"{name} is **{readable(2 ** value['end'])}**{' (vacuous)' if value['end'] >= 0 else ''}"
+    return "; ".join([words, *extremes]) + "."
+
+
+def six_moved(name: str, first: pd.DataFrame, second: pd.DataFrame) -> str:
+    """From the first network's value to the second's, and the factor that moves most."""
+    ends = [rows.loc[rows["kind"] == "total", "end"].iloc[0] for rows in (first, second)]
+    words = f"{name}: **{readable(2 ** ends[0])}** and **{readable(2 ** ends[1])}** (hatched)"
+    sides = [rows[rows["kind"] == "factor"].set_index("label")["log2"] for rows in (first, second)]
+    apart = sides[1].sub(sides[0], fill_value=0.0)
+    label = str(apart.abs().idxmax())
+    if abs(apart[label]) < _MOVED:
+        return words + "; no factor moves."
+    return words + f"; what moves most: **{label.lower()}** ({factor_text(float(apart[label]))})."
+
+
 def moved_terms(table: pd.DataFrame) -> str:
     """From the first value to the second, and by which factors."""
     value = table[table["row"] == "value"].iloc[0]

@@ -63,6 +63,8 @@ def _trained_here(table: pd.DataFrame) -> str:
 
 
 def _seeds(table: pd.DataFrame, drawn: str) -> str:
+    """Of the shipped runs; those trained here are drawn over them."""
+    table = table if table["trained_here"].all() else table[~table["trained_here"].astype(bool)]
     per_point = table.groupby(["architecture", "weight_decay"])["seed"].nunique()
     few, many = per_point.min(), per_point.max()
     if many == 1:

@@ -16,7 +16,12 @@ _STILL = 0.03  # a change of less than this fraction is none
 
 
 def heat_sentence(cells: pd.DataFrame, x: str, y: str, series: str, convention: str) -> str:
-    """`cells`: rows of `analysis.cells.cells` over the columns x and y."""
+    """All of it. `cells`: rows of `analysis.cells.cells` over the columns x and y."""
+    return f"{heat_headline(cells, x, y, series, convention)} {heat_details(cells, x, y, series)}".strip()
+
+
+def heat_headline(cells: pd.DataFrame, x: str, y: str, series: str, convention: str) -> str:
+    """How far the value moves along each variable."""
     there = cells.dropna(subset=["mean"])
     name = styles(convention)[series].name
     subject = f"**{name}**" if series in BY_KEY else f"the **{name.lower()}**"
@@ -24,8 +29,13 @@ def heat_sentence(cells: pd.DataFrame, x: str, y: str, series: str, convention: 
         return f"No network here has a value of {subject}."
     found = [_along(cells, column, other, series) for column, other in ((y, x), (x, y))]
     moves = [words for words in found if words]
-    words = f"{_first_letter(subject)}: " + ("; ".join(moves) if moves else "one value along each variable") + "."
-    return " ".join([words, _range(there, x, y, series), _below_one(there, series)]).strip()
+    return f"{_first_letter(subject)}: " + ("; ".join(moves) if moves else "one value along each variable") + "."
+
+
+def heat_details(cells: pd.DataFrame, x: str, y: str, series: str) -> str:
+    """Where the value is smallest, largest and below 1; nothing where there is none."""
+    there = cells.dropna(subset=["mean"])
+    return "" if there.empty else f"{_range(there, x, y, series)} {_below_one(there, series)}".strip()
 
 
 def _along(cells: pd.DataFrame, along: str, across: str, series: str) -> str:

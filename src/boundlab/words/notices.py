@@ -13,7 +13,7 @@ from boundlab.charts.theme import lead, styles
 from boundlab.specs.settings import Settings
 from boundlab.text import format_epoch, readable, times
 
-_STILL = 0.03  # a change of less than this fraction is none
+STILL = 0.03  # a change of less than this fraction is none
 _TINY = 1e-300
 
 
@@ -84,7 +84,7 @@ def _between(bound: pd.DataFrame, axis: Axis) -> str:
     ends = bound["mean"].iloc[[0, -1]]
     high, low = bound.loc[bound["mean"].idxmax()], bound.loc[bound["mean"].idxmin()]
     over, under = high["mean"] / max(ends.max(), _TINY), min(ends) / max(low["mean"], _TINY)
-    if max(over, under) < 1 + _STILL:
+    if max(over, under) < 1 + STILL:
         return ""
     word, row = ("largest", high) if over >= under else ("smallest", low)
     return f" ({word} at {axis.at(row[axis.column])}: {readable(row['mean'])})"
@@ -110,8 +110,8 @@ def _rivals(first: pd.DataFrame, others: dict[str, pd.DataFrame], axis: Axis, se
     if len(ratios) < 2:
         return ""
     looks, own = styles(settings.convention), _ratio(first)
-    if all(abs(ratio - 1) < _STILL for ratio in ratios.values()):
-        return "The other bounds stay put" + (" too." if abs(own - 1) < _STILL else ".")
+    if all(abs(ratio - 1) < STILL for ratio in ratios.values()):
+        return "The other bounds stay put" + (" too." if abs(own - 1) < STILL else ".")
     most, least = max(ratios, key=ratios.__getitem__), min(ratios, key=ratios.__getitem__)
     words = [f"{looks[name].name} ({_change(ratios[name])})" for name in (least, most)]
     sentence = f"The other bounds range from {words[0]} to {words[1]}"
@@ -124,7 +124,7 @@ def _rivals(first: pd.DataFrame, others: dict[str, pd.DataFrame], axis: Axis, se
 
 
 def _change(ratio: float) -> str:
-    if abs(ratio - 1) < _STILL:
+    if abs(ratio - 1) < STILL:
         return "stays put"
     return f"falls by a factor of {times(1 / ratio)}" if ratio < 1 else f"grows by a factor of {times(ratio)}"
 

@@ -1,13 +1,15 @@
-"""The handle above a chart: drag, play, pause, step without a server round trip; save the picture, copy the link.
+"""The bar at a chart: a handle to drag, play, pause, step without a server round trip; save the picture, copy the link.
 
 The server learns the position when the handle rests, so that words, table and link follow.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from boundlab.charts.trend import Picture
@@ -18,6 +20,7 @@ def _source(kind: str) -> str:
     return (Path(__file__).parent / f"player.{kind}").read_text()
 
 
+_CSV = "Save the numbers that are drawn"
 _player = st.components.v2.component("boundlab_player", html=_source("html"), css=_source("css"), js=_source("js"))
 
 
@@ -35,11 +38,13 @@ def player(
     file: str,
     caption: str,
     news: dict[str, Any] | None = None,
+    points: Callable[[], str] | None = None,
     serial: object = None,
 ) -> None:
     """Draw it inside the container `stage...` of its chart. `labels`: one per position; `at`: where it stands; `caption`:
     what the picture shows, written on it when it is saved as `file`; `news`: `charts.progress.update_of` what the chart should
-    be by now; `serial`: another one where the frames are newer ones of the same picture."""
+    be by now; `points`: writes what is drawn as CSV, when asked; `serial`: another one
+    where the frames are newer ones of the same picture."""
     data: dict[str, Any] = {"frames": picture.frames, "traces": picture.moving, "stamp": picture.stamp}
     data |= {
         "name": name,
@@ -50,4 +55,15 @@ def player(
         "news": news,
         "serial": serial,
     }
-    _player(key=key, data=data, on_at_change=lambda: None)
+    with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key=f"bar_{key}"):
+        _player(key=key, data=data, on_at_change=lambda: None)
+        if points is not None:
+            name = f"{file}{labels[at] if picture.frames else ''}.csv"
+            st.download_button(
+                "CSV", points, name, "text/csv", type="tertiary", on_click="ignore", key=f"csv_{key}", help=_CSV
+            )
+
+
+def save_bar(key: str, stamp: str, file: str, caption: str, points: Callable[[], str]) -> None:
+    """What saves a chart that no handle moves: PNG, SVG, link and CSV. `stamp`: in the figure's `meta`; the rest as in `player`."""
+    player(key, Picture(go.Figure(), (), [], stamp), "", [], 0, file, caption, points=points)

@@ -9,16 +9,20 @@ const STILL = { mode: "immediate", frame: { duration: 0, redraw: false }, transi
 const players = new WeakMap();
 const same = (a, b) => String(a) === String(b);
 
-/** `text` in lines of at most `letters`, broken between its parts. */
-function wrapped(text, letters) {
+/** `parts` in lines of at most `letters`, joined by `joint`. */
+function filled(parts, joint, letters) {
   const lines = [];
-  for (const part of text.split(" · ")) {
-    const longer = lines.length ? `${lines.at(-1)} · ${part}` : part;
+  for (const part of parts) {
+    const longer = lines.length ? `${lines.at(-1)}${joint}${part}` : part;
     if (lines.length && longer.length <= letters) lines[lines.length - 1] = longer;
     else lines.push(part);
   }
   return lines;
 }
+
+/** `text` in lines of at most `letters`, broken between its parts, and between words where a part is longer. */
+const wrapped = (text, letters) =>
+  filled(text.split(" · "), " · ", letters).flatMap((line) => filled(line.split(" "), " ", letters));
 
 /** The chart in `root`, and what may be done with it; `stamp` tells which picture it should show: while Streamlit replaces a
  * chart, the old one is there too. */
@@ -165,7 +169,7 @@ function makePlayer(parent) {
     if (!navigator.clipboard) return void prompt("The link that restores this view", location.href); // plain http
     await navigator.clipboard.writeText(location.href);
     get("#link").textContent = "Copied";
-    setTimeout(() => (get("#link").textContent = "Copy link"), 1500);
+    setTimeout(() => (get("#link").textContent = "Link"), 1500);
   };
   stop();
 

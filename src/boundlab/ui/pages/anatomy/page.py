@@ -1,18 +1,22 @@
-"""The anatomy page: a bound as a waterfall of its factors, alone or beside a second one."""
+"""The anatomy page: a bound in six bars, or as a waterfall of all its factors, alone or beside a second one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.analysis.anatomy import anatomy, joined, published_to_strict
+from boundlab.analysis.six import six_bars
 from boundlab.bounds import ALL, BY_KEY
-from boundlab.bounds.base import Bound, only
+from boundlab.bounds.base import Bound, Value, only
 from boundlab.charts.dumbbell import dumbbell
+from boundlab.charts.six import SIX_HEIGHT, six_chart
 from boundlab.charts.theme import styles
 from boundlab.charts.waterfall import waterfall
 from boundlab.runs.run import Run
@@ -21,29 +25,39 @@ from boundlab.ui import chart
 from boundlab.ui.bound_choice import choose_bound, choose_convention, choose_delta
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas
-from boundlab.ui.layout import EMPTY, chart_first, controls_row
+from boundlab.ui.layout import EMPTY, Figure, figure_first
 from boundlab.ui.network_choice import FIGURES, epoch_of, kind_of, named_run, second_run
 from boundlab.ui.page import is_dark
-from boundlab.ui.pages.anatomy.sides import MODES, MODES_HELP, Side, changed, second_side, side
+from boundlab.ui.pages.anatomy.sides import MODES, MODES_HELP, SIX, Side, changed, second_side, side
 from boundlab.ui.run_filters import choose_network, filter_runs
 from boundlab.ui.run_tables import runs_of
 from boundlab.ui.shelf import datasets, find_run
 from boundlab.ui.tables import formatted
 from boundlab.ui.untrained import offer_training
-from boundlab.words.anatomy import BRIDGE, HELD, READING, bridge_sentence, largest_terms, moved_terms
+from boundlab.words.anatomy import (
+    BRIDGE,
+    HELD,
+    READING,
+    bridge_sentence,
+    largest_terms,
+    moved_terms,
+    six_moved,
+    six_sentence,
+)
+
+_SECOND = "Lay the same six bars of a second network beside them."
 
 
 @st.fragment
 @with_controls
 def take_apart(controls: Controls) -> None:
-    """Controls, waterfall, what it says, the numbers."""
-    with chart_first():
-        (row, more), changes, stage = controls_row(), st.container(), st.container()
-    with row:
-        mode = controls.choose("View", MODES, "view", MODES_HELP, width=200)
+    """Sentence, chart, controls; the numbers on request."""
+    place = figure_first("anatomy", SIX_HEIGHT + 44)
+    stage, changes, more = place.stage.container(gap="xsmall"), place.stage.container(), place.more
     with more:
+        mode = controls.choose("More views", MODES, "view", MODES_HELP, width=220)
         kind = kind_of(controls)
-    peers, runs = _figure_runs(controls, row, more) if kind == FIGURES else (pd.DataFrame(), pd.DataFrame())
+    peers, runs = _figure_runs(controls, more) if kind == FIGURES else (pd.DataFrame(), pd.DataFrame())
     if kind == FIGURES and runs.empty:
         stage.info(EMPTY)
         return
@@ -55,19 +69,22 @@ def take_apart(controls: Controls) -> None:
                 offer_training(choice, peers)
         return None if name is None else find_run(name)
 
-    with row:
+    with place.row:
         run = network() if kind == FIGURES else named_run(controls, kind)
+    with more:
         label = epoch_of(controls, run) if run else ""
-    settings, bounds = _formula(controls, mode, row, more)
+    settings, bounds = _formula(controls, mode, place.row, more)
+    with place.row:
+        beside = controls.switch("Second network", "second", help=_SECOND) if mode == SIX else False
     if run is None:
         return
     first = side(run, label, settings)
     if mode == "published to strict":
-        _bridge(first, stage)
+        _bridge(first, place, stage)
         return
-    with row:
+    with place.row:
         other = partial(network, second=True) if kind == FIGURES else partial(second_run, controls, run)
-        second = second_side(mode, controls, run, label, settings, other)
+        second = second_side("two networks" if beside else mode, controls, run, label, settings, other)
     if mode == "what if":
         with changes:
             try:
@@ -77,18 +94,20 @@ def take_apart(controls: Controls) -> None:
                 return
     if mode == "two epochs" and second is not None:
         first, second = second, first  # in order of time
-    _draw(controls, bounds, (first, second), stage, more)
+    _draw(controls, mode, bounds, (first, second), place, stage)
     if mode == "what if" and second is not None:
-        stage.info(HELD, icon=":material/science:")
-        _everything(first, second)
-    formulas(settings.convention, list(dict.fromkeys(bound.key for bound in bounds)), banner=mode != "what if")
+        with place.stage:
+            st.info(HELD, icon=":material/science:")
+            _everything(first, second)
+    if place.notes.open:
+        with place.notes:
+            formulas(settings.convention, list(dict.fromkeys(bound.key for bound in bounds)), banner=mode != "what if")
 
 
-def _figure_runs(controls: Controls, row: DeltaGenerator, more: DeltaGenerator) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _figure_runs(controls: Controls, more: DeltaGenerator) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Runs of one data set and one recipe; and those to trust."""
-    with row:
-        dataset = controls.pick("Data", datasets(), "dataset")
     with more:
+        dataset = controls.pick("Data", datasets(), "dataset")
         return filter_runs(controls, runs_of(dataset))
 
 
@@ -99,19 +118,21 @@ def _formula(
     if mode in ("published to strict", "two theorems"):
         with more:
             return Settings("strict", choose_delta(controls)), (BY_KEY["sparse"], BY_KEY["doubled"])
-    with row:
-        convention = choose_convention(controls)
-        bound = choose_bound(controls, convention)
     with more:
-        return Settings(convention, choose_delta(controls)), (bound, bound)
+        convention = choose_convention(controls)
+        settings = Settings(convention, choose_delta(controls))
+    with row:
+        bound = choose_bound(controls, convention, 200)
+    return settings, (bound, bound)
 
 
 def _draw(
     controls: Controls,
+    mode: str,
     bounds: tuple[Bound, Bound],
     sides: tuple[Side, Side | None],
+    place: Figure,
     stage: DeltaGenerator,
-    more: DeltaGenerator,
 ) -> None:
     """`bounds`: of the first and of the second side."""
     values = []
@@ -123,6 +144,51 @@ def _draw(
                     f"{styles(each.settings.convention)[bound.key].name} has no number for **{each.name}**: {values[-1].reason}."
                 )
                 return
+    drawn = _six(controls, bounds[0], sides, values) if mode == SIX else _waterfall(controls, sides, values, place.more)
+    names = _names(bounds, *sides)
+    place.headline.markdown(drawn.headline)
+    with stage:
+        if sides[1] is not None:
+            st.caption(names)
+        points = drawn.table.assign(label=drawn.table["label"].str.removeprefix("+ "))  # a leading + makes a formula
+        file = f"boundlab-anatomy-{bounds[0].key}"
+        chart.show(drawn.figure, "chart_waterfall", drawn.headline, points, file, names.replace("*", ""))
+    if place.notes.open:
+        with place.notes:
+            if sides[1] is None:
+                st.caption(names)
+            st.caption(READING)
+            st.markdown(drawn.words)
+            _numbers(drawn.table)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A picture, the sentence above it, what else it says, its numbers."""
+
+    figure: go.Figure
+    headline: str
+    words: str
+    table: pd.DataFrame
+
+
+def _six(controls: Controls, bound: Bound, sides: tuple[Side, Side | None], values: list[Value]) -> _Drawn:
+    controls.hold("merge")  # links of the waterfall carry it; here everything is multiplied together
+    settings = sides[0].settings
+    called = styles(settings.convention)[bound.key].name
+    every = [anatomy(value) for value in values]
+    rows = [six_bars(value) for value in values]
+    figure = six_chart(rows[0], rows[1] if sides[1] else None, is_dark())
+    if sides[1] is None:
+        words = largest_terms(anatomy(values[0], per_layer=False))
+        return _Drawn(figure, six_sentence(called, rows[0]), words, every[0].drop(columns=["start", "end"]))
+    table = joined(*every)
+    return _Drawn(figure, six_moved(called, *rows), moved_terms(table), table)
+
+
+def _waterfall(
+    controls: Controls, sides: tuple[Side, Side | None], values: list[Value], more: DeltaGenerator
+) -> _Drawn:
     first, second = sides
     words = largest_terms(anatomy(values[0], per_layer=False))
     layers = len(first.world.norms.layers)
@@ -130,49 +196,28 @@ def _draw(
         per_layer = not controls.switch("Multiply the layers together", "merge") if layers > 1 else True
     rows = [anatomy(value, per_layer) for value in values]
     table = joined(rows[0], rows[-1])
-    with stage:
-        _names(bounds, first, second)
-        chart.show(
-            waterfall(rows[0], rows[1] if second else None, table, is_dark()),
-            "chart_waterfall",
-            moved_terms(table) if second else words,
-        )
-    st.caption(READING)
-    st.markdown(moved_terms(table) if second else words)
-    _numbers(table if second else rows[0].drop(columns=["start", "end"]), bounds[0].key)
+    figure = waterfall(rows[0], rows[1] if second else None, table, is_dark())
+    said = moved_terms(table) if second else words
+    return _Drawn(figure, said, said, table if second else rows[0].drop(columns=["start", "end"]))
 
 
-def _names(bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> None:
+def _names(bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> str:
     if bounds[0] is not bounds[1] and second is not None:
-        st.caption(
-            f"{first.name} · {first.settings.convention} · δ = {first.settings.delta:g} · **solid**: Theorem S · **hatched**: Theorem S2"
-        )
-        return
+        return f"{first.name} · {first.settings.convention} · δ = {first.settings.delta:g} · **solid**: Theorem S · **hatched**: Theorem S2"
     words = f"{styles(first.settings.convention)[bounds[0].key].name} · {first.settings.convention} · δ = {first.settings.delta:g}"
-    st.caption(
-        f"{words} · {first.name}"
-        if second is None
-        else f"{words} · **solid**: {first.name} · **hatched**: {second.name}"
+    if second is None:
+        return f"{words} · {first.name}"
+    return f"{words} · **solid**: {first.name} · **hatched**: {second.name}"
+
+
+def _numbers(table: pd.DataFrame) -> None:
+    table = table.assign(label=table["label"].str.removeprefix("+ "))
+    st.dataframe(
+        formatted(table.drop(columns=["row", "group"])), hide_index=True, alt="Factors in log2 and their meaning"
     )
 
 
-def _numbers(table: pd.DataFrame, name: str) -> None:
-    table = table.assign(label=table["label"].str.removeprefix("+ "))  # a spreadsheet takes a leading + for a formula
-    st.download_button(
-        "CSV of what is drawn",
-        table.to_csv(index=False, float_format="%.10g"),
-        f"boundlab-anatomy-{name}.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
-    with st.expander("Every factor, with what it is"):
-        st.dataframe(
-            formatted(table.drop(columns=["row", "group"])), hide_index=True, alt="Factors in log2 and their meaning"
-        )
-
-
-def _bridge(first: Side, stage: DeltaGenerator) -> None:
+def _bridge(first: Side, place: Figure, stage: DeltaGenerator) -> None:
     """From the plotted curve to the proved one."""
     try:
         rows = published_to_strict(first.world.norms, first.world.sample, first.settings)
@@ -180,14 +225,20 @@ def _bridge(first: Side, stage: DeltaGenerator) -> None:
         stage.info(str(error))
         return
     table = rows[["row", "label", "kind", "group"]].assign(difference=0.0)
-    alt = bridge_sentence(rows)
+    said = bridge_sentence(rows)
+    names = f"Sparse bound, from the published curve to Theorem S · δ = {first.settings.delta:g} · {first.name}"
+    numbers = rows.drop(columns=["start", "end"])
+    place.headline.markdown(said)
     with stage:
-        st.caption(f"Sparse bound, from the published curve to Theorem S · δ = {first.settings.delta:g} · {first.name}")
-        chart.show(waterfall(rows, None, table, is_dark()), "chart_waterfall", alt)
-    st.caption(BRIDGE)
-    st.markdown(alt)
-    _numbers(rows.drop(columns=["start", "end"]), "published-to-strict")
-    formulas("strict", ["sparse"])
+        points = numbers.assign(label=numbers["label"].str.removeprefix("+ "))
+        figure = waterfall(rows, None, table, is_dark())
+        chart.show(figure, "chart_waterfall", said, points, "boundlab-anatomy-published-to-strict", names)
+    if place.notes.open:
+        with place.notes:
+            st.caption(names)
+            st.caption(BRIDGE)
+            _numbers(numbers)
+            formulas("strict", ["sparse"])
 
 
 def _everything(first: Side, second: Side) -> None:

@@ -16,7 +16,9 @@ from boundlab.ui.bound_choice import CONVENTION_HELP, DELTAS
 from boundlab.ui.controls import Controls
 from boundlab.ui.network_choice import epoch_of, run_caption
 
+SIX = "six bars"
 MODES = (
+    SIX,
     "one network",
     "two networks",
     "two epochs",
@@ -26,7 +28,7 @@ MODES = (
     "what if",
 )
 MODES_HELP = (
-    "one network: every factor of one bound · two …: the second beside the first, and which factor moved (two theorems: S and "
+    "six bars: the factors by what they are about · one network: every factor of one bound · two …: the second beside the first, and which factor moved (two theorems: S and "
     "S2) · published to "
     "strict: from the plotted sparse curve to the proved one · what if: other n, margin or geometry, norms held fixed"
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -20,6 +21,7 @@ from boundlab.ui.pages.figures.selection import panel_labels
 from boundlab.ui.pages.figures.view import Overlay, View, csv_columns
 from boundlab.ui.run_tables import table
 from boundlab.words import figures, notices
+from boundlab.words.headline import headline
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,26 @@ class Drawing:
 
 @st.cache_resource(show_spinner=False, max_entries=48)  # 0.9 MB each
 def _drawing(_view: View, key: str, dark: bool) -> Drawing:
-    axis, curves, shown = _view.axis, _view.curves(), _view.shown
-    values = sorted(curves["frame"].unique())
-    over = overlay(axis, _view.paper, _view, curves[curves["frame"] == values[-1]], shown)
-    drawn = _view.drawn(curves)
+    axis, curves, own, shown = _view.axis, _view.curves(), _view.own_curves(), _view.shown
+    values = _view.frames()
+    over = overlay(axis, _view.paper, _view, curves[curves["frame"] == curves["frame"].max()], shown)
+    drawn, mine = _view.drawn(curves), _view.drawn(own)
     finals = table(_view.dataset, _view.settings)
     finals = finals[finals["run"].isin(_view.peers)]
     finals = finals[finals["conv_layers"].isin(_view.selection.runs["conv_layers"].unique())]
+    finals = pd.concat([finals[["log2_value"]], pd.DataFrame({"log2_value": np.log2(own["mean"][own["mean"] > 0])})])
     area = canvas(
-        drawn, finals, axis, _view.scale, shown, _view.selection.panels, over.curves, dark, _view.settings.convention
+        pd.concat([drawn, mine]) if len(mine) else drawn,
+        finals,
+        axis,
+        _view.scale,
+        shown,
+        _view.selection.panels,
+        over.curves,
+        dark,
+        _view.settings.convention,
     )
-    return Drawing(values, over, film(drawn, axis, shown, area, over.curves))
+    return Drawing(values, over, film(drawn, axis, shown, area, over.curves, own=mine))
 
 
 def drawing(view: View, dark: bool) -> Drawing:
@@ -65,6 +76,7 @@ def picture(view: View, dark: bool, base: int) -> Picture:
 class Reading:
     """Words and numbers at one position of the handle."""
 
+    headline: str
     caption: str
     notices: list[tuple[str, str]]
     not_drawn: list[str]
@@ -75,12 +87,14 @@ class Reading:
 @st.cache_data(show_spinner=False, max_entries=512)  # 10 kB each
 def _reading(_view: View, key: str, at: int) -> Reading:
     axis, handle, shown, panel = _view.axis, _view.handle, _view.shown, _view.selection.panel
-    rows, curves = _view.rows(), _view.curves()
-    value = sorted(curves["frame"].unique())[at]
+    rows, curves, own = _view.rows(), _view.curves(), _view.own_curves()
+    value = _view.frames()[at]
     here, now = curves[curves["frame"] == value], rows[rows[handle.column] == value] if handle else rows
+    here = here if len(here) else own[own["frame"] == value]
     where = f"{handle.name} {panel_labels([value], handle)[0]}" if handle else ""
     drawn = now[now["series"].isin(shown)]
     return Reading(
+        headline(here, axis, _view.settings, _view.selection.panels),
         figures.caption(now, _view.settings),
         _notices(_view, here, now, where),
         figures.not_drawn(now[now["series"].isin(shown) | now["reason"].notna()], _view.scale),
@@ -104,6 +118,9 @@ def reading(view: View, at: int) -> Reading:
 
 def points(view: View, over: Overlay, shared: dict[str, object], at: int) -> str:
     """CSV of the points drawn at one position."""
-    curves = view.drawn(view.curves())
-    there = curves["frame"] == sorted(curves["frame"].unique())[at]
-    return csv(curves[there & curves["series"].isin(view.shown)], over, view.axis, shared)
+    value = view.frames()[at]
+    curves, own = (
+        rows[(rows["frame"] == value) & rows["series"].isin(view.shown)]
+        for rows in (view.drawn(view.curves()), view.drawn(view.own_curves()))
+    )
+    return csv(curves, over, view.axis, shared, own)

@@ -1,8 +1,6 @@
-"""The numbers under a figure: what is drawn as CSV, and the single runs behind it as a table."""
+"""The numbers of a figure: what is drawn as CSV, and the single runs behind it as a table."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
@@ -21,22 +19,15 @@ _PLATEAU_HELP = (
 )
 
 
-def csv(curves: pd.DataFrame, over: Overlay, axis: Axis, shared: dict[str, object]) -> str:
-    """The points of one picture, and of the paper's curves over it; `shared`: what is the same for all of ours."""
+def csv(curves: pd.DataFrame, over: Overlay, axis: Axis, shared: dict[str, object], own: pd.DataFrame) -> str:
+    """The points of one picture, of the reader's `own` runs and of the paper's curves over it; `shared`: what is the same for all
+    of ours."""
     paper = {"scale": shared["scale"]} | over.shared
-    return drawn(curves, over.curves, axis, shared, paper).to_csv(index=False, float_format="%.10g")
+    return drawn(curves, over.curves, axis, shared, paper, own).to_csv(index=False, float_format="%.10g")
 
 
-def numbers_section(table: pd.DataFrame, points: Callable[[], str], axis: Axis, file: str) -> None:
-    """`table`: `wide_table` at the handle's position; `points`: `csv` of what is drawn there, made when asked for."""
-    st.download_button(
-        "CSV of what is drawn",
-        points,
-        f"{file}.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+def numbers_section(table: pd.DataFrame, axis: Axis) -> None:
+    """`table`: `wide_table` at the handle's position."""
     looks = {style.name: name for convention in CONVENTIONS for name, style in styles(convention).items()}
     st.dataframe(
         formatted(table, {column: looks[column] for column in table if column in looks}),

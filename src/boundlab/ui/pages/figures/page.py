@@ -1,4 +1,4 @@
-"""The figure page: controls, handle, chart, what to notice, table. One implementation for every axis."""
+"""The figure page: one sentence, chart, handle, controls, and the notes on request. One implementation for every axis."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import functools
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.analysis.curves import SCALES
 from boundlab.analysis.tables import AXES, Axis
-from boundlab.charts.trend import Picture
+from boundlab.charts.theme import HEIGHT
 from boundlab.specs.settings import Settings
 from boundlab.ui import chart
 from boundlab.ui.bound_choice import choose_convention, choose_delta, choose_series
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas, show_not_drawn
-from boundlab.ui.layout import EMPTY, chart_first, controls_row
-from boundlab.ui.page import is_dark
+from boundlab.ui.layout import EMPTY, Figure, figure_first
+from boundlab.ui.page import is_dark, title
 from boundlab.ui.pages.figures.drawing import Reading, drawing, picture, points, reading
 from boundlab.ui.pages.figures.heat import (
     HEAT,
@@ -29,6 +28,7 @@ from boundlab.ui.pages.figures.heat import (
     show_heat_map,
 )
 from boundlab.ui.pages.figures.numbers import numbers_section
+from boundlab.ui.pages.figures.own import own_control
 from boundlab.ui.pages.figures.paper import paper_control
 from boundlab.ui.pages.figures.selection import (
     ONE,
@@ -46,6 +46,9 @@ from boundlab.ui.run_tables import runs_of
 from boundlab.ui.shelf import datasets
 from boundlab.ui.untrained import gaps, offer_training
 
+BAR = 52  # pixels of the handle under the chart
+# the order of the figures in the paper's announcement, as it calls them
+_ANNOUNCED = {"epoch": "comparison", "weight_decay": "λ", "channels": "channels", "depth": "layers"}
 _SCALE_HELP = (
     "log2: like the paper's figures · linear: the values themselves, up to a little above the sparse bound · relative: "
     "every line divided by its own first point, to compare trends"
@@ -59,22 +62,22 @@ _PANELS_HELP = (
 @st.fragment
 @with_controls
 def explore(controls: Controls, axis: Axis) -> None:
-    """Controls above, chart, then words and numbers; a moved control reruns only this."""
-    with chart_first():
-        (row, more), stage = controls_row(), st.container(key=f"stage_{axis.key}")
-    with row:
+    """Sentence, chart with its handle, controls, then the notes; a moved control reruns only this."""
+    place = figure_first(axis.key, HEIGHT + BAR)
+    with place.row:
         dataset = controls.pick("Data", datasets(), "dataset", "MNIST: 60,000 images. digits: 1,437 images of 8×8.")
         sliders = st.container()
         convention = choose_convention(controls)
         heat_controls = st.container(horizontal=True, key=HEAT_CONTROLS)
-    with more:
+    with place.more:
         across = st.container(horizontal=True)
         with across:
             settings = Settings(convention, choose_delta(controls))
-        peers = filter_recipe(controls, filter_origin(controls, runs_of(dataset)))
+        every = filter_origin(controls, runs_of(dataset))
+        peers = filter_recipe(controls, every)
         runs = filter_trusted(controls, peers)
         if runs.empty:
-            stage.info(EMPTY)
+            place.stage.info(EMPTY)
             return
         with across:
             choices = [*panel_choices(runs, axis), *([HEAT] if has_heat_map(runs) else [])]
@@ -82,69 +85,77 @@ def explore(controls: Controls, axis: Axis) -> None:
     ground = Ground(dataset, settings, peers, runs)
     if panels == HEAT:
         with heat_controls:
-            shown = heat_choice(controls, axis.key, ground)
-        heat_page(shown, ground, stage)
+            shown = heat_choice(controls, axis.key, ground, across)
+        heat_page(shown, ground, place)
         return
     with across:
         scale = controls.pick("Scale", SCALES, "scale", _SCALE_HELP)
         paper = paper_control(axis, controls)
-    with more:
+    with place.more:
         series = choose_series(controls, convention)
     with sliders:
         selection = select(controls, runs, axis, panels)
     if selection.runs.empty:
         controls.spare()
-        with stage:
+        with place.stage:
             offer_training(selection.choice, peers)
         return
-    _show(View(axis, dataset, settings, scale, selection, peers["run"], paper, series), controls, stage, peers)
+    with place.more:
+        own = own_control(controls, every, selection)
+    view = View(axis, dataset, settings, scale, selection, peers["run"], paper, series, own)
+    _show(view, controls, place, peers)
 
 
-def _show(view: View, controls: Controls, stage: DeltaGenerator, peers: pd.DataFrame) -> None:
+def _show(view: View, controls: Controls, place: Figure, peers: pd.DataFrame) -> None:
     axis, handle, key, dark = view.axis, view.handle, f"player_{view.axis.key}", is_dark()
     drawn = drawing(view, dark)
     names = panel_labels(drawn.values, handle)
     at = handle_position(controls, view.selection, names, key)
     if at is None:
-        with stage:
+        with place.stage:
             offer_training(at_handle(controls, view.selection), peers)
         return
-    base = anchored(key, (view.settings, view.scale, view.runs, view.paper, view.shown, dark), at)
+    base = anchored(key, (view.settings, view.scale, view.runs, view.own, view.paper, view.shown, dark), at)
     now = reading(view, at)
     file = f"boundlab-{view.dataset}-{axis.key}" + (f"-{handle.word}" if handle else "")
     words = " · ".join(filter(None, [now.caption, drawn.over.short]))
     shot = picture(view, dark, base)
-    with stage:
-        player(key, shot, handle.name if handle else "", names, at, file, words)
-        _chart(axis, shot)
-        st.caption(words)  # below, so that its length does not move the chart
-    _words(view, now, drawn.over.note)
-    with st.container(horizontal=True):
-        gaps(view.selection.combinations, peers)
-        if has_heat_map(view.selection.listing):
-            st.button("All networks as a heat map", icon=":material/grid_view:", on_click=show_heat_map)
     csv = functools.partial(points, view, drawn.over, now.shared, at)
-    numbers_section(now.table, csv, axis, file + (names[at] if handle else ""))
+    place.headline.markdown(now.headline)
+    with place.stage:
+        chart.draw(
+            shot.figure, f"chart_{axis.key}", f"Bounds, test and train error against {axis.title}: {now.headline}"
+        )
+        player(key, shot, handle.name if handle else "", names, at, file, words, points=csv)
+    if place.notes.open:
+        with place.notes:
+            st.caption(words)
+            _notes(view, now, drawn.over.note, peers)
 
 
-def _chart(axis: Axis, picture: Picture) -> None:
-    chart.show(
-        picture.figure,
-        f"chart_{axis.key}",
-        f"Bounds, test and train error against {axis.title}; the words below the chart say what it shows",
-    )
-
-
-def _words(view: View, now: Reading, paper_note: str) -> None:
-    """What to notice at this position, what the overlay is, what is not drawn and why."""
-    for title, words in now.notices:
-        st.markdown(f"**{title}**: {words}" if title else words)
+def _notes(view: View, now: Reading, paper_note: str, peers: pd.DataFrame) -> None:
+    """What to notice at this position, what the overlay is, what is not drawn and why, every number."""
+    for panel, words in now.notices:
+        st.markdown(f"**{panel}**: {words}" if panel else words)
     if paper_note:
         st.caption(paper_note)
     formulas(view.settings.convention, view.shown)
     show_not_drawn(now.not_drawn)
+    with st.container(horizontal=True):
+        gaps(view.selection.combinations, peers)
+        if has_heat_map(view.selection.listing):
+            st.button("All networks as a heat map", icon=":material/grid_view:", on_click=show_heat_map)
+    numbers_section(now.table, view.axis)
 
 
 def explore_axis(key: str) -> None:
     """The figure page of one of `tables.AXES`."""
     explore(AXES[key])
+
+
+def figure_title(key: str, name: str, question: str) -> None:
+    """The page's name, and which figure it is in the paper and in the paper's announcement: their orders differ."""
+    number, order = AXES[key].paper_figure, list(_ANNOUNCED)
+    place = order.index(key) + 1
+    help = f"{question} The paper's figure {number}; its announcement shows {', '.join(_ANNOUNCED.values())}: there it is number {place}."
+    title(name, f"figure {number} · announcement {place}", help)

@@ -11,7 +11,7 @@ from boundlab.analysis.curves import by_axis, relative
 from boundlab.analysis.tables import Axis
 from boundlab.specs.settings import Settings
 from boundlab.ui.pages.figures.selection import Handle, Selection
-from boundlab.ui.run_tables import history
+from boundlab.ui.run_tables import history, table
 from boundlab.ui.shelf import visible_runs
 
 _POINTS = 300  # per line, over all frames: keeps what is sent to the browser under about 200 kB
@@ -29,6 +29,7 @@ class View:
     peers: pd.Series  # ids of all runs of the recipe, flagged ones too: their final values fix the axes
     paper: str
     shown: list[str]
+    own: tuple[str, ...] = ()  # ids of runs of another recipe, trained here, that are drawn over these
 
     @property
     def handle(self) -> Handle | None:
@@ -57,6 +58,7 @@ class View:
             handle,
             self.selection.panel,
             self.runs,
+            self.own,
             visible_runs().version,
         )
 
@@ -69,8 +71,16 @@ class View:
         return history(self.runs, self.settings, max_records, self.axis.key != "epoch")
 
     def curves(self) -> pd.DataFrame:
-        """`curves.by_axis` of them."""
-        return _curves(self, repr(self._numbers))
+        """`curves.by_axis` of the shipped ones among them; of all where none is shipped."""
+        return _curves(self, repr(self._numbers))[0]
+
+    def own_curves(self) -> pd.DataFrame:
+        """The same of those trained here that are drawn over the shipped ones; no rows where there are none."""
+        return _curves(self, repr(self._numbers))[1]
+
+    def frames(self) -> list[float]:
+        """The positions of the handle."""
+        return sorted({*self.curves()["frame"], *self.own_curves()["frame"]})
 
     def drawn(self, curves: pd.DataFrame) -> pd.DataFrame:
         """They on the chosen scale."""
@@ -78,9 +88,29 @@ class View:
 
 
 @st.cache_data(show_spinner=False, max_entries=48)  # 0.2 MB each
-def _curves(_view: View, key: str) -> pd.DataFrame:
-    handle = _view.handle
-    return by_axis(_view.rows(), _view.axis, handle.column if handle else None, _view.selection.panel)
+def _curves(_view: View, key: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    handle, panel, rows = _view.handle, _view.selection.panel, _view.rows()
+    frame = handle.column if handle else None
+    here = rows["trained_here"].astype(bool)
+    if here.all():
+        curves = by_axis(rows, _view.axis, frame, panel)
+        return curves, curves[:0]
+    curves = by_axis(rows[~here], _view.axis, frame, panel)
+    own = by_axis(rows[here], _view.axis, frame, panel) if here.any() else curves[:0]
+    return curves, _of_another_recipe(_view, curves) if _view.own else own
+
+
+def _of_another_recipe(view: View, curves: pd.DataFrame) -> pd.DataFrame:
+    """`by_axis` of the runs `own`: their epochs are not those of the shipped ones, so that they stay as they were at the end of
+    their training, wherever the handle stands; during training, their curves at the positions that the handle has."""
+    if view.axis.key == "epoch":
+        column = view.handle.column if view.handle else None
+        own = by_axis(history(view.own, view.settings, 64, carry_on=False), view.axis, column, view.selection.panel)
+        return own[own["frame"].isin(curves["frame"])]
+    rows = table(view.dataset, view.settings)
+    own = by_axis(rows[rows["run"].isin(view.own)], view.axis, None, view.selection.panel)
+    own = own[own["panel"].isin(curves["panel"])].drop(columns="frame")
+    return own.merge(curves[["frame"]].drop_duplicates(), how="cross")[list(curves.columns)]
 
 
 @dataclass(frozen=True)

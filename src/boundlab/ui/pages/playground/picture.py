@@ -21,6 +21,7 @@ from boundlab.charts.traces import Trace, heights
 from boundlab.charts.trend import Film, Picture, film
 from boundlab.specs.run import RunSpec
 from boundlab.specs.settings import Settings
+from boundlab.specs.work import sample_size
 from boundlab.ui.run_tables import history
 
 _AXIS = AXES["weight_decay"]
@@ -120,6 +121,27 @@ def curves_at(ids: Sequence[str], epoch: float | None = None) -> pd.DataFrame:
     """`curves.by_axis` rows of a finished sweep at one of its epochs; None: the last."""
     curves = _curves(tuple(ids))
     return curves[curves["frame"] == (curves["frame"].max() if epoch is None else epoch)]
+
+
+def csv(curves: pd.DataFrame, specs: Sequence[RunSpec]) -> str:
+    """What is drawn: a row for every point, and what is the same for all."""
+    if curves.empty:
+        return ""
+    convention = {name: key for key, series in CONVENTIONS.items() for name in series} | dict.fromkeys(
+        ERRORS, "measured"
+    )
+    train = specs[0].train
+    rows = curves[["weight_decay", "series", "mean", "flagged"]].rename(columns={"mean": "value"})
+    rows = rows.assign(
+        convention=[convention[name] for name in rows["series"]],
+        architecture=specs[0].arch.title,
+        dataset=train.dataset,
+        n=sample_size(specs[0]),
+        label_noise=train.label_noise,
+        delta=DELTA,
+        seed=train.seed,
+    )
+    return rows.to_csv(index=False, float_format="%.10g")
 
 
 def marked(figure: go.Figure, decay: float, colour: str) -> go.Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -127,7 +128,18 @@ def _growing(sweep: Sweep, where: Ground, decay: float) -> pd.DataFrame:
         "Bounds and errors of all networks of the sweep against weight decay, while they train",
     )
     serial = [(run.last["step"], run.part.step if run.part else -1) for run in latest]
-    player(_KEY, shot, "", ["now"], 0, "boundlab-playground", _caption(sweep), serial=picture.stamp_of(serial))
+    player(
+        _KEY,
+        shot,
+        "",
+        ["now"],
+        0,
+        "boundlab-playground",
+        _caption(sweep),
+        None,
+        partial(picture.csv, curves, sweep.specs),
+        picture.stamp_of(serial),
+    )
     return curves
 
 
@@ -139,8 +151,10 @@ def _finished(controls: Controls, sweep: Sweep, where: Ground, decay: float) -> 
     shot = picture.whole_film(ids, where).at(_anchored((ids, where.key, decay), at))
     picture.marked(shot.figure, decay, INK[where.dark])
     chart.show(shot.figure, "chart_play", "Bounds and errors of all networks of the sweep against weight decay")
-    player(_KEY, shot, "epoch", names, at, "boundlab-playground-epoch", _caption(sweep))
-    return picture.curves_at(ids, epochs[at])
+    curves = picture.curves_at(ids, epochs[at])
+    points = partial(picture.csv, curves, sweep.specs)
+    player(_KEY, shot, "epoch", names, at, "boundlab-playground-epoch", _caption(sweep), None, points)
+    return curves
 
 
 def _position(controls: Controls, names: list[str]) -> int:

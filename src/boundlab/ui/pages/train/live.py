@@ -100,8 +100,10 @@ def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
     first: go.Figure = st.session_state["live_first"][1]
     file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live.live_caption(watched.run, watched.settings)
     picture = Picture(first, (), [], stamp)
-    player(f"live_player_{_digest(canvas)}", picture, "", [], 0, file, words, update_of(figure))
-    chart.show(
+    player(
+        f"live_player_{_digest(canvas)}", picture, "", [], 0, file, words, update_of(figure), chart.writer(figure, None)
+    )
+    chart.draw(
         first, f"live_chart_{stamp}", f"{view} of the run over its epochs; the words below the chart say what it shows"
     )
 
