@@ -140,7 +140,9 @@ class Scheduler:
         if not self.out.is_dir() or not self._leading():
             self.trouble = None
             return False
-        every, trouble = queue.jobs(self.out), None
+        with queue.writing(self.out):  # what somebody is about to ask for together starts together
+            every = queue.jobs(self.out)
+        trouble = None
         self._kill_unresponsive(every)
         for team in self._startable(every):
             try:

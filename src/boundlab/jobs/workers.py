@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from boundlab.system.files import make_folder
-from boundlab.system.processes import NICENESS, ONE_THREAD, Worker, detached, lower_priority, start_attached
+from boundlab.system.processes import NICENESS, WORKER_ENVIRONMENT, Worker, detached, lower_priority, start_attached
 
 _WORKER = (sys.executable, "-m", "boundlab.training.worker")
 
@@ -30,7 +30,7 @@ def for_jobs(folders: Sequence[Path], locks: Sequence[int], environment: dict[st
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | ONE_THREAD | environment,
+                env=os.environ | WORKER_ENVIRONMENT | environment,
                 pass_fds=tuple(locks),
                 start_new_session=True,
             )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 NICENESS = 19  # pages come first
 READY = b"\n"  # what a worker that waits for the next job says on its line
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# pyarrow's own allocator maps a gibibyte, which counts against what a training may have
+WORKER_ENVIRONMENT = ONE_THREAD | {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 # Before a module's name: it ends when its standard input hangs up.
 ATTACHED = (sys.executable, "-m", "boundlab.system.attached")
 
@@ -58,7 +60,7 @@ def start_attached(module: list[str], environment: dict[str, str], descriptors: 
             [*ATTACHED, *module],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
-            env=os.environ | ONE_THREAD | environment,
+            env=os.environ | WORKER_ENVIRONMENT | environment,
             pass_fds=descriptors,
             process_group=0,  # Ctrl-C is the server's; the same session as the server, where niceness counts
         )

@@ -122,7 +122,7 @@ def _growing(sweep: Sweep, where: Ground, decay: float) -> pd.DataFrame:
     latest = list(sweep.latest.values())
     curves = standing(latest)
     shot = picture.growing(curves if len(curves) else blank(where.decays), where, decay)
-    chart.show(
+    chart.draw(
         shot.figure,
         "chart_play",
         "Bounds and errors of all networks of the sweep against weight decay, while they train",
@@ -150,7 +150,7 @@ def _finished(controls: Controls, sweep: Sweep, where: Ground, decay: float) -> 
     at = _position(controls, names)
     shot = picture.whole_film(ids, where).at(_anchored((ids, where.key, decay), at))
     picture.marked(shot.figure, decay, INK[where.dark])
-    chart.show(shot.figure, "chart_play", "Bounds and errors of all networks of the sweep against weight decay")
+    chart.draw(shot.figure, "chart_play", "Bounds and errors of all networks of the sweep against weight decay")
     curves = picture.curves_at(ids, epochs[at])
     points = partial(picture.csv, curves, sweep.specs)
     player(_KEY, shot, "epoch", names, at, "boundlab-playground-epoch", _caption(sweep), None, points)
