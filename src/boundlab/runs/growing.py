@@ -77,7 +77,7 @@ class Growing:
     def _keep(self, line: bytes) -> None:
         try:
             record = json.loads(line)
-            step = record["step"]
+            step = int(record["step"])
         except (ValueError, LookupError, TypeError):
             return
         if self._last is None or step <= self._last["step"]:  # it begins, perhaps anew

@@ -10,6 +10,7 @@ from boundlab.specs.counterparts import locally_connected, mlp, tree
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.presets import PRESETS
 from boundlab.specs.run import RunSpec, TrainSpec
+from boundlab.validation import whole
 
 KINDS = ("convolution", "not shared", "tree", "MLP")
 DECAYS = (1e-4, 2e-4, 4e-4, 8e-4, 1e-3, 2e-3, 3e-3, 4e-3, 8e-3, 1.5e-2, 2e-2, 3e-2)
@@ -54,7 +55,10 @@ class Played:
     @property
     def specs(self) -> list[RunSpec]:
         """One run for every weight decay, the smallest first. Raises ValueError where there is no such network."""
-        n = self.n_train or DATASETS[self.dataset].train_size
+        n = DATASETS[self.dataset].train_size
+        if self.n_train is not None:
+            whole("n_train", self.n_train, 2, n)
+            n = self.n_train
         arch, per_epoch = self.arch, math.ceil(n / 32)
         train = TrainSpec(
             self.dataset,

@@ -28,7 +28,7 @@ def verdict(curves: pd.DataFrame, decay: float) -> str:
     said = "" if sparse < 1 else ", above 1: it says nothing"
     words = f"At λ = {decay:g} the network errs on **{100 * error:.3g} of 100** new images. The sparse bound: **{readable(sparse)}**{said}"
     if golowich > 0 and sparse > 0:
-        words += f", {times(golowich / sparse)} smaller than Golowich 2018" if golowich > sparse else ""
+        words += f", {times(golowich / sparse)} times smaller than Golowich 2018" if golowich > sparse else ""
     promise = (
         ""
         if math.isnan(doubled)
@@ -51,7 +51,7 @@ def compared(now: pd.DataFrame, before: pd.DataFrame, here: Played, there: Playe
 def _moved(ratio: float) -> str:
     if 1 / _HARDLY < ratio < _HARDLY:
         return "hardly moved"
-    return f"is {times(ratio)} as large" if ratio > 1 else f"is {times(1 / ratio)} smaller"
+    return f"is {times(ratio)} times as large" if ratio > 1 else f"is {times(1 / ratio)} times smaller"
 
 
 def difference(one: Played, other: Played) -> str:

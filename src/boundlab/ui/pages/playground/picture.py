@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,10 +17,10 @@ from boundlab.analysis.sweep import CONVENTIONS, DELTA, ERRORS, GUARANTEED, PUBL
 from boundlab.analysis.tables import AXES
 from boundlab.charts.canvas import Canvas
 from boundlab.charts.progress import behind_line
-from boundlab.charts.theme import INK, LEADS
+from boundlab.charts.theme import FONT, INK, LEADS, faded
 from boundlab.charts.traces import Trace, heights
 from boundlab.charts.trend import Film, Picture, film
-from boundlab.specs.run import RunSpec
+from boundlab.specs.run import PLATEAU, RunSpec
 from boundlab.specs.settings import Settings
 from boundlab.specs.work import sample_size
 from boundlab.ui.run_tables import history
@@ -37,6 +38,7 @@ class Ground:
     """What a picture is drawn on: all weight decays of the sweep, the height of the axis, the theme, the last sweep behind."""
 
     decays: tuple[float, ...]
+    plateau: float  # the least of them whose norms have come down at the end
     top: float
     dark: bool
     ghost: pd.DataFrame | None = field(default=None)
@@ -66,7 +68,7 @@ class Ground:
     @property
     def key(self) -> str:
         """Names it."""
-        return repr((self.decays, self.top, self.dark, self.ghost_key))
+        return repr((self.decays, self.plateau, self.top, self.dark, self.ghost_key))
 
 
 def ground(specs: Sequence[RunSpec], dark: bool, ghost: pd.DataFrame | None, ghost_key: str) -> Ground:
@@ -75,7 +77,9 @@ def ground(specs: Sequence[RunSpec], dark: bool, ghost: pd.DataFrame | None, gho
     if ghost is not None and len(ghost):
         logs = np.log2(ghost["mean"][ghost["mean"] > 0])
         top = max(top, float(np.ceil(logs.max())) + 1)
-    return Ground(tuple(spec.train.weight_decay for spec in specs), top, dark, ghost, ghost_key)
+    decays = tuple(spec.train.weight_decay for spec in specs)
+    there = [s.train.weight_decay for s in specs if s.plateau_number(sample_size(s)) >= PLATEAU]
+    return Ground(decays, min(there, default=math.inf), top, dark, ghost, ghost_key)
 
 
 def growing(curves: pd.DataFrame, where: Ground, decay: float) -> Picture:
@@ -91,7 +95,7 @@ def growing(curves: pd.DataFrame, where: Ground, decay: float) -> Picture:
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _empty(_where: Ground, decay: float, stamp: str) -> go.Figure:
     blank_film = film(blank(_where.decays), _AXIS, _SHOWN, _where.canvas, behind=_where.behind)
-    figure = marked(blank_film.at().figure, decay, INK[_where.dark])
+    figure = marked(blank_film.at().figure, _where, decay)
     figure.layout.meta = {"stamp": stamp, "base": -1, "canvas": stamp}
     return figure
 
@@ -104,7 +108,8 @@ def _film(ids: tuple[str, ...], _where: Ground, key: str) -> Film:
 @st.cache_data(show_spinner=False, max_entries=48)
 def _curves(ids: tuple[str, ...]) -> pd.DataFrame:
     tables = {name: history(ids, Settings(name, DELTA), _MOST_FRAMES, True) for name in CONVENTIONS}
-    return by_axis(of_conventions(tables), _AXIS, "epoch")
+    # which networks need longer is said once, by a veil
+    return by_axis(of_conventions(tables), _AXIS, "epoch").assign(flagged=False)
 
 
 def whole_film(ids: Sequence[str], where: Ground) -> Film:
@@ -131,7 +136,7 @@ def csv(curves: pd.DataFrame, specs: Sequence[RunSpec]) -> str:
         ERRORS, "measured"
     )
     train = specs[0].train
-    rows = curves[["weight_decay", "series", "mean", "flagged"]].rename(columns={"mean": "value"})
+    rows = curves[["weight_decay", "series", "mean"]].rename(columns={"mean": "value"})
     rows = rows.assign(
         convention=[convention[name] for name in rows["series"]],
         architecture=specs[0].arch.title,
@@ -144,10 +149,18 @@ def csv(curves: pd.DataFrame, specs: Sequence[RunSpec]) -> str:
     return rows.to_csv(index=False, float_format="%.10g")
 
 
-def marked(figure: go.Figure, decay: float, colour: str) -> go.Figure:
-    """The figure with a line at the weight decay whose network stands beside it."""
+def marked(figure: go.Figure, where: Ground, decay: float) -> go.Figure:
+    """The figure with a line at the weight decay whose network stands beside it, and a veil over those that need longer."""
+    ink = INK[where.dark]
     figure.layout.height = _HEIGHT
-    figure.add_shape(type="line", x0=decay, x1=decay, y0=0, y1=1, yref="paper", line={"color": colour, "width": 2.5})
+    figure.add_shape(type="line", x0=decay, x1=decay, y0=0, y1=1, yref="paper", line={"color": ink, "width": 2.5})
+    if where.plateau > where.decays[0]:
+        low, high = where.canvas.x
+        edge = min([math.sqrt(where.plateau * max(d for d in where.decays if d < where.plateau)), high])
+        veil = {"fillcolor": faded(ink, 0.05), "line": {"width": 0}, "layer": "below"}
+        figure.add_shape(type="rect", x0=low, x1=edge, y0=0, y1=1, yref="paper", **veil)
+        place = {"x": 0.01, "xref": "paper", "xanchor": "left", "y": 0.01, "yref": "paper", "yanchor": "bottom"}
+        figure.add_annotation(text="not settled yet", showarrow=False, font={"size": FONT - 3, "color": ink}, **place)
     return figure
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.analysis.sweep import DELTA, blank, epoch_of, standing
-from boundlab.charts.theme import INK
 from boundlab.data import locate
 from boundlab.runs.places import runs_folder
 from boundlab.specs.played import Played
+from boundlab.specs.run import PLATEAU
 from boundlab.specs.work import sample_size
 from boundlab.text import format_epoch, in_words
 from boundlab.ui import chart, server
@@ -72,7 +72,7 @@ def _buttons(sweep: Sweep, played: Played, me: str) -> None:
 def _state(sweep: Sweep) -> str:
     count, epochs = len(sweep.specs), sweep.specs[0].train.epochs
     if sweep.finished:
-        return f"**{count} networks, {epochs} epochs**, one per λ. Move the epoch, or change a handle at the left."
+        return f"**{count} networks**, one per λ, after {epochs} epochs"
     if not sweep.latest:
         if sweep.live:
             ahead = place_in_line(sweep)
@@ -103,6 +103,7 @@ def _draw(
     behind = _behind(ghost, me)
     where = picture.ground(sweep.specs, is_dark(), behind, ghost.written if ghost and behind is not None else "")
     if sweep.finished:
+        st.session_state.setdefault(engine.PLAYING, True)
         return _finished(controls, sweep, where, decay), behind
     controls.spare()
     return _growing(sweep, where, decay), behind
@@ -149,7 +150,7 @@ def _finished(controls: Controls, sweep: Sweep, where: Ground, decay: float) -> 
     names = [format_epoch(epoch) for epoch in epochs]
     at = _position(controls, names)
     shot = picture.whole_film(ids, where).at(_anchored((ids, where.key, decay), at))
-    picture.marked(shot.figure, decay, INK[where.dark])
+    picture.marked(shot.figure, where, decay)
     chart.draw(shot.figure, "chart_play", "Bounds and errors of all networks of the sweep against weight decay")
     curves = picture.curves_at(ids, epochs[at])
     points = partial(picture.csv, curves, sweep.specs)
@@ -178,6 +179,7 @@ def _anchored(signature: object, at: int) -> int:
 def _caption(sweep: Sweep) -> str:
     spec = sweep.specs[0]
     noise = spec.train.label_noise
+    short = any(one.plateau_number(sample_size(one)) < PLATEAU for one in sweep.specs)
     parts = [
         f"{len(sweep.specs)} networks {spec.arch.title}",
         f"n = {sample_size(spec):,}",
@@ -185,6 +187,7 @@ def _caption(sweep: Sweep) -> str:
         f"δ = {DELTA:g}",
         "bounds as published, not guarantees; Theorem S2 strict",
         f"seed {spec.train.seed}",
+        "not settled yet: weight decay needs longer there than these trained" if short else "",
         "" if sweep.finished else "* errors of a part of the images, or measured earlier",
     ]
     return " · ".join(filter(None, parts))

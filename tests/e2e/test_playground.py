@@ -1,0 +1,117 @@
+"""The Playground in a real Chromium: play, curves that move, a ghost, the link in a fresh browser, two readers at once."""
+
+import os
+import time
+
+import pytest
+
+from tests.e2e.serving import CHART, settle, started
+
+LINES = "() => [...document.querySelectorAll('.js-plotly-plot .scatterlayer .js-line')].map(e => e.getAttribute('d')).join()"
+WIDTH = "[class*='st-key-channels'] input"
+WHOLE = 240_000  # ms; the machine may be busy with other tests
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory):
+    runs = tmp_path_factory.mktemp("played")
+    with started(env=os.environ | {"BOUNDLAB_RUNS": str(runs)}) as (url, _):
+        yield f"{url}/playground", runs
+
+
+def arrive(browser, url, height=720, dark=False):
+    scheme = "dark" if dark else "light"
+    page = browser.new_context(viewport={"width": 1280, "height": height}, color_scheme=scheme).new_page()
+    page.goto(url)
+    page.locator(CHART).first.wait_for(timeout=60_000)
+    settle(page)
+    return page
+
+
+def finished(page):
+    page.get_by_text("after 32 epochs").wait_for(timeout=WHOLE)
+    settle(page)
+
+
+def lines(page):
+    return page.evaluate(LINES)
+
+
+def test_play_moves_every_curve_and_a_wider_network_leaves_the_last_as_a_ghost(browser, dashboard):
+    url, _ = dashboard
+    page = arrive(browser, url)
+    page.wait_for_timeout(4000)  # the warm workers load
+    clicked = time.monotonic()
+    before = lines(page)
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function(f"old => ({LINES})() !== old", arg=before, timeout=60_000)
+    print(f"first movement {time.monotonic() - clicked:.2f} s after the click")
+    seen = set()
+    while page.get_by_text("after 32 epochs").count() == 0:
+        seen.add(lines(page))
+        page.wait_for_timeout(150)
+        assert time.monotonic() - clicked < WHOLE / 1000
+    print(f"there {time.monotonic() - clicked:.1f} s after the click, {len(seen)} pictures seen")
+    assert len(seen) > 8
+    finished(page)
+    assert page.get_by_text("not settled yet").count()
+    width = page.locator(WIDTH).first
+    width.fill("12")
+    width.press("Enter")
+    page.wait_for_url("**ghost=digits**")
+    finished(page)
+    assert page.get_by_text("Dashed: the last one you played, channels 8").count()
+    there = lines(page)
+    page.reload()
+    finished(page)
+    assert lines(page) == there
+    other = arrive(browser, page.url)
+    finished(other)
+    assert lines(other) == there
+    assert other.get_by_text("Dashed: the last one you played, channels 8").count()
+    other.go_back()
+    page.get_by_role("link", name="Width").first.click()
+    page.locator(CHART).first.wait_for()
+    page.go_back()
+    finished(page)
+    assert lines(page) == there
+
+
+def test_the_epoch_is_moved_in_the_browser_and_the_link_follows(browser, dashboard):
+    url, _ = dashboard
+    page = arrive(browser, url)
+    finished(page)
+    last = lines(page)
+    page.locator("[class*='st-key-bar_player_play'] input[type=range]").first.focus()
+    page.keyboard.press("Home")
+    page.wait_for_function(f"old => ({LINES})() !== old", arg=last)
+    page.wait_for_url("**epoch=0**")
+    first = lines(page)
+    again = arrive(browser, page.url)
+    again.get_by_text("after 32 epochs").wait_for()
+    settle(again)
+    assert lines(again) == first
+
+
+def test_two_readers_at_once_both_come_to_an_end(browser, dashboard):
+    url, runs = dashboard
+    pages = [arrive(browser, f"{url}?seed={seed}&channels=4&layers=2") for seed in (1, 2)]
+    for page in pages:
+        page.get_by_role("button", name="Play", exact=True).click()
+    for page in pages:
+        finished(page)
+    assert len(list(runs.glob("digits-conv-2-4-*"))) == 24
+    pages[0].get_by_role("button", name="Keep these 12").click()
+    pages[0].get_by_text("Kept: every page shows them").wait_for()
+
+
+def test_it_fits_a_projector_and_a_phone(browser, dashboard):
+    url, _ = dashboard
+    page = arrive(browser, url)
+    finished(page)
+    axis = page.locator(".js-plotly-plot .xtitle").first.bounding_box()
+    assert axis["y"] + axis["height"] <= 720
+    page.set_viewport_size({"width": 390, "height": 844})
+    settle(page)
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390

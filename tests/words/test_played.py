@@ -1,0 +1,45 @@
+"""What the Playground says about a sweep."""
+
+import pandas as pd
+import pytest
+
+from boundlab.specs.played import Played
+from boundlab.words.played import compared, difference, verdict
+
+
+def curves(**values):
+    return pd.DataFrame([{"series": name, "weight_decay": 0.004, "mean": value} for name, value in values.items()])
+
+
+def test_the_verdict_says_when_a_bound_says_nothing():
+    words = verdict(curves(test_error=0.04, sparse=16.0, golowich=1600.0, doubled=3.7), 0.004)
+    assert "errs on **4 of 100** new images" in words
+    assert "**16**, above 1: it says nothing, 100 times smaller than Golowich 2018" in words
+    assert words.endswith("A guarantee (Theorem S2): 3.7, so none.")
+
+
+def test_a_bound_below_one_says_something():
+    words = verdict(curves(test_error=0.04, sparse=0.5, golowich=0.4, doubled=0.7), 0.004)
+    assert "says nothing" not in words
+    assert "smaller than" not in words
+    assert words.endswith("0.7.")
+
+
+def test_nothing_is_said_of_what_is_not_measured():
+    assert verdict(curves(sparse=0.5), 0.004) == ""
+
+
+@pytest.mark.parametrize(
+    ("after", "words"), [(10.0, "hardly moved"), (40.0, "is 4.0 times as large"), (1.0, "is 10 times smaller")]
+)
+def test_how_far_the_bounds_moved(after, words):
+    now, before = curves(sparse=after), curves(sparse=10.0)
+    text = compared(now, before, Played(channels=16), Played(), 0.004)
+    assert text == f"Dashed: the last one you played, channels 8. From there, the sparse bound {words}."
+
+
+def test_every_handle_is_named_where_it_differs():
+    other = Played("mnist", "MLP", 2, 4, 3, 2, 0.5, 6000, 1)
+    words = difference(other, Played())
+    assert words == "layers 2, channels 4, kernel 3, stride 2, MLP, 50% wrong labels, 6000 images, data mnist, seed 1"
+    assert difference(other, other) == "the same"
