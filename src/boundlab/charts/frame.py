@@ -68,9 +68,9 @@ def _y_axis(axis: Axis, canvas: Canvas) -> dict[str, Any]:
 
 def own_note(canvas: Canvas) -> dict[str, Any]:
     """What dashed lines with crossed circles are."""
-    side = {"x": 0.99, "xanchor": "right"} if canvas.logarithmic else {"x": 0.01, "xanchor": "left"}
+    place = {"x": 0.01, "xanchor": "left", "y": 0.99, "yanchor": "top", "yshift": -20}  # under what is said of 1
     look = {"showarrow": False, "font": {"size": FONT - 3, "color": INK[canvas.dark]}, "bgcolor": VEIL[canvas.dark]}
-    return {"text": "⊕ dashed: your runs", "xref": "paper", "yref": "paper", "y": 0.99, "yanchor": "top"} | look | side
+    return {"text": "⊕ dashed: your runs", "xref": "paper", "yref": "paper"} | look | place
 
 
 def layout(axis: Axis, canvas: Canvas) -> dict[str, Any]:

@@ -30,8 +30,9 @@ MEANINGS = {
 }
 
 
-def caption(table: pd.DataFrame, settings: Settings, drawn: str = "mean and range") -> str:
-    """What the chart shows: networks, data, λ, epochs, seeds and what is `drawn` of them, sample size, delta, convention."""
+def caption(table: pd.DataFrame, settings: Settings, drawn: str = "mean and range", own_over: bool = False) -> str:
+    """What the chart shows: networks, data, λ, epochs, seeds and what is `drawn` of them, sample size, delta, convention.
+    `own_over`: runs trained here are drawn over the shipped ones, not averaged with them."""
     data = DATASETS[table["dataset"].iloc[0]]
     names = table.sort_values(["conv_layers", "channels"])["architecture"].unique()
     decays, when = sorted(table["weight_decay"].unique()), table["epoch"].unique()
@@ -41,7 +42,7 @@ def caption(table: pd.DataFrame, settings: Settings, drawn: str = "mean and rang
         data.title,
         f"λ = {span}",
         f"{format_epoch(when.max())} epochs" if len(when) > 1 else f"after {format_epoch(when[0])} epochs",
-        _seeds(table, drawn),
+        _seeds(_shipped(table) if own_over else table, drawn),
         _recipe(table),
         _trained_here(table),
         _sample_size(table, data),
@@ -62,9 +63,13 @@ def _trained_here(table: pd.DataFrame) -> str:
     return f"with {count} {'run' if count == 1 else 'runs'} trained here" if count else ""
 
 
+def _shipped(table: pd.DataFrame) -> pd.DataFrame:
+    """The shipped runs, or all where none is."""
+    here = table["trained_here"].astype(bool)
+    return table if here.all() else table[~here]
+
+
 def _seeds(table: pd.DataFrame, drawn: str) -> str:
-    """Of the shipped runs; those trained here are drawn over them."""
-    table = table if table["trained_here"].all() else table[~table["trained_here"].astype(bool)]
     per_point = table.groupby(["architecture", "weight_decay"])["seed"].nunique()
     few, many = per_point.min(), per_point.max()
     if many == 1:

@@ -95,7 +95,7 @@ def _reading(_view: View, key: str, at: int) -> Reading:
     drawn = now[now["series"].isin(shown)]
     return Reading(
         headline(here, axis, _view.settings, _view.selection.panels),
-        figures.caption(now, _view.settings),
+        figures.caption(now, _view.settings, own_over=True),
         _notices(_view, here, now, where),
         figures.not_drawn(now[now["series"].isin(shown) | now["reason"].notna()], _view.scale),
         wide_table(drawn.dropna(subset=["value"]), axis, shown, panel),

@@ -123,9 +123,8 @@ def _show(view: View, controls: Controls, place: Figure, peers: pd.DataFrame) ->
     csv = functools.partial(points, view, drawn.over, now.shared, at)
     place.headline.markdown(now.headline)
     with place.stage:
-        chart.draw(
-            shot.figure, f"chart_{axis.key}", f"Bounds, test and train error against {axis.title}: {now.headline}"
-        )
+        alt = f"Bounds, test and train error against {axis.title}; the sentence above says what the chart shows"
+        chart.draw(shot.figure, f"chart_{axis.key}", alt)
         player(key, shot, handle.name if handle else "", names, at, file, words, points=csv)
     if place.notes.open:
         with place.notes:
