@@ -189,14 +189,16 @@ def test_the_menu_leads_to_every_page(browser, server):
 
 
 def test_changing_to_certified_networks_and_back_shows_their_last_epoch(browser, server):
-    page = visit(browser, f"{server}/certificates")
+    page = visit(browser, f"{server}/certificates?full=true")
     caption = page.locator('[data-testid="stCaptionContainer"]').first
-    for networks, last in (("certified", "30"), ("figures", "5"), ("certified", "30")):
-        page.get_by_role("radio", name=networks).click()
+    for networks, last in (("ten digits", "30"), ("ten, accurate", "5"), ("0 or 1", "30")):
+        page.get_by_role("radio", name=networks, exact=True).click()
         page.wait_for_function("last => document.body.innerText.includes(`epoch ${last} ·`)", arg=last, timeout=60_000)
         settle(page)
         assert f"epoch {last} ·" in caption.inner_text()
+        page.get_by_role("button", name="More").click()
         assert page.get_by_role("slider", name="Epoch").last.get_attribute("aria-valuetext") == last
+        page.keyboard.press("Escape")
         assert page.get_by_text("Session State API").count() == 0
 
 

@@ -14,14 +14,16 @@ from boundlab.bounds.base import evaluate
 from boundlab.quantities.norms import MARGIN_GRID
 from boundlab.specs.presets import PRESETS
 from boundlab.specs.settings import CONVENTIONS, Settings
+from boundlab.ui.network_choice import task_title
 from boundlab.ui.page import PAGES
 from boundlab.ui.pages.anatomy.sides import MODES
 from boundlab.ui.pages.theory import SECTIONS
-from boundlab.words.guarantees import WINDOW
+from boundlab.words.guarantees import WINDOW, at_most
 from tests.ui.test_pages import numbers, open_link
 
 STUDY = [page for page in PAGES if page.key in ("anatomy", "certificates", "theory")]
 ANATOMY, CERTIFICATES, THEORY = STUDY
+OPENED = {"certificates": {"full": "true"}}  # the fold that says which network the page is about
 COMPARE = next(page for page in PAGES if page.key == "compare")
 
 
@@ -45,7 +47,7 @@ def words(app):
 
 @pytest.mark.parametrize("page", STUDY, ids=lambda p: p.key)
 def test_a_page_opens_without_a_warning(page):
-    app = open_link(page)
+    app = open_link(page, **OPENED.get(page.key, {}))
     assert not app.exception
     assert not app.warning
     assert app.caption
@@ -53,7 +55,7 @@ def test_a_page_opens_without_a_warning(page):
 
 @pytest.mark.parametrize("page", STUDY, ids=lambda p: p.key)
 def test_a_bad_link_is_answered_with_a_note_and_the_default(page):
-    app = open_link(page, dataset="imagenet", delta="7", colour="<b>red</b>")
+    app = open_link(page, dataset="imagenet", delta="7", colour="<b>red</b>", **OPENED.get(page.key, {}))
     assert not app.exception
     notes = " ".join(w.value for w in app.warning)
     for word in ("colour", "imagenet", *(["`7`"] if "delta" in page.params else [])):
@@ -177,7 +179,7 @@ def test_what_if_answers_refuses_and_says_what_it_holds():
 
 
 def test_the_certificate_panel_says_what_the_core_says(pack):
-    app = open_link(CERTIFICATES, delta="0.05", channels="8")
+    app = open_link(CERTIFICATES, delta="0.05", channels="8", margins="true", full="true")
     run = shipped(pack, channels=8)
     made = guarantees(run, run.epochs.iloc[-1:], 0.05)
     for promise in made:
@@ -186,6 +188,65 @@ def test_the_certificate_panel_says_what_the_core_says(pack):
         )
     assert "about a noisy version of the network" in words(app)
     assert len(figures(app)) == 3
+    (limit,) = (p.limit for p in made if p.kind == "pac_bayes_fixed")
+    assert f"### ≤ {at_most(limit)} %" in words(app)
+    assert "### nothing" in words(app)  # Theorem S2 of this network
+    assert f"Wrong of 100: **at most {at_most(limit)}** (a noisy copy)" in words(app)
+
+
+def test_the_story_of_promises_begins_where_most_is_promised_and_every_chapter_opens_its_network(whole_pack):
+    app = open_link(CERTIFICATES)
+    assert "Wrong of 100: **at most 9.5**, measured: **0.1**." in words(app)
+    assert len(figures(app)) == 1
+    chapter = next(g for g in app.get("button_group") if g.proto.label == "Task")
+    assert chapter.options == ["0 or 1", "odd or even", "ten digits", "ten, accurate"]
+    limits = []
+    for title, about in (("odd or even", "02468 or 13579"), ("ten digits", "ten classes")):
+        chapter.set_value(title).run()
+        assert not app.exception
+        assert about in next(box.value for box in app.selectbox if box.key == "task")
+        chapter = next(g for g in app.get("button_group") if g.proto.label == "Task")
+        assert chapter.value == title
+        limits.append(float(re.search(r"at most ([\d.]+)", words(app)).group(1)))
+    assert 9.5 < limits[0] < limits[1] < 100
+    assert app.query_params["task"] == "MNIST, ten classes, LINEAR"
+    chapter.set_value("ten, accurate").run()
+    assert app.query_params["networks"] == "figures"
+    assert "### nothing" in words(app)
+    slides = {slider.label for slider in app.select_slider}
+    assert {"Layers L", "Channels H", "Weight decay λ"} <= slides
+
+
+def test_accurate_to_certified_opens_at_the_weight_that_promises_least_error(whole_pack):
+    for task in (
+        "MNIST, ten classes, CONV-1-16 k4 stride 4",
+        "MNIST, ten classes, LINEAR",
+        "MNIST 0 or 1, CONV-1-16 k4 stride 4",
+    ):
+        runs = [run for run in whole_pack if run.spec.train.loss == "certificate" and task_title(run) == task]
+        table = along_the_weights(runs, 0.001, "S2")
+        app = open_link(CERTIFICATES, networks="certified", task=task, slope="true")
+        (slider,) = (slider for slider in app.select_slider if slider.key == "weight")
+        assert float(slider.value) == table.loc[table["certificate"].idxmin(), "weight"]
+        assert "Theorem S2 goes from" in words(app)
+
+
+@pytest.mark.parametrize("link", [{"layers": "5"}, {"dataset": "digits"}, {"wd": "0.001"}])
+def test_a_link_from_before_there_was_a_story_still_leads_to_its_figures_network(link):
+    app = open_link(CERTIFICATES, full="true", **link)
+    assert not app.warning
+    named = {"layers": "CONV-5-16", "dataset": "digits 8×8", "wd": "λ = 0.001"}
+    assert named[next(iter(link))] in app.caption[0].value
+    assert app.query_params == {"networks": "figures", "full": "true"} | link
+
+
+def test_a_margin_in_a_link_opens_its_fold_and_stays_when_that_is_closed():
+    app = open_link(CERTIFICATES, margin="1", networks="figures")
+    assert next(s.value for s in app.select_slider if s.key == "margin") == "1"
+    closed = open_link(CERTIFICATES, margin="1", margins="false", networks="figures")
+    assert not closed.warning
+    assert not [s for s in closed.select_slider if s.key == "margin"]
+    assert closed.query_params["margin"] == "1"
 
 
 def test_promises_share_delta(pack):
@@ -263,6 +324,7 @@ def test_certified_runs_slide_from_accurate_to_certified(whole_pack):
     app = open_link(CERTIFICATES, networks="certified")
     assert not app.exception
     assert not app.warning
+    task = "MNIST, ten classes, LINEAR"
     app = open_link(CERTIFICATES, networks="certified", task="MNIST, middle 16×16, ten classes, LINEAR")
     assert [w.value for w in app.warning] == [WINDOW]
     by_task = {}
@@ -274,7 +336,7 @@ def test_certified_runs_slide_from_accurate_to_certified(whole_pack):
         assert table["certificate"].iloc[-1] == table["certificate"].min()
     for theorem in THEOREMS:
         title = f"Theorem {theorem} goes from"
-        assert title in words(open_link(CERTIFICATES, networks="certified", theorem=theorem))
+        assert title in words(open_link(CERTIFICATES, networks="certified", task=task, theorem=theorem, slope="true"))
 
 
 # least of the shipped runs must be below this; "conv" is one convolution of 4 x 4 without overlap

@@ -130,7 +130,7 @@ PAGES = (
         "Certificates",
         ":material/verified:",
         "What may be promised about a network's test error, by four arguments; margins; from accurate to certified.",
-        (*_CHOSEN, "epoch", "delta", "margin", "theorem"),
+        (*_CHOSEN, "epoch", "delta", "margin", "theorem", "slope", "margins", "full"),
     ),
     Page(
         "compare",
@@ -225,9 +225,9 @@ def _menu() -> None:
             st.page_link(entry.path, label=entry.title, icon=entry.icon, help="", width="stretch")
 
 
-def title(name: str, question: str) -> None:
+def title(name: str, question: str = "") -> None:
     """The page's name and the question it answers, on one line where there is room."""
-    st.subheader(f"{name} &nbsp; :small[:gray[{question}]]", anchor=False)
+    st.subheader(f"{name} &nbsp; :small[:gray[{question}]]" if question else name, anchor=False)
 
 
 def is_dark() -> bool:
