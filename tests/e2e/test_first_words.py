@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.first_words import controls, words
 from tests.e2e.serving import CHART, serving, visit
 
-FIRST = {"certificates": CHART}
+FIRST = {"certificates": CHART, "compare": CHART}
 
 
 @pytest.fixture(scope="module")
