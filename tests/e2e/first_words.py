@@ -4,7 +4,7 @@
 _WORDS = """() => {
   const main = document.querySelector('[data-testid="stMain"]');
   const walk = document.createTreeWalker(main, NodeFilter.SHOW_TEXT), range = document.createRange(), words = [];
-  const aside = 'svg, style, script, [data-testid="stIconMaterial"], [translate="no"], [data-testid="stFullScreenFrame"] button';
+  const aside = 'svg, style, script, .katex, [data-testid="stIconMaterial"], [translate="no"], [data-testid="stFullScreenFrame"] button';
   while (walk.nextNode()) {
     const text = walk.currentNode, parent = text.parentElement;
     range.selectNodeContents(text);

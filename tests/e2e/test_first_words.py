@@ -3,9 +3,9 @@
 import pytest
 
 from tests.e2e.first_words import controls, words
-from tests.e2e.serving import CHART, serving, visit
+from tests.e2e.serving import CHART, FORMULA, serving, visit
 
-FIRST = {"certificates": CHART, "compare": CHART}
+FIRST = {"certificates": CHART, "compare": CHART, "theory": FORMULA}
 
 
 @pytest.fixture(scope="module")

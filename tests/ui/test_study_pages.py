@@ -17,13 +17,17 @@ from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.ui.network_choice import task_title
 from boundlab.ui.page import PAGES
 from boundlab.ui.pages.anatomy.sides import MODES
-from boundlab.ui.pages.theory import SECTIONS
+from boundlab.ui.pages.theory.page import SECTIONS
+from boundlab.words.figures import MEANINGS
 from boundlab.words.guarantees import WINDOW, at_most
 from tests.ui.test_pages import numbers, open_link
 
 STUDY = [page for page in PAGES if page.key in ("anatomy", "certificates", "theory")]
 ANATOMY, CERTIFICATES, THEORY = STUDY
-OPENED = {"certificates": {"full": "true"}}  # the fold that says which network the page is about
+OPENED = {
+    "certificates": {"full": "true"},
+    "theory": {"filled": "true"},
+}  # the folds that say which network the page is about
 COMPARE = next(page for page in PAGES if page.key == "compare")
 
 
@@ -165,7 +169,7 @@ def test_theory_fills_in_small_terms_of_huge_bounds(pack):
     assert value.complexity > 1e12
     assert rows.loc["empirical", "amount"] == float(value.empirical[0]) > 0.1
     assert rows.loc["confidence", "amount"] == float(value.confidence[0])
-    app = open_link(THEORY, convention="theorem", layers="8", wd="0.001")
+    app = open_link(THEORY, convention="theorem", layers="8", wd="0.001", bound="Neyshabur 2015", filled="true")
     assert f"{float(value.empirical[0]):.3g}" in " ".join(latex.value for latex in app.latex)
 
 
@@ -295,24 +299,49 @@ def test_the_margin_curve_is_the_theorem_at_every_margin(pack, theorem):
 def test_every_section_of_the_theory_opens(section):
     app = open_link(THEORY, section=section)
     assert not app.exception
+    if section == "conventions":
+        assert all(meaning in words(app) for meaning in MEANINGS.values())
+        assert any(caption.value.startswith("Not here: Theorem S2") for caption in app.caption)
     if section == "proof":
         assert "A6. Base and conclusion" in words(app)
+        assert {"Statement", "A6. Base and conclusion"} <= {box.label for box in app.expander}
     if section == "gaps":
         assert "output layer's fan-in cannot be dropped" in words(app)
     if section == "references":
         assert app.code[0].value.count("@") >= len({b.bibtex for b in ALL})
 
 
+def test_a_symbol_that_is_clicked_shows_its_number_and_the_link_says_which(pack):
+    app = open_link(THEORY, bound="Sparse (Galanti 2023)")
+    symbol = next(g for g in app.get("button_group") if g.proto.label == "Symbol")
+    net = shipped(pack).norms(shipped(pack).epochs.iloc[-1:])
+    symbol.set_value("ρ").run()
+    assert f"**ρ = {float(net.rho[0]):.3g}**" in words(app)
+    assert app.query_params["symbol"] == "ρ"
+    assert f"**ρ = {float(net.rho[0]):.3g}**" in words(open_link(THEORY, symbol="ρ", bound="Sparse (Galanti 2023)"))
+    assert "**n = 50,000**" in words(open_link(THEORY, symbol="n"))  # as the authors' curves have it
+    layered = words(open_link(THEORY, symbol="‖W‖"))
+    assert all(f"{layer.shape.name} {float(layer.frobenius[0]):.3g}" in layered for layer in net.layers)
+    other = next(box for box in app.selectbox if box.key == "bound")
+    other.set_value("Long–Sedghi 2020").run()  # whose formula has no ρ
+    assert not app.exception
+    assert "**value = " in words(app)
+
+
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_theory_fills_in_the_numbers_and_checks_the_assumptions(pack, convention):
+    from boundlab.charts.theme import STYLES
     from boundlab.text import readable
 
-    app = open_link(THEORY, convention=convention)
     run = shipped(pack)
     for bound in ALL:
         if convention in bound.formulas:
             value = evaluate(bound, run.norms(run.epochs.iloc[-1:]), run.sample, Settings(convention))
-            assert f"= **{readable(float(value.value[0]))}**" in words(app)
+            name = STYLES[bound.key].name
+            app = open_link(THEORY, convention=convention, bound=name, assumed="true")
+            assert not app.warning
+            assert f"**value = {readable(float(value.value[0]))}**" in words(app)
+            assert len(app.latex) == 1  # one formula at a time
     if convention == "strict":
         assert ":green[:material/check_circle: holds:] the network has no biases" in words(app)
         assert "not checkable on a network" in words(app)

@@ -146,7 +146,7 @@ PAGES = (
         "Theory",
         ":material/menu_book:",
         "Every bound stated, its assumptions checked, its numbers filled in; the proofs of Theorems S and S2; known gaps; references.",
-        (*_CHOSEN, "convention", "delta", "section", "theorem"),
+        (*_CHOSEN, "convention", "delta", "section", "theorem", "bound", "symbol", "filled", "assumed", "source"),
     ),
     Page(
         "train",

@@ -24,13 +24,12 @@ from boundlab.text import readable
 from boundlab.ui import chart
 from boundlab.ui.bound_choice import choose_bound
 from boundlab.ui.controls import Controls
-from boundlab.ui.formulas import formulas
+from boundlab.ui.formulas import convention_note, formulas
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.compare.drawings import sees
 from boundlab.ui.privacy import plain
 from boundlab.ui.shipped import shipped_by_id
 from boundlab.words import comparison
-from boundlab.words.figures import MEANINGS
 
 _COUNTED = (
     "Parameters: all trainable numbers, the weight-norm scalar of every hidden layer included. Inputs per neuron: the output "
@@ -50,9 +49,8 @@ def one_ladder(groups: Sequence[Sequence[Subject]], names: Sequence[str], settin
     values = table[table["series"] == series].sort_values("network")["value"].tolist()
     errors = [np.nan if group[0].test_error is None else group[0].test_error for group in groups]
     chart.show(one_bound(values, errors, names, styles(settings.convention)[series], is_dark()), "chart_ladder", words)
-    brief = {"published": "Published curves, not guarantees."}
-    words = brief.get(settings.convention, f"{settings.convention.capitalize()}, δ = {settings.delta:g}.")
-    st.caption(words, help=MEANINGS[settings.convention])
+    brief, meaning = convention_note(settings)
+    st.caption(brief, help=meaning)
 
 
 def glance(groups: Sequence[Sequence[Subject]], names: Sequence[str]) -> None:
