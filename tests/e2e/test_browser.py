@@ -180,7 +180,7 @@ def test_the_menu_leads_to_every_page(browser, server):
         page.wait_for_url(f"**/{entry.key}**")
         others = {
             "theory": FORMULA,
-            "train": "[class*='st-key-weight_decay']",
+            "train": '[data-testid="stBaseButton-primary"]',
             "checkpoint": "[data-testid='stFileUploader']",
         }
         shown = others.get(entry.key, CHART)
@@ -235,10 +235,13 @@ COLOURS = """() => [...document.querySelectorAll(
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("embedded", ["", "?embed=true"], ids=["page", "embedded"])
+@pytest.mark.parametrize("embedded", ["", "&embed=true"], ids=["page", "embedded"])
 def test_words_on_the_accent_colour_meet_aa(browser, server, dark, embedded):
     page = visit(
-        browser, f"{server}/train{embedded}", dark=dark, drawn='[data-testid="stBaseButton-primary"]:enabled p'
+        browser,
+        f"{server}/train?form=true{embedded}",
+        dark=dark,
+        drawn='[data-testid="stBaseButton-primary"]:enabled p',
     )
     page.locator("[data-tag]").first.wait_for(timeout=60_000)
     seen = page.evaluate(COLOURS)

@@ -5,7 +5,13 @@ import pytest
 from tests.e2e.first_words import controls, words
 from tests.e2e.serving import CHART, FORMULA, serving, visit
 
-FIRST = {"certificates": CHART, "compare": CHART, "theory": FORMULA}
+FIRST = {
+    "certificates": CHART,
+    "compare": CHART,
+    "theory": FORMULA,
+    "train": CHART,
+    "checkpoint": '[data-testid="stFileUploader"]',
+}
 
 
 @pytest.fixture(scope="module")

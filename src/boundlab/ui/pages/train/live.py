@@ -17,7 +17,9 @@ from boundlab.charts.progress import alive, update_of
 from boundlab.charts.trend import Picture
 from boundlab.runs.part_errors import PartErrors
 from boundlab.runs.run import Run
+from boundlab.specs.run import RunSpec
 from boundlab.specs.settings import Settings
+from boundlab.specs.work import sample_size
 from boundlab.ui import chart
 from boundlab.ui.bound_choice import choose_settings
 from boundlab.ui.controls import Controls
@@ -30,21 +32,21 @@ from boundlab.words import live
 _COMPARE_HELP = "A shipped run drawn behind, dashed. The first ones are the most alike: data, layers, channels, λ."
 
 
-def _likeness(run: Run, other: Run) -> tuple[float, ...]:
-    """Smaller is more alike; the first difference decides."""
+def _likeness(spec: RunSpec, n: int, other: Run) -> tuple[float, ...]:
+    """Of a run on `n` images; smaller is more alike, the first difference decides."""
 
     def apart(one: Any, two: Any) -> float:
         sizes = (max(x or 0, 1e-6) if not isinstance(x, tuple) else max(x) for x in (one, two))
         return abs(math.log(next(sizes)) - math.log(next(sizes)))
 
-    (a, t), (b, u) = ((r.spec.arch, r.spec.train) for r in (run, other))
+    (a, t), (b, u) = ((s.arch, s.train) for s in (spec, other.spec))
     sizes = [(a.conv_layers, b.conv_layers), (a.channels, b.channels), (t.weight_decay, u.weight_decay)]
     equal = (
         t.preset == u.preset,
         t.certificate_weight == u.certificate_weight,
         t.batch_size == u.batch_size,
         a == b,
-        run.sample.n == other.sample.n,
+        n == other.sample.n,
     )
     distance = [apart(*pair) for pair in sizes]
     return (
@@ -61,7 +63,7 @@ def _likeness(run: Run, other: Run) -> tuple[float, ...]:
 def _choices(_run: Run, name: str, _shipped: Sequence[Run], ids: int) -> dict[str, int]:
     """Label -> position in `_shipped` of one seed of each network, the most alike first."""
     found: dict[object, int] = {}
-    order = sorted(range(len(_shipped)), key=lambda i: _likeness(_run, _shipped[i]))
+    order = sorted(range(len(_shipped)), key=lambda i: _likeness(_run.spec, _run.sample.n, _shipped[i]))
     for i in order:
         spec = _shipped[i].spec
         if _shipped[i].id != name:
@@ -72,6 +74,18 @@ def _choices(_run: Run, name: str, _shipped: Sequence[Run], ids: int) -> dict[st
         for label, i in zip(labels, found.values(), strict=True)
     ]
     return dict(zip(unique, found.values(), strict=True))
+
+
+def preview(spec: RunSpec, shipped: Sequence[Run]) -> None:
+    """Before a run has recorded anything: how the shipped run that is most like it went, pale."""
+    if not shipped:
+        return
+    alike = min(shipped, key=lambda other: _likeness(spec, sample_size(spec), other))
+    figure = DRAW[VIEWS[0]][0](Watched(alike, None, Settings()))
+    if figure is not None:
+        words = f"How the shipped run {live.run_title(alike.spec)} went, the most alike; yours is drawn in full colour."
+        st.caption("Pale: a shipped run like it.", help=words)
+        chart.show(figure.update_traces(opacity=0.35), f"preview_{alike.id}", words)
 
 
 def _compare(controls: Controls, run: Run, shipped: Sequence[Run]) -> Run | None:
@@ -118,7 +132,7 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Seque
         view = controls.pick("Live view", VIEWS, "live")
         settings = choose_settings(controls)
         other = _compare(controls, run, shipped)
-    watched = Watched(run, other, settings)
+    watched = Watched(run, other, settings, tuple(parts))
     draw, words = DRAW[view]
     if run.records.empty or (figure := draw(watched)) is None:
         st.info("Nothing has been measured yet that this view could draw.")

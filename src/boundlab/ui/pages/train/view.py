@@ -16,7 +16,7 @@ from boundlab.runs.run import Run
 from boundlab.specs.recipes import recipe
 from boundlab.ui.controls import Controls
 from boundlab.ui.pages.train import engine
-from boundlab.ui.pages.train.live import live_view
+from boundlab.ui.pages.train.live import live_view, preview
 from boundlab.ui.pages.train.row import job_title
 from boundlab.ui.privacy import plain
 from boundlab.ui.shelf import has_place, run_name
@@ -48,6 +48,8 @@ def view(controls: Controls, job: Job, me: str) -> None:
             "Waiting for its turn." if job.state in WAITING else _EMPTY[job.state in LIVE],
             icon=":material/hourglass_empty:",
         )
+        if job.state in (*LIVE, *WAITING):
+            preview(job.spec, [run for run in shipped_runs() if run.spec.train.dataset == job.spec.train.dataset])
         return
     try:
         run = _opened(job.folder, _signature(job))
