@@ -29,7 +29,7 @@ from boundlab.specs.arch import ArchSpec
 from boundlab.specs.settings import Settings
 from boundlab.text import readable
 from boundlab.ui.page import PAGES
-from boundlab.ui.pages.compare.page import VIEWS
+from boundlab.ui.pages.compare.page import VIEWS_OF_NETWORKS
 from boundlab.words import comparison
 from tests.conftest import make_sample
 from tests.ui.test_pages import numbers as sent
@@ -95,7 +95,7 @@ def test_two_to_four_networks(count):
     assert len(figures(app)) == count + 1  # and the ladder
     assert len({tuple(d["data"][0][k] for k in ("zmin", "zmax")) for d in drawings}) == 1  # one colour scale
     charts, tables = 0, 0
-    for view in VIEWS[1:]:
+    for view in VIEWS_OF_NETWORKS[1:]:
         app = open_link(COMPARE, count=str(count), view=view, **given)
         assert not app.exception
         assert not app.warning

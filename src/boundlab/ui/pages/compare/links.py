@@ -21,7 +21,7 @@ _WAYS: dict[str, Callable[[ArchSpec], ArchSpec]] = {
 }
 
 
-def counterparts(subjects: Sequence[Subject], names: Sequence[str]) -> None:
+def counterpart_links(subjects: Sequence[Subject], names: Sequence[str]) -> None:
     """Of every network the links to train it otherwise."""
     with st.expander("Train a counterpart", icon=":material/alt_route:"):
         for i, subject in enumerate(subjects):

@@ -15,12 +15,12 @@ from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.pages.compare import sections
 from boundlab.ui.pages.compare.choice import choose_networks
 from boundlab.ui.pages.compare.drawings import drawings
-from boundlab.ui.pages.compare.links import counterparts
+from boundlab.ui.pages.compare.links import counterpart_links
 from boundlab.ui.pages.compare.outcomes import outcomes
 from boundlab.ui.privacy import plain
 from boundlab.words import comparison
 
-VIEWS = ("picture", "facts", "bounds", "norms", "errors", "factors")
+VIEWS_OF_NETWORKS = ("picture", "facts", "bounds", "norms", "errors", "factors")
 _VIEWS_HELP = (
     "picture: what each network sees, and one bound beside the test error · facts: data, training, size · bounds: all of them, in every "
     "convention · norms: layer by layer · errors: with what may be promised, and margins · factors: which factor of a bound differs"
@@ -55,7 +55,7 @@ def compare(controls: Controls) -> None:
         settings = choose_settings(controls)
         _csv(groups, settings)
     with stage:
-        view = controls.pick("View", VIEWS, "view", _VIEWS_HELP, "factors" if get("bound") else None)
+        view = controls.pick("View", VIEWS_OF_NETWORKS, "view", _VIEWS_HELP, "factors" if get("bound") else None)
         _show(controls, view, groups, names, settings)
         for line in comparison.untrusted([plain(name) for name in names], subjects):
             st.warning(line)
@@ -72,7 +72,7 @@ def _show(
         sections.one_ladder(groups, names, settings)
     elif view == "facts":
         sections.glance(groups, names)
-        counterparts(subjects, names)
+        counterpart_links(subjects, names)
     elif view == "bounds":
         sections.bounds_section(groups, names, settings)
     elif view == "norms":

@@ -9,6 +9,7 @@ from boundlab.analysis.anatomy import anatomy
 from boundlab.analysis.symbols import Symbol, named_symbol, symbols
 from boundlab.bounds.base import SYMBOLS, Assumption, Bound, effective_n, evaluate
 from boundlab.runs.run import Run
+from boundlab.specs.recipes import task
 from boundlab.specs.settings import Settings
 from boundlab.text import format_epoch, readable
 from boundlab.ui.bound_choice import choose_bound, choose_settings
@@ -48,7 +49,8 @@ def _symbol(controls: Controls, bound: Bound, run: Run, settings: Settings) -> N
     st.markdown(_said(symbol))
     caption = run_caption(run, format_epoch(run.final["epoch"]))
     st.caption(
-        f"{run.spec.arch.title} · {convention_note(settings)[0]}", help=f"{caption}. {convention_note(settings)[1]}"
+        f"{run.spec.arch.title} · {task(run.spec)} · {convention_note(settings)[0]}",
+        help=f"{caption}. {convention_note(settings)[1]}",
     )
 
 
