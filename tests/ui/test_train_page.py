@@ -90,7 +90,7 @@ def test_the_form_is_folded_until_it_is_asked_for_and_the_page_says_what_is_trai
     app = open_link(TRAIN)
     (fold,) = (box for box in app.expander if box.label == "Customise")
     assert not fold.proto.expanded
-    assert any(c.value == "CONV-3-16 · digits 8×8 · λ = 0.004 · short, 60 epochs" for c in app.caption)
+    assert any(c.value.startswith("CONV-3-16 · digits 8×8 · λ = 0.004 · short, 60 epochs") for c in app.caption)
     assert len(app.get("plotly_chart")) == 1  # how a shipped run like it went
     assert starts(app).value == "Quick digits"
     starts(app).set_value("λ sweep").run()

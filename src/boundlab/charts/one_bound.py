@@ -46,7 +46,7 @@ def one_bound(
         "font": {"size": FONT},
         "uirevision": "one bound",
         "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
-        "xaxis": log2_axis(low - room, high + room, dark, f"○ test error, ● {look.short} bound (log₂ scale)", most=5),
+        "xaxis": log2_axis(low - room, high + room, dark, "○ test error, ● bound (log₂)", most=5),
         "yaxis": look_y | {"ticktext": [NETWORKS[i].glyph for i in rows]},
         "shapes": [*vacuous_zone("x", high + room, dark), *_stems(ends, colour)],
         "annotations": [vacuous_note(dark, x=1, xref="paper", y=1, yref="paper", yanchor="bottom", xanchor="right")],

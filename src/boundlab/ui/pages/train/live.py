@@ -27,8 +27,10 @@ from boundlab.ui.formulas import formulas
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.train.live_views import DRAW, NONE, VIEWS, Watched
 from boundlab.ui.player import player
+from boundlab.ui.shipped import shipped_runs
 from boundlab.words import live
 
+_PREVIEW = 400  # pixels high
 _COMPARE_HELP = "A shipped run drawn behind, dashed. The first ones are the most alike: data, layers, channels, λ."
 
 
@@ -76,16 +78,19 @@ def _choices(_run: Run, name: str, _shipped: Sequence[Run], ids: int) -> dict[st
     return dict(zip(unique, found.values(), strict=True))
 
 
-def preview(spec: RunSpec, shipped: Sequence[Run]) -> None:
-    """Before a run has recorded anything: how the shipped run that is most like it went, pale."""
+def preview(spec: RunSpec, words_before: str = "") -> None:
+    """Before a run has recorded anything: how the shipped run that is most like it went, pale; `words_before`: on its line."""
+    shipped = [run for run in shipped_runs() if run.spec.train.dataset == spec.train.dataset]
     if not shipped:
+        st.caption(words_before)
         return
     alike = min(shipped, key=lambda other: _likeness(spec, sample_size(spec), other))
     figure = DRAW[VIEWS[0]][0](Watched(alike, None, Settings()))
     if figure is not None:
         words = f"How the shipped run {live.run_title(alike.spec)} went, the most alike; yours is drawn in full colour."
-        st.caption("Pale: a shipped run like it.", help=words)
-        chart.show(figure.update_traces(opacity=0.35), f"preview_{alike.id}", words)
+        st.caption(". ".join(filter(None, [words_before, "Pale: a shipped run like it."])), help=words)
+        pale = figure.update_traces(opacity=0.35).update_layout(height=_PREVIEW)
+        chart.show(pale, f"preview_{alike.id}", words)
 
 
 def _compare(controls: Controls, run: Run, shipped: Sequence[Run]) -> Run | None:

@@ -23,7 +23,6 @@ from boundlab.ui.pages.train.live import preview
 from boundlab.ui.pages.train.price import plateau, price, refused, waits_for_memory
 from boundlab.ui.pages.train.view import view
 from boundlab.ui.privacy import may_see, plain
-from boundlab.ui.shipped import shipped_runs
 from boundlab.ui.training_limit import longest
 from boundlab.ui.visitor import visitor
 from boundlab.words.live import in_short
@@ -79,9 +78,6 @@ def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> No
         choose_start()
     with go:
         _go(specs, wrong, device, me, machine)
-        if specs and not _jobs():
-            alike = [run for run in shipped_runs() if run.spec.train.dataset == specs[0].train.dataset]
-            preview(specs[0], alike)
 
 
 def _go(specs: list[RunSpec], wrong: str | None, device: str, me: str, machine: Scheduler) -> None:
@@ -105,11 +101,12 @@ def _go(specs: list[RunSpec], wrong: str | None, device: str, me: str, machine: 
     if wrong or why_not:
         st.error(f"{plain(wrong or why_not or '')}.", icon=":material/error:")
     if specs:
-        st.caption(plain(in_short(specs)))
         data_ready(specs[0].train.dataset)
         if not why_not:
             waits_for_memory(specs, device, machine, every)
         plateau(specs)
+        words = plain(in_short(specs))
+        st.caption(words) if every else preview(specs[0], words)
 
 
 def _device(controls: Controls, machine: Scheduler) -> str:

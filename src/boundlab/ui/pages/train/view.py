@@ -49,7 +49,7 @@ def view(controls: Controls, job: Job, me: str) -> None:
             icon=":material/hourglass_empty:",
         )
         if job.state in (*LIVE, *WAITING):
-            preview(job.spec, [run for run in shipped_runs() if run.spec.train.dataset == job.spec.train.dataset])
+            preview(job.spec)
         return
     try:
         run = _opened(job.folder, _signature(job))
