@@ -131,8 +131,9 @@ def _csv(run: Run, settings: Settings) -> Callable[[], str]:
 
 
 def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Sequence[PartErrors] = ()) -> None:
-    """Controls, one picture, what to notice, CSV. `shipped`: shipped runs of the same data set, to compare with; `parts`:
+    """One picture, its controls, what to notice, CSV. `shipped`: shipped runs of the same data set, to compare with; `parts`:
     errors of a part of the images, between those of all that the records have."""
+    stage = st.container(key="stage_live")
     with st.container(horizontal=True):
         view = controls.pick("Live view", VIEWS, "live")
         settings = choose_settings(controls)
@@ -142,7 +143,7 @@ def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Seque
     if run.records.empty or (figure := draw(watched)) is None:
         st.info("Nothing has been measured yet that this view could draw.")
         return
-    with st.container(key="stage_live"):
+    with stage:
         _chart(view, watched, figure)
     st.caption(" ".join([live.live_caption(run, settings) + ".", live.compared(run, other) if other else ""]))
     notice, *lines = words(watched)

@@ -131,7 +131,7 @@ def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool) -> 
     watched = _watched(controls, [job for job in every if may_see(job, me)], mine)
     board(every, mine, watched.id if watched else None, me, machine)
     if watched:
-        view(controls, watched, me)
+        view(controls, watched, me, alone=len(every) == 1)
 
 
 def _watched(controls: Controls, every: Sequence[Job], mine: Sequence[Job]) -> Job | None:
