@@ -62,6 +62,8 @@ def certify(controls: Controls) -> None:
     made = guarantees(run, record, delta)
     with stage:
         _picture(run, record, made)
+        if not story.is_opening(run):
+            st.caption(run_caption(run, label))
     _folds(controls, run, record, made, label, delta, theorem)
 
 

@@ -88,6 +88,13 @@ def first_chapter() -> Opening | None:
     return Opening(first.task, best_weight) if first else None
 
 
+def is_opening(run: Run) -> bool:
+    """Whether the page begins with this network."""
+    first, train = next(iter(chapters().values()), None), run.spec.train
+    weight = f"{train.certificate_weight:g}"
+    return first is not None and (task_title(run), weight, train.seed) == (first.task, first.weight, 0)
+
+
 def from_older_link(controls: Controls) -> None:
     """Before the controls: a link from before there was a story, which names a figures' network and not its kind, is about those."""
     if controls.arriving("networks") and not address.get("networks") and any(map(address.get, _OF_FIGURES)):

@@ -50,7 +50,8 @@ def one_ladder(groups: Sequence[Sequence[Subject]], names: Sequence[str], settin
     errors = [np.nan if group[0].test_error is None else group[0].test_error for group in groups]
     chart.show(one_bound(values, errors, names, styles(settings.convention)[series], is_dark()), "chart_ladder", words)
     brief, meaning = convention_note(settings)
-    st.caption(brief, help=meaning)
+    data = " / ".join(dict.fromkeys(_data(group[0]) for group in groups))
+    st.caption(f"{plain(data)} · {brief}", help=meaning)
 
 
 def glance(groups: Sequence[Sequence[Subject]], names: Sequence[str]) -> None:
@@ -60,14 +61,20 @@ def glance(groups: Sequence[Sequence[Subject]], names: Sequence[str]) -> None:
     st.caption(_COUNTED)
 
 
+def _data(subject: Subject) -> str:
+    """What the network looks at."""
+    if subject.run is not None:
+        return task(subject.run.spec)
+    known = subject.dataset in DATASETS
+    return data_of(subject.dataset, subject.labels, subject.arch.in_shape) if known else subject.dataset
+
+
 def _about(group: Sequence[Subject]) -> dict[str, str]:
     subject, known = group[0], facts(group[0])
     run = subject.run
-    trained, data, source = "not known", subject.dataset, "checkpoint"
-    if run is None and data in DATASETS:
-        data = data_of(data, subject.labels, subject.arch.in_shape)
+    trained, data, source = "not known", _data(subject), "checkpoint"
     if run is not None:
-        train, data = run.spec.train, task(run.spec)
+        train = run.spec.train
         asked = f"λ = {train.weight_decay:g}" if train.loss == "mse" else f"certificate × {train.certificate_weight:g}"
         trained = f"{asked}, {recipe(run.spec)}, seed {train.seed}"
         source = "shipped" if run.id in shipped_by_id() else "trained here"
