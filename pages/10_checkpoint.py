@@ -4,5 +4,5 @@ from boundlab.ui.page import open_page, title
 from boundlab.ui.pages.checkpoint.page import checkpoint
 
 open_page("checkpoint")
-title("Your checkpoint", "What does every bound say about a network that you trained?")
+title("Your checkpoint", "What does every bound say about your own network?")
 checkpoint()

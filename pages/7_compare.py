@@ -4,5 +4,5 @@ from boundlab.ui.page import open_page, title
 from boundlab.ui.pages.compare.page import compare
 
 open_page("compare")
-title("Compare", "What differs between networks, and which bound notices?")
+title("Compare")
 compare()

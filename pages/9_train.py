@@ -4,5 +4,5 @@ from boundlab.ui.page import open_page, title
 from boundlab.ui.pages.train.page import train
 
 open_page("train")
-title("Train", "Pick data, network and weight decay, press Train, and watch the bounds come down.")
+title("Train", "Press Train, and watch the bounds come down.")
 train()

@@ -180,7 +180,7 @@ def test_the_menu_leads_to_every_page(browser, server):
         page.wait_for_url(f"**/{entry.key}**")
         others = {
             "theory": FORMULA,
-            "train": "[class*='st-key-weight_decay']",
+            "train": '[data-testid="stBaseButton-primary"]',
             "checkpoint": "[data-testid='stFileUploader']",
         }
         shown = others.get(entry.key, CHART)
@@ -189,14 +189,16 @@ def test_the_menu_leads_to_every_page(browser, server):
 
 
 def test_changing_to_certified_networks_and_back_shows_their_last_epoch(browser, server):
-    page = visit(browser, f"{server}/certificates")
+    page = visit(browser, f"{server}/certificates?full=true")
     caption = page.locator('[data-testid="stCaptionContainer"]').first
-    for networks, last in (("certified", "30"), ("figures", "5"), ("certified", "30")):
-        page.get_by_role("radio", name=networks).click()
+    for networks, last in (("ten digits", "30"), ("ten, accurate", "5"), ("0 or 1", "30")):
+        page.get_by_role("radio", name=networks, exact=True).click()
         page.wait_for_function("last => document.body.innerText.includes(`epoch ${last} ·`)", arg=last, timeout=60_000)
         settle(page)
         assert f"epoch {last} ·" in caption.inner_text()
+        page.get_by_role("button", name="More").click()
         assert page.get_by_role("slider", name="Epoch").last.get_attribute("aria-valuetext") == last
+        page.keyboard.press("Escape")
         assert page.get_by_text("Session State API").count() == 0
 
 
@@ -233,10 +235,13 @@ COLOURS = """() => [...document.querySelectorAll(
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("embedded", ["", "?embed=true"], ids=["page", "embedded"])
+@pytest.mark.parametrize("embedded", ["", "&embed=true"], ids=["page", "embedded"])
 def test_words_on_the_accent_colour_meet_aa(browser, server, dark, embedded):
     page = visit(
-        browser, f"{server}/train{embedded}", dark=dark, drawn='[data-testid="stBaseButton-primary"]:enabled p'
+        browser,
+        f"{server}/train?form=true{embedded}",
+        dark=dark,
+        drawn='[data-testid="stBaseButton-primary"]:enabled p',
     )
     page.locator("[data-tag]").first.wait_for(timeout=60_000)
     seen = page.evaluate(COLOURS)

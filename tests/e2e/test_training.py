@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from tests.e2e.serving import CHART, settle, started
 
 FORM = "dataset=digits&conv_layers=3&channels=8&weight_decay=0.006&epochs=200"
-LINES = "() => [...document.querySelectorAll('.js-plotly-plot .scatterlayer .js-line')].map(e => e.getAttribute('d')).join()"
+LINES = "() => [...document.querySelectorAll('.st-key-stage_live .js-plotly-plot .scatterlayer .js-line')].map(e => e.getAttribute('d')).join()"
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def test_train_stop_resume_finish_and_find_it(browser, tmp_path):
         page.get_by_text("on CPU").wait_for(timeout=60_000)  # the price: the devices are known
         clicked = time.monotonic()
         page.get_by_role("button", name="Train", exact=True).click()
-        page.locator(CHART).first.wait_for(timeout=60_000)
+        page.locator(f".st-key-stage_live {CHART}").first.wait_for(timeout=60_000)
         print(f"first point {time.monotonic() - clicked:.1f} s after the click")
         lines = page.evaluate(LINES)
         page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=60_000)

@@ -100,6 +100,21 @@ def test_a_broken_file_is_said_dropped_and_forgotten_with_the_next(tmp_path):
     assert not app.dataframe
 
 
+def test_the_first_screen_says_what_to_do_and_has_an_example_to_try():
+    app = open_link(PAGE, dataset="digits")
+    assert [uploader.label for uploader in app.file_uploader] == ["Drop your network here"]
+    button(app, "Try an example").click().run()
+    app = uploaded_already(app)
+    assert not app.error
+    assert not app.exception
+    assert any("CONV-3-16" in c.value and "digits 8×8" in c.value for c in app.caption)
+    assert app.session_state[subjects.UNSAVED].title == "example"
+    assert not any(b.label == "Try an example" for b in app.button)
+    folds = {box.label for box in app.expander}
+    assert {"What may be promised", "Every bound as a number", "Norms per layer"} <= folds
+    assert not any(box.proto.expanded for box in app.expander)
+
+
 def test_data_that_do_not_fit_are_said_and_others_offered(tmp_path):
     arch = dataclasses.replace(DIGITS, classes=2)
     path = write_checkpoint(tmp_path / "two", arch, reference_weights(arch, 0))

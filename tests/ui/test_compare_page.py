@@ -29,6 +29,7 @@ from boundlab.specs.arch import ArchSpec
 from boundlab.specs.settings import Settings
 from boundlab.text import readable
 from boundlab.ui.page import PAGES
+from boundlab.ui.pages.compare.page import VIEWS_OF_NETWORKS
 from boundlab.words import comparison
 from tests.conftest import make_sample
 from tests.ui.test_pages import numbers as sent
@@ -71,6 +72,11 @@ def mixed() -> list[Subject]:
     return [measured(**fields) for fields in MIXED.values()]
 
 
+def choose(app, view):
+    next(g for g in app.get("button_group") if g.proto.label == "View").set_value(view).run()
+    assert not app.exception
+
+
 def traces(app, number):
     return figures(app)[number]["data"]
 
@@ -86,31 +92,45 @@ def test_two_to_four_networks(count):
     assert not app.warning
     drawings = [f for f in figures(app) if f["data"][0]["type"] == "heatmap"]
     assert len(drawings) == count
-    assert len(figures(app)) == count + 4
+    assert len(figures(app)) == count + 1  # and the ladder
     assert len({tuple(d["data"][0][k] for k in ("zmin", "zmax")) for d in drawings}) == 1  # one colour scale
-    assert all(len(table.value.columns) == count for table in app.table)
+    charts, tables = 0, 0
+    for view in VIEWS_OF_NETWORKS[1:]:
+        app = open_link(COMPARE, count=str(count), view=view, **given)
+        assert not app.exception
+        assert not app.warning
+        charts += len(figures(app))
+        tables += len(app.table)
+        assert all(len(table.value.columns) == count for table in app.table)
+    assert (charts, tables) == (4, 4)
 
 
 def test_the_page_shows_the_values_of_the_core(pack):
-    app = open_link(COMPARE, n1=CONV, n2=DEEP, s1="1", convention="theorem", delta="0.05")
+    asked = {"n1": CONV, "n2": DEEP, "s1": "1", "convention": "theorem", "delta": "0.05"}
+    app = open_link(COMPARE, view="bounds", **asked)
     assert not app.exception
     assert not app.warning
     run = shipped(pack, seed=1)
     value = evaluate(BY_KEY["sparse"], run.norms(run.epochs.iloc[-1:]), run.sample, Settings("theorem", 0.05))
     table = next(t.value for t in app.table if "Sparse (Galanti 2023)" in t.value.index)
     assert table.loc["Sparse (Galanti 2023)"].iloc[0].startswith(f"**{readable(only(value.value))}** (")
-    (glance,) = [t.value for t in app.table if "Parameters" in t.value.index]
+    picture, facts_view = open_link(COMPARE, **asked), open_link(COMPARE, view="facts", **asked)
+    dots, hollow = traces(picture, 2)
+    assert dots["text"][0].strip() == f"<b>{readable(only(value.value))}</b>"
+    assert hollow["text"][0].strip() == f"<b>{readable(run.final['test_error'], 'test_error')}</b>"
+    np.testing.assert_allclose(sent(dots["x"])[0], np.log2(only(value.value)))
+    (glance,) = [t.value for t in facts_view.table if "Parameters" in t.value.index]
     assert glance.loc["Parameters"].iloc[0] == f"{run.spec.arch.parameters:,}"
     assert "seed 1" in glance.loc["Training"].iloc[0]
     counts = path_counts(run.spec.arch.shapes(), (28, 28))
-    heat, hover = (traces(app, 0)[0][name] for name in ("z", "customdata"))
+    heat, hover = (traces(picture, 0)[0][name] for name in ("z", "customdata"))
     rows = sent(heat) if isinstance(heat, dict) else [x for row in heat for x in row]
     np.testing.assert_allclose(rows, np.log2(counts).ravel())
     assert [words for row in hover for words in row] == [f"{count:,.0f}" for count in counts.ravel()]
 
 
 def test_a_link_that_names_three_networks_shows_three():
-    app = open_link(COMPARE, n1=CONV, n2=DEEP, n3=DIGITS)
+    app = open_link(COMPARE, n1=CONV, n2=DEEP, n3=DIGITS, view="facts")
     assert not app.exception
     assert len(app.table[0].value.columns) == 3
     assert any("different data" in i.value for i in app.info)
@@ -131,16 +151,21 @@ def test_a_preset_sets_the_columns():
     app.button(key="preset_Width").click().run()
     assert not app.exception
     assert [name.split(" ")[0] for name in app.multiselect[0].value] == [f"CONV-3-{h}" for h in (8, 16, 32, 64)]
+    assert re.search(r"The sparse bound of ▲ CONV-3-64 is \*\*[\d.]+ times\*\* that of", words(app))
+    choose(app, "bounds")
     assert "largest for ▲ CONV-3-64" in words(app)
 
 
 def compared(app):
-    """The networks in the columns, by the name above each drawing and the small letters below it."""
-    known = {frozenset(name.split(" · ")): name for name in app.multiselect[0].options}
-    heads = [m.value.removeprefix("##### ").partition("\n") for m in app.markdown if m.value.startswith("##### ")]
-    words = [(name[2:], rest.removeprefix(":small[:gray[").removesuffix("]]")) for name, _, rest in heads]
-    parts = [re.sub(r"\\(.)", r"\1", " · ".join(filter(None, part))).split(" · ") for part in words]
-    return [known[frozenset(part)] for part in parts]
+    """The networks in the columns, by what is said when one points at the name above each drawing."""
+    heads = [m for m in app.markdown if m.value.startswith("##### ")]
+    unescaped = [re.sub(r"\\(.)", r"\1", m.proto.help.partition("\n")[0].removesuffix(".")) for m in heads]
+    for name, head in zip(unescaped, heads, strict=True):
+        shown = re.sub(r"\\(.)", r"\1", head.value)
+        assert name.split(" · ")[0] in shown
+        assert f"seed {name.rpartition('seed ')[2]}" in shown or "seed" not in name
+    assert set(unescaped) <= set(app.multiselect[0].options)
+    return unescaped
 
 
 def linked(app):
@@ -194,7 +219,7 @@ def test_the_link_is_what_is_picked_and_restores_it():
     }
     again = open_link(COMPARE, **linked(app))
     assert compared(again) == again.multiselect[0].value == names
-    app.button(key="preset_Matched in training error too").click().run()
+    app.button(key="preset_Same fit").click().run()
     assert linked(app) == {}  # the opening comparison
     assert compared(app) == compared(open_link(COMPARE))
 
@@ -256,10 +281,14 @@ def test_what_a_link_gets_wrong_about_the_networks_is_said(given, note):
 
 def test_ready_made_comparisons_say_their_seeds():
     app = open_link(COMPARE)
-    for title in ("Width", "Depth", "Matched in parameters", "Matched in training error too"):
+    for title in ("Width", "Depth", "Same size", "Same fit"):
         app.button(key=f"preset_{title}").click().run()
         seeds = [name.rpartition("seed ")[2] for name in compared(app)]
         assert any(c.value.startswith(f"Seeds {', '.join(seeds)}: of each network the one") for c in app.caption)
+        assert f"Seeds {', '.join(seeds)}: of each network the one" in app.button(key=f"preset_{title}").help
+        assert any("seeds" in box.label for box in app.expander if box.label.startswith("Unlike")) == (
+            len(set(seeds)) > 1
+        )
 
 
 def test_bounds_that_refuse_are_named_with_the_reason(mixed):
@@ -338,8 +367,13 @@ def test_what_to_notice_is_true_of_the_numbers(mixed):
     from boundlab.text import times
 
     assert f"by a factor of {times(sparse.max() / sparse.min())}" in words
+    high, low = ("ab"[int(number)] for number in (sparse.to_numpy().argmax(), sparse.to_numpy().argmin()))
+    short = comparison.in_short(["a", "b"], table)
+    assert re.fullmatch(
+        rf"The sparse bound of . {high} is \*\*{times(sparse.max() / sparse.min())} times\*\* that of . {low}\.", short
+    )
     assert "path energy √P not at all" in words
-    assert comparison.unlike(mixed) == []
+    assert comparison.unlike(mixed) == {}
 
 
 def test_every_chart_of_mixed_networks_is_valid(mixed):
@@ -369,7 +403,7 @@ def test_every_chart_of_mixed_networks_is_valid(mixed):
 
 
 def test_counterparts_open_the_train_form_filled_in():
-    app = open_link(COMPARE, n1=CONV, n2=DEEP)
+    app = open_link(COMPARE, n1=CONV, n2=DEEP, view="facts")
     links = [link.proto for link in app.get("page_link") if "MLP" in link.proto.label]
     assert len(links) == 2
     assert "kind=mlp" in links[0].query_string
@@ -388,6 +422,7 @@ def test_an_uploaded_checkpoint_can_be_compared(mixed):
     app.multiselect[0].set_value([f"{CONV} · seed 0", mine]).run()
     assert not app.exception
     assert linked(app) == {"n1": CONV, "n2": mine, "s1": "0"}
+    choose(app, "facts")
     glance = app.table[0].value
     assert glance.loc["From"].iloc[1] == "checkpoint"
     assert "<b>" not in glance.columns[1].replace("\\<", "")

@@ -145,7 +145,11 @@ MISSING = {
     "width": ({"layers": "8", "wd": "0.0115"}, "No network with L = 8 and λ = 0.0115", "CONV-8-16 at λ = 0.0115"),
     "depth": ({"channels": "64", "wd": "0.0115"}, "No network with H = 64 and λ = 0.0115", "CONV-3-64 at λ = 0.0115"),
     "anatomy": ({"layers": "8", "wd": "0.0115", "seed": "1", "epoch": "3"}, "CONV-8-16 at λ = 0.0115", None),
-    "certificates": ({"layers": "8", "wd": "0.0115", "epoch": "3", "margin": "1"}, "CONV-8-16 at λ = 0.0115", None),
+    "certificates": (
+        {"networks": "figures", "layers": "8", "wd": "0.0115", "epoch": "3", "margin": "1"},
+        "CONV-8-16 at λ = 0.0115",
+        None,
+    ),
     "theory": ({"layers": "8", "wd": "0.0115"}, "CONV-8-16 at λ = 0.0115", None),
 }
 

@@ -25,6 +25,7 @@ from boundlab.runs.part_errors import PartErrors
 from boundlab.specs.settings import Settings
 from boundlab.text import format_epoch
 from boundlab.ui.pages.train import live
+from boundlab.ui.pages.train.live_views import with_parts
 from boundlab.words import live as live_words
 from tests.ui.test_pages import numbers
 
@@ -94,6 +95,30 @@ def test_rho_is_the_product_of_the_layers(run):
     assert list(table) == ["epoch", "conv1", "conv2", "conv3", "output", "rho"]
     np.testing.assert_allclose(table[["conv1", "conv2", "conv3", "output"]].prod(axis=1), table["rho"], rtol=1e-12)
     assert table["conv2"].iloc[1] == run.records["layers.1.frobenius"].iloc[50]
+
+
+def test_errors_of_a_part_stand_in_until_all_images_are_measured_again(run):
+    """Of a run whose errors were measured at the start only: the line moves with the parts, and never after a later full one."""
+    curves = rows(first(run, 12))
+    errors = curves[curves["series"] == "test_error"]
+    carried = errors[errors["as_of"].notna()]
+    assert len(carried) > 3
+    start, end = float(carried["epoch"].iloc[0]), float(carried["epoch"].iloc[-1])
+    middle = (start + end) / 2
+    parts = [
+        PartErrors(1, float(carried["as_of"].iloc[0]), 0.9, 100, 0.8, 50),  # as old as what is known: changes nothing
+        PartErrors(2, middle, 0.3, 100, 0.4, 50),
+    ]
+    drawn = with_parts(curves, parts)
+    wanted = np.where(
+        (errors["epoch"] >= middle) & errors["as_of"].notna() & (errors["as_of"] < middle), 0.4, errors["mean"]
+    )
+    np.testing.assert_array_equal(drawn[drawn["series"] == "test_error"]["mean"], wanted)
+    assert (wanted == 0.4).any()
+    assert (wanted != 0.4).any()
+    others = ~curves["series"].isin(["test_error", "train_error"])
+    pd.testing.assert_frame_equal(drawn[others.to_numpy()], curves.reset_index(drop=True)[others.to_numpy()])
+    assert with_parts(curves, []) is curves
 
 
 @pytest.mark.parametrize("dark", [False, True])

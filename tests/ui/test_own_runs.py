@@ -412,7 +412,7 @@ def test_the_tests_do_not_see_the_developers_runs():
 
 def test_certified_runs_are_compared_with_their_own_recipe(out, odd_runs):
     run = put(out, odd_runs[-1])
-    app = open_link(CERTIFICATES, networks="trained here", run=run_name(run))
+    app = open_link(CERTIFICATES, networks="trained here", run=run_name(run), slope="true")
     assert "There are runs of this task at one weight only." in [c.value for c in app.caption]
 
 

@@ -16,14 +16,20 @@ from boundlab.quantities.norms import MARGIN_GRID
 from boundlab.specs.presets import PRESETS
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.text import readable
+from boundlab.ui.network_choice import task_title
 from boundlab.ui.page import PAGES
 from boundlab.ui.pages.anatomy.sides import MODES
-from boundlab.ui.pages.theory import SECTIONS
-from boundlab.words.guarantees import WINDOW
+from boundlab.ui.pages.theory.page import SECTIONS
+from boundlab.words.figures import MEANINGS
+from boundlab.words.guarantees import WINDOW, at_most
 from tests.ui.test_pages import numbers, open_link
 
 STUDY = [page for page in PAGES if page.key in ("anatomy", "certificates", "theory")]
 ANATOMY, CERTIFICATES, THEORY = STUDY
+OPENED = {
+    "certificates": {"full": "true"},
+    "theory": {"filled": "true"},
+}  # the folds that say which network the page is about
 COMPARE = next(page for page in PAGES if page.key == "compare")
 
 
@@ -47,7 +53,7 @@ def words(app):
 
 @pytest.mark.parametrize("page", STUDY, ids=lambda p: p.key)
 def test_a_page_opens_without_a_warning(page):
-    app = open_link(page)
+    app = open_link(page, **OPENED.get(page.key, {}))
     assert not app.exception
     assert not app.warning
     assert app.caption
@@ -55,7 +61,7 @@ def test_a_page_opens_without_a_warning(page):
 
 @pytest.mark.parametrize("page", STUDY, ids=lambda p: p.key)
 def test_a_bad_link_is_answered_with_a_note_and_the_default(page):
-    app = open_link(page, dataset="imagenet", delta="7", colour="<b>red</b>")
+    app = open_link(page, dataset="imagenet", delta="7", colour="<b>red</b>", **OPENED.get(page.key, {}))
     assert not app.exception
     notes = " ".join(w.value for w in app.warning)
     for word in ("colour", "imagenet", *(["`7`"] if "delta" in page.params else [])):
@@ -202,7 +208,7 @@ def test_theory_fills_in_small_terms_of_huge_bounds(pack):
     assert value.complexity > 1e12
     assert rows.loc["empirical", "amount"] == float(value.empirical[0]) > 0.1
     assert rows.loc["confidence", "amount"] == float(value.confidence[0])
-    app = open_link(THEORY, convention="theorem", layers="8", wd="0.001")
+    app = open_link(THEORY, convention="theorem", layers="8", wd="0.001", bound="Neyshabur 2015", filled="true")
     assert f"{float(value.empirical[0]):.3g}" in " ".join(latex.value for latex in app.latex)
 
 
@@ -216,7 +222,7 @@ def test_what_if_answers_refuses_and_says_what_it_holds():
 
 
 def test_the_certificate_panel_says_what_the_core_says(pack):
-    app = open_link(CERTIFICATES, delta="0.05", channels="8")
+    app = open_link(CERTIFICATES, delta="0.05", channels="8", margins="true", full="true")
     run = shipped(pack, channels=8)
     made = guarantees(run, run.epochs.iloc[-1:], 0.05)
     for promise in made:
@@ -225,6 +231,65 @@ def test_the_certificate_panel_says_what_the_core_says(pack):
         )
     assert "about a noisy version of the network" in words(app)
     assert len(figures(app)) == 3
+    (limit,) = (p.limit for p in made if p.kind == "pac_bayes_fixed")
+    assert f"### ≤ {at_most(limit)} %" in words(app)
+    assert "### nothing" in words(app)  # Theorem S2 of this network
+    assert f"Wrong of 100: **at most {at_most(limit)}** (a noisy copy)" in words(app)
+
+
+def test_the_story_of_promises_begins_where_most_is_promised_and_every_chapter_opens_its_network(whole_pack):
+    app = open_link(CERTIFICATES)
+    assert "Wrong of 100: **at most 9.5**, measured: **0.1**." in words(app)
+    assert len(figures(app)) == 1
+    chapter = next(g for g in app.get("button_group") if g.proto.label == "Task")
+    assert chapter.options == ["0 or 1", "odd or even", "ten digits", "ten, accurate"]
+    limits = []
+    for title, about in (("odd or even", "02468 or 13579"), ("ten digits", "ten classes")):
+        chapter.set_value(title).run()
+        assert not app.exception
+        assert about in next(box.value for box in app.selectbox if box.key == "task")
+        chapter = next(g for g in app.get("button_group") if g.proto.label == "Task")
+        assert chapter.value == title
+        limits.append(float(re.search(r"at most ([\d.]+)", words(app)).group(1)))
+    assert 9.5 < limits[0] < limits[1] < 100
+    assert app.query_params["task"] == "MNIST, ten classes, LINEAR"
+    chapter.set_value("ten, accurate").run()
+    assert app.query_params["networks"] == "figures"
+    assert "### nothing" in words(app)
+    slides = {slider.label for slider in app.select_slider}
+    assert {"Layers L", "Channels H", "Weight decay λ"} <= slides
+
+
+def test_accurate_to_certified_opens_at_the_weight_that_promises_least_error(whole_pack):
+    for task in (
+        "MNIST, ten classes, CONV-1-16 k4 stride 4",
+        "MNIST, ten classes, LINEAR",
+        "MNIST 0 or 1, CONV-1-16 k4 stride 4",
+    ):
+        runs = [run for run in whole_pack if run.spec.train.loss == "certificate" and task_title(run) == task]
+        table = along_the_weights(runs, 0.001, "S2")
+        app = open_link(CERTIFICATES, networks="certified", task=task, slope="true")
+        (slider,) = (slider for slider in app.select_slider if slider.key == "weight")
+        assert float(slider.value) == table.loc[table["certificate"].idxmin(), "weight"]
+        assert "Theorem S2 goes from" in words(app)
+
+
+@pytest.mark.parametrize("link", [{"layers": "5"}, {"dataset": "digits"}, {"wd": "0.001"}])
+def test_a_link_from_before_there_was_a_story_still_leads_to_its_figures_network(link):
+    app = open_link(CERTIFICATES, full="true", **link)
+    assert not app.warning
+    named = {"layers": "CONV-5-16", "dataset": "digits 8×8", "wd": "λ = 0.001"}
+    assert named[next(iter(link))] in app.caption[0].value
+    assert app.query_params == {"networks": "figures", "full": "true"} | link
+
+
+def test_a_margin_in_a_link_opens_its_fold_and_stays_when_that_is_closed():
+    app = open_link(CERTIFICATES, margin="1", networks="figures")
+    assert next(s.value for s in app.select_slider if s.key == "margin") == "1"
+    closed = open_link(CERTIFICATES, margin="1", margins="false", networks="figures")
+    assert not closed.warning
+    assert not [s for s in closed.select_slider if s.key == "margin"]
+    assert closed.query_params["margin"] == "1"
 
 
 def test_promises_share_delta(pack):
@@ -273,24 +338,49 @@ def test_the_margin_curve_is_the_theorem_at_every_margin(pack, theorem):
 def test_every_section_of_the_theory_opens(section):
     app = open_link(THEORY, section=section)
     assert not app.exception
+    if section == "conventions":
+        assert all(meaning in words(app) for meaning in MEANINGS.values())
+        assert any(caption.value.startswith("Not here: Theorem S2") for caption in app.caption)
     if section == "proof":
         assert "A6. Base and conclusion" in words(app)
+        assert {"Statement", "A6. Base and conclusion"} <= {box.label for box in app.expander}
     if section == "gaps":
         assert "output layer's fan-in cannot be dropped" in words(app)
     if section == "references":
         assert app.code[0].value.count("@") >= len({b.bibtex for b in ALL})
 
 
+def test_a_symbol_that_is_clicked_shows_its_number_and_the_link_says_which(pack):
+    app = open_link(THEORY, bound="Sparse (Galanti 2023)")
+    symbol = next(g for g in app.get("button_group") if g.proto.label == "Symbol")
+    net = shipped(pack).norms(shipped(pack).epochs.iloc[-1:])
+    symbol.set_value("ρ").run()
+    assert f"**ρ = {float(net.rho[0]):.3g}**" in words(app)
+    assert app.query_params["symbol"] == "ρ"
+    assert f"**ρ = {float(net.rho[0]):.3g}**" in words(open_link(THEORY, symbol="ρ", bound="Sparse (Galanti 2023)"))
+    assert "**n = 50,000**" in words(open_link(THEORY, symbol="n"))  # as the authors' curves have it
+    layered = words(open_link(THEORY, symbol="‖W‖"))
+    assert all(f"{layer.shape.name} {float(layer.frobenius[0]):.3g}" in layered for layer in net.layers)
+    other = next(box for box in app.selectbox if box.key == "bound")
+    other.set_value("Long–Sedghi 2020").run()  # whose formula has no ρ
+    assert not app.exception
+    assert "**value = " in words(app)
+
+
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_theory_fills_in_the_numbers_and_checks_the_assumptions(pack, convention):
+    from boundlab.charts.theme import STYLES
     from boundlab.text import readable
 
-    app = open_link(THEORY, convention=convention)
     run = shipped(pack)
     for bound in ALL:
         if convention in bound.formulas:
             value = evaluate(bound, run.norms(run.epochs.iloc[-1:]), run.sample, Settings(convention))
-            assert f"= **{readable(float(value.value[0]))}**" in words(app)
+            name = STYLES[bound.key].name
+            app = open_link(THEORY, convention=convention, bound=name, assumed="true")
+            assert not app.warning
+            assert f"**value = {readable(float(value.value[0]))}**" in words(app)
+            assert len(app.latex) == 1  # one formula at a time
     if convention == "strict":
         assert ":green[:material/check_circle: holds:] the network has no biases" in words(app)
         assert "not checkable on a network" in words(app)
@@ -302,6 +392,7 @@ def test_certified_runs_slide_from_accurate_to_certified(whole_pack):
     app = open_link(CERTIFICATES, networks="certified")
     assert not app.exception
     assert not app.warning
+    task = "MNIST, ten classes, LINEAR"
     app = open_link(CERTIFICATES, networks="certified", task="MNIST, middle 16×16, ten classes, LINEAR")
     assert [w.value for w in app.warning] == [WINDOW]
     by_task = {}
@@ -313,7 +404,7 @@ def test_certified_runs_slide_from_accurate_to_certified(whole_pack):
         assert table["certificate"].iloc[-1] == table["certificate"].min()
     for theorem in THEOREMS:
         title = f"Theorem {theorem} goes from"
-        assert title in words(open_link(CERTIFICATES, networks="certified", theorem=theorem))
+        assert title in words(open_link(CERTIFICATES, networks="certified", task=task, theorem=theorem, slope="true"))
 
 
 # least of the shipped runs must be below this; "conv" is one convolution of 4 x 4 without overlap

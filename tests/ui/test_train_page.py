@@ -67,6 +67,10 @@ def button(app, label):
     return next(b for b in app.button if b.label == label)
 
 
+def starts(app):
+    return next(g for g in app.get("button_group") if g.proto.label == "Start from")
+
+
 def trains(app):
     return next(b for b in app.button if b.label.startswith("Train"))
 
@@ -82,11 +86,29 @@ def test_the_page_opens_names_the_device_and_the_price(machine):
     assert any("About" in m.value and "CPU (a processor, 2 cores)" in m.value for m in app.markdown)
 
 
+def test_the_form_is_folded_until_it_is_asked_for_and_the_page_says_what_is_trained(machine):
+    app = open_link(TRAIN)
+    (fold,) = (box for box in app.expander if box.label == "Customise")
+    assert not fold.proto.expanded
+    assert any(c.value.startswith("CONV-3-16 · digits 8×8 · λ = 0.004 · short, 60 epochs") for c in app.caption)
+    assert len(app.get("plotly_chart")) == 1  # how a shipped run like it went
+    assert starts(app).value == "Quick digits"
+    starts(app).set_value("λ sweep").run()
+    assert any("λ = 0.001 | λ = 0.002 | λ = 0.004" in c.value for c in app.caption)
+    app.number_input(key="epochs").set_value(7).run()
+    assert starts(app).value is None
+    asked = open_link(TRAIN, form="true")
+    (fold,) = (box for box in asked.expander if box.label == "Customise")
+    assert fold.proto.expanded
+    assert asked.query_params["form"] == "true"
+
+
 @pytest.mark.parametrize("start", STARTS, ids=lambda s: s.title)
 def test_every_start_is_a_run_that_the_data_sets_have_room_for(machine, start, mnist_root):
     app = open_link(TRAIN)
-    button(app, start.title).click().run()
+    starts(app).set_value(start.title).run()
     assert not app.exception
+    assert starts(app).value == start.title  # marked while the form stands there
     assert not app.error
     trains(app).click().run()
     specs = queued(machine)

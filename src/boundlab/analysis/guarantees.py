@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -153,3 +154,22 @@ def along_the_weights(runs: Sequence[Run], delta: float, theorem: str) -> pd.Dat
         numbers = {name: only(part) for name, part in parts.items()}
         rows.append({"weight": run.spec.train.certificate_weight, "test_error": run.final["test_error"], **numbers})
     return pd.DataFrame(rows).groupby("weight", as_index=False).mean().sort_values("weight")
+
+
+def family(kind: str) -> str:
+    """Which argument a guarantee is by, whatever its version: theorem_s of theorem_s2, pac_bayes of pac_bayes_fixed."""
+    return "pac_bayes" if kind.startswith("pac_bayes") else kind.rstrip("0123456789")
+
+
+def strongest(made: Sequence[Guarantee]) -> list[Guarantee]:
+    """Of each `family` the one that promises most (all hold together, so the choice is free), the smallest limit first."""
+    best: dict[str, Guarantee] = {}
+    for one in made:
+        known = best.setdefault(family(one.kind), one)
+        if _order(one) < _order(known):
+            best[family(one.kind)] = one
+    return sorted(best.values(), key=_order)
+
+
+def _order(one: Guarantee) -> float:
+    return math.inf if one.limit is None else one.limit

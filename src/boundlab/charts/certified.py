@@ -29,11 +29,11 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, theorem: str
     for name, (words, light, darker, dash, width, symbol) in lines.items():
         colour = darker if dark else light
         data.append(
-            {"type": "scatter", "mode": "lines+markers", "x": x, "y": table[name], "customdata": table["weight"]}
+            {"type": "scatter", "mode": "lines+markers", "x": x, "y": 100 * table[name], "customdata": table["weight"]}
             | {"line": {"color": colour, "dash": dash, "width": width}, "marker": {"size": 11, "symbol": symbol}}
-            | {"hovertemplate": f"weight %{{customdata:g}}: {words} %{{y:.4f}}<extra></extra>"}
+            | {"hovertemplate": f"weight %{{customdata:g}}: {words} %{{y:.2f}} of 100<extra></extra>"}
         )
-    last = [float(table[name].iloc[-1]) for name in lines]
+    last = [100 * float(table[name].iloc[-1]) for name in lines]
     looks = list(lines.values())
     named, colours = [look[0] for look in looks], [look[2] if dark else look[1] for look in looks]
     pad = 0.06 * max(1.0, float(x.max() - x.min()))
@@ -47,14 +47,16 @@ def certified_chart(table: pd.DataFrame, weight: float, top: float, theorem: str
         "uirevision": "certified",
         "xaxis": axis_look("weight of the complexity in training<br>(accurate → certified)", dark, grid=False)
         | {"range": [x.min() - pad, x.max() + pad], "tickvals": x, "ticktext": [f"{w:g}" for w in table["weight"]]},
-        "yaxis": axis_look("error or bound", dark) | {"range": [0, top]},
+        "yaxis": axis_look("of 100 new images", dark) | {"range": [0, 100 * top]},
         "shapes": [
-            *vacuous_zone("y", top, dark, 1.0),
+            *vacuous_zone("y", 100 * top, dark, 100.0),
             here | {"line": {"color": INK[dark], "width": 2, "dash": "dash"}},
         ],
         "annotations": [
-            *names_at_end(last, named, colours, (0.0, top), _HEIGHT - 118, dark),
-            vacuous_note(dark, x=1, xref="paper", y=1.0, yanchor="bottom", xanchor="right"),
+            *names_at_end(last, named, colours, (0.0, 100 * top), _HEIGHT - 118, dark),
+            vacuous_note(
+                dark, text="above 100: says nothing", x=1, xref="paper", y=100.0, yanchor="bottom", xanchor="right"
+            ),
         ],
     }
     return go.Figure({"data": data, "layout": layout})

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import FONT, INK, log2_ticks
+from boundlab.charts.theme import FONT
 from boundlab.quantities.receptive_fields import Field
 
-_FOOT = 50  # pixels: the colour bar
 _SCALE = ("#14213D", "#1F4E79", "#2F7F86", "#6E9B4E", "#C98A2B")  # ever lighter, and white is seen on all of it
 _BLANK = ("#A3A9B3", "#3A404A")
 _OUTLINE = ("#FFFFFF", "#000000")  # a light line within a dark one is seen on every colour
@@ -28,18 +26,14 @@ def connectivity(
     rows, columns = counts.shape
     logs = np.where(counts > 0, np.log2(np.maximum(counts, 1)), np.nan)
     paths = np.vectorize(lambda count: f"{count:,.0f}")(counts)
-    ticks, texts = _ticks(top)
-    bar = {"orientation": "h", "x": 0.5, "y": 0, "yanchor": "top", "thickness": 14, "len": 0.96, "ypad": 8, "xpad": 0}
-    bar |= {"tickvals": ticks, "ticktext": texts, "tickfont": {"size": FONT - 2, "color": INK[dark]}}
-    bar |= {"ticklabeloverflow": "allow", "outlinewidth": 0}
     scale = [[i / (len(_SCALE) - 1), colour] for i, colour in enumerate(_SCALE)]
-    heat = {"type": "heatmap", "z": logs, "zmin": 0, "zmax": max(top, 1.0), "colorscale": scale, "colorbar": bar}
+    heat = {"type": "heatmap", "z": logs, "zmin": 0, "zmax": max(top, 1.0), "colorscale": scale, "showscale": False}
     heat |= {"customdata": paths, "hovertemplate": "row %{y}, column %{x}: %{customdata} paths<extra></extra>"}
     strokes = {"type": "heatmap", "z": picture, "zmin": 0, "zmax": 1, "colorscale": _STROKES, "showscale": False}
     axis: dict[str, Any] = {"visible": False, "fixedrange": True, "constrain": "domain"}
     layout = {
-        "height": height + _FOOT,
-        "margin": {"l": 10, "r": 10, "t": 2, "b": _FOOT},
+        "height": height,
+        "margin": {"l": 10, "r": 10, "t": 2, "b": 2},
         "font": {"size": FONT - 2},
         "hoverlabel": {"font": {"size": FONT - 2}},
         "xaxis": axis | {"range": [-0.5, columns - 0.5]},
@@ -47,12 +41,6 @@ def connectivity(
         "shapes": [_ground(rows, columns, dark), *_outlines(fields)],
     }
     return go.Figure({"data": [heat, strokes | {"hoverinfo": "skip"}], "layout": layout})
-
-
-def _ticks(top: float) -> tuple[list[int], list[str]]:
-    ticks, texts = log2_ticks(0, max(top, 1.0))
-    step = math.ceil(len(ticks) / 6)
-    return ticks[::step], texts[::step]
 
 
 def _ground(rows: int, columns: int, dark: bool) -> dict[str, Any]:

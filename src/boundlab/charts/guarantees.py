@@ -1,7 +1,8 @@
-"""What each argument guarantees, as bars from 0 to the limit, beside the measured test error."""
+"""What each argument guarantees, as bars from 0 to so many of 100 images, beside the measured test error."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +13,9 @@ from boundlab.charts.theme import ALERT, FONT, INK, STYLES, VEIL, axis_look, vac
 from boundlab.text import percent
 
 _ROW = 54  # pixels per guarantee: its title above its bar, so that a phone has room for the number
-_FAR = 0.7  # a longer bar has its number inside
-_TOP = 1.3  # end of the axis; a longer bar is cut there and its number says so
+_BELOW = 0.3  # of a row, below the last bar, for the words about the lines
+_FAR = 70  # a longer bar has its number inside
+_TOP = 130  # end of the axis; a longer bar is cut there and its number says so
 COLOURS = {
     "theorem_s2": (STYLES["doubled"].light, STYLES["doubled"].dark),
     "theorem_s": (STYLES["sparse"].light, STYLES["sparse"].dark),
@@ -26,7 +28,7 @@ COLOURS = {
 def _number(guarantee: Guarantee) -> str:
     if guarantee.limit is None:
         return "no number: see below"
-    return f"<b>≤ {guarantee.limit:.3g}</b>"
+    return f"<b>≤ {math.ceil(1000 * guarantee.limit - 1e-9) / 10:,.1f}</b>"  # up: what is rounded down is not promised
 
 
 def _row(guarantee: Guarantee, y: float, x: float, dark: bool) -> list[dict[str, Any]]:
@@ -39,8 +41,8 @@ def _row(guarantee: Guarantee, y: float, x: float, dark: bool) -> list[dict[str,
         "font": {"size": FONT, "color": INK[dark]},
         "bgcolor": VEIL[dark],
     }
-    text = _number(guarantee) + (" →" if x > 1 else "")  # beyond: left of the line at 1
-    place = {"x": min(x, 0.98), "xanchor": "right", "xshift": -6} if far else {"x": x, "xanchor": "left", "xshift": 6}
+    text = _number(guarantee) + (" →" if x > 100 else "")  # beyond: left of the line at 100
+    place = {"x": min(x, 98), "xanchor": "right", "xshift": -6} if far else {"x": x, "xanchor": "left", "xshift": 6}
     title = {"text": guarantee.title, "x": 0, "xanchor": "left", "yanchor": "bottom", "yshift": 0.2 * _ROW}
     return [look | title, look | place | {"text": text}]
 
@@ -48,7 +50,7 @@ def _row(guarantee: Guarantee, y: float, x: float, dark: bool) -> list[dict[str,
 def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: float, dark: bool = False) -> go.Figure:
     """One row per guarantee, top to bottom; `guessing`: error of a guess among the classes."""
     places = [float(len(made) - 1 - i) for i in range(len(made))]
-    lengths = [0.0 if p.limit is None else min(p.limit, _TOP) for p in made]
+    lengths = [0.0 if p.limit is None else min(100 * p.limit, _TOP) for p in made]
     bars = {
         "type": "bar",
         "orientation": "h",
@@ -62,27 +64,27 @@ def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: floa
         "hovertext": [f"<b>{p.title}</b><br>{p.parts or p.reason}" for p in made],
         "hoverinfo": "text",
     }
-    rows = [_row(p, y, max(length, test_error), dark) for p, y, length in zip(made, places, lengths, strict=True)]
+    rows = [_row(p, y, max(length, 100 * test_error), dark) for p, y, length in zip(made, places, lengths, strict=True)]
     layout: dict[str, Any] = {
-        "height": _ROW * len(made) + 84,
+        "height": _ROW * (len(made) + _BELOW) + 84,
         "margin": {"l": 12, "r": 12, "t": 32, "b": 52},
         "showlegend": False,
         "font": {"size": FONT},
         "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
         "uirevision": "promises",
-        "xaxis": axis_look("error on new images is at most", dark)
-        | {"range": [0, _TOP], "tickvals": [0, 0.5, 1], "tickangle": 0},
-        "yaxis": axis_look("", dark, grid=False) | {"range": [-0.5, len(made) - 0.3], "showticklabels": False},
+        "xaxis": axis_look("wrong, of 100 new images", dark)
+        | {"range": [0, _TOP], "tickvals": [0, 25, 50, 75, 100], "tickangle": 0},
+        "yaxis": axis_look("", dark, grid=False) | {"range": [-0.5 - _BELOW, len(made) - 0.3], "showticklabels": False},
         "shapes": [
-            *vacuous_zone("x", _TOP, dark, 1.0),
-            _line(test_error, "dash", 3, dark),
-            _line(guessing, "dot", 1.5, dark),
+            *vacuous_zone("x", _TOP, dark, 100.0),
+            _line(100 * test_error, "dash", 3, dark),
+            _line(100 * guessing, "dot", 1.5, dark),
         ],
         "annotations": [
             *(note for row in rows for note in row),
-            _note(f"test error {percent(test_error)}", test_error, INK[dark], "left"),
-            _note("vacuous", 1.0, ALERT[dark], "left") | {"y": 0, "xshift": 4},  # the toolbar is above
-            _note(f"guessing {guessing:.2g}", guessing, INK[dark], "right") | {"y": 0, "xshift": -4},
+            _note(f"test error {percent(test_error)}", 100 * test_error, INK[dark], "left"),
+            _note("says nothing", 100.0, ALERT[dark], "left") | {"y": 0, "xshift": 4},  # the toolbar is above
+            _note(f"guessing {100 * guessing:.2g}", 100 * guessing, INK[dark], "right") | {"y": 0, "xshift": -4},
         ],
     }
     return go.Figure({"data": [bars], "layout": layout})

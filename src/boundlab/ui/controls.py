@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.text import quoted
 from boundlab.ui.links import Links
@@ -139,6 +140,13 @@ class Controls(Links):
         value = st.toggle(label, bool(st.session_state.get(key, default)), key=key, help=help)
         self.keep(key, str(value).lower(), str(default).lower())
         return value
+
+    def fold(self, label: str, key: str, opened: bool = False, **more: Any) -> DeltaGenerator | None:
+        """A fold, closed to begin with unless `opened`; where it is open, the place for what it holds, made only then."""
+        self.begin_switch(key, label, opened)
+        box = st.expander(label, bool(st.session_state.get(key, opened)), key=key, on_change="rerun", **more)
+        self.keep(key, str(bool(box.open)).lower(), str(opened).lower())
+        return box if box.open else None
 
     def number(self, label: str, key: str, low: float, high: float, default: float, **more: Any) -> Any:
         """A number typed; whole where `default` is."""

@@ -11,6 +11,7 @@ import boundlab.bounds
 from boundlab.analysis.guarantees import THEOREMS
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import SYMBOLS
+from boundlab.specs.settings import Settings
 from boundlab.words.figures import MEANINGS, NOT_DRAWN
 
 PROOFS = {name: Path(boundlab.bounds.__file__).with_name(f"theorem_{name.lower()}.md") for name in THEOREMS}
@@ -48,10 +49,22 @@ def show_not_drawn(lines: Sequence[str]) -> None:
             st.caption(line)
 
 
-def formula(key: str, convention: str, assumptions: bool = True) -> None:
-    """One bound: formula, source, symbols and, unless they are shown otherwise, its assumptions."""
+def statement(key: str, convention: str) -> str:
+    """A bound's LaTeX, its definitions below it."""
+    return BY_KEY[key].formulas[convention].latex.replace(r",\quad", r",\\")
+
+
+def convention_note(settings: Settings) -> tuple[str, str]:
+    """What the convention on screen is worth, in a few words, and all of it."""
+    brief = {"published": "Published curves, not guarantees."}
+    words = brief.get(settings.convention, f"{settings.convention.capitalize()}, δ = {settings.delta:g}.")
+    return words, MEANINGS[settings.convention]
+
+
+def formula(key: str, convention: str) -> None:
+    """One bound: formula, source, symbols and its assumptions."""
     bound, form = BY_KEY[key], BY_KEY[key].formulas[convention]
     st.markdown(f"**{bound.title}**: {form.source or bound.source}")
-    st.latex(r"\begin{gathered}" + form.latex.replace(r",\quad", r",\\") + r"\end{gathered}")  # definitions below
-    assumed = "; ".join(assumption.sentence for assumption in form.assumptions) if assumptions else ""
+    st.latex(r"\begin{gathered}" + statement(key, convention) + r"\end{gathered}")
+    assumed = "; ".join(assumption.sentence for assumption in form.assumptions)
     st.caption(" ".join(filter(None, [form.symbols, form.note, f"Assumes that {assumed}." if assumed else ""])))

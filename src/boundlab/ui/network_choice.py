@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -16,11 +20,11 @@ from boundlab.ui.shelf import datasets, find_run, run_name, visible_runs
 from boundlab.ui.shipped import certified_runs, shipped_by_id, shipped_runs
 from boundlab.ui.untrained import offer_training
 
-FIGURES = "figures"
+FIGURES, CERTIFIED = "figures", "certified"
 _OWN = "trained here"
 _KINDS_HELP = {
     FIGURES: "the runs of the paper's four figures, trained for accuracy",
-    "certified": "small networks trained so that Theorems S and S2 say something about them",
+    CERTIFIED: "small networks trained so that Theorems S and S2 say something about them",
     _OWN: "every finished run of this server's own, whatever it is",
 }
 _WEIGHT_HELP = (
@@ -29,28 +33,45 @@ _WEIGHT_HELP = (
 )
 
 
-def chosen_network(controls: Controls, stage: DeltaGenerator) -> Run | None:
-    """Sliders that pick one run; None when there is none, and then the `stage` says what there is instead."""
-    kind = kind_of(controls)
+@dataclass(frozen=True)
+class Opening:
+    """A page that begins with a certified network: its task, and for every task the weight to begin at."""
+
+    task: str
+    weight: Callable[[str], str]
+
+
+def chosen_network(
+    controls: Controls, stage: DeltaGenerator, drawer: DeltaGenerator | None = None, opening: Opening | None = None
+) -> Run | None:
+    """Sliders that pick one run; None when there is none, and then the `stage` says what there is instead. `drawer`: where
+    everything but the sliders stands."""
+    aside = nullcontext() if drawer is None else drawer
+    with aside:
+        kind = kind_of(controls, FIGURES if opening is None else CERTIFIED)
+    if kind == CERTIFIED:
+        return _certified(controls, drawer, opening)
     if kind != FIGURES:
-        return named_run(controls, kind)
-    dataset = controls.pick("Data", datasets(), "dataset")
-    peers, runs = filter_runs(controls, runs_of(dataset))
+        return own_run(controls)
+    with aside:
+        dataset = controls.pick("Data", datasets(), "dataset")
+        peers, runs = filter_runs(controls, runs_of(dataset))
     if runs.empty:
         stage.info("No run of this data set trained and reached the plateau; include the others above.")
         return None
-    name, choice = choose_network(controls, runs)
+    name, choice = choose_network(controls, runs, drawer=drawer)
     if name is None:
         with stage:
             offer_training(choice, peers)
     return None if name is None else find_run(name)
 
 
-def kind_of(controls: Controls) -> str:
-    """Which runs to choose from; those trained here where there are some."""
-    kinds = (FIGURES, *(("certified",) if certified_runs() else ()), *((_OWN,) if visible_runs().runs else ()))
+def kind_of(controls: Controls, first: str = FIGURES) -> str:
+    """Which runs to choose from, to begin with the `first` kind; those trained here where there are some."""
+    kinds = (FIGURES, *((CERTIFIED,) if certified_runs() else ()), *((_OWN,) if visible_runs().runs else ()))
     if len(kinds) > 1:
-        return controls.pick("Networks", kinds, "networks", " · ".join(f"{k}: {_KINDS_HELP[k]}" for k in kinds))
+        words = " · ".join(f"{k}: {_KINDS_HELP[k]}" for k in kinds)
+        return controls.pick("Networks", kinds, "networks", words, first if first in kinds else None)
     controls.check("networks", kinds, "Networks")
     return kinds[0]
 
@@ -98,16 +119,21 @@ def trade_off_runs(title: str) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values(["weight", "seed"])
 
 
-def _certified(controls: Controls) -> Run:
+def _certified(controls: Controls, drawer: DeltaGenerator | None = None, opening: Opening | None = None) -> Run:
+    aside = nullcontext() if drawer is None else drawer
     tasks = sorted({task_title(run) for run in certified_runs()}, key=lambda title: ("ten classes" not in title, title))
-    first = max(tasks, key=lambda title: trade_off_runs(title)["weight"].nunique())  # the longest slide
-    rows = trade_off_runs(controls.choose("Task", tasks, "task", default=first, width=430))
+    longest = max(tasks, key=lambda title: trade_off_runs(title)["weight"].nunique())  # the longest slide
+    with aside:
+        task = controls.choose("Task", tasks, "task", default=opening.task if opening else longest, width=430)
+    rows = trade_off_runs(task)
     weights = {f"{weight:g}": weight for weight in rows["weight"].unique()}
-    last = list(weights)[-1]
-    weight = controls.slide("accurate → certified", list(weights), "weight", last, _WEIGHT_HELP)
+    first = opening.weight(task) if opening else list(weights)[-1]
+    with aside if len(weights) == 1 else nullcontext():
+        weight = controls.slide("accurate → certified", list(weights), "weight", first, _WEIGHT_HELP)
     rows = rows[rows["weight"] == weights[weight]]
     seeds = by_seed(rows)
-    return find_run(seeds[controls.choose("Seed", list(seeds), "seed")])
+    with aside:
+        return find_run(seeds[controls.choose("Seed", list(seeds), "seed")])
 
 
 def run_caption(run: Run, label: str) -> str:

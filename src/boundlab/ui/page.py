@@ -143,7 +143,7 @@ PAGES = (
         "Certificates",
         ":material/verified:",
         "What may be promised about a network's test error, by four arguments; margins; from accurate to certified.",
-        (*_CHOSEN, "epoch", "delta", "margin", "theorem"),
+        (*_CHOSEN, "epoch", "delta", "margin", "theorem", "slope", "margins", "full"),
     ),
     Page(
         "compare",
@@ -151,7 +151,7 @@ PAGES = (
         "Compare",
         ":material/compare:",
         "Two to four networks side by side: connectivity, norms, bounds, margins, and the factors that differ.",
-        ("count", "n1", "n2", "n3", "n4", "s1", "s2", "s3", "s4", "convention", "delta", "bound"),
+        ("count", "n1", "n2", "n3", "n4", "s1", "s2", "s3", "s4", "convention", "delta", "bound", "view"),
     ),
     Page(
         "theory",
@@ -159,7 +159,7 @@ PAGES = (
         "Theory",
         ":material/menu_book:",
         "Every bound stated, its assumptions checked, its numbers filled in; the proofs of Theorems S and S2; known gaps; references.",
-        (*_CHOSEN, "convention", "delta", "section", "theorem"),
+        (*_CHOSEN, "convention", "delta", "section", "theorem", "bound", "symbol", "filled", "assumed", "source"),
     ),
     Page(
         "train",
@@ -240,9 +240,9 @@ def _menu() -> None:
             st.page_link(entry.path, label=entry.title, icon=entry.icon, help="", width="stretch")
 
 
-def title(name: str, question: str, help: str | None = None) -> None:
+def title(name: str, question: str = "", help: str | None = None) -> None:
     """The page's name and the question it answers, on one line where there is room; `help`: more, on request."""
-    st.subheader(f"{name} &nbsp; :small[:gray[{question}]]", anchor=False, help=help)
+    st.subheader(f"{name} &nbsp; :small[:gray[{question}]]" if question else name, anchor=False, help=help)
 
 
 def is_dark() -> bool:

@@ -94,30 +94,45 @@ def _errors(names: Sequence[str], subjects: Sequence[Subject]) -> str:
     return words
 
 
-def unlike(subjects: Sequence[Subject]) -> list[str]:
-    """What besides the architecture differs, so that nobody credits the architecture with it."""
-    words = []
+def unlike(subjects: Sequence[Subject]) -> dict[str, str]:
+    """What besides the architecture differs, in a word, and why nobody should credit the architecture with it."""
+    words = {}
     if len({(s.dataset, s.labels, s.arch.in_shape) for s in subjects}) > 1:
-        words.append("The networks look at **different data**: bounds and errors then differ for that reason too.")
+        words["data"] = "The networks look at **different data**: bounds and errors then differ for that reason too."
     elif len({s.sample.n for s in subjects}) > 1:
-        words.append(
+        words["images"] = (
             "The networks were trained on **different numbers of images**: the bounds differ for that reason too."
         )
-    decays = {s.run.spec.train.weight_decay for s in subjects if s.run is not None}
-    if len(decays) > 1:
-        words.append(
-            f"They were trained with different weight decay (λ = {', '.join(f'{d:g}' for d in sorted(decays))})."
-        )
-    epochs = {s.run.spec.train.epochs for s in subjects if s.run is not None}
-    if len(epochs) > 1:
-        words.append(f"They were trained for different numbers of epochs ({', '.join(map(str, sorted(epochs)))}).")
+    trained = [s.run.spec.train for s in subjects if s.run is not None]
+    if len(decays := {train.weight_decay for train in trained}) > 1:
+        values = ", ".join(f"{d:g}" for d in sorted(decays))
+        words["λ"] = f"They were trained with different weight decay (λ = {values})."
+    if len(epochs := {train.epochs for train in trained}) > 1:
+        values = ", ".join(map(str, sorted(epochs)))
+        words["epochs"] = f"They were trained for different numbers of epochs ({values})."
+    if len({train.seed for train in trained}) > 1:
+        values = ", ".join(str(train.seed) for train in trained)
+        words["seeds"] = f"They were trained from different seeds ({values})."
     errors = [s.train_error for s in subjects if s.train_error]
     if errors and max(errors) > _FITS * min(errors):
-        words.append(
+        words["training error"] = (
             f"Their training errors differ by a factor of {times(max(errors) / min(errors))}: a network that fits less well has "
             "smaller norms, and a smaller bound for that reason alone."
         )
     return words
+
+
+def in_short(names: Sequence[str], bounds: pd.DataFrame) -> str:
+    """One sentence: how far apart the bound that the page is about is; "" where fewer than two networks have it."""
+    spans = _spans(bounds)
+    first = lead(spans)
+    if first is None:
+        return ""
+    title = "Theorem S2's bound" if first == "doubled" else "The sparse bound"
+    low, high = _ends(bounds, first)
+    if spans[first] < 1.01:
+        return f"{title} hardly differs."
+    return f"{title} of {named(names[high], high)} is **{times(spans[first])} times** that of {named(names[low], low)}."
 
 
 def untrusted(names: Sequence[str], subjects: Sequence[Subject]) -> list[str]:

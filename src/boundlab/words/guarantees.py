@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
 
-from boundlab.analysis.guarantees import Guarantee
+from boundlab.analysis.guarantees import Guarantee, family
 from boundlab.runs.run import Run
 from boundlab.specs.recipes import task
 from boundlab.text import decimals, percent
@@ -24,6 +25,72 @@ CHOICE = (
     "weight of the training objective and margin are free. Hold-out and PAC-Bayes: the best of N networks needs δ / N, whatever "
     "they differ in."
 )
+
+
+_HOW = {  # family -> what a card calls the argument, and what it is made from and costs
+    "holdout": ("Fresh images", "{n} images kept back"),
+    "pac_bayes": ("PAC-Bayes", "training images, noise"),
+    "theorem_s": (None, "training images alone"),
+    "theorem_d": (None, "training images, code"),
+}
+_BRIEF = {  # how `Guarantee.about` begins: the same on a card
+    "the network itself": "this network",
+    "a noisy version of the network": "a noisy copy",
+    "a noisy version of a network trained alike": "a sister's noisy copy",
+}
+_WHAT = {
+    "holdout": "Hold-out: images that the network never trained on are counted. The strongest promise, at the price of images "
+    "that nobody may train on, or choose by.",
+    "pac_bayes": "A promise about copies with random noise on the weights, from how little the noise changes the answers and how "
+    "far the weights moved from a guess made beforehand.",
+    "theorem_s": "A promise from the training images and the sizes (norms) of the weights: no test image, and no random draw.",
+}
+
+
+def promised(made: Sequence[Guarantee], error: float) -> str:
+    """The best promise of a theory in one sentence; `made`: `guarantees.strongest`."""
+    theory = [one for one in made if one.kind != "holdout" and not one.vacuous]
+    theorems = [one for one in theory if one.kind.startswith("theorem")]
+    measured = f"measured: **{decimals(100 * error, 1)}**"
+    if not theory:
+        return f"Wrong of 100: no theory promises anything, {measured}."
+    best = (theorems or theory)[0]
+    who = _whom(best)
+    whom = "" if who == "this network" else f" ({who})"
+    return f"Wrong of 100: **at most {at_most(best.limit or 0)}**{whom}, {measured}."
+
+
+def _whom(guarantee: Guarantee) -> str:
+    """The network that something is promised about, in a few words."""
+    about, *_ = guarantee.about.split(":")
+    brief = next((words for start, words in sorted(_BRIEF.items()) if about.startswith(start)), None)
+    noisy = ", on labels as noisy as in training" if "labels as noisy" in about else ""
+    return about if brief is None else brief + noisy
+
+
+def at_most(limit: float) -> str:
+    """A promised share as so many of 100, one decimal, rounded up: what is rounded down is not promised."""
+    return f"{math.ceil(1000 * limit - 1e-9) / 10:,.1f}"
+
+
+def card_title(guarantee: Guarantee) -> str:
+    """What a card calls the argument."""
+    return _HOW.get(family(guarantee.kind), (None, ""))[0] or guarantee.title
+
+
+def card(guarantee: Guarantee, guessing: float) -> tuple[str, str, list[str], str]:
+    """Of one argument its name, what it promises in per cent, about whom and from what in a few words, and all of it in many."""
+    _, made_from = _HOW.get(family(guarantee.kind), (None, guarantee.used.split(";")[0]))
+    who = _whom(guarantee)
+    title = card_title(guarantee)
+    if guarantee.limit is None:
+        return title, "no number", [f":material/person_pin_circle: {who}"], f"{guarantee.title}: {guarantee.reason}."
+    number = "nothing" if guarantee.vacuous else f"≤ {at_most(guarantee.limit)} %"
+    made_from = made_from.format(n=guarantee.used.split(" ")[0])
+    whole = " ".join(
+        filter(None, [_WHAT.get(family(guarantee.kind), ""), f"{spelled_out(guarantee, guessing, ())[2:]}"])
+    )
+    return title, number, [f":material/person_pin_circle: {who}", f":material/image: {made_from}"], whole
 
 
 def spelled_out(guarantee: Guarantee, guessing: float, runs: Sequence[Run]) -> str:

@@ -42,6 +42,16 @@ def run_title(spec: RunSpec) -> str:
     return f"{spec.arch.title}, {asked(spec)}{recipe}{task}, seed {spec.train.seed}"
 
 
+def in_short(specs: Sequence[RunSpec]) -> str:
+    """What pressing the button trains, in a line: what all runs share, and the values in which they differ."""
+    parts = [described(spec)[:-1] for spec in specs]
+    shared = [part for part in parts[0] if all(part in other for other in parts)]
+    differing = list(dict.fromkeys(part for other in parts for part in other if part not in shared))
+    epochs = f"{specs[0].train.epochs} epochs"
+    told = any(epochs in part for part in parts[0])
+    return " · ".join([*shared, *([" | ".join(differing)] if differing else []), *([] if told else [epochs])])
+
+
 def live_caption(run: Run, settings: Settings) -> str:
     """The caption: what the run is, sample size, delta, convention, how far it is."""
     train = run.spec.train

@@ -77,7 +77,6 @@ def _say_why(figure: go.Figure, reasons: pd.Series, shown: list[str]) -> None:
 
 def table_section(table: pd.DataFrame, subject: Subject, settings: Settings) -> None:
     """The same as numbers, to take away too."""
-    st.markdown("##### Every bound")
     named = table.assign(series=[styles(settings.convention)[key].name for key in table["series"]]).rename(
         columns={"series": "bound", "reason": "why there is no number"}
     )

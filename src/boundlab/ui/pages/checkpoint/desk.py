@@ -28,14 +28,18 @@ class Desk:
 
     def receive(self, file: UploadedFile, dataset: str, labels: Labels | None) -> None:
         """Take a file in and have it measured."""
+        self.take(file.getvalue(), file.name, dataset, labels)
+        _forget(file)
+
+    def take(self, content: bytes, name: str, dataset: str, labels: Labels | None) -> None:
+        """The same of what a file called `name` holds."""
         self.clear()
         try:
-            self.upload = self.server.hold(file.getvalue(), _title(file.name), visitor_name(), address())
+            self.upload = self.server.hold(content, _title(name), visitor_name(), address())
             self.server.measure(self.upload, dataset, labels)
         except BoundlabError as error:
             self.clear()
             self.error = str(error)
-        _forget(file)
 
     def again(self, dataset: str, labels: Labels | None) -> None:
         """Measure the same file on other data."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -10,6 +11,7 @@ import streamlit as st
 from boundlab.analysis.subject import Subject
 from boundlab.data import locate
 from boundlab.errors import RunError
+from boundlab.runs.places import PACK
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.run import Labels
@@ -41,16 +43,13 @@ def checkpoint(controls: Controls) -> None:
     me, mine = visitor(), desk()
     now = mine.update()
     controls.hold(_LINK)
-    st.caption(
-        "Upload a `.safetensors` file that says what network it holds. None at hand? `data/runs/checkpoints` has examples, a "
-        "finished run of the page Train can be downloaded as one, and *How to write such a file* below turns yours into one."
-    )
     names = sorted(DATASETS, key=lambda name: bool(locate.missing(name)))  # first those whose images are here
     with st.container(horizontal=True):
         dataset = controls.pick("Data", names, "dataset", "The network's errors and margins are measured on it.")
         labels = _task(controls, dataset, now.get("arch"))
     data_ready(dataset)
     _uploader(mine, dataset, labels)
+    _example(mine, dataset)
     busy = now["state"] in _BUSY
     st.fragment(_progress, run_every=0.5 if busy else None)(mine, busy)
     if not busy:
@@ -81,18 +80,39 @@ def _task(controls: Controls, dataset: str, arch: dict[str, Any] | None) -> Labe
 def _uploader(mine: Desk, dataset: str, labels: Labels | None) -> None:
     key = f"checkpoint_file_{st.session_state.get(_ROUND, 0)}"
     st.file_uploader(
-        "Checkpoint (.safetensors with its spec)",
+        "Drop your network here",
         type=["safetensors", *_PICKLES],
         max_upload_size=MOST_MB,
         key=key,
         on_change=partial(_received, mine, key, dataset, labels),
         disabled=bool(locate.missing(dataset)),
-        help=f"At most {MOST_MB} MB; measure a larger one with `boundlab evaluate FILE`. It is checked and measured by a "
+        help="A `.safetensors` file that says what network it holds: the page Train offers finished runs as such files, and the "
+        f"fold below turns your network into one. At most {MOST_MB} MB; measure a larger one with `boundlab evaluate FILE`. It is checked and measured by a "
         f"process of its own with at most {memory_limit(dataset) / 2**30:.1f} GiB and {SECONDS} seconds, and deleted when "
         "you leave, unless you keep it.",
     )
     if mine.error:
         st.error(f"{plain(mine.error)}.", icon=":material/error:")
+
+
+def _example(mine: Desk, dataset: str) -> None:
+    """A shipped network, for who has none at hand; nothing where there is none of these data, or something is shown already."""
+    file = next(iter(sorted((PACK / "checkpoints").glob(f"{dataset}-conv-3-16-wd0.004-*.safetensors"))), None)
+    if file is None or mine.upload or get(_LINK):
+        return
+    st.button(
+        "Try an example",
+        icon=":material/science:",
+        help=f"A shipped network, CONV-3-16 on {DATASETS[dataset].title}, measured as if you had uploaded it.",
+        on_click=partial(_try_example, mine, file, dataset),
+        disabled=bool(locate.missing(dataset)),
+    )
+
+
+def _try_example(mine: Desk, file: Path, dataset: str) -> None:
+    mine.take(file.read_bytes(), "example.safetensors", dataset, None)
+    st.session_state["task"] = next(name for name, groups in TASKS.items() if groups is None)
+    put(_LINK, [])
 
 
 def _received(mine: Desk, key: str, dataset: str, labels: Labels | None) -> None:

@@ -41,12 +41,16 @@ def results(controls: Controls, subject: Subject) -> None:
         st.warning(words)
     table = every_bound(subject, settings)
     ladder_section(table, subject, settings)
-    table_section(table, subject, settings)
     made = guarantees_about(subject, settings.delta)
     share = settings.delta / sum(p.limit is not None for p in made)
-    _certificate(subject, made, settings.delta, share)
-    _margins(controls, subject, share)
-    _norms(subject)
+    with st.expander("What may be promised", icon=":material/verified:"):
+        _certificate(subject, made, settings.delta, share)
+    with st.expander("Every bound as a number", icon=":material/table:"):
+        table_section(table, subject, settings)
+    with st.expander("Margins of the training images", icon=":material/stacked_line_chart:"):
+        _margins(controls, subject, share)
+    with st.expander("Norms per layer", icon=":material/layers:"):
+        _norms(subject)
 
 
 def _about(subject: Subject, settings: Settings) -> str:
@@ -77,7 +81,6 @@ def _about(subject: Subject, settings: Settings) -> str:
 
 
 def _certificate(subject: Subject, made: list[Guarantee], delta: float, share: float) -> None:
-    st.markdown("##### What may be promised")
     guessing = 1 - 1 / subject.arch.classes
     error = float(subject.test_error or 0.0)
     words = verdict(made, error, guessing)
@@ -95,7 +98,6 @@ def _certificate(subject: Subject, made: list[Guarantee], delta: float, share: f
 
 
 def _margins(controls: Controls, subject: Subject, delta: float) -> None:
-    st.markdown("##### Margins of the training images")
     quantiles = np.asarray(subject.record["margin_quantiles"], dtype=float)  # (101,)
     st.markdown(
         f"Half of the images have a margin above {quantiles[50]:.3g}, 90 % above {quantiles[10]:.3g}, 10 % above "
@@ -122,7 +124,6 @@ def _margins(controls: Controls, subject: Subject, delta: float) -> None:
 
 
 def _norms(subject: Subject) -> None:
-    st.markdown("##### Norms per layer")
     rows = [
         {
             "layer": layer.shape.name,
@@ -137,5 +138,4 @@ def _norms(subject: Subject) -> None:
     st.dataframe(formatted(table), hide_index=True, alt="Norms of every layer's weights")
     st.caption(f"ρ, the product of the Frobenius norms: {only(subject.norms.rho):.4g}. Without weight sharing, `frobenius` is "
                "the largest over output positions.")  # fmt: skip
-    with st.expander("Spec"):
-        st.json(subject.arch.to_dict())
+    st.json(subject.arch.to_dict(), expanded=False)

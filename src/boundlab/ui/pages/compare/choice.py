@@ -7,6 +7,7 @@ from functools import partial
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.analysis.subject import Subject
 from boundlab.ui import visitor
@@ -40,8 +41,9 @@ _FILTER_HELP = "Rows that have all these words, in any order."
 _TYPICAL = "of each network the one whose training error is nearest to its mean over the seeds."
 
 
-def choose_networks(controls: Controls) -> list[list[Subject]]:
-    """The networks to compare, each with the same network's other seeds behind it."""
+def choose_networks(controls: Controls, above: DeltaGenerator, below: DeltaGenerator) -> list[list[Subject]]:
+    """The networks to compare, each with the same network's other seeds behind it. `above`: where the ready-made comparisons
+    stand, `below`: the drawer."""
     known = offer()
     if len(known.picks()) < FEWEST_COMPARED:
         st.info("There are not two networks to compare: train some, or restore the shipped runs.")
@@ -49,15 +51,15 @@ def choose_networks(controls: Controls) -> list[list[Subject]]:
     offered = presets(known.runs)
     start = [known.typical(label) for label in opening(known, offered)]
     _arrive(controls, known, offered, start)
-    with st.container(horizontal=True):
+    with above:
         for preset in offered:
             _button(preset, [known.typical(label) for label in preset.labels])
-    with st.expander(f"Choose networks: two to four of {len(known.picks())}", icon=":material/checklist:"):
+    with below, st.expander("Choose networks", icon=":material/checklist:"):
         picks = _drawer(known, start)
-    if words := _seeds(known, picks):
-        st.caption(words)
-    if wrong := left_out(visitor.visitor_name(), visitor.at_home()):
-        st.caption(left_out_sentence(wrong))
+        if words := _seeds(known, picks):
+            st.caption(words)
+        if wrong := left_out(visitor.visitor_name(), visitor.at_home()):
+            st.caption(left_out_sentence(wrong))
     return [known.group(pick) for pick in picks]
 
 
@@ -84,7 +86,9 @@ def _arrive(controls: Controls, known: Offer, offered: Sequence[ReadyMade], star
 def _button(preset: ReadyMade, picks: Sequence[Pick]) -> None:
     names = [pick.name for pick in picks]
     icon = ":material/check:" if st.session_state[_PICKED] == names else None
-    st.button(preset.title, key=f"preset_{preset.title}", help=preset.help, on_click=_set, args=(names,), icon=icon)
+    seeds = [pick.seed for pick in picks]
+    words = f"{preset.help} Seeds {', '.join(seeds)}: {_TYPICAL}"
+    st.button(preset.title, key=f"preset_{preset.title}", help=words, on_click=_set, args=(names,), icon=icon)
 
 
 def _set(names: list[str]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import streamlit as st
 
 from boundlab.analysis.subject import Subject
+from boundlab.charts.networks import named
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.counterparts import locally_connected, mlp, tree
+from boundlab.ui.privacy import plain
 from boundlab.ui.train_link import arch_link
 
 _WAYS: dict[str, Callable[[ArchSpec], ArchSpec]] = {
@@ -19,15 +21,19 @@ _WAYS: dict[str, Callable[[ArchSpec], ArchSpec]] = {
 }
 
 
-def counterpart_links(subject: Subject) -> None:
+def counterpart_links(subjects: Sequence[Subject], names: Sequence[str]) -> None:
+    """Of every network the links to train it otherwise."""
+    with st.expander("Train a counterpart", icon=":material/alt_route:"):
+        for i, subject in enumerate(subjects):
+            st.caption(plain(named(names[i], i)))
+            _links(subject)
+
+
+def _links(subject: Subject) -> None:
     """A link per counterpart that this network has."""
-    found = _found(subject.arch)
-    if not found:
-        return
-    with st.popover("Counterparts", icon=":material/alt_route:"):
-        for words, arch in found.items():
-            link = {"form": "true"} | _training(subject) | arch_link(arch)
-            st.page_link("pages/9_train.py", label=f"{words}: {arch.title}", query_params=link)
+    for words, arch in _found(subject.arch).items():
+        link = {"form": "true"} | _training(subject) | arch_link(arch)
+        st.page_link("pages/9_train.py", label=f"{words}: {arch.title}", query_params=link)
 
 
 def _found(arch: ArchSpec) -> dict[str, ArchSpec]:

@@ -22,7 +22,7 @@ from boundlab.ui.subjects import kept_subjects
 FEWEST_COMPARED, MOST_COMPARED = 2, 4
 _ARCHITECTURES = ("CONV-3-16", "LC-3-4,4,3", "CONV-3-107 stride 2", "MLP-102-102-102")  # about 102,000 parameters each
 _REFERENCE = 0.001  # weight decay of the shipped comparison
-_MATCHED, _LEVEL = "Matched in parameters", "Matched in training error too"
+_MATCHED, _LEVEL = "Same size", "Same fit"
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,6 @@ def outcomes(subjects: Sequence[Subject], names: Sequence[str], delta: float) ->
     for kind, title in reversed(GUARANTEES.items()):
         part = made[made["kind"] == kind].set_index("network")
         rows[title] = [_limit(part.loc[i, "limit"], kind) for i in range(len(subjects))]
-    st.markdown("#### Errors, promises, margins")
     side_by_side(names, rows, "errors")
     if count := int(made["limit"].notna().sum()):
         st.caption(f"{_TOGETHER.format(delta=delta, count=count, share=delta / count)} {CHOICE}")

@@ -14,7 +14,8 @@ from boundlab.bounds import ALL
 from boundlab.charts.factor_bars import factor_bars
 from boundlab.charts.networks import named
 from boundlab.charts.norms_by_layer import norms_by_layer
-from boundlab.charts.theme import styles
+from boundlab.charts.one_bound import one_bound
+from boundlab.charts.theme import lead, styles
 from boundlab.charts.versus import versus
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import data_of, recipe, task
@@ -23,7 +24,9 @@ from boundlab.text import readable
 from boundlab.ui import chart
 from boundlab.ui.bound_choice import choose_bound
 from boundlab.ui.controls import Controls
+from boundlab.ui.formulas import convention_note, formulas
 from boundlab.ui.page import is_dark
+from boundlab.ui.pages.compare.drawings import sees
 from boundlab.ui.privacy import plain
 from boundlab.ui.shipped import shipped_by_id
 from boundlab.words import comparison
@@ -34,22 +37,44 @@ _COUNTED = (
 )
 
 
+def one_ladder(groups: Sequence[Sequence[Subject]], names: Sequence[str], settings: Settings) -> None:
+    """The sentence, and the bound it is about beside the test errors."""
+    table = bounds_table(groups, settings)
+    known = table[(table["value"] > 0) & np.isfinite(table["value"])]
+    series = lead(known["series"])
+    words = comparison.in_short([plain(name) for name in names], table)
+    st.markdown(words or "No two of these networks have the bound that this page is about; the others: under bounds.")
+    if series is None:
+        return
+    values = table[table["series"] == series].sort_values("network")["value"].tolist()
+    errors = [np.nan if group[0].test_error is None else group[0].test_error for group in groups]
+    chart.show(one_bound(values, errors, names, styles(settings.convention)[series], is_dark()), "chart_ladder", words)
+    brief, meaning = convention_note(settings)
+    data = " / ".join(dict.fromkeys(_data(group[0]) for group in groups))
+    st.caption(f"{plain(data)} · {brief}", help=meaning)
+
+
 def glance(groups: Sequence[Sequence[Subject]], names: Sequence[str]) -> None:
     """What the networks are, one row per quantity."""
     rows = [_about(group) for group in groups]
-    st.markdown("#### At a glance")
     side_by_side(names, {key: [row[key] for row in rows] for key in rows[0]}, "glance")
     st.caption(_COUNTED)
+
+
+def _data(subject: Subject) -> str:
+    """What the network looks at."""
+    if subject.run is not None:
+        return task(subject.run.spec)
+    known = subject.dataset in DATASETS
+    return data_of(subject.dataset, subject.labels, subject.arch.in_shape) if known else subject.dataset
 
 
 def _about(group: Sequence[Subject]) -> dict[str, str]:
     subject, known = group[0], facts(group[0])
     run = subject.run
-    trained, data, source = "not known", subject.dataset, "checkpoint"
-    if run is None and data in DATASETS:
-        data = data_of(data, subject.labels, subject.arch.in_shape)
+    trained, data, source = "not known", _data(subject), "checkpoint"
     if run is not None:
-        train, data = run.spec.train, task(run.spec)
+        train = run.spec.train
         asked = f"λ = {train.weight_decay:g}" if train.loss == "mse" else f"certificate × {train.certificate_weight:g}"
         trained = f"{asked}, {recipe(run.spec)}, seed {train.seed}"
         source = "shipped" if run.id in shipped_by_id() else "trained here"
@@ -60,6 +85,7 @@ def _about(group: Sequence[Subject]) -> dict[str, str]:
         "From": source,
         "Parameters": f"{known.parameters:,}",
         "Inputs per neuron, by layer": " · ".join(f"{fan:,}" for fan in known.fan_in),
+        "Sees": sees(subject),
     }
 
 
@@ -85,6 +111,7 @@ def bounds_section(groups: Sequence[Sequence[Subject]], names: Sequence[str], se
     st.markdown(words)
     for line in comparison.refusals(safe, table, settings.convention):
         st.caption(line)
+    formulas(settings.convention, [bound.key for bound in ALL if settings.convention in bound.formulas])
 
 
 def _values(table: pd.DataFrame, names: Sequence[str], order: Sequence[str]) -> None:
@@ -119,7 +146,6 @@ def norms_section(subjects: Sequence[Subject], names: Sequence[str]) -> None:
         "√P / ‖X‖, path energy": lambda i: known[i].path_root,
         "Product of the last two": lambda i: known[i].rho_p * known[i].path_root,
     }
-    st.markdown("#### Norms")
     side_by_side(names, {key: [readable(of(i)) for i in range(len(names))] for key, of in rows.items()}, "norms")
     chart.show(
         norms_by_layer(layers_beside(subjects), names, NORMS, places(subjects), is_dark()),
@@ -135,7 +161,6 @@ def norms_section(subjects: Sequence[Subject], names: Sequence[str]) -> None:
 
 def factors_section(controls: Controls, subjects: Sequence[Subject], names: Sequence[str], settings: Settings) -> None:
     """Which factor of one bound differs."""
-    st.markdown("#### Which factor differs?")
     bound = choose_bound(controls, settings.convention)
     table = factors_table(subjects, bound, settings)
     if table["network"].nunique() < 2:

@@ -58,18 +58,15 @@ def board(every: Sequence[Job], mine: Sequence[Job], watched: str | None, me: st
     own = {job.id for job in mine}
     others = [job for job in every if job.id not in own]
     here = _in_place(mine)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("#### Jobs")
-        st.caption(_summary(every, others, machine))
     if machine.trouble:
         # what is wrong names somebody's run
         why = machine.trouble if at_home() else "the page of whoever runs this server says why"
         st.error(f"A job cannot be started: {plain(why)}.")
-    if not here:
-        st.caption("None yet: press Train. A job goes on when you close the page; you find it here when you come back.")
     rows = _shown(here, watched)
     for job in rows:
         row(job, every, watched, me, machine)
+    if len(every) > 1 or others:
+        st.caption(_summary(every, others, machine))
     if len(rows) < len(here) or st.session_state.get("all_jobs", False):
         st.toggle(f"Show all {len(here)} jobs", key="all_jobs")
     _several(here, me)

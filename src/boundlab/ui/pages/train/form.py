@@ -16,7 +16,7 @@ from boundlab.specs.run import RunSpec
 from boundlab.specs.tasks import TASKS, tasks
 from boundlab.ui.controls import Controls
 from boundlab.ui.pages.train.network import counterparts, network, read_network, whole_numbers
-from boundlab.ui.pages.train.starts import ALL_LABELS, FIRST, STARTS, Start, default_epochs, sizes
+from boundlab.ui.pages.train.starts import ALL_LABELS, FIRST, STARTS, default_epochs, sizes
 from boundlab.ui.run_filters import RECIPE_HELP
 
 _WEIGHT_DECAYS = (
@@ -48,8 +48,23 @@ def _fill(values: dict[str, Any]) -> None:
         st.session_state[name] = value
 
 
-def _begin(start: Start) -> None:
-    _fill(start.values())
+def choose_start() -> None:
+    """The ready-made experiments, the one that the form stands at marked; drawn when the form has its values."""
+    chosen = next((start for start in STARTS if _stands_at(start.values())), None)
+    st.session_state["start"] = chosen.title if chosen else None
+    words = " · ".join(f"{start.title}: {start.help}" for start in STARTS)
+    st.pills("Start from", [start.title for start in STARTS], key="start", help=words, on_change=_begin)
+
+
+def _stands_at(values: dict[str, Any]) -> bool:
+    """Whether the form has these values, as far as it has fields for them just now."""
+    return all(st.session_state[name] == value for name, value in values.items() if name in st.session_state)
+
+
+def _begin() -> None:
+    chosen = next((start for start in STARTS if start.title == st.session_state["start"]), None)
+    if chosen:
+        _fill(chosen.values())
 
 
 def _renew() -> None:
@@ -64,10 +79,6 @@ def _renew() -> None:
 
 def form(controls: Controls) -> tuple[list[RunSpec], str | None, DeltaGenerator]:
     """Draw the form; returns the runs it asks for, or none of them and what is wrong; and its last row."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("Start from", width="content")
-        for start in STARTS:
-            st.button(start.title, help=start.help, on_click=_begin, args=(start,))
     data, arch = _data(controls), network(controls)
     others = st.container(horizontal=True, gap="xsmall")
     above, last = st.container(), st.container(horizontal=True, vertical_alignment="bottom")

@@ -17,7 +17,9 @@ from boundlab.charts.progress import alive, update_of
 from boundlab.charts.trend import Picture
 from boundlab.runs.part_errors import PartErrors
 from boundlab.runs.run import Run
+from boundlab.specs.run import RunSpec
 from boundlab.specs.settings import Settings
+from boundlab.specs.work import sample_size
 from boundlab.ui import chart
 from boundlab.ui.bound_choice import choose_settings
 from boundlab.ui.controls import Controls
@@ -25,26 +27,28 @@ from boundlab.ui.formulas import formulas
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.train.live_views import DRAW, NONE, VIEWS, Watched
 from boundlab.ui.player import player
+from boundlab.ui.shipped import shipped_runs
 from boundlab.words import live
 
+_PREVIEW = 400  # pixels high
 _COMPARE_HELP = "A shipped run drawn behind, dashed. The first ones are the most alike: data, layers, channels, λ."
 
 
-def _likeness(run: Run, other: Run) -> tuple[float, ...]:
-    """Smaller is more alike; the first difference decides."""
+def _likeness(spec: RunSpec, n: int, other: Run) -> tuple[float, ...]:
+    """Of a run on `n` images; smaller is more alike, the first difference decides."""
 
     def apart(one: Any, two: Any) -> float:
         sizes = (max(x or 0, 1e-6) if not isinstance(x, tuple) else max(x) for x in (one, two))
         return abs(math.log(next(sizes)) - math.log(next(sizes)))
 
-    (a, t), (b, u) = ((r.spec.arch, r.spec.train) for r in (run, other))
+    (a, t), (b, u) = ((s.arch, s.train) for s in (spec, other.spec))
     sizes = [(a.conv_layers, b.conv_layers), (a.channels, b.channels), (t.weight_decay, u.weight_decay)]
     equal = (
         t.preset == u.preset,
         t.certificate_weight == u.certificate_weight,
         t.batch_size == u.batch_size,
         a == b,
-        run.sample.n == other.sample.n,
+        n == other.sample.n,
     )
     distance = [apart(*pair) for pair in sizes]
     return (
@@ -61,7 +65,7 @@ def _likeness(run: Run, other: Run) -> tuple[float, ...]:
 def _choices(_run: Run, name: str, _shipped: Sequence[Run], ids: int) -> dict[str, int]:
     """Label -> position in `_shipped` of one seed of each network, the most alike first."""
     found: dict[object, int] = {}
-    order = sorted(range(len(_shipped)), key=lambda i: _likeness(_run, _shipped[i]))
+    order = sorted(range(len(_shipped)), key=lambda i: _likeness(_run.spec, _run.sample.n, _shipped[i]))
     for i in order:
         spec = _shipped[i].spec
         if _shipped[i].id != name:
@@ -72,6 +76,21 @@ def _choices(_run: Run, name: str, _shipped: Sequence[Run], ids: int) -> dict[st
         for label, i in zip(labels, found.values(), strict=True)
     ]
     return dict(zip(unique, found.values(), strict=True))
+
+
+def preview(spec: RunSpec, words_before: str = "") -> None:
+    """Before a run has recorded anything: how the shipped run that is most like it went, pale; `words_before`: on its line."""
+    shipped = [run for run in shipped_runs() if run.spec.train.dataset == spec.train.dataset]
+    if not shipped:
+        st.caption(words_before)
+        return
+    alike = min(shipped, key=lambda other: _likeness(spec, sample_size(spec), other))
+    figure = DRAW[VIEWS[0]][0](Watched(alike, None, Settings()))
+    if figure is not None:
+        words = f"How the shipped run {live.run_title(alike.spec)} went, the most alike; yours is drawn in full colour."
+        st.caption(". ".join(filter(None, [words_before, "Pale: a shipped run like it."])), help=words)
+        pale = figure.update_traces(opacity=0.35).update_layout(height=_PREVIEW)
+        chart.show(pale, f"preview_{alike.id}", words)
 
 
 def _compare(controls: Controls, run: Run, shipped: Sequence[Run]) -> Run | None:
@@ -114,18 +133,19 @@ def _csv(run: Run, settings: Settings) -> Callable[[], str]:
 
 
 def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Sequence[PartErrors] = ()) -> None:
-    """Controls, one picture, what to notice, CSV. `shipped`: shipped runs of the same data set, to compare with; `parts`:
+    """One picture, its controls, what to notice, CSV. `shipped`: shipped runs of the same data set, to compare with; `parts`:
     errors of a part of the images, between those of all that the records have."""
+    stage = st.container(key="stage_live")
     with st.container(horizontal=True):
         view = controls.pick("Live view", VIEWS, "live")
         settings = choose_settings(controls)
         other = _compare(controls, run, shipped)
-    watched = Watched(run, other, settings)
+    watched = Watched(run, other, settings, tuple(parts))
     draw, words = DRAW[view]
     if run.records.empty or (figure := draw(watched)) is None:
         st.info("Nothing has been measured yet that this view could draw.")
         return
-    with st.container(key="stage_live"):
+    with stage:
         _chart(view, watched, figure)
     st.caption(" ".join([live.live_caption(run, settings) + ".", live.compared(run, other) if other else ""]))
     notice, *lines = words(watched)

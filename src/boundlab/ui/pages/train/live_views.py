@@ -20,6 +20,7 @@ from boundlab.charts.margins_of_run import fan
 from boundlab.charts.norms_over_epochs import layers_chart
 from boundlab.charts.progress import bounds_chart, loss_chart, whole_steps, x_range
 from boundlab.charts.theme import HEIGHT
+from boundlab.runs.part_errors import PartErrors
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
 from boundlab.ui.page import is_dark
@@ -33,11 +34,13 @@ _OCTAVES = 5  # the axis of values grows by powers of 2^5
 
 @dataclass(frozen=True)
 class Watched:
-    """What one refresh draws: the run, the run behind it, the reader's settings."""
+    """What one refresh draws: the run, the run behind it, the reader's settings; `parts`: errors of a part of the images, newer
+    than those of all in the records."""
 
     run: Run
     other: Run | None
     settings: Settings
+    parts: tuple[PartErrors, ...] = ()
 
     @property
     def span(self) -> float:
@@ -86,10 +89,28 @@ def _rows(run: Run, watched: Watched) -> tuple[pd.DataFrame, pd.DataFrame]:
     return curves[curves["epoch"] <= watched.span], now
 
 
+def with_parts(curves: pd.DataFrame, parts: Sequence[PartErrors]) -> pd.DataFrame:
+    """Errors that stand still until all images are measured again, as a part of the images has them meanwhile: a run shows how
+    it does from its first epoch on."""
+    if not parts:
+        return curves
+    curves = curves.reset_index(drop=True)
+    epochs = np.array([part.epoch for part in parts])
+    newest = np.searchsorted(epochs, curves["epoch"].to_numpy(float) + 1e-9) - 1  # -1: no part yet
+    at = epochs[np.maximum(newest, 0)]
+    for series in ("train_error", "test_error"):
+        stale = (curves["series"] == series) & (newest >= 0) & (at > curves["as_of"].to_numpy(float))
+        values = np.array([getattr(part, series) for part in parts])[newest[stale]]
+        for column in ("mean", "low", "high"):
+            curves.loc[stale, column] = values
+        curves.loc[stale, "as_of"] = at[stale]
+    return curves
+
+
 def _bounds(watched: Watched) -> go.Figure | None:
     convention = watched.settings.convention
     shown = [key for key in SERIES if key in MEASURED or convention in BY_KEY[key].formulas]
-    curves = _rows(watched.run, watched)[0]
+    curves = with_parts(_rows(watched.run, watched)[0], watched.parts)
     other = _rows(watched.other, watched)[0] if watched.other else None
     if curves.empty:
         return None

@@ -18,12 +18,14 @@ from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.download import data_ready
 from boundlab.ui.pages.train import engine
 from boundlab.ui.pages.train.board import board, sorted_jobs
-from boundlab.ui.pages.train.form import form
+from boundlab.ui.pages.train.form import choose_start, form
+from boundlab.ui.pages.train.live import preview
 from boundlab.ui.pages.train.price import plateau, price, refused, waits_for_memory
 from boundlab.ui.pages.train.view import view
 from boundlab.ui.privacy import may_see, plain
 from boundlab.ui.training_limit import longest
 from boundlab.ui.visitor import visitor
+from boundlab.words.live import in_short
 
 _WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
 
@@ -60,21 +62,23 @@ def _order(controls: Controls, me: str, machine: Scheduler, waiting: bool) -> No
     if st.session_state.pop("moved", False) or waiting != (machine.devices is None):
         st.rerun()
     controls.answers_for = here().known - _WATCHING
-    controls.begin_switch(engine.FORM, "Form", True)
+    starts, go = st.container(), st.container()
+    controls.begin_switch(engine.FORM, "Form", False)
     with st.expander(
-        "New run: data, network, weight decay, seeds",
-        icon=":material/add:",
-        expanded=True,
+        "Customise",
+        icon=":material/tune:",
+        expanded=bool(st.session_state[engine.FORM]),
         key=engine.FORM,
         on_change="rerun",
     ):
-        above = st.container()  # the button and what it costs, on the first screen
         specs, wrong, row = form(controls)
         with row:
             device = _device(controls, machine)
-        with above:
-            _go(specs, wrong, device, me, machine)
-    controls.keep(engine.FORM, str(bool(st.session_state[engine.FORM])).lower(), "true")
+    controls.keep(engine.FORM, str(bool(st.session_state[engine.FORM])).lower(), "false")
+    with starts:
+        choose_start()
+    with go:
+        _go(specs, wrong, device, me, machine)
 
 
 def _go(specs: list[RunSpec], wrong: str | None, device: str, me: str, machine: Scheduler) -> None:
@@ -90,6 +94,7 @@ def _go(specs: list[RunSpec], wrong: str | None, device: str, me: str, machine: 
             disabled=not ready,
             on_click=engine.submit_all,
             args=(specs, device, me),
+            help="A job goes on when you close the page; you find it here when you come back.",
         )
         if specs:
             with st.container(gap="xxsmall"):
@@ -101,6 +106,8 @@ def _go(specs: list[RunSpec], wrong: str | None, device: str, me: str, machine: 
         if not why_not:
             waits_for_memory(specs, device, machine, every)
         plateau(specs)
+        words = plain(in_short(specs))
+        st.caption(words) if every else preview(specs[0], words)
 
 
 def _device(controls: Controls, machine: Scheduler) -> str:
@@ -125,7 +132,7 @@ def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool) -> 
     watched = _watched(controls, [job for job in every if may_see(job, me)], mine)
     board(every, mine, watched.id if watched else None, me, machine)
     if watched:
-        view(controls, watched, me)
+        view(controls, watched, me, alone=len(every) == 1)
 
 
 def _watched(controls: Controls, every: Sequence[Job], mine: Sequence[Job]) -> Job | None:

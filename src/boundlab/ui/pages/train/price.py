@@ -62,10 +62,10 @@ def price(specs: Sequence[RunSpec], device: str, machine: Scheduler) -> None:
     words = in_words(seconds)
     many = _many(teams, at_once)
     work = sum(price.multiply_adds for team in prices for price in team)
-    st.markdown(f"**{words[0].upper()}{words[1:]}**{many}, on {where.title}")
     low, high = (in_words(seconds * factor) for factor in prices[0][0].spread)
-    st.caption(
-        f"{work / 1e9:,.3g} billion multiply-adds · {low} to {high}, {prices[0][0].basis}; a busy machine takes longer"
+    st.markdown(
+        f"**{words[0].upper()}{words[1:]}**{many}, on {where.title}",
+        help=f"{work / 1e9:,.3g} billion multiply-adds · {low} to {high}, {prices[0][0].basis}; a busy machine takes longer",
     )
     if where.note:
         st.caption(f":material/info: GPUs could not be looked for: {where.note}.")

@@ -16,14 +16,14 @@ from boundlab.runs.run import Run
 from boundlab.specs.recipes import recipe
 from boundlab.ui.controls import Controls
 from boundlab.ui.pages.train import engine
-from boundlab.ui.pages.train.live import live_view
+from boundlab.ui.pages.train.live import live_view, preview
 from boundlab.ui.pages.train.row import job_title
 from boundlab.ui.privacy import plain
 from boundlab.ui.shelf import has_place, run_name
 from boundlab.ui.shipped import shipped_runs
 from boundlab.ui.visitor import at_home
 
-_EMPTY = ("Nothing recorded yet.", "Loading torch and the images: a few seconds, longer on a busy machine.")
+_LOADING = ":material/hourglass_empty: Loading torch and the images: a few seconds, longer on a busy machine"
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
@@ -38,16 +38,14 @@ def _signature(job: Job) -> tuple[str, int, int]:
     return job.state, now.st_size, now.st_mtime_ns
 
 
-def view(controls: Controls, job: Job, me: str) -> None:
-    """Everything there is to see of one run."""
-    st.markdown(f"#### {job_title(job.spec)}")
+def view(controls: Controls, job: Job, me: str, alone: bool) -> None:
+    """Everything there is to see of one run; `alone`: there is no other job that it could be mistaken for."""
+    if not alone:
+        st.markdown(f"#### {job_title(job.spec)}")
     if not at_home() and job.owner == me:
         _share(job)
     if not job.recorded:
-        st.info(
-            "Waiting for its turn." if job.state in WAITING else _EMPTY[job.state in LIVE],
-            icon=":material/hourglass_empty:",
-        )
+        _nothing_yet(job)
         return
     try:
         run = _opened(job.folder, _signature(job))
@@ -61,6 +59,17 @@ def view(controls: Controls, job: Job, me: str) -> None:
     _take_away(job)
     if job.state == "done":
         _elsewhere(run)
+
+
+def _nothing_yet(job: Job) -> None:
+    """What is waited for, and meanwhile a picture."""
+    if job.state in LIVE:
+        preview(job.spec, _LOADING)
+        return
+    words = "Waiting for its turn." if job.state in WAITING else "Nothing recorded yet."
+    st.info(words, icon=":material/hourglass_empty:")
+    if job.state in WAITING:
+        preview(job.spec)
 
 
 def _share(job: Job) -> None:
