@@ -5,22 +5,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from boundlab.bounds.coded import CodedCertificate
 from boundlab.bounds.theorem_d import PAIRS, Choice
-from boundlab.data.splits import Split
+from boundlab.data.splits import Split, seen
 from boundlab.evaluation.coded_network import Output, Seen, output_of, rounded, run_over
 from boundlab.evaluation.noise_scale import ScaleSearch, scores
 from boundlab.evaluation.noise_shape import NoiseShape, principal, shaped
 from boundlab.evaluation.roundings import RoundingSearch, code_bits
-from boundlab.networks.checkpoint import Checkpoint
+from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.quantities.weight_code import Rounding
+from boundlab.specs.run import RunSpec
 
-_FEW, _FOR_DIRECTIONS, _MORE = 2000, 3000, 10_000  # images that choices are made with
-_DIRECTIONS = 500
+_FEW, _FOR_DIRECTIONS, _MORE = 2000, 3000, 5000  # images that choices are made with
+_DIRECTIONS = 300
 _PULLS = tuple(4.0**k for k in range(2, 9))
 Progress = Callable[[str, int, int], None]  # what is done, how far, of how many images
 
@@ -51,13 +53,23 @@ def certify_coded(
     fit = _Fit(output, bits, n)
     rough = run_over(made, output, few, directions, torch.float32).exact()
     at = min(range(len(shape)), key=lambda i: fit.choose(rough, shape[i], search.size, 1.2)[1].limit)
-    seen = run_over(made, output, train, directions, watch=lambda done: progress("training images", done, n))
+    found = run_over(made, output, train, directions, watch=lambda done: progress("training images", done, n))
     unseen = None if test is None else run_over(made, output, test)
-    errors = (seen.error, None if unseen is None else unseen.error)
-    plain = fit.made(seen, None, None, roundings, errors, search.size)
+    errors = (found.error, None if unseen is None else unseen.error)
+    plain = fit.made(found, None, None, roundings, errors, search.size)
     fine = [_PULLS[at] * 2.0**k for k in (-1, 0, 1)]
-    pull = min(fine, key=lambda p: fit.choose(_some(seen), shaped(directions, shares, p), search.size, 1.1)[1].limit)
-    return Coded((plain, fit.made(seen, shaped(directions, shares, pull), pull, roundings, errors, search.size)), made)
+    pull = min(fine, key=lambda p: fit.choose(_some(found), shaped(directions, shares, p), search.size, 1.1)[1].limit)
+    return Coded((plain, fit.made(found, shaped(directions, shares, pull), pull, roundings, errors, search.size)), made)
+
+
+def certify_coded_run(
+    spec: RunSpec, network: Path, root: Path | None = None, progress: Progress = lambda *_: None
+) -> Coded:
+    """Certificates of a run's `network` file on the images it was trained on; raises ValueError, CheckpointError, DataError."""
+    torch.set_num_threads(1)
+    train, test = seen(spec, root)
+    checkpoint = load_checkpoint(network, spec.train.dataset, spec.arch.classes)
+    return certify_coded(checkpoint, train, test, progress)
 
 
 def sub_sample(data: Split, size: int, seed: int) -> Split:

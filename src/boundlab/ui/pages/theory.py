@@ -24,7 +24,7 @@ from boundlab.words.figures import MEANINGS
 
 SECTIONS = ("bounds", "proof", "gaps", "references")
 _SECTIONS_HELP = (
-    "bounds: each one stated, its assumptions checked, its numbers filled in · proof: Theorems S2 and S · gaps: where the published "
+    "bounds: each one stated, its assumptions checked, its numbers filled in · proof: Theorems S2, S, and D with D2 · gaps: where the published "
     "curves differ from the theorems · references: BibTeX"
 )
 _GAPS = Path(boundlab.bounds.__file__).with_name("gaps.md")
@@ -112,7 +112,7 @@ def _latex_number(value: float) -> str:
 
 def _proof(controls: Controls) -> None:
     theorem = controls.pick(
-        "Theorem", tuple(PROOFS), "theorem", "S2 is S with sharper steps; its proof builds on that of S.", "S"
+        "Theorem", tuple(PROOFS), "theorem", "S2 is S with sharper steps; D and D2 are about coded networks.", "S"
     )
     st.markdown(PROOFS[theorem].read_text())
 
@@ -124,7 +124,7 @@ def _gaps() -> None:
 def _references() -> None:
     st.markdown("BibTeX of every bound and certificate on these pages; the copy button is at the top right of the box.")
     entries = [bound.bibtex for bound in reversed(ALL)] + [
-        PROOFS["S2"].with_suffix(".bib").read_text(),
+        *(PROOFS[name].with_suffix(".bib").read_text() for name in ("S2", "D")),
         *pac_bayes.BIBTEX,
     ]
     st.code("\n\n".join(dict.fromkeys(entry.strip() for entry in entries)), language="bibtex", wrap_lines=True)
