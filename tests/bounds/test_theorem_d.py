@@ -11,7 +11,7 @@ from scipy.stats import t as student
 
 from boundlab.bounds import theorem_d
 from boundlab.bounds.concentration import kl_inverse
-from boundlab.bounds.theorem_d import PAIRS, Pair, choices, limit, loss, mean_profile
+from boundlab.bounds.theorem_d import PAIRS, Pair, choices, error_limit, loss, mean_profile
 
 PLAIN = [pair for pair in PAIRS if pair.rows is None]
 SHAPED = [pair for pair in PAIRS if pair.rows is not None]
@@ -195,13 +195,13 @@ def test_leaving_out_the_divergence_is_caught():
 def test_the_limit_is_the_formula_and_grows_with_all_that_is_charged():
     pair = Pair(1.0, None)
     price = (5.0 + 100 * math.log(2) + math.log(len(PAIRS)) + math.log(2 * math.sqrt(5000) / 0.01)) / 5000
-    value = limit(0.1, 5.0, 100, 5000, 0.01, pair)
+    value = error_limit(0.1, 5.0, 100, 5000, 0.01, pair)
     assert value == pytest.approx(float(kl_inverse(0.1, price)) / ndtr(1.0), rel=1e-10)
-    assert value < limit(0.1, 5.0, 200, 5000, 0.01, pair)
-    assert value < limit(0.1, 50.0, 100, 5000, 0.01, pair)
-    assert value < limit(0.1, 5.0, 100, 5000, 0.001, pair)
-    assert value < limit(0.11, 5.0, 100, 5000, 0.01, pair)
-    assert limit(0.1, 5.0, 100, 500, 0.01, pair) > value
+    assert value < error_limit(0.1, 5.0, 200, 5000, 0.01, pair)
+    assert value < error_limit(0.1, 50.0, 100, 5000, 0.01, pair)
+    assert value < error_limit(0.1, 5.0, 100, 5000, 0.001, pair)
+    assert value < error_limit(0.11, 5.0, 100, 5000, 0.01, pair)
+    assert error_limit(0.1, 5.0, 100, 500, 0.01, pair) > value
     assert len(set(PAIRS)) == len(PAIRS)
     assert {pair.rows is None for pair in PLAIN} == {True}
     assert len(PLAIN) + len(SHAPED) == len(PAIRS)

@@ -11,7 +11,7 @@ from boundlab.bounds.coded import CodedCertificate
 from boundlab.bounds.theorem_d import divergence, loss, mean_profile
 from boundlab.cli.main import main
 from boundlab.data.splits import Split, apply_task
-from boundlab.evaluation.coded_network import hidden_tensors, output_of, rounded, run_over
+from boundlab.evaluation.coded_network import hidden_tensors, output_of, rounded_network, run_over
 from boundlab.evaluation.noise_scale import ScaleSearch, scores
 from boundlab.evaluation.noise_shape import NoiseShape, principal, shaped
 from boundlab.evaluation.theorem_d import certify_coded
@@ -76,7 +76,7 @@ def test_the_certified_network_is_what_the_code_says(name):
     checkpoint = random_checkpoint(ARCHES[name])
     tensors = hidden_tensors(checkpoint)
     roundings = [best_rounding(t, 3) for t in tensors]
-    made = rounded(checkpoint, roundings)
+    made = rounded_network(checkpoint, roundings)
     back = read_back(written(tensors, roundings), [t.shape for t in tensors])
     for one, other in zip(hidden_tensors(made), back, strict=True):
         assert np.array_equal(one, other)
@@ -199,7 +199,7 @@ def test_roundings_are_in_the_order_of_the_tensors():
     """A certificate's roundings make the certified network again."""
     checkpoint, data = random_checkpoint(ARCHES["biases"]), Split(*(part[:200] for part in vars(digits()[0]).values()))
     made = certify_coded(checkpoint, data, None)
-    again = rounded(checkpoint, [Rounding(*r) for r in made.certificates[0].to_dict()["roundings"]])
+    again = rounded_network(checkpoint, [Rounding(*r) for r in made.certificates[0].to_dict()["roundings"]])
     for one, other in zip(hidden_tensors(again), hidden_tensors(made.network), strict=True):
         assert np.array_equal(one, other)
     assert made.certificates[0].constant is not None

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from boundlab.quantities.weight_code import (
-    FEWEST,
-    MOST,
+    FEWEST_BITS,
+    MOST_BITS,
     Rounding,
     as_bfloat16,
     best_rounding,
@@ -31,7 +31,7 @@ def tensors(seed):
     ]
 
 
-@pytest.mark.parametrize("bits", range(FEWEST, MOST + 1))
+@pytest.mark.parametrize("bits", range(FEWEST_BITS, MOST_BITS + 1))
 def test_what_is_written_is_read_back_exactly_and_has_the_length_that_is_charged(bits):
     given = tensors(bits)
     roundings = [best_rounding(t, bits) for t in given]

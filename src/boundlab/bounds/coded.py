@@ -7,11 +7,11 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from boundlab.bounds.theorem_d import PAIRS, Pair, divergence, limit
-from boundlab.quantities.weight_code import FEWEST, MOST, Rounding
+from boundlab.bounds.theorem_d import PAIRS, Pair, divergence, error_limit
+from boundlab.quantities.weight_code import FEWEST_BITS, MOST_BITS, Rounding
 from boundlab.validation import number, one_of, shown, whole
 
-NAMES = ("D", "D2")
+BOTH = ("D", "D2")
 _LARGE = 1e300
 
 
@@ -61,7 +61,7 @@ class CodedCertificate:
             if getattr(self, name) is not None:
                 number(name, getattr(self, name), 0, _LARGE)
         for rounding in self.roundings:
-            whole("bits of a rounding", rounding.bits, FEWEST, MOST)
+            whole("bits of a rounding", rounding.bits, FEWEST_BITS, MOST_BITS)
             number("scale of a rounding", rounding.scale, -_LARGE, _LARGE)
         if Pair(self.theta, self.rows) not in PAIRS or self.pairs != len(PAIRS):
             raise ValueError(
@@ -74,7 +74,7 @@ class CodedCertificate:
     @property
     def theorem(self) -> str:
         """ "D", or "D2" where the noise has a shape of its own."""
-        return NAMES[self.rows is not None]
+        return BOTH[self.rows is not None]
 
     @property
     def divergence(self) -> float:
@@ -86,7 +86,7 @@ class CodedCertificate:
         if not 0 < delta < 1:
             raise ValueError(f"delta must lie strictly between 0 and 1, got {shown(delta)}")
         pair = Pair(self.theta, self.rows)
-        return min(1.0, limit(self.loss, self.divergence, self.bits, self.n, delta, pair))
+        return min(1.0, error_limit(self.loss, self.divergence, self.bits, self.n, delta, pair))
 
     def parts(self, delta: float) -> CodedParts:
         """`value` and what it is made of; raises ValueError."""
@@ -104,7 +104,7 @@ class CodedCertificate:
             raise ValueError(
                 f"a certificate must be a JSON object with the fields {['theorem', *names]}, got {shown(given)}"
             )
-        one_of("theorem", given["theorem"], NAMES)
+        one_of("theorem", given["theorem"], BOTH)
         listed = given["roundings"]
         if not isinstance(listed, list) or not all(isinstance(one, list) and len(one) == 2 for one in listed):
             raise ValueError(f"roundings must be a list of [bits, scale], got {shown(listed)}")
@@ -118,6 +118,16 @@ class CodedCertificate:
         """JSON form, every field written out."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {"theorem": self.theorem} | fields | {"roundings": [list(one) for one in self.roundings]}
+
+
+def coded_json(found: tuple[CodedCertificate, ...], delta: float) -> dict[str, Any] | None:
+    """What is printed of the smaller one, with every ingredient; None where there is none. `j` is null in Theorem D."""
+    smallest = best(found, delta)
+    if smallest is None:
+        return None
+    stored = smallest.to_dict()
+    named = {"value": smallest.value(delta), "j": stored.pop("rows"), "divergence": smallest.divergence}
+    return named | stored | {"values": {one.theorem: one.value(delta) for one in found}}
 
 
 def best(found: tuple[CodedCertificate, ...], delta: float) -> CodedCertificate | None:

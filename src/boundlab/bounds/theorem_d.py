@@ -93,7 +93,7 @@ def divergence(size: float, classes: int, rows: int | None = None, spread: float
     return size**2 / 2 + (classes - 1 + (rows or 0)) * spread / 2
 
 
-def limit(mean_loss: float, kl: float, bits: float, n: int, delta: float, pair: Pair) -> float:
+def error_limit(mean_loss: float, kl: float, bits: float, n: int, delta: float, pair: Pair) -> float:
     """The theorem: with probability 1 - delta the network with coded hidden weights errs at most this often, ties counted as
     errors (1 or more says nothing). `mean_loss`: as `loss` has it; `kl`: as `divergence` has it; `bits`: of the hidden weights' code.
 
@@ -103,7 +103,7 @@ def limit(mean_loss: float, kl: float, bits: float, n: int, delta: float, pair: 
     return float(kl_inverse(mean_loss, price * (1 + 1e-12))) / pair.chance * (1 + 1e-12)
 
 
-class Choice(NamedTuple):
+class PairLimit(NamedTuple):
     """A pair with its loss, divergence and limit."""
 
     pair: Pair
@@ -121,8 +121,8 @@ def choices(
     classes: int,
     spread: float | None = None,
     off: float = 0.0,
-) -> Iterator[Choice]:
+) -> Iterator[PairLimit]:
     """The limit of every pair that holds, from one profile; `spread` None: Sigma = I (J = None); a number: any Sigma."""
     for pair in _PLAIN if spread is None else _SHAPED:
         mean_loss, kl = loss(profile, pair, classes, off), divergence(size, classes, pair.rows, spread or 0.0)
-        yield Choice(pair, mean_loss, kl, limit(mean_loss, kl, bits, n, delta, pair))
+        yield PairLimit(pair, mean_loss, kl, error_limit(mean_loss, kl, bits, n, delta, pair))

@@ -38,7 +38,7 @@ def with_hidden(checkpoint: Checkpoint, tensors: Sequence[Array]) -> Checkpoint:
     return dataclasses.replace(checkpoint, weights=weights, biases=biases, init=None)
 
 
-def rounded(checkpoint: Checkpoint, roundings: Sequence[Rounding]) -> Checkpoint:
+def rounded_network(checkpoint: Checkpoint, roundings: Sequence[Rounding]) -> Checkpoint:
     """The network that Theorem D is about."""
     pairs = zip(roundings, hidden_tensors(checkpoint), strict=True)
     return with_hidden(checkpoint, [rounding.rounded(tensor) for rounding, tensor in pairs])

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from boundlab.bounds.theorem_d import Choice, choices, mean_profile
+from boundlab.bounds.theorem_d import PairLimit, choices, mean_profile
 from boundlab.evaluation.coded_network import Seen
 from boundlab.quantities.norms import Array
 
@@ -36,16 +36,16 @@ class ScaleSearch:
     def __init__(self, found: tuple[Array, Array], norm: float, bits: float, n: int, spread: float | None) -> None:
         (self.scores, self.off), self.norm, self.bits, self.n, self.spread = found, norm, bits, n, spread
 
-    def at(self, size: float) -> Choice:
+    def at(self, size: float) -> PairLimit:
         """The best pair where ||mu Pi W||_F = `size`."""
         mu, classes = size / self.norm, self.scores.shape[1] + 1
         profile, off = mean_profile(mu * self.scores), mu * float(self.off.mean())
         found = choices(profile, size, self.bits, self.n, DELTA, classes, self.spread, off)
         return min(found, key=lambda choice: choice.limit)
 
-    def searched(self, start: float | None = None, fine: float = 1.1) -> tuple[float, Choice]:
+    def searched(self, start: float | None = None, fine: float = 1.1) -> tuple[float, PairLimit]:
         """(size, choice) about the best: from `start`, else from the best of a wide range, in steps that become finer."""
-        known: dict[float, Choice] = {}
+        known: dict[float, PairLimit] = {}
 
         def cost(size: float) -> float:
             if size not in known:

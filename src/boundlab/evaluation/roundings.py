@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import torch
 
 from boundlab.data.splits import Split
-from boundlab.evaluation.coded_network import hidden_tensors, output_of, rounded, run_over
+from boundlab.evaluation.coded_network import hidden_tensors, output_of, rounded_network, run_over
 from boundlab.evaluation.noise_scale import ScaleSearch, scores
 from boundlab.evaluation.noise_shape import NoiseShape
 from boundlab.networks.checkpoint import Checkpoint
 from boundlab.quantities.norms import Array
-from boundlab.quantities.weight_code import FEWEST, MOST, Rounding, best_rounding, code_length
+from boundlab.quantities.weight_code import FEWEST_BITS, MOST_BITS, Rounding, best_rounding, code_length
 
 _CONSTANT_BITS = 16
 
@@ -41,7 +41,7 @@ class RoundingSearch:
         """Of Theorem D2, about: in float32, on the few images."""
         if bits not in self.known:
             roundings = self.roundings(bits)
-            made = rounded(self.checkpoint, roundings)
+            made = rounded_network(self.checkpoint, roundings)
             output = output_of(made, self.few)
             seen = run_over(made, output, self.few, self.shape.directions, torch.float32).exact()
             found = scores(seen, self.shape.less)
@@ -56,13 +56,13 @@ class RoundingSearch:
         self.watch = watch
         if not self.tensors:
             return []
-        alike = [(b,) * len(self.tensors) for b in range(FEWEST, MOST + 1)]
+        alike = [(b,) * len(self.tensors) for b in range(FEWEST_BITS, MOST_BITS + 1)]
         now = min(alike, key=self.limit)
         moved = True
         while moved:
             before = now
             for i in range(len(now)):
-                near = [(*now[:i], b, *now[i + 1 :]) for b in (now[i] - 1, now[i] + 1) if FEWEST <= b <= MOST]
+                near = [(*now[:i], b, *now[i + 1 :]) for b in (now[i] - 1, now[i] + 1) if FEWEST_BITS <= b <= MOST_BITS]
                 now = min([now, *near], key=self.limit)
             moved = now != before
         return self.roundings(now)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 
 from boundlab.bounds.coded import CodedCertificate
-from boundlab.bounds.theorem_d import PAIRS, Choice
+from boundlab.bounds.theorem_d import PAIRS, PairLimit
 from boundlab.data.splits import Split, seen
-from boundlab.evaluation.coded_network import Output, Seen, output_of, rounded, run_over
+from boundlab.evaluation.coded_network import Output, Seen, output_of, rounded_network, run_over
 from boundlab.evaluation.noise_scale import ScaleSearch, scores
 from boundlab.evaluation.noise_shape import NoiseShape, principal, shaped
 from boundlab.evaluation.roundings import RoundingSearch, code_bits
@@ -24,7 +24,7 @@ from boundlab.specs.run import RunSpec
 _FEW, _FOR_DIRECTIONS, _MORE = 2000, 3000, 5000  # images that choices are made with
 _DIRECTIONS = 300
 _PULLS = tuple(4.0**k for k in range(2, 9))
-Progress = Callable[[str, int, int], None]  # what is done, how far, of how many images
+CodedProgress = Callable[[str, int, int], None]  # what is done, how far, of how many images
 
 
 class Coded(NamedTuple):
@@ -35,7 +35,7 @@ class Coded(NamedTuple):
 
 
 def certify_coded(
-    checkpoint: Checkpoint, train: Split, test: Split | None, progress: Progress = lambda *_: None
+    checkpoint: Checkpoint, train: Split, test: Split | None, progress: CodedProgress = lambda *_: None
 ) -> Coded:
     """Certificates of a network on its training sample, pixels in [0, 1] as it sees them before `normalize`.
 
@@ -45,7 +45,7 @@ def certify_coded(
     before = principal(checkpoint, output_of(checkpoint, few), few, _DIRECTIONS)
     search = RoundingSearch(checkpoint, few, n, shaped(*before, _PULLS[len(_PULLS) // 2]))
     roundings = search.best(lambda tried: progress("roundings", tried, 0))
-    made = rounded(checkpoint, roundings)
+    made = rounded_network(checkpoint, roundings)
     output = output_of(made, few)
     bits = code_bits(search.tensors, roundings, output.constant is not None)
     directions, shares = principal(made, output, sub_sample(train, _FOR_DIRECTIONS, 1), _DIRECTIONS)
@@ -63,7 +63,7 @@ def certify_coded(
 
 
 def certify_coded_run(
-    spec: RunSpec, network: Path, root: Path | None = None, progress: Progress = lambda *_: None
+    spec: RunSpec, network: Path, root: Path | None = None, progress: CodedProgress = lambda *_: None
 ) -> Coded:
     """Certificates of a run's `network` file on the images it was trained on; raises ValueError, CheckpointError, DataError."""
     torch.set_num_threads(1)
@@ -90,7 +90,7 @@ class _Fit(NamedTuple):
     bits: int
     n: int
 
-    def choose(self, seen: Seen, shape: NoiseShape | None, start: float | None, fine: float) -> tuple[float, Choice]:
+    def choose(self, seen: Seen, shape: NoiseShape | None, start: float | None, fine: float) -> tuple[float, PairLimit]:
         return self._search(seen, shape).searched(start, fine)
 
     def _search(self, seen: Seen, shape: NoiseShape | None) -> ScaleSearch:

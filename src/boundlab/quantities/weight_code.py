@@ -16,7 +16,7 @@ from scipy.special import gammaln
 
 from boundlab.quantities.norms import Array
 
-FEWEST, MOST = 2, 9  # bits per weight
+FEWEST_BITS, MOST_BITS = 2, 9  # bits per weight
 _HEAD = 1 + 3 + 16
 _CLIPS = np.linspace(0.2, 1.0, 33)  # of the largest weight, tried as the end of the levels
 
@@ -78,7 +78,7 @@ def written(tensors: Sequence[Array], roundings: Sequence[Rounding]) -> str:
         flat, counted = _lengths(levels, bits)
         symbols = (levels + 2 ** (bits - 1)).tolist()
         body = "".join(f"{s:0{bits}b}" for s in symbols) if flat <= counted else _arithmetic(symbols, 2**bits, counted)
-        parts.append(f"{int(counted < flat)}{bits - FEWEST:03b}{top:016b}{body}")
+        parts.append(f"{int(counted < flat)}{bits - FEWEST_BITS:03b}{top:016b}{body}")
     return "".join(parts)
 
 
@@ -89,7 +89,7 @@ def read_back(code: str, shapes: Iterable[tuple[int, ...]]) -> list[Array]:
         size, head = math.prod(shape), code[at : at + _HEAD]
         if len(head) < _HEAD:
             raise ValueError(f"the code ends after {len(code)} bits, before the tensor of shape {shape}")
-        bits, top = int(head[1:4], 2) + FEWEST, int(head[4:], 2)
+        bits, top = int(head[1:4], 2) + FEWEST_BITS, int(head[4:], 2)
         scale = float(np.array([top << 16], np.uint32).view(np.float32)[0])
         at += _HEAD
         if head[0] == "0":

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from boundlab.bounds.coded import NAMES, CodedCertificate
+from boundlab.bounds.coded import BOTH, CodedCertificate
 from boundlab.errors import RunError
 from boundlab.runs.run import Run
 from boundlab.system.files import read_json, write_atomic
@@ -76,6 +76,6 @@ def check_coded(run: Run, found: CodedCertificate) -> None:
 def store_coded(folder: Path, run: str, new: Sequence[CodedCertificate]) -> None:
     """Put `new` in place of what is stored of the run; what is stored of others stays. Raises RunError."""
     with locked_folder(folder):
-        ordered = sorted(new, key=lambda one: NAMES.index(one.theorem))
+        ordered = sorted(new, key=lambda one: BOTH.index(one.theorem))
         stored = read_coded(folder) | {run: [one.to_dict() for one in ordered]}
         write_atomic(folder / CODED, json.dumps(dict(sorted(stored.items())), indent=1) + "\n")

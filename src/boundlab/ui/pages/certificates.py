@@ -24,6 +24,7 @@ from boundlab.ui.formulas import formula
 from boundlab.ui.layout import chart_first
 from boundlab.ui.network_choice import chosen_network, epoch_of, run_caption, task_title
 from boundlab.ui.page import is_dark
+from boundlab.ui.rounded_network import offer_rounded_network
 from boundlab.ui.shelf import own_runs
 from boundlab.ui.shipped import certified_runs, shipped_by_id, shipped_runs
 from boundlab.words.guarantees import BEST, CHOICE, WINDOW, spelled_out, trade_off_sentence, verdict
@@ -78,6 +79,7 @@ def _panel(
         st.warning(WINDOW, icon=":material/crop:")
     for guarantee in made:
         st.markdown(spelled_out(guarantee, guessing, shipped_runs()))
+    offer_rounded_network(run, delta)
     for words in conditions_of(run.spec):
         st.markdown(f"- {words}")
     st.caption(CHOICE)
