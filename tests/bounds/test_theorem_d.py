@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.integrate import dblquad, quad
+from scipy.integrate import quad, simpson
 from scipy.special import ndtr
 from scipy.stats import binom, chi2, norm
 from scipy.stats import t as student
@@ -48,12 +48,10 @@ def test_two_classes_have_a_closed_form():
 @pytest.mark.parametrize("pair", [Pair(1.5, 2), Pair(1.0, 4), Pair(2.0, 16)])
 def test_losses_with_rows_of_noise_against_quadrature_over_their_length(pair):
     a = np.array([1.0, 2.5, -0.3])
-
-    def inner(t, r):
-        weight = 2 * pair.rows * r * chi2.pdf(pair.rows * r * r, pair.rows)  # density of R = sqrt(chi^2_J / J)
-        return weight * norm.pdf(t) * np.prod(ndtr(t + a - pair.theta * math.sqrt(2) * r))
-
-    slow = 1 - dblquad(inner, 1e-9, 7, -9, 9, epsabs=1e-10)[0]
+    r, t = np.linspace(1e-6, 8, 1201), np.linspace(-9, 9, 601)
+    weight = 2 * pair.rows * r * chi2.pdf(pair.rows * r * r, pair.rows)  # density of R = sqrt(chi^2_J / J)
+    inner = norm.pdf(t) * ndtr(t + a[:, None, None] - pair.theta * math.sqrt(2) * r[:, None]).prod(axis=0)
+    slow = 1 - simpson(weight * simpson(inner, x=t, axis=1), x=r)
     assert loss(mean_profile(a[None]), pair, 4) == pytest.approx(slow, abs=1e-8)
 
 
@@ -148,7 +146,7 @@ def least_limit(x, y, w, classes, n, delta=0.05, charge=True):
     ahead = outputs[np.arange(n), y][:, None] - outputs
     a = ahead[np.arange(classes) != y[:, None]].reshape(n, -1) / lengths[:, None]
     size, least = np.linalg.norm(centred), math.inf
-    for mu in np.geomspace(0.5, 200, 14) / size:
+    for mu in np.geomspace(2, 40, 6) / size:
         kl = mu * size if charge else 0.0
         found = choices(mean_profile(mu * a), kl, 0, n, delta, classes)
         least = min(least, *(choice.limit for choice in found))
@@ -168,7 +166,7 @@ def test_no_violation_with_everything_chosen_after_seeing_the_sample(random_labe
     n, d, classes, violations = 300, 5, 3, 0
     fresh = mixture(40_000, d, classes, rng, random_labels)
     nontrivial = 0
-    for _ in range(60):
+    for _ in range(40):
         x, y = mixture(n, d, classes, rng, random_labels)
         w = np.linalg.lstsq(x, np.eye(classes)[y] - 1 / classes, rcond=None)[0].T
         outputs = fresh[0] @ w.T
@@ -176,8 +174,8 @@ def test_no_violation_with_everything_chosen_after_seeing_the_sample(random_labe
         value = least_limit(x, y, w, classes, n)
         violations += value < error
         nontrivial += value < 2 / 3
-    assert violations == 0  # at most 5 % of 60 are allowed; the theorem is not that sharp
-    assert random_labels or nontrivial > 40
+    assert violations == 0  # at most 5 % of 40 are allowed; the theorem is not that sharp
+    assert random_labels or nontrivial > 25
 
 
 def test_leaving_out_the_divergence_is_caught():
