@@ -11,6 +11,7 @@ import pandas as pd
 from boundlab.analysis.subject import Subject
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate, only
+from boundlab.bounds.coded import CodedCertificate, best
 from boundlab.bounds.concentration import clopper_pearson
 from boundlab.bounds.pac_bayes import PacBayes
 from boundlab.quantities.norms import NetworkNorms
@@ -18,11 +19,11 @@ from boundlab.quantities.sample import SampleStats
 from boundlab.runs.run import Run
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.settings import Settings
-from boundlab.text import decimals
+from boundlab.text import decimals, percent
 
 THEOREMS = {"S2": "doubled", "S": "sparse"}  # name -> key of its bound, the smaller first
 _THEOREM_OF = {"theorem_s2": "S2", "theorem_s": "S"}
-_KINDS = (*_THEOREM_OF, "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
+_KINDS = (*_THEOREM_OF, "theorem_d", "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,12 @@ def _available(kind: str, run: Run, record: pd.DataFrame, final: bool) -> str | 
         return None
     if not final:
         return "computed for the final network only: the weights of earlier epochs are not kept"
+    if kind == "theorem_d":
+        return (
+            None
+            if run.coded
+            else "not computed for this network (`boundlab certify --theorem d`, outside the dashboard)"
+        )
     if _stored(run, kind) is None:
         return "not computed for this network (`boundlab certify`, outside the dashboard)"
     return None
@@ -93,7 +100,9 @@ def _guarantee(kind: str, run: Run, record: pd.DataFrame, final: bool, delta: fl
     reason, train = _available(kind, run, record, final), run.spec.train
     if kind == "holdout":
         return _holdout(train.dataset, train.labels, float(record["test_error"].iloc[0]), delta)
-    if kind in _THEOREM_OF:
+    if kind == "theorem_d":
+        made = coded_guarantee(run.coded, delta, reason)
+    elif kind in _THEOREM_OF:
         made = _theorem(kind, run.norms(record), run.sample, delta, reason)
     else:
         made = _pac_bayes(kind, run, delta, reason)
@@ -113,6 +122,27 @@ def _theorem(kind: str, norms: NetworkNorms, sample: SampleStats, delta: float, 
     )
     parts = f"ramp error {decimals(ramp, 3)} + complexity {complexity:.3g} + confidence {decimals(confidence, 3)}, at margin {margin:.3g}"
     return Guarantee(kind, title, about, used, limit, parts)
+
+
+def coded_guarantee(coded: tuple[CodedCertificate, ...], delta: float, reason: str | None) -> Guarantee:
+    """The smaller one of Theorems D and D2, which hold together; `reason`: why there is none."""
+    found = best(coded, delta)
+    if reason is not None or found is None:
+        return Guarantee(
+            "theorem_d", "Theorem D", "the network with rounded hidden weights", "", None, reason=reason or ""
+        )
+    test = "" if found.test_error is None else f" and on {percent(found.test_error)} of the test images"
+    about = (
+        f"the network with rounded hidden weights: {found.bits:,} bits say all of them; it errs on {percent(found.train_error)} of "
+        f"the training images{test}"
+    )
+    made = found.parts(delta)
+    parts = (
+        f"loss under noise on paper {decimals(made.loss, 4)}; divergence {decimals(made.divergence, 4)} + code "
+        f"{decimals(made.code, 4)} + confidence {decimals(made.confidence, 4)} nats per image; divided by {made.chance:.3g}"
+    )
+    used = f"{found.n:,} training images, the network itself; no test image"
+    return Guarantee("theorem_d", f"Theorem {found.theorem}", about, used, made.value, parts)
 
 
 def _pac_bayes(kind: str, run: Run, delta: float, reason: str | None) -> Guarantee:

@@ -15,6 +15,7 @@ import pandas as pd
 from boundlab.analysis.gathering import Alike, Gathered, gathered, histories, identity, last_records
 from boundlab.bounds import ALL
 from boundlab.bounds.base import effective_n, evaluate
+from boundlab.bounds.coded import coded_json
 from boundlab.bounds.concentration import clopper_pearson
 from boundlab.quantities.norms import Array
 from boundlab.runs.run import Run
@@ -172,7 +173,7 @@ def reasons(table: pd.DataFrame) -> dict[str, str]:
 
 
 def run_summaries(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """One JSON object per run: id, every spec field, errors, rho, flags, final published bounds."""
+    """One JSON object per run: id, every spec field, errors, rho, flags, final published bounds, Theorem D at delta 0.001."""
     table = final_table(runs, Settings()).set_index(["run", "series"])["value"]
     return [_summary(run, {} if run.epochs.empty else table[run.id].dropna().to_dict()) for run in runs]
 
@@ -193,4 +194,5 @@ def _summary(run: Run, values: dict[str, float]) -> dict[str, Any]:
         "test_error": values.get("test_error"),
         "rho": rho,
         "bounds": {bound.key: values[bound.key] for bound in ALL if bound.key in values},
+        "theorem_d": coded_json(run.coded, Settings().delta),
     }

@@ -93,6 +93,14 @@ def check_values(header: Header) -> None:
             _check_part(f"{header.path}: {name}", numbers[first : first + _PART], dtype)
 
 
+def as_float64(stored: Stored) -> np.ndarray:
+    """A tensor's numbers."""
+    part = np.frombuffer(stored.data, _DTYPES[stored.dtype])
+    if stored.dtype == "BF16":  # the upper half of a float32
+        part = (part.astype(np.uint32) << 16).view(np.float32)
+    return part.astype(np.float64).reshape(stored.shape)
+
+
 def _check_part(what: str, part: np.ndarray, dtype: str) -> None:
     if dtype == "BF16":  # the upper half of a float32
         part = (part.astype(np.uint32) << 16).view(np.float32)

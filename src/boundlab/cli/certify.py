@@ -1,4 +1,4 @@
-"""`boundlab certify`: PAC-Bayes certificates of finished runs."""
+"""`boundlab certify`: PAC-Bayes certificates of finished runs, and those of Theorems D and D2."""
 
 from __future__ import annotations
 
@@ -22,21 +22,24 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands) -> None:
     """The command and its arguments."""
-    text = "PAC-Bayes certificates of finished runs, stored beside them"
+    text = "certificates of finished runs, by PAC-Bayes or Theorem D, stored beside them"
     sub = command(commands, "certify", text, _run, with_data_root())
     sub.set_defaults(stopped="what it finished is kept")
     sub.add_argument("run", nargs="+", metavar="RUN", help="run id; * stands for anything")
     sub.add_argument("--runs", type=Path, default=runs_folder(), help="run folders; priors are trained here too")
     sub.add_argument("--pack", action="store_true", help="the runs of the shipped pack instead")
     sub.add_argument("--out", type=Path, default=PACK, help="where the pack is")
-    sub.add_argument("--prior", choices=PRIORS, default="fixed")
-    sub.add_argument("--draws", type=positive, default=100_000, help="draws of (noise, example)")
+    sub.add_argument("--theorem", choices=("pac-bayes", "d"), default="pac-bayes", help="d: Theorems D and D2")
+    sub.add_argument(
+        "--missing", action="store_true", help="with --theorem d: only runs that have no such certificate yet"
+    )
+    sub.add_argument("--prior", choices=PRIORS, default="fixed", help="of PAC-Bayes")
+    sub.add_argument("--draws", type=positive, default=100_000, help="of PAC-Bayes: draws of (noise, example)")
     sub.add_argument("--seed", type=integer, default=0, help="of the draws; choose it before you see a result")
 
 
 def _run(a: argparse.Namespace) -> int:
     from boundlab.analysis.conditions import conditions_of
-    from boundlab.runs.certificates import check, store_certificate
     from boundlab.runs.folder import list_runs
     from boundlab.runs.pack import network_file, open_parts
 
@@ -50,17 +53,51 @@ def _run(a: argparse.Namespace) -> int:
     runs = [run for run in every if run.state == "done" and networks[run.id].is_file()]
     failed = 0
     for run in _matching(runs, a.run):
+        if a.missing and a.theorem == "d" and run.coded:
+            continue
         try:
-            certificate = _certificate(a, run, networks[run.id])
-            check(run, certificate)  # what would not be read is not written
+            words = (_coded if a.theorem == "d" else _drawn)(a, run, networks[run.id], homes[run.id])
         except (ValueError, BoundlabError) as error:
             print(f"{run.id}: {one_line(str(error))}", file=sys.stderr)
             failed += 1
             continue
-        store_certificate(homes[run.id], run.id, certificate, a.pack)
-        print(f"{run.id}: {_line(certificate, 0.001)}; {decimals(certificate.value(0.05), 4)} at delta 0.05")
+        print(f"{run.id}: {words}", flush=True)
         print("".join(f"  note: {words}\n" for words in conditions_of(run.spec)), end="")
     return 2 if failed else 0
+
+
+def _drawn(a: argparse.Namespace, run: Run, network: Path, home: Path) -> str:
+    """By PAC-Bayes: certified, checked (what would not be read is not written), stored; what to say of it."""
+    from boundlab.runs.certificates import check, store_certificate
+
+    certificate = _certificate(a, run, network)
+    check(run, certificate)
+    store_certificate(home, run.id, certificate, a.pack)
+    return f"{_line(certificate, 0.001)}; {decimals(certificate.value(0.05), 4)} at delta 0.05"
+
+
+def _coded(a: argparse.Namespace, run: Run, network: Path, home: Path) -> str:
+    """By Theorems D and D2, in the same three steps."""
+    from tqdm import tqdm
+
+    from boundlab.evaluation.theorem_d import certify_coded_run
+    from boundlab.runs.coded import check_coded, store_coded
+
+    with tqdm(desc=run.id, disable=None) as bar:
+
+        def progress(what: str, done: int, whole: int) -> None:
+            bar.set_description(f"{run.id}: {what}", refresh=False)
+            bar.total = whole or None
+            bar.update(done - bar.n)
+
+        made = certify_coded_run(run.spec, network, a.data_root, progress)
+    for certificate in made.certificates:
+        check_coded(run, certificate)
+    store_coded(home, run.id, made.certificates)
+    smallest = "; ".join(f"Theorem {c.theorem} {decimals(c.value(0.001), 4)}" for c in made.certificates)
+    one = made.certificates[0]
+    test = "" if one.test_error is None else f", test {decimals(one.test_error, 4)}"
+    return f"{smallest} at delta 0.001, of the network with {one.bits} bits of hidden weights (errors: training {decimals(one.train_error, 4)}{test})"
 
 
 def _matching(runs: list[Run], patterns: list[str]) -> list[Run]:

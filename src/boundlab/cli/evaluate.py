@@ -83,10 +83,22 @@ def _print(result: dict[str, Any], settings: Settings) -> None:
             print(f"note: {words}")
     for key, bound in (result["bounds"] | {"theorem_s2": result["theorem_s2"]}).items():
         print(f"{key:12} {_line(bound)}")
+    if settings.convention == "strict":
+        print(f"{'theorem_d':12} {_coded_line(result['theorem_d'])}")
 
 
 def _rho(number: float | None) -> str:
     return "infinite" if number is None else f"{number:.6g}"
+
+
+def _coded_line(found: dict[str, Any]) -> str:
+    if found["value"] is None:
+        return f"- ({found['reason']})"
+    test = "" if found["test_error"] is None else f", test error {decimals(found['test_error'], 4)}"
+    return (
+        f"{found['value']:<12.6g} (Theorem {found['theorem']}, of the network with rounded hidden weights: {found['bits']} bits, train "
+        f"error {decimals(found['train_error'], 4)}{test}; loss {found['loss']:.4g}, divergence {found['divergence']:.4g} nats)"
+    )
 
 
 def _line(bound: dict[str, Any]) -> str:

@@ -15,9 +15,11 @@ from boundlab.analysis.conditions import conditions
 from boundlab.analysis.subject import Subject
 from boundlab.bounds import BY_KEY, LITERATURE
 from boundlab.bounds.base import Value, effective_n, evaluate
+from boundlab.bounds.coded import CodedCertificate, coded_json
 from boundlab.data.inspection import altered, repeated
 from boundlab.data.splits import Split, apply_task, cut_window
 from boundlab.evaluation.precision import check_weights, precision
+from boundlab.evaluation.theorem_d import certify_coded
 from boundlab.networks.build import from_weights, layers
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.networks.measure import norm_columns, references
@@ -34,6 +36,7 @@ from boundlab.system.devices import usable_cores
 from boundlab.system.kept import kept
 
 UPPER = "spectral_map_upper"  # of a layer, in records of checkpoints and in the report
+_NOT_CODED = "computed by boundlab evaluate in the strict convention, unless --no-errors is given"
 _NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
 
 
@@ -113,10 +116,13 @@ def _run(
     return over(train, True), None if test is None else over(test, False)
 
 
-def report(subject: Subject, settings: Settings, seen: Outcome | None = None) -> dict[str, Any]:
+def report(
+    subject: Subject, settings: Settings, seen: Outcome | None = None, coded: tuple[CodedCertificate, ...] = ()
+) -> dict[str, Any]:
     """Norms, every bound and errors as JSON; `seen`: for exact errors at the margin asked for.
 
-    `errors` are fractions (None: not measured), `bounds` by key and `theorem_s2` as `value_json` has them, `norms` those of
+    `errors` are fractions (None: not measured), `bounds` by key and `theorem_s2` as `value_json` has them, `theorem_d` the smaller
+    one of `coded` (Theorem D where `j` is None, else D2), `norms` those of
     `NetworkNorms` (`spectral_map`, approached from below, beside `spectral_map_upper`, which it does not exceed), `sample` pixels as given (raw) and as the network gets them (fed), `warnings` what to doubt about the
     sample, `conditions` what the guarantees take for granted.
     """
@@ -133,6 +139,7 @@ def report(subject: Subject, settings: Settings, seen: Outcome | None = None) ->
         "norms": _norms_json(norms, [subject.record.get(norm_column(i, UPPER)) for i in range(len(norms.layers))]),
         "bounds": {bound.key: value_json(evaluate(bound, norms, sample, settings)) for bound in LITERATURE},
         "theorem_s2": value_json(evaluate(BY_KEY["doubled"], norms, sample, settings)),
+        "theorem_d": coded_json(coded, settings.delta) or {"value": None, "reason": _NOT_CODED},
         "errors": {"train": subject.train_error, "test": subject.test_error},
         "warnings": doubts(subject.record, subject.arch.in_shape),
         "conditions": conditions(subject.dataset, subject.arch, subject.labels),
@@ -151,8 +158,13 @@ def evaluate_file(
     ValueError."""
     torch.set_num_threads(1)
     asked = TrainSpec(dataset, labels=labels)
-    checkpoint = load_checkpoint(path, dataset, None if labels is None else len(labels))
-    return report_on(checkpoint, apply_task(asked, root), dataset, settings, errors, path.stem, root, labels)
+    checkpoint, data = load_checkpoint(path, dataset, None if labels is None else len(labels)), apply_task(asked, root)
+    made = report_on(checkpoint, data, dataset, settings, errors, path.stem, root, labels)
+    if errors and settings.convention == "strict":
+        train, test = (None if part is None else cut_window(part, checkpoint.arch.in_shape) for part in data)
+        assert train is not None
+        made["theorem_d"] = coded_json(certify_coded(checkpoint, train, test).certificates, settings.delta)
+    return made
 
 
 def report_on(

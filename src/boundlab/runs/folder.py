@@ -1,7 +1,8 @@
 """Run folders and the shipped pack: write atomically, read without torch.
 
 A folder holds spec.json, sample.json, records.jsonl (and part_errors.jsonl) while running, then epochs.parquet, network.safetensors,
-env.json and status.json. A sealed folder (status "done") is never edited; certificates.json lies beside the seal.
+env.json and status.json. A sealed folder (status "done") is never edited; certificates.json and theorem_d.json lie
+beside the seal.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from boundlab.errors import RunError
 from boundlab.quantities.sample import SampleStats
 from boundlab.runs import certificates
 from boundlab.runs.certificates import CERTIFICATES, with_certificates
+from boundlab.runs.coded import read_coded, with_coded
 from boundlab.runs.contents import Origin, check_sample, problems
 from boundlab.runs.run import DAMAGES, Found, Run, troubles
 from boundlab.runs.status import STATUS_FILE, read_state
@@ -38,7 +40,8 @@ def open_run(folder: Path) -> Run:
     except DAMAGES as error:
         raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
     try:
-        return with_certificates(run, certificates.read_certificates(folder / CERTIFICATES).get("", []), folder)
+        run = with_certificates(run, certificates.read_certificates(folder / CERTIFICATES).get("", []), folder)
+        return with_coded(run, read_coded(folder).get(run.id, []), folder)
     except RunError as error:
         return dataclasses.replace(run, trouble=str(error))
 

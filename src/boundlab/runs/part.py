@@ -1,5 +1,5 @@
 """One part of a pack: many runs in one parquet file, read without torch. Once written it stays as it is; certificates.json
-lies beside, and may grow."""
+and theorem_d.json lie beside, and may grow."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from boundlab.errors import RunError
 from boundlab.quantities.sample import SampleStats
 from boundlab.runs import certificates
 from boundlab.runs.certificates import CERTIFICATES, with_certificates
+from boundlab.runs.coded import CODED, read_coded, store_coded, with_coded
 from boundlab.runs.contents import Origin, check_sample, problems
 from boundlab.runs.run import DAMAGES, Found, Run, troubles
 from boundlab.specs.run import RunSpec
@@ -41,6 +42,9 @@ def write_part(runs: Iterable[Run], folder: Path) -> None:
     frame = pd.concat([run.records.assign(run=run.id) for run in runs], ignore_index=True)
     write_parquet(frame, folder / RECORDS)
     certificates.write_certificates({run.id: [c.to_dict() for c in run.certificates] for run in runs}, folder)
+    for run in runs:
+        if run.coded:
+            store_coded(folder, run.id, run.coded)
     write_atomic(folder / INDEX, json.dumps({"runs": entries, "samples": samples}) + "\n")
 
 
@@ -56,14 +60,19 @@ def open_part(folder: Path, known: Samples | None = None) -> Found:
         raise RunError(f"{folder / INDEX} is damaged or not of a part ({error!r}); restore it") from error
     heads, left_out = _heads(entries, samples, [] if known is None else known)
     runs, more = _packed(folder / RECORDS, heads, set(left_out))
-    given, left_out = {}, left_out | more
-    try:
-        given = certificates.read_certificates(folder / CERTIFICATES, packed=True)
-    except RunError as error:
-        left_out[CERTIFICATES] = str(error)
-    for name in set(given) - {head.spec.id for head in heads}:
-        left_out.setdefault(f"certificate of {name[:80]}", f"{folder / CERTIFICATES} has it, but the run is not there")
-    runs = [with_certificates(run, given.get(run.id, []), folder) for run in runs]
+    left_out |= more
+    readers = {CERTIFICATES: lambda: certificates.read_certificates(folder / CERTIFICATES, packed=True)}
+    readers |= {CODED: lambda: read_coded(folder)}
+    given: dict[str, dict[str, Any]] = {}
+    for file, read in readers.items():
+        try:
+            given[file] = read()
+        except RunError as error:
+            given[file], left_out[file] = {}, str(error)
+        for name in set(given[file]) - {head.spec.id for head in heads}:
+            left_out.setdefault(f"certificate of {name[:80]}", f"{folder / file} has it, but the run is not there")
+    runs = [with_certificates(run, given[CERTIFICATES].get(run.id, []), folder) for run in runs]
+    runs = [with_coded(run, given[CODED].get(run.id, []), folder) for run in runs]
     return Found(runs, left_out | troubles(runs))
 
 

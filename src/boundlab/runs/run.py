@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from boundlab.bounds import pac_bayes
+from boundlab.bounds.coded import CodedCertificate
 from boundlab.quantities.norms import Array, NetworkNorms
 from boundlab.quantities.records import from_columns
 from boundlab.quantities.sample import SampleStats
@@ -32,6 +33,7 @@ class Run:
     sample: SampleStats
     state: str  # as in status.json, "paused", "stopped"
     certificates: tuple[pac_bayes.PacBayes, ...] = ()  # at most one per prior
+    coded: tuple[CodedCertificate, ...] = ()  # of Theorems D and D2, at most one of each
     trouble: str | None = None  # why a stored certificate was left out
 
     @property

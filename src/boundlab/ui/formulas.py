@@ -14,7 +14,7 @@ from boundlab.bounds.base import SYMBOLS
 from boundlab.specs.settings import Settings
 from boundlab.words.figures import MEANINGS, NOT_DRAWN
 
-PROOFS = {name: Path(boundlab.bounds.__file__).with_name(f"theorem_{name.lower()}.md") for name in THEOREMS}
+PROOFS = {name: Path(boundlab.bounds.__file__).with_name(f"theorem_{name.lower()}.md") for name in (*THEOREMS, "D")}
 
 
 def formulas(convention: str, shown: Sequence[str], banner: bool = True) -> None:

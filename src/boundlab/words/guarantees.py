@@ -44,6 +44,8 @@ _WHAT = {
     "pac_bayes": "A promise about copies with random noise on the weights, from how little the noise changes the answers and how "
     "far the weights moved from a guess made beforehand.",
     "theorem_s": "A promise from the training images and the sizes (norms) of the weights: no test image, and no random draw.",
+    "theorem_d": "A promise about the network with its hidden weights rounded, which can be downloaded: from the training images, how "
+    "many bits the rounded weights take, and how much noise the last layer bears on paper. No test image, and no random draw.",
 }
 
 

@@ -26,6 +26,7 @@ from boundlab.ui.pages.certificates import story
 from boundlab.ui.pages.certificates.cards import cards
 from boundlab.ui.pages.certificates.margins import margins
 from boundlab.ui.pages.certificates.slope import slope
+from boundlab.ui.rounded_network import offer_rounded_network
 from boundlab.ui.shipped import shipped_runs
 from boundlab.words.guarantees import CHOICE, WINDOW, card_title, promised, spelled_out, verdict
 
@@ -97,16 +98,17 @@ def _folds(
         with box:
             each = f"δ = {delta:g} for all of them together, {delta / having:.3g} each"
             st.caption(f"{run_caption(run, label)} · n = {run.sample.n:,} training images · {each}")
-            _in_full(run, record, made)
+            _in_full(run, record, made, delta)
             _formulas()
 
 
-def _in_full(run: Run, record: pd.DataFrame, made: list[Guarantee]) -> None:
+def _in_full(run: Run, record: pd.DataFrame, made: list[Guarantee], delta: float) -> None:
     """Every guarantee in words, and what it holds for."""
     error, guessing = float(record["test_error"].iloc[0]), 1 - 1 / run.spec.arch.classes
     st.markdown(verdict(made, error, guessing))
     for guarantee in made:
         st.markdown(spelled_out(guarantee, guessing, shipped_runs()))
+    offer_rounded_network(run, delta)
     for words in conditions_of(run.spec):
         st.markdown(f"- {words}")
     st.caption(CHOICE)

@@ -43,7 +43,7 @@ def theory(controls: Controls) -> None:
 
 def _proof(controls: Controls) -> None:
     theorem = controls.pick(
-        "Theorem", tuple(PROOFS), "theorem", "S2 is S with sharper steps; its proof builds on that of S.", "S"
+        "Theorem", tuple(PROOFS), "theorem", "S2 is S with sharper steps; D and D2 are about coded networks.", "S"
     )
     folded(PROOFS[theorem].read_text())
 

@@ -1,0 +1,128 @@
+"""Theorems D and D2 of this project: a limit on the error of a network with coded hidden weights, from a margin with noise on
+paper; theorem_d.md beside this file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr, stdtr
+
+from boundlab.bounds.concentration import kl_inverse
+from boundlab.quantities.norms import Array
+
+
+class Pair(NamedTuple):
+    """theta, and the number J of further rows of noise that the threshold is measured with; None: by the features' length."""
+
+    theta: float
+    rows: int | None
+
+    @property
+    def chance(self) -> float:
+        """Phi(theta), or Student's distribution with J degrees of freedom there: how often at least the noise shows an error."""
+        return float(stdtr(self.rows, self.theta) if self.rows else ndtr(self.theta))
+
+
+THETAS = (0.0, 0.5, 1.0, 1.25, 1.5, 2.0)
+ROWS = (2, 4, 8, 16)
+_PLAIN = tuple(Pair(theta, None) for theta in THETAS)
+_SHAPED = (Pair(0.0, 0), *(Pair(theta, rows) for rows in ROWS for theta in THETAS[1:]))
+PAIRS = (*_PLAIN, *_SHAPED)  # G of them, fixed before any data are seen
+_LOWEST, _HIGHEST = -16.0, 8.5  # of the integral; what is cut off only makes the limit larger
+_ALIAS = 2e-14  # error of the trapezoid rule, at most
+_ROUNDING = 1e-11  # of sums and products in float64, far more than they can lose
+
+
+def step(classes: int) -> float:
+    """Of the trapezoid rule: its error is at most 2 exp(-2 pi^2 / (s^2 C)) / (1 - exp(-4 pi^2 / (s^2 C))) <= `_ALIAS`."""
+    return math.pi * math.sqrt(2 / (classes * math.log(2.0 / _ALIAS + 1)))
+
+
+def nodes(classes: int) -> Array:
+    """(K,) places of the integral."""
+    s = step(classes)
+    return np.arange(math.ceil(_LOWEST / s), math.floor(_HIGHEST / s) + 1) * s
+
+
+@lru_cache(maxsize=256)
+def _density(pair: Pair, classes: int) -> Array:
+    """(K,) density of t - theta sqrt(2) R at the nodes, never too large: t standard normal, R = 1 or sqrt(chi^2_J / J).
+
+    The mean over ln R by the trapezoid rule with step 1/20: analytic for |imaginary part| < pi / 8, where it is bounded by
+    50, so its error is below 1e-18; what is cut off is not negative.
+    """
+    v, shift = nodes(classes), math.sqrt(2) * pair.theta
+    if not pair.rows:
+        return _normal(v + shift)
+    j, u = pair.rows, np.arange(-400, 61) / 20  # ln R
+    log_weight = math.log(2) + (j / 2) * math.log(j / 2) - math.lgamma(j / 2) + j * u - (j / 2) * np.exp(2 * u)
+    return np.exp(log_weight) @ _normal(v + shift * np.exp(u)[:, None]) / 20 * (1 - 1e-13)
+
+
+def _normal(x: Array) -> Array:
+    return np.exp(-np.square(x) / 2) / math.sqrt(2 * math.pi)
+
+
+def mean_profile(scores: Array, weights: Array | None = None) -> Array:
+    """(K,) mean over examples of prod_c Phi(v + a_c) at every node v: all that the losses of every pair need.
+
+    `scores`: (n, C - 1) a_c = (f_y - f_c) mu / s, -inf where s is 0. `weights`: (n,) numbers that sum to 1, instead of 1 / n.
+    """
+    n, others = scores.shape
+    if n == 0 or np.isnan(scores).any():
+        raise ValueError("scores must be numbers, of at least one example")
+    share = np.full(n, 1 / n) if weights is None else weights
+    return np.array([float(share @ ndtr(scores + v).prod(axis=1)) for v in nodes(others + 1)])
+
+
+def loss(profile: Array, pair: Pair, classes: int, off: float = 0.0) -> float:
+    """Mean over the examples of l_theta, rounded up; `off`: mean of how much any a_c of an example may be too large.
+
+    Moving all a_c by e moves l_theta by at most the total variation 2 Phi(e / 2) - 1 <= 0.4 e of two unit normals e apart.
+    """
+    kept = step(classes) * float(_density(pair, classes) @ profile)
+    return min(1.0, max(0.0, 1 - kept + _ALIAS + _ROUNDING + 0.4 * off))
+
+
+def divergence(size: float, classes: int, rows: int | None = None, spread: float = 0.0) -> float:
+    """KL in nats: `size` = ||mu Pi W||_F; `spread` = tr Sigma - d - ln det Sigma."""
+    return size**2 / 2 + (classes - 1 + (rows or 0)) * spread / 2
+
+
+def error_limit(mean_loss: float, kl: float, bits: float, n: int, delta: float, pair: Pair) -> float:
+    """The theorem: with probability 1 - delta the network with coded hidden weights errs at most this often, ties counted as
+    errors (1 or more says nothing). `mean_loss`: as `loss` has it; `kl`: as `divergence` has it; `bits`: of the hidden weights' code.
+
+    Source of the inequality: Maurer 2004, Theorem 5, for every n >= 1 by Germain et al. 2015, Lemma 19.
+    """
+    price = (kl + bits * math.log(2) + math.log(len(PAIRS)) + math.log(2 * math.sqrt(n) / delta)) / n
+    return float(kl_inverse(mean_loss, price * (1 + 1e-12))) / pair.chance * (1 + 1e-12)
+
+
+class PairLimit(NamedTuple):
+    """A pair with its loss, divergence and limit."""
+
+    pair: Pair
+    loss: float
+    divergence: float
+    limit: float
+
+
+def choices(
+    profile: Array,
+    size: float,
+    bits: float,
+    n: int,
+    delta: float,
+    classes: int,
+    spread: float | None = None,
+    off: float = 0.0,
+) -> Iterator[PairLimit]:
+    """The limit of every pair that holds, from one profile; `spread` None: Sigma = I (J = None); a number: any Sigma."""
+    for pair in _PLAIN if spread is None else _SHAPED:
+        mean_loss, kl = loss(profile, pair, classes, off), divergence(size, classes, pair.rows, spread or 0.0)
+        yield PairLimit(pair, mean_loss, kl, error_limit(mean_loss, kl, bits, n, delta, pair))

@@ -1,0 +1,162 @@
+"""A network with rounded hidden weights; its outputs and features over a sample, with what rounding may do to them (torch)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from boundlab.data.splits import Split
+from boundlab.networks.build import from_weights
+from boundlab.networks.checkpoint import Checkpoint
+from boundlab.networks.sample_stats import feed
+from boundlab.quantities.norms import Array
+from boundlab.quantities.weight_code import Rounding, as_bfloat16
+
+_BYTES = 2**20  # of the widest maps of one batch: they stay in cache (2 to 5 times faster than hundreds of images)
+
+
+def hidden_tensors(checkpoint: Checkpoint) -> list[Array]:
+    """What is coded, float64: of every layer but the last its weights, then its biases, if it has them."""
+    pairs = zip(checkpoint.weights[:-1], checkpoint.biases[:-1], strict=True)
+    return [part.double().numpy() for pair in pairs for part in pair if part is not None]
+
+
+def with_hidden(checkpoint: Checkpoint, tensors: Sequence[Array]) -> Checkpoint:
+    """The network with `hidden_tensors` replaced, in float32; its output layer as it was, no initial weights."""
+    parts = iter([torch.from_numpy(np.asarray(t, np.float32)) for t in tensors])
+    weights, biases = list(checkpoint.weights), list(checkpoint.biases)
+    for i in range(len(weights) - 1):
+        weights[i] = next(parts)
+        biases[i] = None if biases[i] is None else next(parts)
+    return dataclasses.replace(checkpoint, weights=weights, biases=biases, init=None)
+
+
+def rounded_network(checkpoint: Checkpoint, roundings: Sequence[Rounding]) -> Checkpoint:
+    """The network that Theorem D is about."""
+    pairs = zip(roundings, hidden_tensors(checkpoint), strict=True)
+    return with_hidden(checkpoint, [rounding.rounded(tensor) for rounding, tensor in pairs])
+
+
+@dataclass(frozen=True)
+class Output:
+    """The output layer as Theorem D sees it, float64: class mean subtracted; a bias is the weight of a constant feature."""
+
+    weight: Tensor  # (C, d), or (C, d + 1)
+    constant: float | None  # a bfloat16, part of the code
+
+    @property
+    def norm(self) -> float:
+        """||Pi W||_F."""
+        return float(self.weight.norm())
+
+    def features(self, net: nn.Sequential, inputs: Tensor) -> Tensor:
+        """(b, d) what the output layer sees, the constant included; `net` without its output layer."""
+        z = net(inputs)
+        return z if self.constant is None else F.pad(z, (0, 1), value=self.constant)
+
+
+def output_of(checkpoint: Checkpoint, few: Split) -> Output:
+    """The checkpoint's output layer; the constant is as large as the features of `few` images are long."""
+    weight, bias = checkpoint.weights[-1].double(), checkpoint.biases[-1]
+    weight = weight - weight.mean(dim=0)
+    if bias is None:
+        return Output(weight, None)
+    with torch.no_grad():
+        z = hidden_net(checkpoint)(pixels_fed(checkpoint, few.images[:100], torch.float64))
+    constant = as_bfloat16(float(z.norm(dim=1).median())) or 1.0
+    bias = bias.double() - bias.double().mean()
+    return Output(torch.cat([weight, bias[:, None] / constant], dim=1), constant)
+
+
+def pixels_fed(checkpoint: Checkpoint, images: Tensor, dtype: torch.dtype) -> Tensor:
+    """What the network is fed, of pixels in [0, 1]."""
+    return feed(images.to(dtype, copy=True), checkpoint.arch.normalize)
+
+
+def hidden_net(checkpoint: Checkpoint, dtype: torch.dtype = torch.float64) -> nn.Sequential:
+    """The network without its output layer."""
+    *hidden, _ = from_weights(checkpoint.arch, checkpoint.weights, checkpoint.biases)
+    return nn.Sequential(*hidden).to(dtype)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A pass over n examples, float64: differences f_y - f_c to the others, squared lengths of features, projections of these."""
+
+    ahead: Array  # (n, C - 1)
+    squares: Array  # (n,) |z|^2
+    projections: Array  # (n, k) onto the directions that were given
+    width: int  # d
+    ahead_off: float  # no difference is off by more
+    features_off: float  # nor any z, in length
+
+    def exact(self) -> Seen:
+        """As if nothing were rounded: for choices, which any numbers may guide."""
+        return dataclasses.replace(self, ahead_off=0.0, features_off=0.0)
+
+    @property
+    def error(self) -> float:
+        """Share of the examples where another class's output is as large."""
+        return float((~(self.ahead > 0).all(axis=1)).mean())
+
+
+@torch.no_grad()
+def run_over(
+    checkpoint: Checkpoint,
+    output: Output,
+    data: Split,
+    directions: Tensor | None = None,
+    dtype: torch.dtype = torch.float64,
+    watch: Callable[[int], None] = lambda done: None,
+) -> Seen:
+    """The network over `data` (pixels in [0, 1]); `directions`: (d, k). `watch` gets how many images are done."""
+    net, weight, done = hidden_net(checkpoint, dtype), output.weight.T.to(dtype), 0
+    turned = torch.zeros(len(weight), 0) if directions is None else directions
+    turned = turned.to(dtype)
+    ahead, squares, projections = [], [], []
+    for images, labels in zip(*_batches(checkpoint, data, dtype), strict=True):
+        z = output.features(net, pixels_fed(checkpoint, images, dtype))
+        ahead.append(_ahead((z @ weight).double(), labels))
+        squares.append(z.double().square().sum(dim=1).numpy())
+        projections.append((z @ turned).double().numpy())
+        done += len(labels)
+        watch(done)
+    off = _off(checkpoint, output, data, torch.finfo(dtype).eps / 2)
+    return Seen(np.concatenate(ahead), np.concatenate(squares), np.concatenate(projections), len(weight), *off)
+
+
+def _batches(checkpoint: Checkpoint, data: Split, dtype: torch.dtype) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    shapes = checkpoint.arch.shapes()
+    widest = max(max(s.in_channels * math.prod(s.in_size), s.out_channels * s.positions) for s in shapes)
+    size = max(1, min(200, _BYTES // (widest * dtype.itemsize)))
+    return data.images.split(size), data.labels.split(size)
+
+
+def _ahead(outputs: Tensor, labels: Tensor) -> Array:
+    own = outputs.gather(1, labels[:, None])
+    others = torch.ones_like(outputs, dtype=torch.bool).scatter_(1, labels[:, None], False)
+    found: Array = (own - outputs)[others].reshape(len(labels), -1).numpy()
+    return found
+
+
+def _off(checkpoint: Checkpoint, output: Output, data: Split, unit: float) -> tuple[float, float]:
+    """What rounding can do to a difference of outputs, and to the features: a sum of k numbers, in any order, is off by at most
+    k units of the sum of absolute values, and the network with absolute weights of the largest absolute inputs is never below
+    that sum. Twice that, so that nothing else that small matters."""
+    shapes, normalize = checkpoint.arch.shapes(), checkpoint.arch.normalize
+    pixels = data.images.double().abs().amax(dim=0, keepdim=True)
+    largest = pixels if normalize is None else (pixels + abs(normalize[0])) / normalize[1]
+    biases = [None if b is None else b.abs() for b in checkpoint.biases]
+    absolute = dataclasses.replace(checkpoint, weights=[w.abs() for w in checkpoint.weights], biases=biases)
+    top = output.features(hidden_net(absolute), largest)
+    steps = 8 + sum(s.fan_in + 8 + sum(pool.area for pool in s.pools) for s in shapes[:-1])
+    features = 2 * steps * unit * float(top.norm())
+    sums = float((top @ output.weight.abs().T).max())
+    return 4 * (steps + output.weight.shape[1] + 8) * unit * sums, features

@@ -1,0 +1,81 @@
+"""theorem_d.json, beside a run's seal or in a part of a pack: certificates of Theorems D and D2, read entry by entry."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from boundlab.bounds.coded import BOTH, CodedCertificate
+from boundlab.errors import RunError
+from boundlab.runs.run import Run
+from boundlab.system.files import read_json, write_atomic
+from boundlab.system.locks import locked_folder
+
+CODED = "theorem_d.json"
+
+
+def read_coded(folder: Path) -> dict[str, Any]:
+    """Run id -> what is stored of its certificates, unchecked; nothing where there is no file. Raises RunError when it is no such
+    file at all."""
+    path = folder / CODED
+    if not path.exists():
+        return {}
+    given = read_json(path)
+    if not isinstance(given, dict):
+        raise RunError(
+            f"{path} is damaged (it must be a JSON object of run ids, got a {type(given).__name__}); restore it, or delete it and "
+            "run `boundlab certify --theorem d`"
+        )
+    return given
+
+
+def with_coded(run: Run, given: Any, folder: Path) -> Run:
+    """The run with those of its stored certificates that are about it; what is wrong with the rest is its `trouble`."""
+    found: dict[str, CodedCertificate] = {}
+    trouble = None if isinstance(given, list) else f"has no list of certificates of {run.id}"
+    for item in given if isinstance(given, list) else ():
+        try:
+            one = CodedCertificate.from_dict(item)
+            if one.theorem in found:
+                raise ValueError(f"there must be at most one of Theorem {one.theorem}")
+            check_coded(run, one)
+        except (ValueError, TypeError, LookupError, AttributeError, RunError) as error:
+            trouble = f"has a damaged certificate of {run.id} ({error})"
+        else:
+            found[one.theorem] = one
+    words = None if trouble is None else f"{folder / CODED} {trouble}; restore it, or certify again"
+    return dataclasses.replace(
+        run, coded=tuple(found.values()), trouble="; ".join(filter(None, [run.trouble, words])) or None
+    )
+
+
+def check_coded(run: Run, found: CodedCertificate) -> None:
+    """Raises RunError when a certificate is not about the run: n, classes, tensors, the code's length and the divergence."""
+    shapes = run.spec.arch.shapes()
+    sizes = [
+        size
+        for s in shapes[:-1]
+        for size in (s.weights, *([s.parameters - s.weights - s.weight_norm] if s.bias else []))
+    ]
+    most = sum(20 + rounding.bits * size for rounding, size in zip(found.roundings, sizes, strict=False))
+    most += 16 * shapes[-1].bias
+    scale = run.norms(run.records.iloc[-1:]).layers[-1].centered_frobenius[0] * found.mu
+    fits = shapes[-1].bias or abs(found.size - scale) <= 1e-4 * scale
+    known = (found.n, found.classes, len(found.roundings), found.constant is not None)
+    if known != (run.sample.n, shapes[-1].out_channels, len(sizes), shapes[-1].bias) or found.bits > most or not fits:
+        raise RunError(
+            f"the certificate of Theorem {found.theorem} is not about {run.id} (n {found.n}, {found.classes} classes, "
+            f"{len(found.roundings)} coded tensors of {found.bits} bits, size {found.size:.6g}; the run has {run.sample.n}, "
+            f"{shapes[-1].out_channels}, {len(sizes)} of at most {most}, {scale:.6g})"
+        )
+
+
+def store_coded(folder: Path, run: str, new: Sequence[CodedCertificate]) -> None:
+    """Put `new` in place of what is stored of the run; what is stored of others stays. Raises RunError."""
+    with locked_folder(folder):
+        ordered = sorted(new, key=lambda one: BOTH.index(one.theorem))
+        stored = read_coded(folder) | {run: [one.to_dict() for one in ordered]}
+        write_atomic(folder / CODED, json.dumps(dict(sorted(stored.items())), indent=1) + "\n")

@@ -1,0 +1,36 @@
+"""The network that Theorem D is about, to download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from boundlab.bounds.coded import best
+from boundlab.checkpoints.rounding import rounded_file
+from boundlab.runs.pack import network_file, part_folders
+from boundlab.runs.places import PACK, runs_folder
+from boundlab.runs.run import Run
+
+
+def offer_rounded_network(run: Run, delta: float) -> None:
+    """A button, where the run has a certificate of Theorem D and its network is kept; the file is made when it is asked for."""
+    found, path = best(run.coded, delta), stored_network(run.id)
+    if found is None or path is None:
+        return
+    st.download_button(
+        "Network with rounded weights",
+        lambda: rounded_file(path, found.roundings),
+        f"{run.id}-rounded.safetensors",
+        "application/octet-stream",
+        icon=":material/download:",
+        on_click="ignore",
+        help="The network that Theorem D is about: the number on this page holds for it, and for nothing else. Open it "
+        "on page Checkpoint, or with `boundlab evaluate`.",
+    )
+
+
+def stored_network(run: str) -> Path | None:
+    """Where a run's network lies, if it is kept: in the shipped pack or among this server's runs."""
+    places = [*(network_file(part, run) for part in part_folders(PACK)), runs_folder() / run / "network.safetensors"]
+    return next((path for path in places if path.is_file()), None)
