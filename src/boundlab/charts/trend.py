@@ -100,7 +100,8 @@ class Film:
         return Picture(figure, self.frames if len(self.frames) > 1 else (), moving, self.stamp)
 
 
-def _digest(content: object) -> str:
+def stamp_of(content: object) -> str:
+    """Short text that changes with the content, which JSON can hold."""
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
@@ -131,8 +132,8 @@ def film(
     parts, still = _Parts(panels, shown, canvas), [*behind, *_paper(paper, shown, canvas)]
     fixed, frames = _same_x(parts.fixed(), tuple(parts.moving(step) for step in sorted(curves["frame"].unique())))
     place = [axis.key, canvas.x, canvas.y, list(canvas.panels), canvas.scale, canvas.convention]
-    stamp = _digest([frames, canvas.scale])
-    return Film(still, fixed, frames, layout(axis, canvas), stamp, _digest(place))
+    stamp = stamp_of([frames, canvas.scale])
+    return Film(still, fixed, frames, layout(axis, canvas), stamp, stamp_of(place))
 
 
 def trend(

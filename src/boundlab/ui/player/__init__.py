@@ -35,10 +35,12 @@ def player(
     file: str,
     caption: str,
     news: dict[str, Any] | None = None,
+    words: list[str] | None = None,
+    hint: str = "",
 ) -> None:
     """Draw it inside the container `stage...` of its chart. `labels`: one per position; `at`: where it stands; `caption`:
     what the picture shows, written on it when it is saved as `file`; `news`: `charts.progress.update_of` what the chart should
-    be by now."""
+    be by now; `words`: per position what is said above the handle, which is large then, **so** in bold; `hint`: under its name."""
     data: dict[str, Any] = {"frames": picture.frames, "traces": picture.moving, "stamp": picture.stamp}
     data |= {
         "name": name,
@@ -47,5 +49,7 @@ def player(
         "file": file,
         "caption": caption,
         "news": news,
+        "words": words,
+        "hint": hint,
     }
     _player(key=key, data=data, on_at_change=lambda: None)
