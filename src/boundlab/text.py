@@ -74,6 +74,26 @@ def times(ratio: float) -> str:
     return f"{ratio:.1f}" if ratio >= 1.2 else f"{ratio:.2f}"
 
 
+def of_hundred(share: float) -> str:
+    """A share of 1 as so many of 100, rounded to a decimal."""
+    return f"{100 * share:.1f}".removesuffix(".0")
+
+
+def at_most_of_hundred(share: float) -> str:
+    """An upper limit of a share as so many of 100, rounded up, so that it stays one."""
+    return f"{math.ceil(1000 * share - 1e-9) / 10:.1f}".removesuffix(".0")
+
+
+def factor(ratio: float) -> str:
+    """How many times too large, in two digits: 2.3, 42,000, 3.7 million."""
+    if not math.isfinite(ratio) or ratio >= 1e12:
+        return readable(ratio)
+    for size, name in ((1e9, " billion"), (1e6, " million")):
+        if ratio >= 0.995 * size:
+            return f"{float(f'{ratio / size:.2g}'):,g}{name}"
+    return times(ratio) if ratio < 10 else f"{float(f'{ratio:.2g}'):,.0f}"
+
+
 def tick(value: float, scientific: bool | None = None) -> str:
     """An axis label, 8e-4 or 0.0008; None: the shorter one."""
     if value > 0 and (value < 0.01 if scientific is None else scientific):

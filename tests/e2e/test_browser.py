@@ -19,6 +19,7 @@ def server():
 TO_DIGITS = {
     "compare": "n1=CONV-3-16 · digits 8×8 · λ = 0.004&n2=CONV-5-16 · digits 8×8 · λ = 0.004",
     **{page.key: "dataset=digits" for page in PAGES if page.key not in ("compare", "train", "checkpoint")},
+    "start": "dataset=digits&reveal=true",
 }
 
 

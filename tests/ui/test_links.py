@@ -16,7 +16,7 @@ from boundlab.ui.shipped import shipped_runs
 from tests.ui.test_pages import chart, open_link
 
 PAGE = {page.key: page for page in PAGES}
-TRAIN, LAMBDA, START = PAGE["train"], PAGE["lambda"], PAGE["start"]
+TRAIN, LAMBDA, WIDTH = PAGE["train"], PAGE["lambda"], PAGE["width"]
 
 
 @pytest.fixture(autouse=True)
@@ -105,23 +105,23 @@ def sliders(app):
 
 
 def test_sliders_stay_where_they_are_put_and_what_is_missing_offers_to_be_trained():
-    app = open_link(START, wd="0.0115")
+    app = open_link(WIDTH, wd="0.0115")
     next(s for s in app.select_slider if s.key == "layers").set_value("8").run()
     assert not app.exception
-    assert sliders(app) == {"layers": "8", "channels": "16", "wd": "0.0115"}
+    assert sliders(app) == {"layers": "8", "wd": "0.0115"}
     assert not app.get("plotly_chart")
-    assert "**CONV-8-16 at λ = 0.0115 has not been trained** on MNIST." in [m.value for m in app.markdown]
+    assert "**No network with L = 8 and λ = 0.0115 has been trained** on MNIST." in [m.value for m in app.markdown]
     assert any(">0.0115</s>" in marks.proto.body for marks in app.get("html"))  # where the reader is, struck out
     assert app.query_params == {"layers": "8", "wd": "0.0115"}
     (nearest_one,) = app.button
     assert nearest_one.label == "Show the nearest: CONV-8-16 at λ = 0.004"
     nearest_one.click().run()
-    assert sliders(app) == {"layers": "8", "channels": "16", "wd": "0.004"}
+    assert sliders(app) == {"layers": "8", "wd": "0.004"}
     assert len(chart(app)["data"]) > 1
 
 
 def test_what_other_data_do_not_have_at_all_follows_and_is_said_until_the_next_choice():
-    app = open_link(START, layers="8", wd="0.004")
+    app = open_link(WIDTH, layers="8", wd="0.004")
     next(g for g in app.get("button_group") if "dataset" in g.proto.id).set_value("digits").run()
     note = app.info[0].value
     assert note.startswith("**L moved from 8 to 6**: no run to draw here has ")
@@ -135,7 +135,6 @@ def test_what_other_data_do_not_have_at_all_follows_and_is_said_until_the_next_c
 
 # Of every page with the three variables, a combination that nothing was trained at: what it is called, and what is offered
 MISSING = {
-    "start": ({"layers": "8", "wd": "0.0115"}, "CONV-8-16 at λ = 0.0115", "CONV-8-16 at λ = 0.0115"),
     "training": ({"layers": "8", "wd": "0.0115"}, "CONV-8-16 at λ = 0.0115", "CONV-8-16 at λ = 0.0115"),
     "lambda": (
         {"layers": "8", "channels": "64"},
@@ -206,12 +205,12 @@ def test_page_train_opens_filled_in_with_what_is_missing(key, monkeypatch):
 
 def test_a_class_that_may_not_train_so_long_gets_the_sentence_alone(monkeypatch):
     monkeypatch.setenv("BOUNDLAB_MINUTES", "1")
-    app = open_link(START, layers="8", wd="0.0115")
+    app = open_link(WIDTH, layers="8", wd="0.0115")
     assert not offered(app)
     assert any("has not been trained" in m.value for m in app.markdown)
     assert any("1 minute is the most here" in c.value for c in app.caption)
     monkeypatch.setenv("BOUNDLAB_MINUTES", "soon")
-    app = open_link(START, layers="8", wd="0.0115")
+    app = open_link(WIDTH, layers="8", wd="0.0115")
     assert not app.exception
     assert not offered(app)
 

@@ -20,7 +20,7 @@ from boundlab.ui import shelf
 from boundlab.ui.page import PAGES
 from boundlab.ui.pages.anatomy.sides import MODES
 from boundlab.ui.shelf import run_name
-from tests.ui.test_pages import CHARTS, FIGURES, chart, line, open_link
+from tests.ui.test_pages import FIGURES, chart, line, open_link
 from tests.ui.test_study_pages import ANATOMY, CERTIFICATES, STUDY, THEORY, figures
 
 NUMBERED = [page for page in PAGES if "dataset" in page.params and page.key not in ("train", "checkpoint")]
@@ -248,12 +248,10 @@ def test_the_csv_says_which_points_are_the_readers(out, source, finished, monkey
     np.testing.assert_allclose(np.log2(mine["mean"]), line(app, "Sparse", own=True), atol=1e-4)
 
 
-@pytest.mark.parametrize("page", [*CHARTS, *STUDY], ids=lambda p: p.key)
+@pytest.mark.parametrize("page", [*FIGURES, *STUDY], ids=lambda p: p.key)
 def test_a_further_seed_is_one_more_on_every_page(page, out, source, finished):
     stand_in(out, source, finished, seed=7)
-    seeds = (
-        "4 seeds" if page is CHARTS[0] else "3 seeds" if page in FIGURES else "seed 7"
-    )  # a figure draws it over them
+    seeds = "3 seeds" if page in FIGURES else "seed 7"  # a figure draws it over them
     asked = {"seed": "7"} | ({} if page is LAMBDA else {"wd": "0.002"})
     app = open_link(page, dataset="digits", **{name: asked[name] for name in asked if name in page.params})
     assert not app.exception
@@ -262,7 +260,7 @@ def test_a_further_seed_is_one_more_on_every_page(page, out, source, finished):
     assert "trained here" in app.caption[0].value
 
 
-@pytest.mark.parametrize("page", [CHARTS[0], FIGURES[0], *STUDY], ids=lambda p: p.key)
+@pytest.mark.parametrize("page", [FIGURES[0], *STUDY], ids=lambda p: p.key)
 def test_a_network_that_did_not_train_is_not_called_missing(page, out, source, finished):
     """Where a slider or a link asks for it, the page says why it is left out, and shows it on request."""
     stand_in(out, source, finished, weight_decay=0.02)  # so that the value is on the sliders

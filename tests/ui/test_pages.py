@@ -23,8 +23,7 @@ from boundlab.ui import run_tables, shelf, shipped
 from boundlab.ui.page import PAGES
 from tests.conftest import ROOT
 
-CHARTS = [page for page in PAGES if page.key in ("start", "training", "lambda", "width", "depth")]
-FIGURES = CHARTS[1:]
+FIGURES = [page for page in PAGES if page.key in ("training", "lambda", "width", "depth")]
 
 
 def open_link(page, notes=True, **params):
@@ -58,7 +57,7 @@ def line(app, name, axis="y", own=False):
     return [x for x, y in zip(numbers(trace[axis]), numbers(trace["y"]), strict=True) if y is not None]
 
 
-@pytest.mark.parametrize("page", CHARTS, ids=lambda p: p.key)
+@pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
 def test_a_page_opens_with_its_chart_and_no_warning(page):
     app = open_link(page)
     assert not app.exception
@@ -92,7 +91,7 @@ def test_a_link_sets_every_control(page, pack):
     assert {name: app.query_params[name] for name in own} == own
 
 
-@pytest.mark.parametrize("page", CHARTS, ids=lambda p: p.key)
+@pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
 def test_a_bad_link_is_answered_with_a_note_and_the_default(page):
     app = open_link(page, dataset="imagenet", delta="7", colour="<b>red</b>")
     assert not app.exception
@@ -103,7 +102,7 @@ def test_a_bad_link_is_answered_with_a_note_and_the_default(page):
     assert "δ = 0.001" in app.caption[0].value
 
 
-@pytest.mark.parametrize("page", CHARTS, ids=lambda p: p.key)
+@pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
 def test_empty_and_repeated_parameters(page):
     app = open_link(page, **dict.fromkeys(page.params, ""))
     assert not app.exception
@@ -256,9 +255,6 @@ def test_a_run_that_did_not_train_is_left_out_until_asked_for(dead_runs):
     assert "flagged" in [trace["name"] for trace in chart(app)["data"]]
     assert any(f"Ringed in red: {count} of the runs" in c.value for c in app.caption)
     assert 0.004 in line(open_link(page, flagged="true"), "Sparse", "x")
-    start = open_link(next(p for p in PAGES if p.key == "start"))
-    assert len(start.toggle) == 1
-    assert "λ = 0.004" not in start.caption[0].value
 
 
 @pytest.fixture
@@ -310,7 +306,7 @@ def test_runs_made_for_their_certificate_are_not_on_the_figure_pages(pack, monke
 
 
 def test_published_is_never_shown_as_a_guarantee():
-    for page in CHARTS:
+    for page in FIGURES:
         app = open_link(page)
         assert "not guarantees" in app.info[0].value
         assert "Theorem S" in open_link(page, convention="strict").info[0].value
@@ -324,7 +320,7 @@ def test_strict_draws_only_the_sparse_bound_and_says_why():
     assert any(re.search("Not drawn: .*Ledent 2021.*Graf 2022.*Theorems S and S2", c.value) for c in app.caption)
 
 
-@pytest.mark.parametrize("page", CHARTS, ids=lambda p: p.key)
+@pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
 def test_what_is_not_drawn_is_one_line_that_opens_on_the_reasons(page):
     app = open_link(page, dataset="digits", convention="strict")
     opens = [box for box in app.expander if box.label.startswith("Not drawn, and why: ")]
@@ -405,7 +401,7 @@ def shown_numbers(app):
     return printed
 
 
-@pytest.mark.parametrize("page", CHARTS, ids=lambda p: p.key)
+@pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
 @pytest.mark.parametrize("convention", ["published", "theorem"])
 def test_tables_print_numbers_as_people_write_them(page, convention):
     printed = shown_numbers(open_link(page, convention=convention))

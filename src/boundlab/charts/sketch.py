@@ -3,6 +3,7 @@ sees are lit."""
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from boundlab.quantities.receptive_fields import Field, fields_of_last
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.shapes import LayerShape
 
-_WIDTH, _HEIGHT = 400, 172
+_WIDTH, _HEIGHT = 384, 172
 _IMAGE = 150  # the side of the image
-_LAYERS = (172, 344)  # where layers may stand, left to right
-_CLASSES = 362
+_LAYERS = (168, 330)  # where layers may stand, left to right
+_CLASSES = 350
 _SHEET = 132  # the height of a map as large as the image
 _SLANT = 0.3  # sheets are seen from the side
 _STEP = 7  # from one sheet of a stack to the next
@@ -79,7 +80,7 @@ def _circle(x: float, y: float, radius: float, fill: str, stroke: str) -> str:
 
 def _text(x: float, y: float, words: str, colour: str, bold: bool = False) -> str:
     weight = ' font-weight="700"' if bold else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="11" fill="{colour}"{weight}>{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="13" fill="{colour}"{weight}>{escape(words)}</text>'
 
 
 def _inside(box: _Box, field: Field, size: tuple[int, int], least: float = 0.0) -> _Box:
@@ -190,7 +191,7 @@ def _classes(names: Sequence[str], predicted: int | None, seen: _Box, look: _Loo
 
 
 def _class_height(row: int, count: int) -> float:
-    return _HEIGHT / 2 + (row - (count - 1) / 2) * min(15.0, (_HEIGHT - 16) / max(1, count))
+    return _HEIGHT / 2 + (row - (count - 1) / 2) * min(16.0, (_HEIGHT - 14) / max(1, count))
 
 
 def _short(name: str) -> str:
@@ -230,7 +231,7 @@ def network_sketch(
     dark: bool,
     names: Sequence[str] | None = None,
 ) -> str:
-    """SVG text, as wide as where it stands. `image`: (height, width) in [0, 1], as large as the network looks at, or None: an
+    """SVG text. `image`: (height, width) in [0, 1], as large as the network looks at, or None: an
     empty frame; `predicted`: the number of the class that the network chooses, or None; `names`: of the classes, else their
     numbers. Raises ValueError where image, class or names do not fit the network."""
     size, names = arch.in_shape[1:], [str(i) for i in range(arch.classes)] if names is None else list(names)
@@ -247,5 +248,12 @@ def network_sketch(
     parts += [stage.mark for stage in stages]
     parts.append(_classes(names, predicted, stages[-1].whole, look))
     words = escape(sketch_words(arch, None if predicted is None else names[predicted]), quote=True)
-    head = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="100%" font-family="inherit" role="img" aria-label="{words}"'
+    head = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="Source Sans, Source Sans Pro, Helvetica, Arial, sans-serif" role="img" aria-label="{words}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {head}><title>{words}</title>{"".join(parts)}</svg>'
+
+
+def sketch_html(svg: str) -> str:
+    """A sketch for `st.html`, which lets no SVG through but as an image: as wide as where it stands, and with its words."""
+    words = svg[svg.index("<title>") + len("<title>") : svg.index("</title>")]
+    packed = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="{words}" src="data:image/svg+xml;base64,{packed}" style="width: 100%; max-width: 34rem">'

@@ -105,7 +105,8 @@ class Film:
         return Picture(figure, self.frames if len(self.frames) > 1 else (), moving, self.stamp)
 
 
-def _digest(content: object) -> str:
+def stamp_of(content: object) -> str:
+    """Short text that changes with the content, which JSON can hold."""
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
@@ -142,10 +143,10 @@ def film(
         parts.fixed(), tuple(parts.moving(step) for step in sorted({*curves["frame"], *own["frame"]}))
     )
     place = [axis.key, canvas.x, canvas.y, list(canvas.panels), canvas.scale, canvas.convention]
-    stamp = _digest([frames, canvas.scale])
+    stamp = stamp_of([frames, canvas.scale])
     look = layout(axis, canvas)
     look["annotations"] += [own_note(canvas)] if mine else []
-    return Film(still, fixed, frames, look, stamp, _digest(place))
+    return Film(still, fixed, frames, look, stamp, stamp_of(place))
 
 
 def trend(

@@ -63,8 +63,8 @@ PAGES = (
         "app.py",
         "Start",
         ":material/home:",
-        "The claim in one chart.",
-        ("dataset", "recipe", "runs", "layers", "channels", "wd", "convention", "delta", "flagged"),
+        "How many errors a network makes, and how many theory can promise.",
+        ("reveal", "wrong", "promised", "dataset", "layers", "channels", "wd", "delta", "all"),
     ),
     Page(
         "playground",

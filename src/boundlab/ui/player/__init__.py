@@ -40,11 +40,14 @@ def player(
     news: dict[str, Any] | None = None,
     points: Callable[[], str] | None = None,
     serial: object = None,
+    words: list[str] | None = None,
+    hint: str = "",
 ) -> None:
     """Draw it inside the container `stage...` of its chart. `labels`: one per position; `at`: where it stands; `caption`:
     what the picture shows, written on it when it is saved as `file`; `news`: `charts.progress.update_of` what the chart should
-    be by now; `points`: writes what is drawn as CSV, when asked; `serial`: another one
-    where the frames are newer ones of the same picture."""
+    be by now; `points`: writes what is drawn as CSV, when asked; `serial`: another one where the frames are newer ones of the
+    same picture; `words`: per position what is said above the handle, which is large then, **so** in bold; `hint`: under its
+    name."""
     data: dict[str, Any] = {"frames": picture.frames, "traces": picture.moving, "stamp": picture.stamp}
     data |= {
         "name": name,
@@ -54,6 +57,8 @@ def player(
         "caption": caption,
         "news": news,
         "serial": serial,
+        "words": words,
+        "hint": hint,
     }
     with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key=f"bar_{key}"):
         _player(key=key, data=data, on_at_change=lambda: None)

@@ -71,8 +71,18 @@ function makePlayer(parent) {
 
   const at = () => +input.value;
 
+  // What is said at this position, **so** in bold: it moves with the picture.
+  const say = () => {
+    const words = data.words?.[at()] ?? "", marked = (part, i) => (i % 2 ? Object.assign(document.createElement("b"), { textContent: part }) : part);
+    if (get(".words").dataset.said === words) return;
+    get(".words").replaceChildren(...words.split("**").map(marked));
+    get(".words").dataset.said = words;
+  };
+
   const draw = () => {
     get("output").textContent = data.labels[at()] ?? "";
+    input.style.setProperty("--at", at() / Math.max(1, +input.max));
+    say();
     input.setAttribute("aria-valuetext", `${data.name} ${data.labels[at()]}`);
     if (!plot || meta.stamp !== data.stamp || at() === shown || !data.frames.length) return;
     chart.call("animate", { data: data.frames[at()], traces: data.traces }, STILL);
@@ -182,6 +192,9 @@ function makePlayer(parent) {
       [data, setStateValue] = [sent, report];
       get(".move").hidden = data.labels.length < 2;
       get("#name").textContent = data.name;
+      for (const [part, there] of [[".words", data.words], ["#hint", data.hint]]) get(part).hidden = !there;
+      get("#hint").textContent = data.hint;
+      get(".bar").classList.toggle("large", Boolean(data.words));
       input.setAttribute("aria-label", data.name);
       input.max = Math.max(0, data.labels.length - 1);
       if (others) input.value = data.at;
