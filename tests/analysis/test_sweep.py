@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from boundlab.analysis.curves import by_axis, last_known
-from boundlab.analysis.sweep import CONVENTIONS, DELTA, ERRORS, blank, epoch_of, of_conventions, standing
+from boundlab.analysis.sweep import ERRORS, SERIES_OF, SWEEP_DELTA, blank, epoch_reached, of_conventions, sweep_now
 from boundlab.analysis.tables import AXES, growing_table
 from boundlab.runs.growing import Latest
 from boundlab.runs.part_errors import PartErrors
@@ -34,8 +34,8 @@ def stands(run, at):
 
 def slow(runs, at):
     tables = {}
-    for name in CONVENTIONS:
-        rows = [last_known(growing_table(run, run.records.iloc[: at + 1], Settings(name, DELTA))) for run in runs]
+    for name in SERIES_OF:
+        rows = [last_known(growing_table(run, run.records.iloc[: at + 1], Settings(name, SWEEP_DELTA))) for run in runs]
         table = pd.concat(rows, ignore_index=True)
         tables[name] = table[table["step"] == table.groupby("run", observed=True)["step"].transform("max")]
     return by_axis(of_conventions(tables), AXES["weight_decay"])
@@ -45,7 +45,7 @@ def slow(runs, at):
 def test_it_is_what_the_tables_say(runs, at):
     at = at % min(len(run.records) for run in runs)
     order = ["series", "weight_decay"]
-    fast = standing([stands(run, at) for run in runs]).sort_values(order, ignore_index=True)
+    fast = sweep_now([stands(run, at) for run in runs]).sort_values(order, ignore_index=True)
     other = slow(runs, at).assign(series=lambda t: t["series"].astype(str)).sort_values(order, ignore_index=True)
     assert list(fast["series"]) == list(other["series"])
     for column in ("weight_decay", "mean", "as_of"):
@@ -55,17 +55,17 @@ def test_it_is_what_the_tables_say(runs, at):
 def test_newer_errors_of_a_part_take_the_place_of_older_ones(runs):
     first = stands(runs[0], 0)
     now = dataclasses.replace(first, last=first.last | {"epoch": 3.0}, part=PartErrors(45, 3.0, 0.25, 100, 0.5, 90))
-    rows = standing([now]).set_index("series")
+    rows = sweep_now([now]).set_index("series")
     assert [rows.loc[name, "mean"] for name in ERRORS] == [0.5, 0.25]
     assert rows["as_of"][list(ERRORS)].isna().all()
     older = dataclasses.replace(now, part=PartErrors(0, -1.0, 0.25, 100, 0.5, 90))
-    assert standing([older]).set_index("series").loc["test_error", "mean"] == now.whole["test_error"]
+    assert sweep_now([older]).set_index("series").loc["test_error", "mean"] == now.whole["test_error"]
 
 
 def test_nothing_is_nothing(runs):
-    assert standing([]).empty
+    assert sweep_now([]).empty
     unknown = blank([0.1, 0.2])
     assert set(unknown["weight_decay"]) == {0.1, 0.2}
     assert unknown["mean"].isna().all()
-    assert epoch_of([stands(runs[0], 0), stands(runs[1], -1 % len(runs[1].records))]) == 0
-    assert not any(math.isinf(v) for v in standing([stands(run, 0) for run in runs])["mean"])
+    assert epoch_reached([stands(runs[0], 0), stands(runs[1], -1 % len(runs[1].records))]) == 0
+    assert not any(math.isinf(v) for v in sweep_now([stands(run, 0) for run in runs])["mean"])

@@ -34,7 +34,7 @@ def test_no_more_filters_than_asked_for_and_none_divides_by_zero():
 
 def test_margins_below_zero_are_another_colour_and_as_many():
     quantiles = np.linspace(-1, 3, 101)
-    found = rects(miniatures.margins(quantiles, 0.25, False))
+    found = rects(miniatures.margin_bars(quantiles, 0.25, False))
     heights = np.array([float(rect.get("height")) for rect in found])
     wrong = np.array([rect.get("fill") == "#A8321F" for rect in found])
     assert wrong.sum() == 5

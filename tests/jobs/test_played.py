@@ -73,7 +73,7 @@ def test_readers_of_the_same_sweep_share_it_and_it_goes_on_when_one_leaves(tmp_p
 
 def test_kept_ones_are_ordinary_and_are_neither_stopped_nor_deleted(tmp_path):
     jobs = play(tmp_path)
-    played.keep(jobs)
+    played.keep_played(jobs)
     assert not any(read_job_folder(job.folder).played for job in jobs)
     play(tmp_path, TWO, limits=Limits(running=2, per_person=13))
     assert states(jobs) == {"queued"}
@@ -98,6 +98,6 @@ def test_the_oldest_that_nobody_kept_are_deleted(tmp_path):
 
 def test_pausing_frees_the_place_and_playing_goes_on(tmp_path):
     jobs = play(tmp_path)
-    played.stop(jobs, "pause")
+    played.stop_played(jobs, "pause")
     assert states(jobs) == {"paused"}
     assert {job.state for job in play(tmp_path)} == {"queued"}

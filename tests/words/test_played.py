@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from boundlab.specs.played import Played
-from boundlab.words.played import compared, difference, verdict
+from boundlab.words.played import compared_with_last, difference, sweep_verdict
 
 
 def curves(**values):
@@ -12,21 +12,21 @@ def curves(**values):
 
 
 def test_the_verdict_says_when_a_bound_says_nothing():
-    words = verdict(curves(test_error=0.04, sparse=16.0, golowich=1600.0, doubled=3.7), 0.004)
+    words = sweep_verdict(curves(test_error=0.04, sparse=16.0, golowich=1600.0, doubled=3.7), 0.004)
     assert "errs on **4 of 100** new images" in words
     assert "**16**, above 1: it says nothing, 100 times smaller than Golowich 2018" in words
     assert words.endswith("A guarantee (Theorem S2): 3.7, so none.")
 
 
 def test_a_bound_below_one_says_something():
-    words = verdict(curves(test_error=0.04, sparse=0.5, golowich=0.4, doubled=0.7), 0.004)
+    words = sweep_verdict(curves(test_error=0.04, sparse=0.5, golowich=0.4, doubled=0.7), 0.004)
     assert "says nothing" not in words
     assert "smaller than" not in words
     assert words.endswith("0.7.")
 
 
 def test_nothing_is_said_of_what_is_not_measured():
-    assert verdict(curves(sparse=0.5), 0.004) == ""
+    assert sweep_verdict(curves(sparse=0.5), 0.004) == ""
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_nothing_is_said_of_what_is_not_measured():
 )
 def test_how_far_the_bounds_moved(after, words):
     now, before = curves(sparse=after), curves(sparse=10.0)
-    text = compared(now, before, Played(channels=16), Played(), 0.004)
+    text = compared_with_last(now, before, Played(channels=16), Played(), 0.004)
     assert text == f"Dashed: the last one you played, channels 8. From there, the sparse bound {words}."
 
 

@@ -12,22 +12,22 @@ from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate
 from boundlab.quantities.norms import Array
 from boundlab.quantities.records import from_columns
-from boundlab.runs.growing import Latest, Record
+from boundlab.runs.growing import Columns, Latest
 from boundlab.specs.settings import Settings
 
 PUBLISHED = ("ledent", "graf", "golowich", "long_sedghi", "sparse")
 GUARANTEED = ("doubled",)  # Theorem S2, in the convention `strict`
 ERRORS = ("test_error", "train_error")
-DELTA = 0.001
-CONVENTIONS = {"published": (*PUBLISHED, *ERRORS), "strict": GUARANTEED}
+SWEEP_DELTA = 0.001
+SERIES_OF = {"published": (*PUBLISHED, *ERRORS), "strict": GUARANTEED}
 
 
 def of_conventions(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One table of those of `CONVENTIONS`, each with its own series."""
-    return pd.concat([tables[name][tables[name]["series"].isin(series)] for name, series in CONVENTIONS.items()])
+    return pd.concat([tables[name][tables[name]["series"].isin(series)] for name, series in SERIES_OF.items()])
 
 
-def standing(runs: Sequence[Latest]) -> pd.DataFrame:
+def sweep_now(runs: Sequence[Latest]) -> pd.DataFrame:
     """`curves.by_axis` rows over weight decay of runs of one network on one sample: each at its last record, what needs margins
     and errors as last measured. Nothing is flagged: nobody has finished.
 
@@ -48,14 +48,14 @@ def standing(runs: Sequence[Latest]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _rows(key: str, runs: Sequence[Latest], records: Sequence[Record], convention: str) -> list[dict[str, Any]]:
+def _rows(key: str, runs: Sequence[Latest], records: Sequence[Columns], convention: str) -> list[dict[str, Any]]:
     """Of one bound; none where it does not apply."""
     if not runs:
         return []
     names = dict.fromkeys(name for record in records for name in record)
     columns = {name: [record.get(name) for record in records] for name in names}
     norms = from_columns(columns, runs[0].spec.arch.shapes())
-    values: Array | None = evaluate(BY_KEY[key], norms, runs[0].sample, Settings(convention, DELTA)).value
+    values: Array | None = evaluate(BY_KEY[key], norms, runs[0].sample, Settings(convention, SWEEP_DELTA)).value
     if values is None:
         return []
     found = zip(runs, records, values.tolist(), strict=True)
@@ -82,12 +82,12 @@ def blank(decays: Sequence[float]) -> pd.DataFrame:
     """`standing` before anything is known."""
     place = {"panel": 0.0, "frame": 0.0, "seeds": 1, "flagged": False}
     unknown = dict.fromkeys(("mean", "low", "high", "margin", "empirical", "as_of"), math.nan)
-    series = [name for names in CONVENTIONS.values() for name in names]
+    series = [name for names in SERIES_OF.values() for name in names]
     return pd.DataFrame(
         [place | {"weight_decay": decay, "series": name} | unknown for name in series for decay in decays]
     )
 
 
-def epoch_of(runs: Sequence[Latest]) -> float:
+def epoch_reached(runs: Sequence[Latest]) -> float:
     """The epoch that all of them have reached."""
     return min(float(run.last["epoch"]) for run in runs)

@@ -57,7 +57,7 @@ def filters(weights: np.ndarray, dark: bool, most: int = 8) -> str:
     return _svg(rows * side + (rows - 1) * gap, words, parts)
 
 
-def margins(quantiles: np.ndarray, wrong: float, dark: bool) -> str:
+def margin_bars(quantiles: np.ndarray, wrong: float, dark: bool) -> str:
     """A histogram from quantiles at equal steps; below 0, in red, an image is classified wrongly; `wrong`: the share of those."""
     low, high = float(quantiles[0]), float(quantiles[-1])
     edges = np.linspace(min(low, 0.0), max(high, 0.0) or 1.0, _BARS + 1)

@@ -3,7 +3,6 @@ sees are lit."""
 
 from __future__ import annotations
 
-import base64
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -250,10 +249,3 @@ def network_sketch(
     words = escape(sketch_words(arch, None if predicted is None else names[predicted]), quote=True)
     head = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="Source Sans, Source Sans Pro, Helvetica, Arial, sans-serif" role="img" aria-label="{words}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {head}><title>{words}</title>{"".join(parts)}</svg>'
-
-
-def sketch_html(svg: str) -> str:
-    """A sketch for `st.html`, which lets no SVG through but as an image: as wide as where it stands, and with its words."""
-    words = svg[svg.index("<title>") + len("<title>") : svg.index("</title>")]
-    packed = base64.b64encode(svg.encode()).decode()
-    return f'<img alt="{words}" src="data:image/svg+xml;base64,{packed}" style="width: 100%; max-width: 34rem">'

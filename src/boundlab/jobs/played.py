@@ -14,7 +14,7 @@ from boundlab.runs.job import LIVE, RESTING, WAITING, Job
 from boundlab.runs.status import Request, read_request, write_request
 from boundlab.specs.run import RunSpec
 
-MOST = 600  # runs that were played and not kept; beyond it the oldest are deleted
+MOST_PLAYED = 600  # runs that were played and not kept; beyond it the oldest are deleted
 _AT_ONCE = 24  # of them at one time
 
 
@@ -28,7 +28,7 @@ def play(
     """
     wanted = {spec.id for spec in specs}
     every = queue.jobs(out) if out.is_dir() else []
-    stop([job for job in every if job.played and job.owner == owner and job.id not in wanted])
+    stop_played([job for job in every if job.played and job.owner == owner and job.id not in wanted])
     with queue.writing(out):
         every = queue.jobs(out)
         queue.check_room([job for job in every if not (job.played and job.owner == owner)], owner, address, limits)
@@ -45,21 +45,21 @@ def _played(spec: RunSpec, owner: str | None, out: Path, address: str | None) ->
     return queue.enqueue(spec, old, request, out)
 
 
-def stop(given: Sequence[Job], action: str = "stop") -> None:
+def stop_played(given: Sequence[Job], action: str = "stop") -> None:
     """Ask those that wait or run to stop, or pause."""
     for job in given:
         if job.state in (*WAITING, *LIVE):
             queue.ask(job, action)
 
 
-def keep(given: Sequence[Job]) -> None:
+def keep_played(given: Sequence[Job]) -> None:
     """They are ordinary runs from now on. Raises RunError when the folder cannot be written."""
     for job in given:
         with queue.writing(job.folder.parent):
             write_request(job.folder, replace(read_request(job.folder), played=False))
 
 
-def prune(out: Path, most: int = MOST) -> None:
+def prune(out: Path, most: int = MOST_PLAYED) -> None:
     """Delete some of the oldest that were played and not kept, where there are more than `most`."""
     played = [job for job in queue.jobs(out) if job.played] if out.is_dir() else []
     for job in played[: min(_AT_ONCE, max(0, len(played) - most))]:

@@ -16,7 +16,7 @@ from boundlab.specs.run import RunSpec
 from boundlab.system.files import read_json
 
 _RECORDS = "records.jsonl"
-Record = dict[str, Any]
+Columns = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Latest:
 
     spec: RunSpec
     sample: SampleStats
-    last: Record
-    whole: Record | None
+    last: Columns
+    whole: Columns | None
     part: PartErrors | None = None
 
 
 def latest_of(run: Run) -> Latest:
     """Of a run that is read whole."""
-    whole: Record | None = run.final.to_dict() if len(run.ends) else None
+    whole: Columns | None = run.final.to_dict() if len(run.ends) else None
     return Latest(run.spec, run.sample, run.records.iloc[-1].to_dict(), whole)
 
 
@@ -43,8 +43,8 @@ class Growing:
     def __init__(self, folder: Path, spec: RunSpec) -> None:
         self.folder, self.spec = folder, spec
         self._latest: Latest | None = None
-        self._whole: Record | None = None
-        self._last: Record | None = None
+        self._whole: Columns | None = None
+        self._last: Columns | None = None
         # the file's inode, and bytes of it that are read
         self._place: tuple[int, int] = (0, 0)
         self._lock = threading.Lock()
@@ -86,7 +86,7 @@ class Growing:
         if "train_error" in record:
             self._whole = record
 
-    def _made(self, last: Record) -> Latest | None:
+    def _made(self, last: Columns) -> Latest | None:
         try:
             sample = self._latest.sample if self._latest else self._sample()
         except DAMAGES:  # its head is not written yet

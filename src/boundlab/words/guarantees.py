@@ -49,7 +49,7 @@ _WHAT = {
 }
 
 
-def promised(made: Sequence[Guarantee], error: float) -> str:
+def best_promise(made: Sequence[Guarantee], error: float) -> str:
     """The best promise of a theory in one sentence; `made`: `guarantees.strongest`."""
     theory = [one for one in made if one.kind != "holdout" and not one.vacuous]
     theorems = [one for one in theory if one.kind.startswith("theorem")]

@@ -18,7 +18,7 @@ def _value(curves: pd.DataFrame, name: str, decay: float) -> float:
     return float(row["mean"].iloc[0]) if len(row) else math.nan
 
 
-def verdict(curves: pd.DataFrame, decay: float) -> str:
+def sweep_verdict(curves: pd.DataFrame, decay: float) -> str:
     """At one weight decay: how often the network errs, and what the bounds say of it."""
     error, sparse, golowich, doubled = (
         _value(curves, n, decay) for n in ("test_error", "sparse", "golowich", "doubled")
@@ -37,7 +37,7 @@ def verdict(curves: pd.DataFrame, decay: float) -> str:
     return f"{words}.{promise}"
 
 
-def compared(now: pd.DataFrame, before: pd.DataFrame, here: Played, there: Played, decay: float) -> str:
+def compared_with_last(now: pd.DataFrame, before: pd.DataFrame, here: Played, there: Played, decay: float) -> str:
     """What changed since the sweep behind, and how far the sparse bound and the earlier ones moved."""
     moved = []
     for name, words in (("sparse", "the sparse bound"), ("golowich", "Golowich 2018"), ("ledent", "Ledent 2021")):

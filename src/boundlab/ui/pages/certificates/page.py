@@ -28,7 +28,7 @@ from boundlab.ui.pages.certificates.margins import margins
 from boundlab.ui.pages.certificates.slope import slope
 from boundlab.ui.rounded_network import offer_rounded_network
 from boundlab.ui.shipped import shipped_runs
-from boundlab.words.guarantees import CHOICE, WINDOW, card_title, promised, spelled_out, verdict
+from boundlab.words.guarantees import CHOICE, WINDOW, best_promise, card_title, spelled_out, verdict
 
 _DELTA_HELP = (
     "The probability that a promise fails. All promises hold together with probability 1 − δ: each is made with δ divided by "
@@ -72,7 +72,7 @@ def _picture(run: Run, record: pd.DataFrame, made: list[Guarantee]) -> None:
     """What is promised, in a sentence, as bars on one axis, and as cards."""
     error, guessing = float(record["test_error"].iloc[0]), 1 - 1 / run.spec.arch.classes
     best = strongest(made)
-    st.markdown(promised(best, error))
+    st.markdown(best_promise(best, error))
     bars = [replace(one, title=card_title(one)) for one in best]
     chart.show(guarantee_chart(bars, error, guessing, is_dark()), "chart_promises", verdict(made, error, guessing))
     cards(best, guessing)

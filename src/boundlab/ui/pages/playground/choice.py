@@ -35,7 +35,7 @@ _HANDLES = (
 )
 
 
-def choose(controls: Controls) -> Played | None:
+def choose_played(controls: Controls) -> Played | None:
     """All handles; None, and why, where they make no network."""
     dataset = controls.pick("Images", _datasets(), "dataset", _IMAGES_HELP)
     drawing = st.container()

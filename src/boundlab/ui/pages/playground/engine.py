@@ -20,11 +20,11 @@ from boundlab.ui.visitor import address
 
 SEEDS = 100
 PLAYING = "played"  # in the session: whether a change of the handles starts the new sweep at once
-MOVED = "play_moved"  # a button has moved a handle: the whole page runs again
-NOTE = "play_note"  # why the last click did not do what it is for
+HANDLE_MOVED = "play_moved"  # a button has moved a handle: the whole page runs again
+PLAY_NOTE = "play_note"  # why the last click did not do what it is for
 
 
-def play(specs: Sequence[RunSpec], me: str) -> None:
+def play_these(specs: Sequence[RunSpec], me: str) -> None:
     """Train these, in the place of what else this reader plays."""
     machine = server.scheduler()
     st.session_state.setdefault(ASKED, set()).update(spec.id for spec in specs)
@@ -39,20 +39,20 @@ def play(specs: Sequence[RunSpec], me: str) -> None:
 def another_seed(now: Played) -> None:
     """Move the seed, and train."""
     put("seed", [str((now.seed + 1) % SEEDS)])
-    st.session_state[PLAYING] = st.session_state[MOVED] = True
+    st.session_state[PLAYING] = st.session_state[HANDLE_MOVED] = True
 
 
-def pause(jobs: Sequence[Job], me: str) -> None:
+def pause_these(jobs: Sequence[Job], me: str) -> None:
     """Keep what is recorded and free the places; what somebody else asked for goes on without this reader."""
-    _note(failure(partial(played.stop, [job for job in jobs if job.owner == me], "pause")))
+    _note(failure(partial(played.stop_played, [job for job in jobs if job.owner == me], "pause")))
     st.session_state[PLAYING] = False
     server.scheduler().wake()
 
 
-def keep(jobs: Sequence[Job]) -> None:
+def keep_these(jobs: Sequence[Job]) -> None:
     """Let all pages show them."""
-    _note(failure(partial(played.keep, jobs)))
+    _note(failure(partial(played.keep_played, jobs)))
 
 
 def _note(failed: str | None) -> None:
-    st.session_state[NOTE] = f"{plain(failed)}." if failed else ""
+    st.session_state[PLAY_NOTE] = f"{plain(failed)}." if failed else ""

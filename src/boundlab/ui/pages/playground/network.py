@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 
 from boundlab.analysis.anatomy import anatomy
-from boundlab.analysis.sweep import DELTA
+from boundlab.analysis.sweep import SWEEP_DELTA
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate
-from boundlab.charts.miniatures import factors, filters, margins
+from boundlab.charts.miniatures import factors, filters, margin_bars
 from boundlab.charts.svg import as_image
 from boundlab.checkpoints.header import read_header
 from boundlab.errors import CheckpointError
@@ -45,7 +45,7 @@ def beside(run: Run | None, latest: Latest | None, folder: Path | None) -> None:
         st.caption(f"{min(8, len(first))} of {len(first)} filters of layer 1", help="Blue: negative, orange: positive.")
     if now.whole is not None:
         quantiles, wrong = np.asarray(now.whole["margin_quantiles"], float), float(now.whole["train_error"])
-        st.html(as_image(margins(quantiles, wrong, dark)))
+        st.html(as_image(margin_bars(quantiles, wrong, dark)))
         st.caption(f"margins: {wrong:.1%} wrong", help=_MARGINS_HELP)
     if rows := _factors(now):
         st.html(as_image(factors(rows, dark)))
@@ -55,7 +55,7 @@ def beside(run: Run | None, latest: Latest | None, folder: Path | None) -> None:
 def _factors(now: Latest) -> list[tuple[str, float]]:
     """Groups of factors of the sparse bound, in log2."""
     norms = from_columns({name: [value] for name, value in now.last.items()}, now.spec.arch.shapes())
-    value = evaluate(BY_KEY["sparse"], norms, now.sample, Settings("published", DELTA))
+    value = evaluate(BY_KEY["sparse"], norms, now.sample, Settings("published", SWEEP_DELTA))
     if value.value is None:
         return []
     rows = anatomy(value, per_layer=False)

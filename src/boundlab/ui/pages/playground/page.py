@@ -11,8 +11,8 @@ from boundlab.ui.address import arrived_with, here, put
 from boundlab.ui.controls import Controls
 from boundlab.ui.download import data_ready
 from boundlab.ui.pages.playground import engine
-from boundlab.ui.pages.playground.choice import choose
-from boundlab.ui.pages.playground.stage import OF_THE_STAGE, network, stage
+from boundlab.ui.pages.playground.choice import choose_played
+from boundlab.ui.pages.playground.stage import OF_THE_STAGE, network_panel, stage
 from boundlab.ui.pages.playground.sweep import look
 from boundlab.ui.visitor import visitor
 
@@ -45,13 +45,13 @@ def playground() -> None:
     ghost = _ghost(played, me)
     sweep = look(played.specs, me)
     if st.session_state.get(engine.PLAYING) and sweep.missing and not locate.missing(played.dataset):
-        engine.play(played.specs, me)
+        engine.play_these(played.specs, me)
         sweep = look(played.specs, me)
     with middle:
         data_ready(played.dataset)
         st.fragment(stage, run_every=_REFRESH if sweep.moving else None)(played, ghost, decay, me, sweep.moving)
     with right:
-        st.fragment(network, run_every=_SELDOM if sweep.moving else None)(played, decay, me)
+        st.fragment(network_panel, run_every=_SELDOM if sweep.moving else None)(played, decay, me)
 
 
 def _decay(played: Played) -> float:
@@ -65,7 +65,7 @@ def _decay(played: Played) -> float:
 def _handles() -> Played | None:
     with Controls("handles") as controls:
         controls.answers_for = here().known - OF_THE_STAGE - {_GHOST_PARAM, _DECAY_PARAM}
-        return choose(controls)
+        return choose_played(controls)
 
 
 def _ghost(played: Played, me: str) -> Played | None:

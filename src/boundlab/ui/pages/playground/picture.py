@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from boundlab.analysis.curves import by_axis
-from boundlab.analysis.sweep import CONVENTIONS, DELTA, ERRORS, GUARANTEED, PUBLISHED, blank, of_conventions
+from boundlab.analysis.sweep import ERRORS, GUARANTEED, PUBLISHED, SERIES_OF, SWEEP_DELTA, blank, of_conventions
 from boundlab.analysis.tables import AXES
 from boundlab.charts.canvas import Canvas
 from boundlab.charts.progress import behind_line
@@ -34,7 +34,7 @@ _HEIGHT = 410
 
 
 @dataclass(frozen=True)
-class Ground:
+class Stage:
     """What a picture is drawn on: all weight decays of the sweep, the height of the axis, the theme, the last sweep behind."""
 
     decays: tuple[float, ...]
@@ -71,7 +71,7 @@ class Ground:
         return repr((self.decays, self.plateau, self.top, self.dark, self.ghost_key))
 
 
-def ground(specs: Sequence[RunSpec], dark: bool, ghost: pd.DataFrame | None, ghost_key: str) -> Ground:
+def ground(specs: Sequence[RunSpec], dark: bool, ghost: pd.DataFrame | None, ghost_key: str) -> Stage:
     """Of one sweep; the axis is as high as untrained networks of that depth need, and as the last sweep."""
     top = float(min(_HIGHEST, _FLAT + _PER_LAYER * len(specs[0].arch.shapes())))
     if ghost is not None and len(ghost):
@@ -79,21 +79,21 @@ def ground(specs: Sequence[RunSpec], dark: bool, ghost: pd.DataFrame | None, gho
         top = max(top, float(np.ceil(logs.max())) + 1)
     decays = tuple(spec.train.weight_decay for spec in specs)
     there = [s.train.weight_decay for s in specs if s.plateau_number(sample_size(s)) >= PLATEAU]
-    return Ground(decays, min(there, default=math.inf), top, dark, ghost, ghost_key)
+    return Stage(decays, min(there, default=math.inf), top, dark, ghost, ghost_key)
 
 
-def growing(curves: pd.DataFrame, where: Ground, decay: float) -> Picture:
+def growing(curves: pd.DataFrame, where: Stage, decay: float) -> Picture:
     """One moment as a frame of a picture that is the same for all moments: with the axes, the last sweep and nothing else, so
     that the first moment only moves it."""
     now = film(curves, _AXIS, _SHOWN, where.canvas)
     frame = tuple({"x": fixed["x"], **part} for fixed, part in zip(now.fixed, now.frames[0], strict=True))
-    stamp, still = stamp_of(where.key, decay), len(where.behind)
+    stamp, still = picture_stamp(where.key, decay), len(where.behind)
     first = _empty(where, decay, stamp)
     return Picture(first, (frame,), list(range(still, still + len(frame))), stamp)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _empty(_where: Ground, decay: float, stamp: str) -> go.Figure:
+def _empty(_where: Stage, decay: float, stamp: str) -> go.Figure:
     blank_film = film(blank(_where.decays), _AXIS, _SHOWN, _where.canvas, behind=_where.behind)
     figure = marked(blank_film.at().figure, _where, decay)
     figure.layout.meta = {"stamp": stamp, "base": -1, "canvas": stamp}
@@ -101,23 +101,23 @@ def _empty(_where: Ground, decay: float, stamp: str) -> go.Figure:
 
 
 @st.cache_resource(show_spinner=False, max_entries=24)
-def _film(ids: tuple[str, ...], _where: Ground, key: str) -> Film:
+def _film(ids: tuple[str, ...], _where: Stage, key: str) -> Film:
     return film(_curves(ids), _AXIS, _SHOWN, _where.canvas, behind=_where.behind)
 
 
 @st.cache_data(show_spinner=False, max_entries=48)
 def _curves(ids: tuple[str, ...]) -> pd.DataFrame:
-    tables = {name: history(ids, Settings(name, DELTA), _MOST_FRAMES, True) for name in CONVENTIONS}
+    tables = {name: history(ids, Settings(name, SWEEP_DELTA), _MOST_FRAMES, True) for name in SERIES_OF}
     # which networks need longer is said once, by a veil
     return by_axis(of_conventions(tables), _AXIS, "epoch").assign(flagged=False)
 
 
-def whole_film(ids: Sequence[str], where: Ground) -> Film:
+def whole_film(ids: Sequence[str], where: Stage) -> Film:
     """Every moment of a finished sweep."""
     return _film(tuple(ids), where, where.key)
 
 
-def epochs(ids: Sequence[str]) -> list[float]:
+def moments(ids: Sequence[str]) -> list[float]:
     """The moments."""
     return [float(epoch) for epoch in sorted(_curves(tuple(ids))["frame"].unique())]
 
@@ -128,13 +128,11 @@ def curves_at(ids: Sequence[str], epoch: float | None = None) -> pd.DataFrame:
     return curves[curves["frame"] == (curves["frame"].max() if epoch is None else epoch)]
 
 
-def csv(curves: pd.DataFrame, specs: Sequence[RunSpec]) -> str:
+def points_csv(curves: pd.DataFrame, specs: Sequence[RunSpec]) -> str:
     """What is drawn: a row for every point, and what is the same for all."""
     if curves.empty:
         return ""
-    convention = {name: key for key, series in CONVENTIONS.items() for name in series} | dict.fromkeys(
-        ERRORS, "measured"
-    )
+    convention = {name: key for key, series in SERIES_OF.items() for name in series} | dict.fromkeys(ERRORS, "measured")
     train = specs[0].train
     rows = curves[["weight_decay", "series", "mean"]].rename(columns={"mean": "value"})
     rows = rows.assign(
@@ -143,13 +141,13 @@ def csv(curves: pd.DataFrame, specs: Sequence[RunSpec]) -> str:
         dataset=train.dataset,
         n=sample_size(specs[0]),
         label_noise=train.label_noise,
-        delta=DELTA,
+        delta=SWEEP_DELTA,
         seed=train.seed,
     )
     return rows.to_csv(index=False, float_format="%.10g")
 
 
-def marked(figure: go.Figure, where: Ground, decay: float) -> go.Figure:
+def marked(figure: go.Figure, where: Stage, decay: float) -> go.Figure:
     """The figure with a line at the weight decay whose network stands beside it, and a veil over those that need longer."""
     ink = INK[where.dark]
     figure.layout.height = _HEIGHT
@@ -164,6 +162,6 @@ def marked(figure: go.Figure, where: Ground, decay: float) -> go.Figure:
     return figure
 
 
-def stamp_of(*content: object) -> str:
+def picture_stamp(*content: object) -> str:
     """Which picture it is."""
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]

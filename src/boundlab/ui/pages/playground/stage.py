@@ -8,7 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from boundlab.analysis.sweep import DELTA, blank, epoch_of, standing
+from boundlab.analysis.sweep import SWEEP_DELTA, blank, epoch_reached, sweep_now
 from boundlab.data import locate
 from boundlab.runs.places import runs_folder
 from boundlab.specs.played import Played
@@ -20,11 +20,11 @@ from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.playground import engine, picture
 from boundlab.ui.pages.playground.network import beside
-from boundlab.ui.pages.playground.picture import Ground
+from boundlab.ui.pages.playground.picture import Stage
 from boundlab.ui.pages.playground.sweep import Sweep, look, place_in_line
 from boundlab.ui.player import player, reported_position
 from boundlab.ui.privacy import plain
-from boundlab.words.played import compared, verdict
+from boundlab.words.played import compared_with_last, sweep_verdict
 
 OF_THE_STAGE = frozenset(("epoch",))  # names in the link
 _KEY = "player_play"
@@ -36,9 +36,9 @@ def stage(controls: Controls, played: Played, ghost: Played | None, decay: float
     controls.answers_for = OF_THE_STAGE
     sweep = look(played.specs, me)
     if st.session_state.get(engine.PLAYING) and sweep.missing and not sweep.live and not sweep.failed and was_moving:
-        engine.play(played.specs, me)  # somebody else, who asked for them first, left
+        engine.play_these(played.specs, me)  # somebody else, who asked for them first, left
         sweep = look(played.specs, me)
-    if sweep.moving != was_moving or st.session_state.pop(engine.MOVED, False):
+    if sweep.moving != was_moving or st.session_state.pop(engine.HANDLE_MOVED, False):
         st.rerun()  # begin, or cease, to refresh
     server.scheduler().wake()
     _buttons(sweep, played, me)
@@ -51,11 +51,13 @@ def _buttons(sweep: Sweep, played: Played, me: str) -> None:
     ready = not locate.missing(played.dataset)
     with st.container(horizontal=True, vertical_alignment="center"):
         if sweep.live:
-            st.button("Pause", type="primary", icon=":material/pause:", on_click=engine.pause, args=(sweep.live, me))
+            st.button(
+                "Pause", type="primary", icon=":material/pause:", on_click=engine.pause_these, args=(sweep.live, me)
+            )
         elif sweep.missing:
             st.button(
                 "Play", type="primary", icon=":material/play_arrow:", disabled=not ready,
-                on_click=engine.play, args=(played.specs, me),
+                on_click=engine.play_these, args=(played.specs, me),
             )  # fmt: skip
         else:
             st.button(
@@ -63,7 +65,7 @@ def _buttons(sweep: Sweep, played: Played, me: str) -> None:
                 help="Train the same networks again from other random weights.",
             )  # fmt: skip
         st.markdown(_state(sweep))
-    if note := st.session_state.get(engine.NOTE):
+    if note := st.session_state.get(engine.PLAY_NOTE):
         st.error(note, icon=":material/error:")
     for job in sweep.failed[:1]:
         st.error(f"λ = {job.spec.train.weight_decay:g} ended: {plain(job.error or '')}. Press Play to try again.")
@@ -78,7 +80,7 @@ def _state(sweep: Sweep) -> str:
             ahead = place_in_line(sweep)
             return "**In line**" + (f", {ahead} before you" if ahead else ": it starts now")
         return f"**{count} networks**, one per λ, train at once."
-    now = epoch_of(list(sweep.latest.values()))
+    now = epoch_reached(list(sweep.latest.values()))
     halted = "" if sweep.live else ", interrupted: Play goes on from there"
     return f"**Epoch {math.floor(now)}** of {epochs}{halted}" + (f" · {left}" if (left := _left(sweep)) else "")
 
@@ -116,12 +118,12 @@ def _behind(ghost: Played | None, me: str) -> pd.DataFrame | None:
     before = look(ghost.specs, me)
     if before.finished:
         return picture.curves_at([spec.id for spec in ghost.specs])
-    return standing(list(before.latest.values())) if before.latest else None
+    return sweep_now(list(before.latest.values())) if before.latest else None
 
 
-def _growing(sweep: Sweep, where: Ground, decay: float) -> pd.DataFrame:
+def _growing(sweep: Sweep, where: Stage, decay: float) -> pd.DataFrame:
     latest = list(sweep.latest.values())
-    curves = standing(latest)
+    curves = sweep_now(latest)
     shot = picture.growing(curves if len(curves) else blank(where.decays), where, decay)
     chart.draw(
         shot.figure,
@@ -138,22 +140,22 @@ def _growing(sweep: Sweep, where: Ground, decay: float) -> pd.DataFrame:
         "boundlab-playground",
         _caption(sweep),
         None,
-        partial(picture.csv, curves, sweep.specs),
-        picture.stamp_of(serial),
+        partial(picture.points_csv, curves, sweep.specs),
+        picture.picture_stamp(serial),
     )
     return curves
 
 
-def _finished(controls: Controls, sweep: Sweep, where: Ground, decay: float) -> pd.DataFrame:
+def _finished(controls: Controls, sweep: Sweep, where: Stage, decay: float) -> pd.DataFrame:
     ids = [spec.id for spec in sweep.specs]
-    epochs = picture.epochs(ids)
+    epochs = picture.moments(ids)
     names = [format_epoch(epoch) for epoch in epochs]
     at = _position(controls, names)
     shot = picture.whole_film(ids, where).at(_anchored((ids, where.key, decay), at))
     picture.marked(shot.figure, where, decay)
     chart.draw(shot.figure, "chart_play", "Bounds and errors of all networks of the sweep against weight decay")
     curves = picture.curves_at(ids, epochs[at])
-    points = partial(picture.csv, curves, sweep.specs)
+    points = partial(picture.points_csv, curves, sweep.specs)
     player(_KEY, shot, "epoch", names, at, "boundlab-playground-epoch", _caption(sweep), None, points)
     return curves
 
@@ -184,7 +186,7 @@ def _caption(sweep: Sweep) -> str:
         f"{len(sweep.specs)} networks {spec.arch.title}",
         f"n = {sample_size(spec):,}",
         f"{noise:.0%} of the training labels drawn anew" if noise else "",
-        f"δ = {DELTA:g}",
+        f"δ = {SWEEP_DELTA:g}",
         "bounds as published, not guarantees; Theorem S2 strict",
         f"seed {spec.train.seed}",
         "not settled yet: weight decay needs longer there than these trained" if short else "",
@@ -198,14 +200,14 @@ def _words(
 ) -> None:
     if curves.empty:
         return
-    st.markdown(verdict(curves, decay))
+    st.markdown(sweep_verdict(curves, decay))
     if ghost is not None and behind is not None and sweep.finished:
-        st.caption(compared(curves, behind, played, ghost, decay))
+        st.caption(compared_with_last(curves, behind, played, ghost, decay))
     st.caption(_caption(sweep))
 
 
 @with_controls
-def network(controls: Controls, played: Played, decay: float, me: str) -> None:
+def network_panel(controls: Controls, played: Played, decay: float, me: str) -> None:
     """The network of one weight decay; called inside a fragment of its own, which reruns less often."""
     controls.answers_for = ()
     sweep = look(played.specs, me)
@@ -215,7 +217,7 @@ def network(controls: Controls, played: Played, decay: float, me: str) -> None:
     )
     if sweep.finished and (mine := [job for job in sweep.jobs.values() if job.played]):
         st.button(
-            f"Keep these {len(mine)}", icon=":material/bookmark_add:", on_click=engine.keep, args=(mine,), width="stretch",
+            f"Keep these {len(mine)}", icon=":material/bookmark_add:", on_click=engine.keep_these, args=(mine,), width="stretch",
             help="They become ordinary runs: every page shows them. What is not kept is deleted some day.",
         )  # fmt: skip
     elif sweep.finished and sweep.jobs:

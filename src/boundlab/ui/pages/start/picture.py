@@ -9,7 +9,8 @@ import streamlit as st
 
 from boundlab.analysis.promises import Line, Promised, drawn_lines, promised
 from boundlab.charts.promises import Guess, promise_film
-from boundlab.charts.sketch import network_sketch, sketch_html
+from boundlab.charts.sketch import network_sketch
+from boundlab.charts.svg import as_image
 from boundlab.charts.trend import Film
 from boundlab.data.example import Example, example_of
 from boundlab.ui.pages.start.choice import Chosen
@@ -69,5 +70,5 @@ def sketch(chosen: Chosen, at: int, dark: bool) -> str:
     example = _example(chosen.dataset)
     run = chosen.runs[at]
     if example is None or example.pixels.shape != run.spec.arch.in_shape[1:]:
-        return sketch_html(network_sketch(run.spec.arch, None, None, dark))
-    return sketch_html(network_sketch(run.spec.arch, example.pixels, example.chosen.get(run.id), dark))
+        return as_image(network_sketch(run.spec.arch, None, None, dark))
+    return as_image(network_sketch(run.spec.arch, example.pixels, example.chosen.get(run.id), dark))
