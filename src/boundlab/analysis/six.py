@@ -12,7 +12,7 @@ from boundlab.bounds.factors import DATA, FACTORS, GEOMETRY, PROOF, WEIGHTS
 
 
 @dataclass(frozen=True)
-class Bar:
+class FactorKind:
     """`label`: a plain name; `symbol`: as in the formulas; `meaning`: a few words below it; `stems`: the factors in it."""
 
     label: str
@@ -23,7 +23,7 @@ class Bar:
 
 
 BARS = {
-    "weights": Bar(
+    "weights": FactorKind(
         "Weights",
         "‖W‖",
         "as training made them",
@@ -33,15 +33,15 @@ BARS = {
             *("layers", "covering", "path_norm"),
         ),
     ),
-    "connections": Bar(
+    "connections": FactorKind(
         "Connections",
         "k",
         "what a neuron sees",
         GEOMETRY,
         ("positions", "kernel_area", "paths", "pooling", "parameters"),
     ),
-    "depth": Bar("Depth", "L", "price per layer", PROOF, ("depth",)),
-    "proof": Bar(
+    "depth": FactorKind("Depth", "L", "price per layer", PROOF, ("depth",)),
+    "proof": FactorKind(
         "Proof",
         "C",
         "classes and constants",
@@ -51,8 +51,8 @@ BARS = {
             *("logarithms", "rounding", "grid", "scale_grid"),
         ),
     ),
-    "inputs": Bar("Inputs", "‖x‖ / γ", "how bright, how sure", DATA, ("margin", "data", "unseen")),
-    "examples": Bar("Examples", "1 / √n", "more make it smaller", DATA, ("sample_size",)),
+    "inputs": FactorKind("Inputs", "‖x‖ / γ", "how bright, how sure", DATA, ("margin", "data", "unseen")),
+    "examples": FactorKind("Examples", "1 / √n", "more make it smaller", DATA, ("sample_size",)),
 }
 _BAR_OF = {stem: name for name, bar in BARS.items() for stem in bar.stems}
 if missing := set(FACTORS) - set(_BAR_OF):
