@@ -54,7 +54,7 @@ def test_a_trend_over_any_axis(pack, key):
     assert sum("CONV" in trace.name for trace in figure.data) == 3
     names = next(trace for trace in figure.data if trace.name == "names")
     assert names.text[1] == "<b> Sparse</b>"
-    assert any("vacuous" in a.text for a in figure.layout.annotations)
+    assert any("says nothing" in a.text for a in figure.layout.annotations)
 
 
 def test_a_frame_is_what_the_figure_drawn_at_that_position_shows(pack):
@@ -150,7 +150,7 @@ def test_relative_curves_start_at_the_same_height(pack):
     rows = relative(curves(pack, "weight_decay"), AXES["weight_decay"])
     figure = trend(rows, AXES["weight_decay"], SHOWN, Canvas((1e-4, 1e-2), (-5, 5), scale="relative")).figure
     assert {named(figure, name).y[0] for name in SHOWN} == {0.0}
-    assert not any("vacuous" in a.text for a in figure.layout.annotations)
+    assert not any("says nothing" in a.text for a in figure.layout.annotations)
     assert "first λ" in figure.layout.yaxis.title.text
 
 

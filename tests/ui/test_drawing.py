@@ -35,8 +35,8 @@ def kept(monkeypatch):
     forget()
     films, pictures, make, draw = [], [], drawing.film, Film.at
 
-    def film(*given):
-        films.append(make(*given))
+    def film(*given, **named):
+        films.append(make(*given, **named))
         return films[-1]
 
     def at(self, *given):

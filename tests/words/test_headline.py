@@ -9,7 +9,7 @@ from boundlab.analysis.tables import AXES, final_table
 from boundlab.charts.theme import lead
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.text import readable, times
-from boundlab.words.headline import headline
+from boundlab.words.headline import figure_headline
 
 ONE = {0.0: ""}
 
@@ -24,7 +24,7 @@ def test_it_is_true_of_every_view_and_short(pack, key, dataset, convention):
     seen = 0
     for _, part in table.groupby(still):
         curves = by_axis(part, axis)
-        words = headline(curves, axis, settings, ONE)
+        words = figure_headline(curves, axis, settings, ONE)
         rows = {name: own for name, own in curves.groupby("series")}
         if lead(rows) is None:
             assert words == "The sparse bound does not apply to these runs."
@@ -52,6 +52,6 @@ def test_several_panels_have_a_clause_each(pack):
     )
     curves = by_axis(table, axis, panel="channels")
     panels = {value: f"H = {value:g}" for value in sorted(curves["panel"].unique())}
-    words = headline(curves, axis, settings, panels)
+    words = figure_headline(curves, axis, settings, panels)
     assert all(f"{title}: " in words for title in panels.values())
     assert words.count("-fold") == len(panels)

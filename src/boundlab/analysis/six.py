@@ -12,51 +12,31 @@ from boundlab.bounds.factors import DATA, FACTORS, GEOMETRY, PROOF, WEIGHTS
 
 
 @dataclass(frozen=True)
-class SixBar:
-    """`label`: a plain name; `symbol`: as in the formulas; `meaning`: a few words below it; `stems`: the factors in it."""
+class FactorKind:
+    """`label`: a plain name; `symbol`: as in the formulas; `meaning`: a few words below it; `group`: as of its factors."""
 
     label: str
     symbol: str
     meaning: str
     group: str
-    stems: tuple[str, ...]
 
 
 BARS = {
-    "weights": SixBar(
-        "Weights",
-        "‖W‖",
-        "as training made them",
-        WEIGHTS,
-        (
-            *("frobenius", "frobenius_centered", "map_frobenius", "spectral_kernel", "spectral_map"),
-            *("layers", "covering", "path_norm"),
-        ),
-    ),
-    "connections": SixBar(
-        "Connections",
-        "k",
-        "what a neuron sees",
-        GEOMETRY,
-        ("positions", "kernel_area", "paths", "pooling", "parameters"),
-    ),
-    "depth": SixBar("Depth", "L", "price per layer", PROOF, ("depth",)),
-    "proof": SixBar(
-        "Proof",
-        "C",
-        "classes and constants",
-        PROOF,
-        (
-            *("loss", "symmetrisation", "gaussian", "classes", "constant"),
-            *("logarithms", "rounding", "grid", "scale_grid"),
-        ),
-    ),
-    "inputs": SixBar("Inputs", "‖x‖ / γ", "how bright, how sure", DATA, ("margin", "data", "unseen")),
-    "examples": SixBar("Examples", "1 / √n", "more make it smaller", DATA, ("sample_size",)),
+    "weights": FactorKind("Weights", "‖W‖", "as training made them", WEIGHTS),
+    "connections": FactorKind("Connections", "k", "what a neuron sees", GEOMETRY),
+    "depth": FactorKind("Depth", "L", "price per layer", PROOF),
+    "proof": FactorKind("Proof", "C", "classes and constants", PROOF),
+    "inputs": FactorKind("Inputs", "‖x‖ / γ", "how bright, how sure", DATA),
+    "examples": FactorKind("Examples", "1 / √n", "more make it smaller", DATA),
 }
-_BAR_OF = {stem: name for name, bar in BARS.items() for stem in bar.stems}
-if missing := set(FACTORS) - set(_BAR_OF):
-    raise RuntimeError(f"every factor belongs to a bar of analysis/six.py, these do not: {sorted(missing)}")
+_BY_GROUP = {WEIGHTS: "weights", GEOMETRY: "connections", PROOF: "proof", DATA: "inputs"}
+_APART = {"depth": "depth", "sample_size": "examples"}
+
+
+def bar_of(name: str) -> str:
+    """The key in `BARS` of a factor called as in `Terms.log_factors`."""
+    stem = name.partition(".")[0]
+    return _APART.get(stem) or _BY_GROUP[FACTORS[stem].group]
 
 
 def six_bars(value: Value) -> pd.DataFrame:
@@ -64,7 +44,7 @@ def six_bars(value: Value) -> pd.DataFrame:
     what is added to the product. Raises ValueError for a bound without a value."""
     rows = anatomy(value)
     factors = rows[rows["kind"] == "factor"]
-    stems = factors["row"].str.partition(".")[0].map(_BAR_OF)
+    stems = factors["row"].map(bar_of)
     sizes = factors.groupby(stems)["log2"].sum()
     bars, reached = [], 0.0
     for name, bar in BARS.items():

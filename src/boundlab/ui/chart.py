@@ -20,11 +20,11 @@ _CONFIG = {
     "toImageButtonOptions": {"format": "png", "scale": 2},
 }
 
-Written: TypeAlias = pd.DataFrame | Callable[[], str]  # what is drawn: a table, or a function that writes it as CSV
+TableOrCsv: TypeAlias = pd.DataFrame | Callable[[], str]  # what is drawn: a table, or a function that writes it as CSV
 
 
 def show(
-    figure: go.Figure, key: str, alt: str, points: Written | None = None, file: str = "", caption: str = ""
+    figure: go.Figure, key: str, alt: str, points: TableOrCsv | None = None, file: str = "", caption: str = ""
 ) -> None:
     """Draw it where the page is, and under it what saves it. `key`: no other chart of the page has it; `alt`: what a screen
     reader says; `points`: what its CSV has, the figure's own numbers where nothing is said; `file`: what saved files are called,
@@ -40,7 +40,7 @@ def with_remote(figure: go.Figure, stamp: str) -> go.Figure:
     return figure.update_layout(updatemenus=[remote()], meta={"stamp": stamp, "base": 0, "canvas": stamp})
 
 
-def writer(figure: go.Figure, points: Written | None) -> Callable[[], str]:
+def writer(figure: go.Figure, points: TableOrCsv | None) -> Callable[[], str]:
     """What writes the CSV, when it is asked for."""
     if callable(points):
         return points

@@ -13,7 +13,7 @@ from boundlab.words.notices import STILL, called
 _REFUSED = "The sparse bound does not apply to these runs."
 
 
-def headline(curves: pd.DataFrame, axis: Axis, settings: Settings, panels: dict[float, str]) -> str:
+def figure_headline(curves: pd.DataFrame, axis: Axis, settings: Settings, panels: dict[float, str]) -> str:
     """From the first point to the last: where the leading bound goes, and the test error. `curves`: rows of `curves.by_axis`;
     `panels`: their titles by value, a clause each where there are several."""
     parts = {title: _by_series(curves[curves["panel"] == key]) for key, title in panels.items()}

@@ -1,4 +1,4 @@
 """The page Anatomy: one bound taken apart, factor by factor.
 
-`page`: controls, pictures and words of every mode; `sides`: what stands beside what, as trained or changed.
+`page`: controls and words of every mode; `drawn`: its pictures; `sides`: what stands beside what, as trained or changed.
 """

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from boundlab.analysis.anatomy import anatomy, joined, published_to_strict
-from boundlab.analysis.six import six_bars
+from boundlab.analysis.anatomy import published_to_strict
 from boundlab.bounds import ALL, BY_KEY
-from boundlab.bounds.base import Bound, Value, only
+from boundlab.bounds.base import Bound, only
 from boundlab.charts.dumbbell import dumbbell
-from boundlab.charts.six import SIX_HEIGHT, six_chart
+from boundlab.charts.six import SIX_HEIGHT
 from boundlab.charts.theme import styles
 from boundlab.charts.waterfall import waterfall
 from boundlab.runs.run import Run
@@ -28,6 +25,7 @@ from boundlab.ui.formulas import formulas
 from boundlab.ui.layout import EMPTY, Figure, figure_first
 from boundlab.ui.network_choice import FIGURES, epoch_of, kind_of, named_run, second_run
 from boundlab.ui.page import is_dark
+from boundlab.ui.pages.anatomy.drawn import factors, names_of, six
 from boundlab.ui.pages.anatomy.sides import MODES, MODES_HELP, SIX, Side, changed, second_side, side
 from boundlab.ui.run_filters import choose_network, filter_runs
 from boundlab.ui.run_tables import runs_of
@@ -39,10 +37,6 @@ from boundlab.words.anatomy import (
     HELD,
     READING,
     bridge_sentence,
-    largest_terms,
-    moved_terms,
-    six_moved,
-    six_sentence,
 )
 
 _SECOND = "Lay the same six bars of a second network beside them."
@@ -144,8 +138,8 @@ def _draw(
                     f"{styles(each.settings.convention)[bound.key].name} has no number for **{each.name}**: {values[-1].reason}."
                 )
                 return
-    drawn = _six(controls, bounds[0], sides, values) if mode == SIX else _waterfall(controls, sides, values, place.more)
-    names = _names(bounds, *sides)
+    drawn = six(controls, bounds[0], sides, values) if mode == SIX else factors(controls, sides, values, place.more)
+    names = names_of(bounds, *sides)
     place.headline.markdown(drawn.headline)
     with stage:
         if sides[1] is not None:
@@ -160,54 +154,6 @@ def _draw(
             st.caption(READING)
             st.markdown(drawn.words)
             _numbers(drawn.table)
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """A picture, the sentence above it, what else it says, its numbers."""
-
-    figure: go.Figure
-    headline: str
-    words: str
-    table: pd.DataFrame
-
-
-def _six(controls: Controls, bound: Bound, sides: tuple[Side, Side | None], values: list[Value]) -> _Drawn:
-    controls.hold("merge")  # links of the waterfall carry it; here everything is multiplied together
-    settings = sides[0].settings
-    called = styles(settings.convention)[bound.key].name
-    every = [anatomy(value) for value in values]
-    rows = [six_bars(value) for value in values]
-    figure = six_chart(rows[0], rows[1] if sides[1] else None, is_dark())
-    if sides[1] is None:
-        words = largest_terms(anatomy(values[0], per_layer=False))
-        return _Drawn(figure, six_sentence(called, rows[0]), words, every[0].drop(columns=["start", "end"]))
-    table = joined(*every)
-    return _Drawn(figure, six_moved(called, *rows), moved_terms(table), table)
-
-
-def _waterfall(
-    controls: Controls, sides: tuple[Side, Side | None], values: list[Value], more: DeltaGenerator
-) -> _Drawn:
-    first, second = sides
-    words = largest_terms(anatomy(values[0], per_layer=False))
-    layers = len(first.world.norms.layers)
-    with more:
-        per_layer = not controls.switch("Multiply the layers together", "merge") if layers > 1 else True
-    rows = [anatomy(value, per_layer) for value in values]
-    table = joined(rows[0], rows[-1])
-    figure = waterfall(rows[0], rows[1] if second else None, table, is_dark())
-    said = moved_terms(table) if second else words
-    return _Drawn(figure, said, said, table if second else rows[0].drop(columns=["start", "end"]))
-
-
-def _names(bounds: tuple[Bound, Bound], first: Side, second: Side | None) -> str:
-    if bounds[0] is not bounds[1] and second is not None:
-        return f"{first.name} · {first.settings.convention} · δ = {first.settings.delta:g} · **solid**: Theorem S · **hatched**: Theorem S2"
-    words = f"{styles(first.settings.convention)[bounds[0].key].name} · {first.settings.convention} · δ = {first.settings.delta:g}"
-    if second is None:
-        return f"{words} · {first.name}"
-    return f"{words} · **solid**: {first.name} · **hatched**: {second.name}"
 
 
 def _numbers(table: pd.DataFrame) -> None:

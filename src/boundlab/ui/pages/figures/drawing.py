@@ -21,7 +21,7 @@ from boundlab.ui.pages.figures.selection import panel_labels
 from boundlab.ui.pages.figures.view import Overlay, View, csv_columns
 from boundlab.ui.run_tables import table
 from boundlab.words import figures, notices
-from boundlab.words.headline import headline
+from boundlab.words.headline import figure_headline
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _reading(_view: View, key: str, at: int) -> Reading:
     where = f"{handle.name} {panel_labels([value], handle)[0]}" if handle else ""
     drawn = now[now["series"].isin(shown)]
     return Reading(
-        headline(here, axis, _view.settings, _view.selection.panels),
+        figure_headline(here, axis, _view.settings, _view.selection.panels),
         figures.caption(now, _view.settings, own_over=True),
         _notices(_view, here, now, where),
         figures.not_drawn(now[now["series"].isin(shown) | now["reason"].notna()], _view.scale),
