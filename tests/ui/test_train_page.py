@@ -94,7 +94,7 @@ def test_the_form_is_folded_until_it_is_asked_for_and_the_page_says_what_is_trai
     assert len(app.get("plotly_chart")) == 1  # how a shipped run like it went
     assert starts(app).value == "Quick digits"
     starts(app).set_value("λ sweep").run()
-    assert any("λ = 0.001 | λ = 0.002 | λ = 0.004" in c.value for c in app.caption)
+    assert any("λ = 0.001 / λ = 0.002 / λ = 0.004" in c.value for c in app.caption)
     app.number_input(key="epochs").set_value(7).run()
     assert starts(app).value is None
     asked = open_link(TRAIN, form="true")

@@ -49,7 +49,7 @@ def asked_in_short(specs: Sequence[RunSpec]) -> str:
     differing = list(dict.fromkeys(part for other in parts for part in other if part not in shared))
     epochs = f"{specs[0].train.epochs} epochs"
     told = any(epochs in part for part in parts[0])
-    return " · ".join([*shared, *([" | ".join(differing)] if differing else []), *([] if told else [epochs])])
+    return " · ".join([*shared, *([" / ".join(differing)] if differing else []), *([] if told else [epochs])])
 
 
 def live_caption(run: Run, settings: Settings) -> str:

@@ -12,6 +12,7 @@ from boundlab.runs.run import Run
 from boundlab.specs.recipes import task
 from boundlab.specs.settings import Settings
 from boundlab.text import format_epoch, readable
+from boundlab.ui.address import get
 from boundlab.ui.bound_choice import choose_bound, choose_settings
 from boundlab.ui.controls import Controls
 from boundlab.ui.formulas import convention_note, statement
@@ -19,6 +20,8 @@ from boundlab.ui.layout import chart_first, controls_row
 from boundlab.ui.network_choice import chosen_network, run_caption
 
 _LATEX_NAMES = str.maketrans({"√": r"root of ", "‖": r"|", "ρ": "rho ", "γ": "gamma", "ℓ": "l", "Π": "P "})
+# in a link: which network, so that the page says all of it
+_OF_NETWORK = ("networks", "run", "dataset", "recipe", "layers", "channels", "wd", "seed", "task", "weight", "flagged")
 _SYMBOL_HELP = (
     "The letters of the formula, then the factors and terms that it is the product and the sum of: click one for its number. Of "
     "which network: under More."
@@ -47,11 +50,10 @@ def _symbol(controls: Controls, bound: Bound, run: Run, settings: Settings) -> N
     found = symbols(bound, run.norms(run.epochs.iloc[-1:]), run.sample, settings)
     symbol = named_symbol(found, controls.pick("Symbol", [one.name for one in found], "symbol", _SYMBOL_HELP))
     st.markdown(_said(symbol))
-    caption = run_caption(run, format_epoch(run.final["epoch"]))
-    st.caption(
-        f"{run.spec.arch.title} · {task(run.spec)} · {convention_note(settings)[0]}",
-        help=f"{caption}. {convention_note(settings)[1]}",
-    )
+    whole = run_caption(run, format_epoch(run.final["epoch"]))
+    brief, meaning = convention_note(settings)
+    named = whole if any(map(get, _OF_NETWORK)) else f"{run.spec.arch.title} · {task(run.spec)}"
+    st.caption(f"{named} · {brief}", help=f"{whole}. {meaning}")
 
 
 def _said(symbol: Symbol) -> str:
