@@ -36,7 +36,7 @@ from boundlab.system.devices import usable_cores
 from boundlab.system.kept import kept
 
 UPPER = "spectral_map_upper"  # of a layer, in records of checkpoints and in the report
-_NOT_CODED = "computed by boundlab evaluate in the strict convention, unless --no-errors is given"
+_NOT_CODED = "computed in the strict convention, unless the passes over the data are left out (--no-errors)"
 _NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
 
 
@@ -158,13 +158,8 @@ def evaluate_file(
     ValueError."""
     torch.set_num_threads(1)
     asked = TrainSpec(dataset, labels=labels)
-    checkpoint, data = load_checkpoint(path, dataset, None if labels is None else len(labels)), apply_task(asked, root)
-    made = report_on(checkpoint, data, dataset, settings, errors, path.stem, root, labels)
-    if errors and settings.convention == "strict":
-        train, test = (None if part is None else cut_window(part, checkpoint.arch.in_shape) for part in data)
-        assert train is not None
-        made["theorem_d"] = coded_json(certify_coded(checkpoint, train, test).certificates, settings.delta)
-    return made
+    checkpoint = load_checkpoint(path, dataset, None if labels is None else len(labels))
+    return report_on(checkpoint, apply_task(asked, root), dataset, settings, errors, path.stem, root, labels)
 
 
 def report_on(
@@ -177,9 +172,15 @@ def report_on(
     root: str | Path | None = None,
     labels: Labels | None = None,
 ) -> dict[str, Any]:
-    """`report` of a checkpoint measured on (train, test), those of the sub-task `labels` if there are any."""
+    """`report` of a checkpoint measured on (train, test), those of the sub-task `labels` if there are any; in the strict
+    convention with Theorem D, which takes minutes for large networks."""
     subject, seen = measure_checkpoint(checkpoint, data, dataset, title, errors, root=root, workers=usable_cores())
-    return report(dataclasses.replace(subject, labels=labels), settings, seen)
+    coded: tuple[CodedCertificate, ...] = ()
+    if seen is not None and settings.convention == "strict":
+        train, test = (None if part is None else cut_window(part, checkpoint.arch.in_shape) for part in data)
+        assert train is not None
+        coded = certify_coded(checkpoint, train, test).certificates
+    return report(dataclasses.replace(subject, labels=labels), settings, seen, coded)
 
 
 def _margins(seen: Outcome, margin: float | None) -> MarginErrors:
