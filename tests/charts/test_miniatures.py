@@ -42,13 +42,13 @@ def test_margins_below_zero_are_another_colour_and_as_many():
 
 
 def test_factors_point_to_both_sides():
-    first, second = rects(miniatures.factors([("norms", 6.0), ("<n>", -3.0)], False))
+    first, second = rects(miniatures.factor_lengths([("norms", 6.0), ("<n>", -3.0)], False))
     assert float(first.get("width")) == 2 * float(second.get("width"))
     assert float(first.get("x")) == float(second.get("x")) + float(second.get("width"))
 
 
 def test_words_are_escaped_and_said_to_who_cannot_see():
-    text = miniatures.factors([('<b>"&', 1.0)], False)
+    text = miniatures.factor_lengths([('<b>"&', 1.0)], False)
     ElementTree.fromstring(text)
     words = re.search(r'alt="([^"]*)"', as_image(text))[1]
     assert "<" not in words

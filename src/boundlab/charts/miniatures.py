@@ -78,7 +78,7 @@ def margin_bars(quantiles: np.ndarray, wrong: float, dark: bool) -> str:
     return _svg(102, f"Margins of the training images: {wrong:.1%} are below 0, which is wrong", parts)
 
 
-def factors(rows: Sequence[tuple[str, float]], dark: bool) -> str:
+def factor_lengths(rows: Sequence[tuple[str, float]], dark: bool) -> str:
     """`rows`: (words, log2 of a factor): to the right what makes the bound larger, to the left what makes it smaller."""
     reach = max(1.0, *(abs(log2) for _, log2 in rows)) if rows else 1.0
     middle, room, colour = 138.0, 58.0, STYLES["sparse"].colour(dark)

@@ -11,7 +11,7 @@ from boundlab.analysis.anatomy import anatomy
 from boundlab.analysis.sweep import SWEEP_DELTA
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate
-from boundlab.charts.miniatures import factors, filters, margin_bars
+from boundlab.charts.miniatures import factor_lengths, filters, margin_bars
 from boundlab.charts.svg import as_image
 from boundlab.checkpoints.header import read_header
 from boundlab.errors import CheckpointError
@@ -48,7 +48,7 @@ def beside(run: Run | None, latest: Latest | None, folder: Path | None) -> None:
         st.html(as_image(margin_bars(quantiles, wrong, dark)))
         st.caption(f"margins: {wrong:.1%} wrong", help=_MARGINS_HELP)
     if rows := _factors(now):
-        st.html(as_image(factors(rows, dark)))
+        st.html(as_image(factor_lengths(rows, dark)))
         st.caption("what makes the bound large", help=_FACTORS_HELP)
 
 
