@@ -42,12 +42,13 @@ def player(
     serial: object = None,
     words: list[str] | None = None,
     hint: str = "",
+    speeds: bool = False,
 ) -> None:
     """Draw it inside the container `stage...` of its chart. `labels`: one per position; `at`: where it stands; `caption`:
     what the picture shows, written on it when it is saved as `file`; `news`: `charts.progress.update_of` what the chart should
     be by now; `points`: writes what is drawn as CSV, when asked; `serial`: another one where the frames are newer ones of the
     same picture; `words`: per position what is said above the handle, which is large then, **so** in bold; `hint`: under its
-    name."""
+    name; `speeds`: with a button for how fast it plays."""
     data: dict[str, Any] = {"frames": picture.frames, "traces": picture.moving, "stamp": picture.stamp}
     data |= {
         "name": name,
@@ -59,6 +60,7 @@ def player(
         "serial": serial,
         "words": words,
         "hint": hint,
+        "speeds": speeds,
     }
     with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key=f"bar_{key}"):
         _player(key=key, data=data, on_at_change=lambda: None)

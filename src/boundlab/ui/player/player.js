@@ -4,6 +4,7 @@ const TELL_AFTER = 250; // ms of rest before the words under the chart and the l
 const PLAY_SECONDS = 5;
 const CAPTION_LETTER = 7.5; // pixels a letter of the saved picture's caption takes
 const SETTLED_AFTER = 600; // ms in which a new chart takes its final size
+const FASTER = { 1: 2, 2: 4, 4: 0.5, 0.5: 1 }; // the next speed at each
 const STILL = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
 
 const players = new WeakMap();
@@ -67,6 +68,7 @@ function makePlayer(parent) {
   let count = 0; // of news; the chart carries it, and loses it when Streamlit lays its own figure out again
   let heard, homes; // the news that the chart shows, and the y ranges it had unless the reader zoomed
   let forget = []; // takes this player's listeners off the chart
+  let speed = 1;
   let waiting = null; // the format of a picture that is saved once the server's words are about this position
 
   const at = () => +input.value;
@@ -164,13 +166,19 @@ function makePlayer(parent) {
     timer = setInterval(() => {
       go(at() + 1);
       if (input.value === input.max) stop(), tell();
-    }, Math.max(100, (1000 * PLAY_SECONDS) / data.labels.length));
+    }, Math.max(100, (1000 * PLAY_SECONDS) / data.labels.length) / speed);
   };
   const step = (by) => (stop(), go(at() + by), tell());
 
   input.oninput = () => (stop(), (queued ??= requestAnimationFrame(() => ((queued = null), draw()))));
   input.onchange = () => tell();
   play.onclick = () => (timer ? (stop(), tell()) : start());
+  get("#speed").onclick = () => {
+    const playing = Boolean(timer);
+    speed = FASTER[speed];
+    get("#speed").textContent = `${speed}×`;
+    if (playing) stop(), start();
+  };
   get("#back").onclick = () => step(-1);
   get("#next").onclick = () => step(1);
   for (const format of ["png", "svg"])
@@ -191,6 +199,7 @@ function makePlayer(parent) {
       const others = !data || !same(data.labels, sent.labels); // else the answer may be to an earlier report of the reader's
       [data, setStateValue] = [sent, report];
       get(".move").hidden = data.labels.length < 2;
+      get("#speed").hidden = !data.speeds;
       get("#name").textContent = data.name;
       for (const [part, there] of [[".words", data.words], ["#hint", data.hint]]) get(part).hidden = !there;
       get("#hint").textContent = data.hint;

@@ -156,7 +156,7 @@ def _finished(controls: Controls, sweep: Sweep, where: Stage, decay: float) -> p
     chart.draw(shot.figure, "chart_play", "Bounds and errors of all networks of the sweep against weight decay")
     curves = picture.curves_at(ids, epochs[at])
     points = partial(picture.points_csv, curves, sweep.specs)
-    player(_KEY, shot, "epoch", names, at, "boundlab-playground-epoch", _caption(sweep), None, points)
+    player(_KEY, shot, "epoch", names, at, "boundlab-playground-epoch", _caption(sweep), points=points, speeds=True)
     return curves
 
 
