@@ -35,7 +35,9 @@ def six_chart(first: pd.DataFrame, second: pd.DataFrame | None = None, dark: boo
         "xaxis": log2_axis(low, high, dark, "value so far (log₂ scale)", 4) | {"tickangle": 0},
         "yaxis": y_axis | {"tickvals": list(places.values()), "ticktext": [_tick(row) for row in order.itertuples()]},
         "shapes": [shape | {"xref": "x", "yref": "paper"} for shape in vacuous_zone("x", high, dark)],
-        "annotations": [vacuous_note(dark, x=0, xref="paper", xanchor="center", y=1, yref="paper", yanchor="bottom")],
+        "annotations": [
+            vacuous_note(dark, x=0, xshift=20, xref="paper", xanchor="right", y=1, yref="paper", yanchor="bottom")
+        ],
     }
     return go.Figure({"data": data, "layout": layout})
 
