@@ -292,7 +292,7 @@ def test_no_word_of_a_slider_breaks_and_no_control_lies_on_another(browser, serv
     page = visit(browser, f"{server}/{path}", width=width, drawn='[data-testid="stSlider"] label p')
     page.wait_for_function(f"() => ({BROKEN})().length === 0", timeout=60_000)
     boxes = page.evaluate(BOXES)
-    assert len(boxes) > 3
+    assert len(boxes) >= (4 if path else 2)  # Start asks two questions
     assert [box for box in boxes if box["right"] > width] == []
     assert [pair for pair in combinations(boxes, 2) if meet(*pair)] == []
     page.context.close()

@@ -114,9 +114,9 @@ def test_sliders_stay_where_they_are_put_and_what_is_missing_offers_to_be_traine
     assert any(">0.0115</s>" in marks.proto.body for marks in app.get("html"))  # where the reader is, struck out
     assert app.query_params == {"layers": "8", "wd": "0.0115"}
     (nearest_one,) = app.button
-    assert nearest_one.label == "Show the nearest: CONV-8-16 at λ = 0.004"
+    assert nearest_one.label == "Show the nearest: L = 5 and λ = 0.004"
     nearest_one.click().run()
-    assert sliders(app) == {"layers": "8", "wd": "0.004"}
+    assert sliders(app) == {"layers": "5", "wd": "0.004"}
     assert len(chart(app)["data"]) > 1
 
 
@@ -124,7 +124,7 @@ def test_what_other_data_do_not_have_at_all_follows_and_is_said_until_the_next_c
     app = open_link(WIDTH, layers="8", wd="0.004")
     next(g for g in app.get("button_group") if "dataset" in g.proto.id).set_value("digits").run()
     note = app.info[0].value
-    assert note.startswith("**L moved from 8 to 6**: no run to draw here has ")
+    assert note.startswith("**L moved from 8 to 3**: no run to draw here has ")
     assert "L = 8" in note
     assert len(chart(app)["data"]) > 1
     app.run()
@@ -207,7 +207,7 @@ def test_a_class_that_may_not_train_so_long_gets_the_sentence_alone(monkeypatch)
     monkeypatch.setenv("BOUNDLAB_MINUTES", "1")
     app = open_link(WIDTH, layers="8", wd="0.0115")
     assert not offered(app)
-    assert any("has not been trained" in m.value for m in app.markdown)
+    assert any("No network with L = 8 and λ = 0.0115 has been trained" in m.value for m in app.markdown)
     assert any("1 minute is the most here" in c.value for c in app.caption)
     monkeypatch.setenv("BOUNDLAB_MINUTES", "soon")
     app = open_link(WIDTH, layers="8", wd="0.0115")

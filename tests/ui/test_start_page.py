@@ -54,11 +54,11 @@ def test_the_guess_is_drawn_before_and_after_the_reveal_and_kept_in_the_link():
     app = open_link(START)
     app.select_slider(key="wrong").set_value("3").run()
     app.select_slider(key="promised").set_value("20").run()
-    assert any("3 wrong, a promise of at most 20" in text for text in annotations(app))
+    assert any("3 wrong, promise at most 20" in text for text in annotations(app))
     button(app, "Reveal").click().run()
     assert not app.exception
     assert app.query_params == REVEALED | {"wrong": "3", "promised": "20"}
-    assert any("3 wrong, a promise of at most 20" in text for text in annotations(app))
+    assert any("3 wrong, promise at most 20" in text for text in annotations(app))
     assert frames(app)["words"]
     button(app, "Guess again").click().run()
     assert [slider.value for slider in app.select_slider] == ["3", "20"]

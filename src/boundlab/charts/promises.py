@@ -15,7 +15,7 @@ from boundlab.charts.traces import Trace
 from boundlab.charts.trend import Film, stamp_of
 from boundlab.text import at_most_of_hundred, factor, of_hundred
 
-ROW = 46  # pixels: a name, and its bar below
+ROW = 42  # pixels: a name, and its bar below
 _TOP, _BOTTOM = 32, 56
 _ALL, _END = 100.0, 134.0
 _BEYOND = 104.0  # where the arrow of what says nothing ends
@@ -176,7 +176,7 @@ def _guessed(guess: Guess, y: float, dark: bool) -> list[Trace]:
 
 
 def _guess_note(guess: Guess) -> str:
-    return f"{guess.wrong} wrong, a promise of at most {guess.promised}"
+    return f"{guess.wrong} wrong, promise at most {guess.promised}"
 
 
 def _name(name: str, note: str, y: float, dark: bool) -> dict[str, Any]:
@@ -186,8 +186,15 @@ def _name(name: str, note: str, y: float, dark: bool) -> dict[str, Any]:
 
 
 def _layout(count: int, names: list[dict[str, Any]], dark: bool) -> dict[str, Any]:
-    note = {"text": "<b>too large: says nothing</b>", "x": _END, "xanchor": "right", "y": 1, "yref": "paper"}
-    note |= {"yanchor": "bottom", "showarrow": False, "font": {"size": FONT - 3, "color": ALERT[dark]}}
+    note = {
+        "text": "<b>too large:<br>says nothing</b>",
+        "x": _END,
+        "xanchor": "right",
+        "align": "right",
+        "y": 1,
+        "yref": "paper",
+    }
+    note |= {"yanchor": "top", "showarrow": False, "font": {"size": _QUIET, "color": ALERT[dark]}}
     return {
         "height": _TOP + _BOTTOM + ROW * count,
         "margin": {"l": 6, "r": 4, "t": _TOP, "b": _BOTTOM},
