@@ -210,8 +210,10 @@ def test_it_reads_well():
     report = boundlab.evaluate(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), "digits", convention="strict")
     text = repr(report)
     assert text.startswith("digits, n = 1,437, strict convention, delta = 0.001\ntrain error")
+    assert f"theorem_d    {report['theorem_d']['value']:.4g}" in text
+    assert report["theorem_d"]["bits"] == 16  # no hidden weights: the constant of the output bias alone
     assert "it assumes that the network has no biases" in text
     assert all(len(line) < 400 for line in text.splitlines())
     table = report._repr_html_()
-    assert table.count("<tr>") == len(report["bounds"]) + 3
+    assert table.count("<tr>") == len(report["bounds"]) + 4
     assert json.loads(json.dumps(report)) == report

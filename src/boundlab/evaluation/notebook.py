@@ -38,7 +38,8 @@ class Report(dict[str, Any]):
             return "not measured" if value is None else percent(value)
 
         rows = [(f"{part} error", told(self["errors"][part])) for part in ("train", "test")]
-        for key, bound in (self["bounds"] | {"theorem_s2": self["theorem_s2"]}).items():
+        proved = ("theorem_s2", "theorem_d") if self["convention"] == "strict" else ("theorem_s2",)
+        for key, bound in (self["bounds"] | {name: self[name] for name in proved}).items():
             rows.append((key, f"- ({bound['reason']})" if bound["value"] is None else f"{bound['value']:.4g}"))
         return rows
 
