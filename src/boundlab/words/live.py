@@ -42,7 +42,7 @@ def run_title(spec: RunSpec) -> str:
     return f"{spec.arch.title}, {asked(spec)}{recipe}{task}, seed {spec.train.seed}"
 
 
-def in_short(specs: Sequence[RunSpec]) -> str:
+def what_is_trained(specs: Sequence[RunSpec]) -> str:
     """What pressing the button trains, in a line: what all runs share, and the values in which they differ."""
     parts = [described(spec)[:-1] for spec in specs]
     shared = [part for part in parts[0] if all(part in other for other in parts)]

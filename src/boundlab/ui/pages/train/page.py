@@ -25,7 +25,7 @@ from boundlab.ui.pages.train.view import view
 from boundlab.ui.privacy import may_see, plain
 from boundlab.ui.training_limit import longest
 from boundlab.ui.visitor import visitor
-from boundlab.words.live import in_short
+from boundlab.words.live import what_is_trained
 
 _WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
 
@@ -105,7 +105,7 @@ def _go(specs: list[RunSpec], wrong: str | None, device: str, me: str, machine: 
         if not why_not:
             waits_for_memory(specs, device, machine, every)
         plateau(specs)
-        words = plain(in_short(specs))
+        words = plain(what_is_trained(specs))
         st.caption(words) if every else preview(specs[0], words)
 
 
