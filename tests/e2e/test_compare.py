@@ -19,7 +19,9 @@ HEADER, ROW = 38, 37  # pixels of the table's head and of one of its rows
 
 def tick(page, row):
     """A click on the box of that row of the table as it stands."""
-    box = page.get_by_test_id("stDataFrameResizable").first.bounding_box()
+    table = page.get_by_test_id("stDataFrameResizable").first
+    table.scroll_into_view_if_needed()  # it stands below the pictures
+    box = table.bounding_box()
     page.mouse.click(box["x"] + 18, box["y"] + HEADER + ROW * row + ROW / 2)
 
 

@@ -25,7 +25,7 @@ from boundlab.ui.pages.train.view import view
 from boundlab.ui.privacy import may_see, plain
 from boundlab.ui.training_limit import longest
 from boundlab.ui.visitor import visitor
-from boundlab.words.live import asked_in_short
+from boundlab.words.live import what_is_trained
 
 _WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
 
@@ -45,8 +45,7 @@ def train() -> None:
 
 
 def _jobs() -> list[Job]:
-    """All but what is played."""
-    return [job for job in queue.jobs(runs_folder()) if not job.played] if runs_folder().is_dir() else []
+    return queue.jobs(runs_folder()) if runs_folder().is_dir() else []
 
 
 def _alive(every: Sequence[Job], me: str) -> bool:
@@ -106,7 +105,7 @@ def _go(specs: list[RunSpec], wrong: str | None, device: str, me: str, machine: 
         if not why_not:
             waits_for_memory(specs, device, machine, every)
         plateau(specs)
-        words = plain(asked_in_short(specs))
+        words = plain(what_is_trained(specs))
         st.caption(words) if every else preview(specs[0], words)
 
 
