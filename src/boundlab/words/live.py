@@ -13,7 +13,7 @@ from boundlab.charts.theme import lead
 from boundlab.runs.part_errors import PartErrors
 from boundlab.runs.run import Run
 from boundlab.specs.own_data import DATASETS
-from boundlab.specs.presets import PRESETS
+from boundlab.specs.presets import errors_every
 from boundlab.specs.recipes import asked, described
 from boundlab.specs.run import PLATEAU, RunSpec
 from boundlab.specs.settings import Settings
@@ -96,7 +96,7 @@ def errors_sentence(run: Run, parts: Sequence[PartErrors]) -> str:
     )
     if newest in parts:
         train = run.spec.train
-        every = PRESETS[train.preset].record_epochs or DATASETS[train.dataset].errors_every
+        every = errors_every(train.preset, DATASETS[train.dataset].errors_every)
         words += f" (the same part at every epoch; all are measured every {every} epochs)"
     if run.beats_chance(newest.train_error):
         return f"{words}."
