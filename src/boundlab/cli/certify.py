@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from boundlab.cli.arguments import Commands, command, integer, positive, with_data_root
 from boundlab.cli.left_out import say_left_out
@@ -18,6 +19,8 @@ from boundlab.text import decimals, one_line
 if TYPE_CHECKING:
     from boundlab.bounds.pac_bayes import PacBayes
     from boundlab.runs.run import Run
+
+T = TypeVar("T")
 
 
 def add_to(commands: Commands) -> None:
@@ -90,7 +93,7 @@ def _coded(a: argparse.Namespace, run: Run, network: Path, home: Path) -> str:
             bar.total = whole or None
             bar.update(done - bar.n)
 
-        made = certify_coded_run(run.spec, network, a.data_root, progress)
+        made = _within_memory(lambda: certify_coded_run(run.spec, network, a.data_root, progress))
     for certificate in made.certificates:
         check_coded(run, certificate)
     store_coded(home, run.id, made.certificates)
@@ -98,6 +101,24 @@ def _coded(a: argparse.Namespace, run: Run, network: Path, home: Path) -> str:
     one = made.certificates[0]
     test = "" if one.test_error is None else f", test {decimals(one.test_error, 4)}"
     return f"{smallest} at delta 0.001, of the network with {one.bits} bits of hidden weights (errors: training {decimals(one.train_error, 4)}{test})"
+
+
+def _within_memory(compute: Callable[[], T]) -> T:
+    """Compute it in at most half of the memory that is free, so that the machine goes on; raises ValueError where that is too little."""
+    from boundlab.system import memory as room
+    from boundlab.system.devices import free_memory
+
+    if free := free_memory():
+        room.limit_itself(free // 3)  # which allows for half as much again
+    try:
+        return compute()
+    except (MemoryError, RuntimeError) as error:
+        if not room.exceeded(error):
+            raise
+        gib = (free or 0) / room.GIB
+        raise ValueError(
+            f"this network needs more memory than half of the {gib:.1f} GiB that are free; end other programs"
+        ) from error
 
 
 def _matching(runs: list[Run], patterns: list[str]) -> list[Run]:
