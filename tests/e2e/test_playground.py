@@ -44,7 +44,7 @@ def test_play_moves_every_curve_and_a_wider_network_leaves_the_last_as_a_ghost(b
     clicked = time.monotonic()
     before = lines(page)
     page.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function(f"old => ({LINES})() !== old", arg=before, timeout=60_000)
+    page.wait_for_function(f"old => ({LINES})() !== old", arg=before, timeout=WHOLE)
     print(f"first movement {time.monotonic() - clicked:.2f} s after the click")
     seen = set()
     while page.get_by_text("after 32 epochs").count() == 0:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from boundlab.bounds.pac_bayes import PacBayes
     from boundlab.runs.run import Run
 
-T = TypeVar("T")
+Computed = TypeVar("Computed")
 
 
 def add_to(commands: Commands) -> None:
@@ -103,7 +103,7 @@ def _coded(a: argparse.Namespace, run: Run, network: Path, home: Path) -> str:
     return f"{smallest} at delta 0.001, of the network with {one.bits} bits of hidden weights (errors: training {decimals(one.train_error, 4)}{test})"
 
 
-def _within_memory(compute: Callable[[], T]) -> T:
+def _within_memory(compute: Callable[[], Computed]) -> Computed:
     """Compute it in at most half of the memory that is free, so that the machine goes on; raises ValueError where that is too little."""
     from boundlab.system import memory as room
     from boundlab.system.devices import free_memory
