@@ -26,7 +26,13 @@ ROOT = Path(__file__).resolve().parents[1]
 # What kills processes, drives a browser, serves, trains to the end, or takes long; the README's command runs it, too
 SLOW = (
     *("e2e", "test_wheel.py", "bounds/test_bound_symmetries.py", "bounds/test_theorem_s.py", "cli/test_bad_input.py"),
-    *("cli/test_main.py", "cli/test_terminal.py", "data/test_download.py", "evaluation/test_certify.py"),
+    *(
+        "cli/test_main.py",
+        "cli/test_terminal.py",
+        "data/test_download.py",
+        "evaluation/test_certify.py",
+        "evaluation/test_notebook.py",
+    ),
     *("jobs/test_scheduler.py", "jobs/test_downloads.py", "runs/test_broken_runs.py", "system/test_orphans.py"),
     *("system/test_full_disk.py", "training/test_cuda_graph.py", "training/test_loop.py", "training/test_resume.py"),
     *("training/test_together.py", "training/test_worker.py"),
