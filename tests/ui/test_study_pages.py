@@ -231,15 +231,17 @@ def test_the_certificate_panel_says_what_the_core_says(pack):
         )
     assert "about a noisy version of the network" in words(app)
     assert len(figures(app)) == 3
-    (limit,) = (p.limit for p in made if p.kind == "pac_bayes_fixed")
-    assert f"### ≤ {at_most(limit)} %" in words(app)
+    limits = {p.kind: p.limit for p in made}
+    for kind in ("pac_bayes_fixed", "theorem_d"):
+        assert f"### ≤ {at_most(limits[kind])} %" in words(app)
     assert "### nothing" in words(app)  # Theorem S2 of this network
-    assert f"Wrong of 100: **at most {at_most(limit)}** (a noisy copy)" in words(app)
+    best = f"**at most {at_most(limits['theorem_d'])}** (the network with rounded hidden weights)"
+    assert f"Wrong of 100: {best}" in words(app)
 
 
 def test_the_story_of_promises_begins_where_most_is_promised_and_every_chapter_opens_its_network(whole_pack):
     app = open_link(CERTIFICATES)
-    assert "Wrong of 100: **at most 9.5**, measured: **0.1**." in words(app)
+    assert "Wrong of 100: **at most 2.3**, measured: **0.1**." in words(app)
     assert len(figures(app)) == 1
     chapter = next(g for g in app.get("button_group") if g.proto.label == "Task")
     assert chapter.options == ["0 or 1", "odd or even", "ten digits", "ten, accurate"]
@@ -251,7 +253,7 @@ def test_the_story_of_promises_begins_where_most_is_promised_and_every_chapter_o
         chapter = next(g for g in app.get("button_group") if g.proto.label == "Task")
         assert chapter.value == title
         limits.append(float(re.search(r"at most ([\d.]+)", words(app)).group(1)))
-    assert 9.5 < limits[0] < limits[1] < 100
+    assert 2.3 < limits[0] < limits[1] < 100
     assert app.query_params["task"] == "MNIST, ten classes, LINEAR"
     chapter.set_value("ten, accurate").run()
     assert app.query_params["networks"] == "figures"

@@ -132,10 +132,10 @@ def coded_guarantee(coded: tuple[CodedCertificate, ...], delta: float, reason: s
             "theorem_d", "Theorem D", "the network with rounded hidden weights", "", None, reason=reason or ""
         )
     test = "" if found.test_error is None else f" and on {percent(found.test_error)} of the test images"
-    about = (
-        f"the network with rounded hidden weights: {found.bits:,} bits say all of them; it errs on {percent(found.train_error)} of "
-        f"the training images{test}"
-    )
+    who = f"the network with rounded hidden weights: {found.bits:,} bits say all of them"
+    if not found.roundings:
+        who = "the network itself: it has no hidden weights"
+    about = f"{who}; it errs on {percent(found.train_error)} of the training images{test}"
     made = found.parts(delta)
     parts = (
         f"loss under noise on paper {decimals(made.loss, 4)}; divergence {decimals(made.divergence, 4)} + code "
