@@ -144,6 +144,10 @@ def test_a_promise_about_the_network_itself_is_quoted_before_a_smaller_one_about
         "at most **26.4** wrong of 100 about a noisy copy of it, and nothing about this network (Theorem D2 is 2.3 times too large)"
         in noisy
     )
+    rounded = {"Theorem_D2": ("the network with rounded hidden weights: 9 bits", "", 0.31)}
+    assert "at most **31** wrong of 100, about the network with its weights rounded" in promise_verdict(
+        with_made(networks[0], **both | rounded)
+    )
     other = promise_verdict(with_made(networks[0], Learnt=("a noisy version of a network trained alike", "", 0.05)))
     assert "about another network" in other
 

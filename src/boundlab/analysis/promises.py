@@ -71,8 +71,14 @@ def about_a_noisy_copy(guarantee: Guarantee) -> bool:
     return guarantee.about.startswith("a noisy version of the network")
 
 
+def about_a_rounded_copy(guarantee: Guarantee) -> bool:
+    """Whether it is about the network with fewer digits of its weights."""
+    return guarantee.about.startswith("the network with rounded")
+
+
 def _distance(guarantee: Guarantee) -> int:
-    return 0 if about_itself(guarantee) else 1 if about_a_noisy_copy(guarantee) else 2
+    near = (about_itself, about_a_rounded_copy, about_a_noisy_copy)
+    return next((far for far, is_so in enumerate(near) if is_so(guarantee)), len(near))
 
 
 def needs_test_images(guarantee: Guarantee) -> bool:

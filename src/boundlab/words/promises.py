@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from boundlab.analysis.guarantees import Guarantee
-from boundlab.analysis.promises import Line, Promised, about_a_noisy_copy, about_itself, needs_test_images
+from boundlab.analysis.promises import (
+    Line,
+    Promised,
+    about_a_noisy_copy,
+    about_a_rounded_copy,
+    about_itself,
+    needs_test_images,
+)
 from boundlab.bounds import BY_KEY
 from boundlab.charts.promises import Row
 from boundlab.charts.theme import STYLES
@@ -58,6 +65,8 @@ def _note(guarantee: Guarantee) -> str:
         return "needs test images"
     if about_a_noisy_copy(guarantee):
         return "about a noisy copy"
+    if about_a_rounded_copy(guarantee):
+        return "about it, weights rounded"
     about = guarantee.about.split(":")[0]
     return f"about {about}" if len(about) <= _LONGEST else "about another network"
 
@@ -85,6 +94,11 @@ def promise_verdict(network: Promised) -> str:
     if about_itself(best):
         older = " The older bounds say nothing." if network.older else ""
         return f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100. {truth}{older}"
+    if about_a_rounded_copy(best):
+        return (
+            f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100, about the network with its "
+            f"weights rounded to a few bits. {truth}"
+        )
     whom = "a noisy copy of it" if about_a_noisy_copy(best) else "another network"
     return (
         f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100 about {whom}, and nothing about "

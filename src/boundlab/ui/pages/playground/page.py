@@ -17,7 +17,7 @@ from boundlab.ui.pages.playground.sweep import look
 from boundlab.ui.visitor import visitor
 
 _NOW, _GHOST = "play_now", "play_ghost"  # in the session: what is played, and what was before it
-_GHOST_PARAM, _DECAY_PARAM = "ghost", "wd"
+_GHOST_PARAM = "ghost"
 _WIDE = """<style>
 [data-testid="stMainBlockContainer"] { padding-left: 1.5rem; padding-right: 1.5rem; padding-top: 2.2rem; }
 </style>"""
@@ -35,13 +35,18 @@ def playground() -> None:
         return
     left, middle, right = st.columns([29, 53, 18], gap="medium")
     with left:
-        with st.container(border=True, gap="xsmall"):
-            played = _handles()
+        card = st.container(border=True, gap="xsmall")
         st.html(_WIDE)
-    if played is None:
-        return
-    with right:
-        decay = _decay(played)
+    with card:
+        controls = Controls("handles")
+    with controls:
+        controls.answers_for = here().known - OF_THE_STAGE - {_GHOST_PARAM}
+        with card:
+            played = choose_played(controls)
+        if played is None:
+            return
+        with right:
+            decay = _decay(controls, played)
     ghost = _ghost(played, me)
     sweep = look(played.specs, me)
     if st.session_state.get(engine.PLAYING) and sweep.missing and not locate.missing(played.dataset):
@@ -54,18 +59,10 @@ def playground() -> None:
         st.fragment(network_panel, run_every=_SELDOM if sweep.moving else None)(played, decay, me)
 
 
-def _decay(played: Played) -> float:
+def _decay(controls: Controls, played: Played) -> float:
     """The weight decay whose network stands at the right."""
     decays = {f"{spec.train.weight_decay:g}": spec.train.weight_decay for spec in played.specs}
-    with Controls("decay") as controls:
-        controls.answers_for = {_DECAY_PARAM}
-        return decays[controls.slide("The network at λ =", list(decays), _DECAY_PARAM, "0.004")]
-
-
-def _handles() -> Played | None:
-    with Controls("handles") as controls:
-        controls.answers_for = here().known - OF_THE_STAGE - {_GHOST_PARAM, _DECAY_PARAM}
-        return choose_played(controls)
+    return decays[controls.slide("The network at λ =", list(decays), "wd", "0.004")]
 
 
 def _ghost(played: Played, me: str) -> Played | None:
@@ -74,8 +71,10 @@ def _ghost(played: Played, me: str) -> Played | None:
         st.session_state[_GHOST] = _parsed(linked[-1])
         st.session_state[_NOW] = played
     before: Played | None = st.session_state.get(_NOW)
-    if before is not None and before != played and look(before.specs, me).runs:
-        st.session_state[_GHOST] = before
+    if before is not None and before != played:
+        left = look(before.specs, me)
+        if left.runs or left.latest:
+            st.session_state[_GHOST] = before
     st.session_state[_NOW] = played
     ghost: Played | None = st.session_state.get(_GHOST)
     if ghost == played:

@@ -71,14 +71,6 @@ def start(controls: Controls) -> None:
     told = story(chosen)
     _answer(chosen, told, guess.made(controls), at, stage=stage, right=right)
     with more:
-        st.download_button(
-            "CSV of the picture",
-            functools.partial(told.table(chosen.delta).to_csv, index=False),
-            f"boundlab-{chosen.dataset}-start.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
         st.button("Guess again", on_click=guess.again, icon=":material/replay:")
     with below:
         stories(chosen, chosen.labels[at])
@@ -112,7 +104,7 @@ def _answer(
     picture = film.at(_base((film.stamp, film.still), at))
     caption = _caption(chosen, told)
     with right:
-        chart.show(picture.figure, "chart_start", f"Wrong out of 100 new digits. {told.verdicts[at].replace('**', '')}")
+        chart.draw(picture.figure, "chart_start", f"Wrong out of 100 new digits. {told.verdicts[at].replace('**', '')}")
     with stage:
         player(
             _PLAYER,
@@ -124,6 +116,7 @@ def _answer(
             caption,
             words=told.verdicts,
             hint=_HINT,
+            points=functools.partial(told.table(chosen.delta).to_csv, index=False),
         )
         st.caption(caption)
 
