@@ -6,7 +6,7 @@ from boundlab.cli import bench_browser
 from boundlab.cli.bench_browser import CHART, launch, settle
 from tests.conftest import ROOT
 
-__all__ = ["CHART", "FORMULA", "OFFER", "launch", "serving", "settle", "started", "visit"]
+__all__ = ["CHART", "FORMULA", "OFFER", "launch", "open_notes", "serving", "settle", "started", "visit"]
 FORMULA = ".katex"
 OFFER = ".st-key-untrained"  # where a network is missing, in place of its chart
 
@@ -33,3 +33,12 @@ def visit(browser, url, width=1400, dark=False, drawn=CHART):
     settle(page)
     assert page.locator('[data-testid="stException"]').count() == 0
     return page
+
+
+def open_notes(page):
+    """Unfold what a figure page says besides its sentence; returns the fold, its first caption there."""
+    fold = page.get_by_test_id("stExpander").filter(has_text="Notes")
+    fold.get_by_text("Notes", exact=True).click()
+    fold.get_by_test_id("stCaptionContainer").first.wait_for(timeout=60_000)
+    settle(page)
+    return fold

@@ -6,7 +6,7 @@ import pytest
 
 from boundlab.ui.page import PAGES
 from tests.charts.test_colours import contrast
-from tests.e2e.serving import CHART, FORMULA, serving, settle, visit
+from tests.e2e.serving import CHART, FORMULA, open_notes, serving, settle, visit
 
 
 @pytest.fixture
@@ -20,7 +20,14 @@ TO_DIGITS = {
     "compare": "n1=CONV-3-16 · digits 8×8 · λ = 0.004&n2=CONV-5-16 · digits 8×8 · λ = 0.004",
     **{page.key: "dataset=digits" for page in PAGES if page.key not in ("compare", "train", "checkpoint")},
     "start": "dataset=digits&reveal=true",
+    "playground": "dataset=digits&layers=2",
 }
+NOTED = {"training", "lambda", "width", "depth", "anatomy"}  # what their chart is of is in their notes
+
+
+# of every chart: whether there is a point, a bar or a cell in it
+DRAWN = """() => [...document.querySelectorAll('.js-plotly-plot')].map(plot => (plot._fullData ?? [])
+  .some(({y, z}) => [...y ?? [], ...z ?? []].some(value => value !== null && value === value)))"""
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if p.key in TO_DIGITS], ids=lambda p: p.key)
@@ -28,10 +35,20 @@ TO_DIGITS = {
 def test_a_cold_deep_link_draws_its_chart(browser, server, page, width, dark):
     path = "" if page.key == "start" else page.key
     drawn = FORMULA if page.key == "theory" else CHART
-    seen = visit(browser, f"{server}/{path}?{TO_DIGITS[page.key]}&convention=theorem", width, dark, drawn)
-    assert "digits 8×8" in seen.get_by_test_id("stMain").inner_text()
+    convention = "" if page.key == "playground" else "&convention=theorem"  # all of them at once there
+    seen = visit(browser, f"{server}/{path}?{TO_DIGITS[page.key]}{convention}", width, dark, drawn)
+    main = seen.get_by_test_id("stMain")
     box = seen.locator(drawn.split()[0]).first.bounding_box()
     assert box["x"] + box["width"] <= width
+    if page.key == "playground":
+        assert main.get_by_role("radio", name="digits", exact=True).is_checked()
+        assert main.get_by_role("spinbutton", name="layers").input_value() == "2"
+        assert main.get_by_text("Press Play").is_visible()
+        assert not any(seen.evaluate(DRAWN))  # axes, and no line before anything is trained
+        return
+    assert all(seen.evaluate(DRAWN)) or page.key == "theory"
+    said = open_notes(seen) if page.key in NOTED else main
+    assert "digits 8×8" in said.inner_text()
 
 
 SEEN = """() => {
@@ -191,7 +208,7 @@ def test_the_menu_leads_to_every_page(browser, server):
 
 def test_changing_to_certified_networks_and_back_shows_their_last_epoch(browser, server):
     page = visit(browser, f"{server}/certificates?full=true")
-    caption = page.locator('[data-testid="stCaptionContainer"]').first
+    caption = page.get_by_test_id("stCaptionContainer").filter(has_text="training images")
     for networks, last in (("ten digits", "30"), ("ten, accurate", "5"), ("0 or 1", "30")):
         page.get_by_role("radio", name=networks, exact=True).click()
         page.wait_for_function("last => document.body.innerText.includes(`epoch ${last} ·`)", arg=last, timeout=60_000)

@@ -7,7 +7,7 @@ import shutil
 
 from boundlab.runs.folder import open_run
 from boundlab.ui.shelf import run_name
-from tests.e2e.serving import CHART, settle, started
+from tests.e2e.serving import CHART, open_notes, settle, started
 
 TOKEN = "0123456789abcdef" * 2
 
@@ -24,9 +24,9 @@ def test_a_link_to_ones_own_run_opens_in_a_fresh_tab_and_after_a_restart(browser
             anna = browser.new_context(storage_state={"cookies": [], "origins": kept})
             page = anna.new_page()
             page.goto(f"{url}/{link}")
-            page.get_by_text("trained here · epoch").first.wait_for(timeout=60_000)
             page.locator(CHART).first.wait_for(timeout=60_000)
             settle(page)
+            assert "trained here · epoch" in open_notes(page).inner_text()
             assert page.get_by_text("the link asks for").count() == 0
             assert "networks=trained+here" in page.url
             ben = browser.new_context()

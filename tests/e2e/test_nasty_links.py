@@ -9,6 +9,7 @@ from tests.e2e.serving import serving, settle
 from tests.nasty import NASTY
 
 ASK = {  # a parameter of every page that takes one of a few values, or a number
+    "playground": ("dataset", "layers"),
     "train": ("kind", "weight_decay"),
     "checkpoint": ("dataset", "task"),
     "compare": ("n1", "count"),

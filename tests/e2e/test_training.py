@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 
 from tests.conftest import ROOT
-from tests.e2e.serving import CHART, settle, started
+from tests.e2e.serving import CHART, open_notes, settle, started
 
 FORM = "dataset=digits&conv_layers=3&channels=8&weight_decay=0.006&epochs=200"
 LINES = "() => [...document.querySelectorAll('.st-key-stage_live .js-plotly-plot .scatterlayer .js-line')].map(e => e.getAttribute('d')).join()"
@@ -68,7 +68,8 @@ def test_train_stop_resume_finish_and_find_it(browser, tmp_path):
         assert row["test_error"] < 0.2
         page.goto(f"{url}/lambda?dataset=digits&layers=3&channels=8")
         page.locator(CHART).first.wait_for(timeout=60_000)
-        page.get_by_text("with 1 run trained here").first.wait_for()
+        settle(page)
+        assert "with 1 run trained here" in open_notes(page).inner_text()
 
 
 def test_another_person_may_look_but_not_touch_and_a_reload_keeps_ones_jobs(browser, tmp_path):
@@ -92,7 +93,7 @@ def test_closing_the_tab_does_not_end_the_job_and_a_killed_server_can_be_gone_on
     with dashboard(tmp_path) as (url, process):
         page = open_page(browser, f"{url}/train?{FORM}&epochs=2000")
         page.get_by_role("button", name="Train", exact=True).click()
-        page.locator(CHART).first.wait_for(timeout=60_000)
+        page.locator(f".st-key-stage_live {CHART}").first.wait_for(timeout=60_000)
         page.context.close()
         (before,) = tmp_path.glob("*/status.json")
         step = json.loads(before.read_text())["step"]

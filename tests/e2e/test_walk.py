@@ -17,6 +17,11 @@ DRAWN = """() => JSON.stringify([...document.querySelectorAll('.js-plotly-plot')
 OFFERED = """() => JSON.stringify([...document.querySelectorAll('.st-key-untrained')].map(offer =>
   [offer.querySelector('p').innerText, [...offer.querySelectorAll('a')].map(link => link.href)]))"""
 
+TABLES = (
+    """() => JSON.stringify([...document.querySelectorAll('[data-testid="stTable"]')].map(table => table.innerText))"""
+)
+SHOWN = f'{CHART}, {OFFER}, [data-testid="stTable"]'  # a view of page Compare is a table alone
+
 WHOLE = """() => [...document.querySelectorAll('[data-testid="stPlotlyChart"]')]
   .every(chart => chart.querySelector('.js-plotly-plot')?._fullData)"""
 
@@ -36,7 +41,7 @@ def address(page):
 def same(page, fresh):
     """Whether both show the same, at the same address, with every chart of theirs drawn."""
     whole = all(one.evaluate(WHOLE) for one in (page, fresh))
-    alike = all(page.evaluate(part) == fresh.evaluate(part) for part in (DRAWN, OFFERED))
+    alike = all(page.evaluate(part) == fresh.evaluate(part) for part in (DRAWN, OFFERED, TABLES))
     return whole and alike and address(page) == address(fresh)
 
 
@@ -46,16 +51,17 @@ def compared(browser, page):
     while True:
         settle(page)
         url = page.url
-        fresh = visit(browser, url, drawn=f"{CHART}, {OFFER}")
+        fresh = visit(browser, url, drawn=SHOWN)
         while page.url == url and not same(page, fresh):
             assert time.monotonic() < deadline, (
                 f"{url} shows another picture, or is called otherwise, for a fresh visitor"
             )
             page.wait_for_timeout(100)
-        wanted, offered = fresh.evaluate(DRAWN), fresh.evaluate(OFFERED)
+        wanted, offered, tables = (fresh.evaluate(part) for part in (DRAWN, OFFERED, TABLES))
         fresh.context.close()
         if page.url == url:
-            assert offered != "[]" or "[]" not in (wanted, wanted[1:-1]), f"{url} draws nothing, and offers nothing"
+            nothing = "[]" in (wanted, wanted[1:-1]) and offered == tables == "[]"
+            assert not nothing, f"{url} draws nothing, and offers nothing"
             return address(page)
 
 

@@ -224,6 +224,16 @@ def test_the_link_is_what_is_picked_and_restores_it():
     assert compared(app) == compared(open_link(COMPARE))
 
 
+def test_the_link_names_what_was_added_after_something_was_taken_away():
+    app = open_link(COMPARE)
+    names = [f"{DEEP} · seed 2", f"{DIGITS} · seed 0", f"{CONV} · seed 1"]
+    for count in (2, 3):
+        app.multiselect[0].set_value(names[:count]).run()
+        assert not app.exception
+        assert list(linked(app)) == [f"{kind}{place}" for kind in "ns" for place in range(1, count + 1)]
+    assert compared(open_link(COMPARE, **linked(app))) == names
+
+
 def test_fewer_than_two_leave_the_page_as_it_was():
     app = open_link(COMPARE, n1=CONV, n2=DEEP)
     before, link = compared(app), linked(app)

@@ -55,7 +55,7 @@ def choose_networks(controls: Controls, above: DeltaGenerator, below: DeltaGener
         for preset in offered:
             _button(preset, [known.typical(label) for label in preset.labels])
     with below, st.expander("Choose networks", icon=":material/checklist:"):
-        picks = _drawer(known, start)
+        picks = _drawer(controls, known, start)
         if words := _seeds(known, picks):
             st.caption(words)
         if wrong := left_out(visitor.visitor_name(), visitor.at_home()):
@@ -76,7 +76,7 @@ def _arrive(controls: Controls, known: Offer, offered: Sequence[ReadyMade], star
         st.session_state[_TABLE] = (st.session_state.get(_TABLE, (0, None))[0], None)
     if arriving and not link.is_named() and len(kept) >= FEWEST_COMPARED:
         st.session_state[_PICKED] = kept
-        link.write_link([there[name] for name in kept], start)
+        link.write_link(controls, [there[name] for name in kept], start)
     elif arriving or len(kept) < FEWEST_COMPARED:
         st.session_state[_PICKED] = kept = linked
     st.session_state[_PICKED] = [name for name in st.session_state[_PICKED] if name in there]
@@ -95,7 +95,7 @@ def _set(names: list[str]) -> None:
     st.session_state[_PICKED] = names
 
 
-def _drawer(known: Offer, start: Sequence[Pick]) -> list[Pick]:
+def _drawer(controls: Controls, known: Offer, start: Sequence[Pick]) -> list[Pick]:
     """What is compared, and the table to pick it from."""
     there = known.picks()
     picked = st.multiselect(
@@ -110,7 +110,7 @@ def _drawer(known: Offer, start: Sequence[Pick]) -> list[Pick]:
         st.warning("Pick two to four networks. Until then the ones before stay on the page.")
     elif picked != st.session_state[_SHOWN]:
         st.session_state[_SHOWN] = picked
-        link.write_link([there[name] for name in picked], start)
+        link.write_link(controls, [there[name] for name in picked], start)
     if st.session_state.pop(_FULL, False):
         st.warning(f"{MOST_COMPARED} networks are compared at most: take one away first.")
     words = st.text_input(

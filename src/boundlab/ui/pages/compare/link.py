@@ -40,7 +40,7 @@ def _pick(controls: Controls, known: Offer, place: int, default: str) -> Pick:
     return Pick(label, seed) if seed else known.typical(label)
 
 
-def write_link(picks: Sequence[Pick], start: Sequence[Pick]) -> None:
+def write_link(controls: Controls, picks: Sequence[Pick], start: Sequence[Pick]) -> None:
     """Put them into the address; the opening comparison needs no words. What was said about a link has had its time."""
     words = {}
     if list(picks) != list(start):
@@ -51,3 +51,7 @@ def write_link(picks: Sequence[Pick], start: Sequence[Pick]) -> None:
     for key in _KEYS:
         here.notes.pop(key, None)
         address.put(key, [words[key]] if key in words else [])
+    for key in words:
+        controls.hold(
+            key
+        )  # of this run's, though the address named it only now: the end of the run takes away what is not
