@@ -163,7 +163,10 @@ def test_a_story_goes_on_with_its_settings_filled_in(browser, server, question, 
     page.wait_for_url(f"**/{where}?**", timeout=60_000)
     page.locator(PLOT).first.wait_for(timeout=60_000)
     settle(page)
-    assert ("networks=certified" if where == "certificates" else "channels=8") in page.url
+    if where == "certificates":  # its story begins there
+        assert page.get_by_text("Wrong of 100: at most").count() == 1
+    else:
+        assert "channels=8" in page.url
     assert page.get_by_text("In the link, but not used").count() == 0
     assert page.get_by_text("the link asks for").count() == 0
     page.context.close()
