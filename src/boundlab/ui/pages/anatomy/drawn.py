@@ -32,7 +32,9 @@ class Drawn:
 
 def six(controls: Controls, bound: Bound, sides: tuple[Side, Side | None], values: list[Value]) -> Drawn:
     """Up to six bars, of the first side or of both."""
-    controls.hold("merge")  # links of the waterfall carry it; here everything is multiplied together
+    controls.hold(
+        "merge", ("true", "false"), "Multiply the layers together"
+    )  # links of the waterfall carry it; here everything is multiplied together
     settings = sides[0].settings
     called = styles(settings.convention)[bound.key].name
     every = [anatomy(value) for value in values]

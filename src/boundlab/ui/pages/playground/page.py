@@ -14,6 +14,7 @@ from boundlab.ui.pages.playground import engine
 from boundlab.ui.pages.playground.choice import choose_played
 from boundlab.ui.pages.playground.stage import OF_THE_STAGE, network_panel, stage
 from boundlab.ui.pages.playground.sweep import look
+from boundlab.ui.privacy import plain
 from boundlab.ui.visitor import visitor
 
 _NOW, _GHOST = "play_now", "play_ghost"  # in the session: what is played, and what was before it
@@ -87,5 +88,5 @@ def _parsed(text: str) -> Played | None:
     try:
         return Played.parse(text)
     except ValueError as error:
-        st.warning(f"In the link, `ghost`: {error}.")
+        st.warning(f"In the link, `ghost`: {plain(str(error))}.")
         return None

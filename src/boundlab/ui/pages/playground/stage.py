@@ -107,7 +107,6 @@ def _draw(
     if sweep.finished:
         st.session_state.setdefault(engine.PLAYING, True)
         return _finished(controls, sweep, where, decay), behind
-    controls.spare()
     return _growing(sweep, where, decay), behind
 
 
