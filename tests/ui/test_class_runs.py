@@ -53,8 +53,9 @@ def share(run, out, shared=True):
 
 
 def open_as(name, page, **params):
-    """The page as the reader of that name sees it."""
+    """The page as the reader of that name sees it, its notes opened."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.session_state["notes"] = True
     app.session_state["visitor_without_browser"] = name
     for key, value in params.items():
         app.query_params[key] = value
