@@ -1,10 +1,11 @@
-"""What a reader of a page meets before doing anything: how many words and controls. Pictures have words of their own, not counted."""
+"""What a reader of a page meets before doing anything: how many words and controls. Pictures have words of their own,
+and a bar that saves them; neither is counted."""
 
 # Text on screen: no menu, no picture, no icon, nothing folded or hidden
 _WORDS = """() => {
   const main = document.querySelector('[data-testid="stMain"]');
   const walk = document.createTreeWalker(main, NodeFilter.SHOW_TEXT), range = document.createRange(), words = [];
-  const aside = 'svg, style, script, .katex, [data-testid="stIconMaterial"], [translate="no"], [data-testid="stFullScreenFrame"] button';
+  const aside = 'svg, style, script, .katex, [data-testid="stIconMaterial"], [translate="no"], [data-testid="stFullScreenFrame"] button, [class*="st-key-bar_"]';
   while (walk.nextNode()) {
     const text = walk.currentNode, parent = text.parentElement;
     range.selectNodeContents(text);
@@ -18,7 +19,7 @@ _CONTROLS = """() => [...document.querySelectorAll(
   ['Slider', 'ButtonGroup', 'Selectbox', 'MultiSelect', 'Popover', 'Button', 'DownloadButton', 'Checkbox', 'TextInput', 'NumberInput',
    'FileUploader', 'BidiComponentIsolated']
   .map(kind => `[data-testid="stMain"] [data-testid="st${kind}"]`).join())]
-  .filter(control => control.checkVisibility() && control.getBoundingClientRect().height > 2 && !control.parentElement.closest('[data-testid="stFileUploader"], [data-testid="stPopover"]'))
+  .filter(control => control.checkVisibility() && control.getBoundingClientRect().height > 2 && !control.parentElement.closest('[data-testid="stFileUploader"], [data-testid="stPopover"], [class*="st-key-bar_"]'))
   .map(control => control.innerText || control.getAttribute('data-testid'))"""
 
 
