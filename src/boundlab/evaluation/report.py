@@ -117,12 +117,16 @@ def _run(
 
 
 def report(
-    subject: Subject, settings: Settings, seen: Outcome | None = None, coded: tuple[CodedCertificate, ...] = ()
+    subject: Subject,
+    settings: Settings,
+    seen: Outcome | None = None,
+    coded: tuple[CodedCertificate, ...] = (),
+    not_coded: str = _NOT_CODED,
 ) -> dict[str, Any]:
     """Norms, every bound and errors as JSON; `seen`: for exact errors at the margin asked for.
 
     `errors` are fractions (None: not measured), `bounds` by key and `theorem_s2` as `value_json` has them, `theorem_d` the smaller
-    one of `coded` (Theorem D where `j` is None, else D2), `norms` those of
+    one of `coded` (Theorem D where `j` is None, else D2; `not_coded`: why there is none), `norms` those of
     `NetworkNorms` (`spectral_map`, approached from below, beside `spectral_map_upper`, which it does not exceed), `sample` pixels as given (raw) and as the network gets them (fed), `warnings` what to doubt about the
     sample, `conditions` what the guarantees take for granted.
     """
@@ -139,7 +143,7 @@ def report(
         "norms": _norms_json(norms, [subject.record.get(norm_column(i, UPPER)) for i in range(len(norms.layers))]),
         "bounds": {bound.key: value_json(evaluate(bound, norms, sample, settings)) for bound in LITERATURE},
         "theorem_s2": value_json(evaluate(BY_KEY["doubled"], norms, sample, settings)),
-        "theorem_d": coded_json(coded, settings.delta) or {"value": None, "reason": _NOT_CODED},
+        "theorem_d": coded_json(coded, settings.delta) or {"value": None, "reason": not_coded},
         "errors": {"train": subject.train_error, "test": subject.test_error},
         "warnings": doubts(subject.record, subject.arch.in_shape),
         "conditions": conditions(subject.dataset, subject.arch, subject.labels),
@@ -175,12 +179,15 @@ def report_on(
     """`report` of a checkpoint measured on (train, test), those of the sub-task `labels` if there are any; in the strict
     convention with Theorem D, which takes minutes for large networks."""
     subject, seen = measure_checkpoint(checkpoint, data, dataset, title, errors, root=root, workers=usable_cores())
-    coded: tuple[CodedCertificate, ...] = ()
+    coded, not_coded = tuple[CodedCertificate, ...](), _NOT_CODED
     if seen is not None and settings.convention == "strict":
         train, test = (None if part is None else cut_window(part, checkpoint.arch.in_shape) for part in data)
         assert train is not None
-        coded = certify_coded(checkpoint, train, test).certificates
-    return report(dataclasses.replace(subject, labels=labels), settings, seen, coded)
+        try:
+            coded = certify_coded(checkpoint, train, test).certificates
+        except ValueError as error:
+            not_coded = str(error)
+    return report(dataclasses.replace(subject, labels=labels), settings, seen, coded, not_coded)
 
 
 def _margins(seen: Outcome, margin: float | None) -> MarginErrors:

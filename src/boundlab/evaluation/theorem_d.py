@@ -4,6 +4,7 @@ limit over the whole sample (torch)."""
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -40,8 +41,11 @@ def certify_coded(
     """Certificates of a network on its training sample, pixels in [0, 1] as it sees them before `normalize`.
 
     Every choice made here is covered: it may depend on the sample. The same network and images give the same certificate.
+    Raises ValueError for an output layer that does not tell classes apart, or not in finite numbers.
     """
     n, few = len(train.labels), sub_sample(train, _FEW, 0)
+    if not 0 < output_of(checkpoint, few).norm < math.inf:
+        raise ValueError("it assumes that the output layer's rows differ, and that their norm is finite")
     before = principal(checkpoint, output_of(checkpoint, few), few, _DIRECTIONS)
     search = RoundingSearch(checkpoint, few, n, shaped(*before, _PULLS[len(_PULLS) // 2]))
     roundings = search.best(lambda tried: progress("roundings", tried, 0))
