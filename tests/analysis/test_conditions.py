@@ -77,7 +77,7 @@ def test_the_terminal_says_them_where_a_promise_stands(tmp_path, capsys):
     ],
 )
 def test_the_page_says_them(link, expected):
-    app = open_link(next(page for page in PAGES if page.key == "certificates"), **link)
+    app = open_link(next(page for page in PAGES if page.key == "certificates"), full="true", **link)
     assert not app.exception
     assert not any("the link asks for" in warning.value for warning in app.warning)
     assert found([part.value for part in app.markdown]) == expected
@@ -89,7 +89,10 @@ def test_noisy_labels_and_ones_own_scaling_are_said_where_the_promises_of_a_run_
     own = train_run(RunSpec.from_dict(spec), tmp_path)
     monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path))
     app = open_link(
-        next(page for page in PAGES if page.key == "certificates"), networks="trained here", run=run_name(open_run(own))
+        next(page for page in PAGES if page.key == "certificates"),
+        networks="trained here",
+        run=run_name(open_run(own)),
+        full="true",
     )
     assert not app.exception
     assert not app.warning

@@ -442,7 +442,7 @@ def test_only_a_worker_all_of_whose_runs_were_asked_to_end_is_killed(tmp_path, m
     process = subprocess.Popen(["sleep", "600"])
     try:
         machine = scheduler.Scheduler(tmp_path, Limits(running=1))
-        machine.running.append(scheduler._Running(tuple(job.id for job in jobs), Worker(process, None), None))
+        machine.running.append(scheduler._Running(tuple(job.id for job in jobs), Worker(process, None), None, False))
         machine._kill_unresponsive(jobs)
         time.sleep(0.2)
         assert (process.poll() is not None) == ("running" not in states)

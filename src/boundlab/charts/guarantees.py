@@ -84,7 +84,8 @@ def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: floa
         "annotations": [
             *(note for row in rows for note in row),
             _note(f"test error {percent(test_error)}", 100 * test_error, INK[dark], "left"),
-            _note("says nothing", 100.0, ALERT[dark], "left") | {"y": 0, "xshift": 4},  # the toolbar is above
+            # the toolbar is above
+            _note("says nothing", 1, ALERT[dark], "right") | {"xref": "paper", "y": 0, "xshift": -4},
             _note(f"guessing {100 * guessing:.2g}", 100 * guessing, INK[dark], "right") | {"y": 0, "xshift": -4},
         ],
     }
