@@ -59,8 +59,8 @@ def test_play_moves_every_curve_and_a_wider_network_leaves_the_last_as_a_ghost(b
     width.fill("12")
     width.press("Enter")
     page.wait_for_url("**ghost=digits**")
+    page.get_by_text("Dashed: the last one you played, channels 8").wait_for(timeout=WHOLE)  # said once it is there
     finished(page)
-    assert page.get_by_text("Dashed: the last one you played, channels 8").count()
     there = lines(page)
     page.reload()
     finished(page)
@@ -68,8 +68,7 @@ def test_play_moves_every_curve_and_a_wider_network_leaves_the_last_as_a_ghost(b
     other = arrive(browser, page.url)
     finished(other)
     assert lines(other) == there
-    assert other.get_by_text("Dashed: the last one you played, channels 8").count()
-    other.go_back()
+    other.get_by_text("Dashed: the last one you played, channels 8").wait_for()
     page.get_by_role("link", name="Width").first.click()
     page.locator(CHART).first.wait_for()
     page.go_back()
