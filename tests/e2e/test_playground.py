@@ -30,6 +30,7 @@ def arrive(browser, url, height=720, dark=False):
 
 def finished(page):
     page.get_by_text("after 32 epochs").wait_for(timeout=WHOLE)
+    page.wait_for_function(f"() => ({LINES})().length > 0", timeout=60_000)
     settle(page)
 
 
@@ -95,8 +96,7 @@ def test_the_epoch_is_moved_in_the_browser_and_the_link_follows(browser, dashboa
     page.keyboard.press("Home")
     page.wait_for_url("**epoch=0**")
     again = arrive(browser, page.url)
-    again.get_by_text("after 32 epochs").wait_for()
-    settle(again)
+    finished(again)
     assert lines(again) == first
 
 
