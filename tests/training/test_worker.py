@@ -465,7 +465,7 @@ def test_fifty_kills_pauses_and_stops_leave_the_same_history(tmp_path):
                 waiting.append(Warm(errors))
             submit(tmp_path / "runs", LONG, 51)
             waiting[0].send(folder, hold(folder))
-            assert waiting[0].process.wait(PATIENCE) == 0
+            assert waiting[0].answer() == READY
         finally:
             over.set()
             reader.join()

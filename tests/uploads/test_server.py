@@ -65,7 +65,14 @@ def test_it_finds_what_the_command_line_finds(upload_server, tmp_path, conventio
     settings = Settings(convention, 0.01)
     found = upload_server.result(upload)
     assert found.title == "my net"
-    assert json.dumps(report(found, settings)) == json.dumps(evaluate_file(path, "digits", settings))
+    assert same_but_for_theorem_d(report(found, settings), evaluate_file(path, "digits", settings))
+
+
+def same_but_for_theorem_d(shown, computed):
+    """Equal to the last digit; Theorem D, which takes minutes, is the command's alone."""
+    assert shown.pop("theorem_d")["value"] is None
+    assert computed.pop("theorem_d")
+    return json.dumps(shown) == json.dumps(computed)
 
 
 def test_a_sub_task(upload_server, tmp_path):
@@ -294,6 +301,6 @@ def test_other_kinds(upload_server, tmp_path, kind):
     upload, now, _ = measured(upload_server, path.read_bytes())
     assert now["state"] == "done", now
     settings = Settings("strict")
-    assert json.dumps(report(upload_server.result(upload), settings)) == json.dumps(
-        evaluate_file(path, "digits", settings)
+    assert same_but_for_theorem_d(
+        report(upload_server.result(upload), settings), evaluate_file(path, "digits", settings)
     )
