@@ -498,5 +498,5 @@ def interrupt(folder, warm, end, rng):
         assert read_status(folder).state == "running"
     else:
         submit(folder.parent, LONG, attempt, request=end)
-        assert warm.process.wait(PATIENCE) == 0
+        assert warm.answer() == READY
         assert read_status(folder).state == {"pause": "paused", "stop": "stopped"}[end]
