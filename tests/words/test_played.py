@@ -25,6 +25,13 @@ def test_a_bound_below_one_says_something():
     assert words.endswith("0.7.")
 
 
+def test_a_network_that_learnt_nothing_and_noisy_labels_are_not_passed_over():
+    now = curves(test_error=0.89, sparse=0.1, golowich=0.4, doubled=0.7)
+    assert "learnt nothing" in sweep_verdict(now, 0.004, trained=False)
+    assert "bound: **" not in sweep_verdict(now, 0.004, trained=False)
+    assert "A guarantee (Theorem S2) about labels as noisy as in training: 0.7." in sweep_verdict(now, 0.004, noise=0.5)
+
+
 def test_nothing_is_said_of_what_is_not_measured():
     assert sweep_verdict(curves(sparse=0.5), 0.004) == ""
 

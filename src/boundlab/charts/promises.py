@@ -187,14 +187,15 @@ def _name(name: str, note: str, y: float, dark: bool) -> dict[str, Any]:
 
 def _layout(count: int, names: list[dict[str, Any]], dark: bool) -> dict[str, Any]:
     note = {
-        "text": "<b>too large:<br>says nothing</b>",
+        "text": "<b>too large: says nothing</b>",
         "x": _END,
         "xanchor": "right",
         "align": "right",
         "y": 1,
         "yref": "paper",
     }
-    note |= {"yanchor": "top", "showarrow": False, "font": {"size": _QUIET, "color": ALERT[dark]}}
+    # above, where no name of a line can meet it on a narrow screen
+    note |= {"yanchor": "bottom", "showarrow": False, "font": {"size": _QUIET, "color": ALERT[dark]}}
     return {
         "height": _TOP + _BOTTOM + ROW * count,
         "margin": {"l": 6, "r": 4, "t": _TOP, "b": _BOTTOM},

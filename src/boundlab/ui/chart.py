@@ -20,6 +20,8 @@ _CONFIG = {
     "toImageButtonOptions": {"format": "png", "scale": 2},
 }
 
+_BUTTON = 40  # pixels that the button of `remote` takes
+
 TableOrCsv: TypeAlias = pd.DataFrame | Callable[[], str]  # what is drawn: a table, or a function that writes it as CSV
 
 
@@ -37,7 +39,10 @@ def show(
 
 def with_remote(figure: go.Figure, stamp: str) -> go.Figure:
     """The figure as a bar can find and save it."""
-    return figure.update_layout(updatemenus=[remote()], meta={"stamp": stamp, "base": 0, "canvas": stamp})
+    button = remote()
+    if (figure.layout.margin.b or 0) < _BUTTON:  # else it hangs below the axes, and would push them up
+        button |= {"yanchor": "bottom"}
+    return figure.update_layout(updatemenus=[button], meta={"stamp": stamp, "base": 0, "canvas": stamp})
 
 
 def writer(figure: go.Figure, points: TableOrCsv | None) -> Callable[[], str]:

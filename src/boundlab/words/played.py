@@ -18,8 +18,9 @@ def _value(curves: pd.DataFrame, name: str, decay: float) -> float:
     return float(row["mean"].iloc[0]) if len(row) else math.nan
 
 
-def sweep_verdict(curves: pd.DataFrame, decay: float) -> str:
-    """At one weight decay: how often the network errs, and what the bounds say of it."""
+def sweep_verdict(curves: pd.DataFrame, decay: float, trained: bool = True, noise: float = 0.0) -> str:
+    """At one weight decay: how often the network errs, and what the bounds say of it. `trained`: whether it beats guessing;
+    `noise`: the share of its training labels that were drawn anew."""
     error, sparse, golowich, doubled = (
         _value(curves, n, decay) for n in ("test_error", "sparse", "golowich", "doubled")
     )
@@ -29,11 +30,13 @@ def sweep_verdict(curves: pd.DataFrame, decay: float) -> str:
     words = f"At λ = {decay:g} the network errs on **{100 * error:.3g} of 100** new images. The sparse bound: **{readable(sparse)}**{said}"
     if golowich > 0 and sparse > 0:
         words += f", {times(golowich / sparse)} times smaller than Golowich 2018" if golowich > sparse else ""
-    promise = (
-        ""
-        if math.isnan(doubled)
-        else f" A guarantee (Theorem S2): {readable(doubled)}" + ("." if doubled < 1 else ", so none.")
-    )
+    if not trained:
+        return (
+            f"At λ = {decay:g} the network **learnt nothing** (it errs on {100 * error:.3g} of 100 new images): its small bounds "
+            "mean nothing."
+        )
+    alike, none = " about labels as noisy as in training" if noise else "", "" if doubled < 1 else ", so none"
+    promise = "" if math.isnan(doubled) else f" A guarantee (Theorem S2){alike}: {readable(doubled)}{none}."
     return f"{words}.{promise}"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -62,7 +62,8 @@ def player(
         "hint": hint,
         "speeds": speeds,
     }
-    with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key=f"bar_{key}"):
+    below: Literal["bottom", "center"] = "bottom" if words else "center"  # what is said stands above the buttons
+    with st.container(horizontal=True, vertical_alignment=below, gap="xxsmall", key=f"bar_{key}"):
         _player(key=key, data=data, on_at_change=lambda: None)
         if points is not None:
             name = f"{file}{labels[at] if picture.frames else ''}.csv"

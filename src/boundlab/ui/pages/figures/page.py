@@ -15,6 +15,7 @@ from boundlab.ui import chart
 from boundlab.ui.bound_choice import choose_convention, choose_delta, choose_series
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas, show_not_drawn
+from boundlab.ui.handle import anchored
 from boundlab.ui.layout import EMPTY, Figure, figure_first
 from boundlab.ui.page import is_dark, title
 from boundlab.ui.pages.figures.drawing import Reading, drawing, picture, points, reading
@@ -32,7 +33,6 @@ from boundlab.ui.pages.figures.own import own_control
 from boundlab.ui.pages.figures.paper import paper_control
 from boundlab.ui.pages.figures.selection import (
     ONE,
-    anchored,
     at_handle,
     handle_position,
     panel_choices,

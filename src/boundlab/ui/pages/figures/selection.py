@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
 from boundlab.analysis.tables import Axis
 from boundlab.text import format_epoch
-from boundlab.ui.address import here
 from boundlab.ui.combinations import nearest
 from boundlab.ui.controls import Controls
-from boundlab.ui.player import reported_position
+from boundlab.ui.handle import handle_at
 from boundlab.ui.variables import VARIABLES, Choice, narrow, preferred_start
 from boundlab.words.untrained import SYMBOLS
 
@@ -116,11 +114,7 @@ def handle_position(controls: Controls, selection: Selection, names: list[str], 
     if handle is _LAMBDA and selection.panel is None:
         every = panel_labels(sorted(selection.listing["weight_decay"].unique()), handle)
         default = f"{preferred_start(selection.listing)['weight_decay']:g}"
-    arriving, reported = controls.arriving(handle.key), reported_position(key)
-    at = controls.hold(handle.key, every, handle.name.removesuffix(" ="), few=handle is _LAMBDA)
-    if not arriving and reported in names and reported != st.session_state.get(f"{key}_reported"):
-        at = reported
-    st.session_state[f"{key}_reported"] = reported
+    at = handle_at(controls, key, handle.key, handle.name.removesuffix(" ="), every, names, few=handle is _LAMBDA)
     controls.keep(handle.key, at or default, default)
     return names.index(at or default) if (at or default) in names else None
 
@@ -133,12 +127,3 @@ def at_handle(controls: Controls, selection: Selection) -> Choice:
     return Choice(
         selection.runs[:0], choice.at | {"weight_decay": at}, near, choice.names | name, frozenset(name.values())
     )
-
-
-def anchored(key: str, signature: object, at: int) -> int:
-    """The position the figure is drawn at: that of the last change other than the handle's own, so that a handle at rest
-    does not make a new chart."""
-    name, signature = f"{key}_anchor", (signature, here().visit)
-    if name not in st.session_state or st.session_state[name][0] != signature:
-        st.session_state[name] = (signature, at)
-    return int(st.session_state[name][1])

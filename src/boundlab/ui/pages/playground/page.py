@@ -19,8 +19,11 @@ from boundlab.ui.visitor import visitor
 
 _NOW, _GHOST = "play_now", "play_ghost"  # in the session: what is played, and what was before it
 _GHOST_PARAM = "ghost"
-_WIDE = """<style>
-[data-testid="stMainBlockContainer"] { padding-left: 1.5rem; padding-right: 1.5rem; padding-top: 2.2rem; }
+_LOOK = """<style>
+@media (min-width: 641px) {
+  [data-testid="stMainBlockContainer"] { padding-left: 1.5rem; padding-right: 1.5rem; padding-top: 2.2rem; }
+}
+@media (max-width: 640px) { [data-testid="stColumn"]:has(.st-key-playground_stage) { order: -1; } }
 </style>"""
 _REFRESH = 0.3  # seconds, while something trains
 _SELDOM = 1.5
@@ -37,7 +40,7 @@ def playground() -> None:
     left, middle, right = st.columns([29, 53, 18], gap="medium")
     with left:
         card = st.container(border=True, gap="xsmall")
-        st.html(_WIDE)
+        st.html(_LOOK)
     with card:
         controls = Controls("handles")
     with controls:
@@ -53,7 +56,7 @@ def playground() -> None:
     if st.session_state.get(engine.PLAYING) and sweep.missing and not locate.missing(played.dataset):
         engine.play_these(played.specs, me)
         sweep = look(played.specs, me)
-    with middle:
+    with middle, st.container(key="playground_stage"):
         data_ready(played.dataset)
         st.fragment(stage, run_every=_REFRESH if sweep.moving else None)(played, ghost, decay, me, sweep.moving)
     with right:

@@ -108,8 +108,8 @@ def _film(ids: tuple[str, ...], _where: Stage, key: str) -> Film:
 @st.cache_data(show_spinner=False, max_entries=48)
 def _curves(ids: tuple[str, ...]) -> pd.DataFrame:
     tables = {name: history(ids, Settings(name, SWEEP_DELTA), _MOST_FRAMES, True) for name in SERIES_OF}
-    # which networks need longer is said once, by a veil
-    return by_axis(of_conventions(tables), _AXIS, "epoch").assign(flagged=False)
+    # rings are for networks that learnt nothing; which ones need longer is said once, by a veil
+    return by_axis(of_conventions(tables).assign(at_plateau=True), _AXIS, "epoch")
 
 
 def whole_film(ids: Sequence[str], where: Stage) -> Film:

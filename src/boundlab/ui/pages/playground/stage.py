@@ -17,12 +17,13 @@ from boundlab.specs.work import sample_size
 from boundlab.text import format_epoch, in_words
 from boundlab.ui import chart, server
 from boundlab.ui.controls import Controls, with_controls
+from boundlab.ui.handle import anchored, handle_at
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.playground import engine, picture
 from boundlab.ui.pages.playground.network import beside
 from boundlab.ui.pages.playground.picture import Stage
 from boundlab.ui.pages.playground.sweep import Sweep, look, place_in_line
-from boundlab.ui.player import player, reported_position
+from boundlab.ui.player import player
 from boundlab.ui.privacy import plain
 from boundlab.words.played import compared_with_last, sweep_verdict
 
@@ -150,7 +151,7 @@ def _finished(controls: Controls, sweep: Sweep, where: Stage, decay: float) -> p
     epochs = picture.moments(ids)
     names = [format_epoch(epoch) for epoch in epochs]
     at = _position(controls, names)
-    shot = picture.whole_film(ids, where).at(_anchored((ids, where.key, decay), at))
+    shot = picture.whole_film(ids, where).at(anchored("play", (ids, where.key, decay), at))
     picture.marked(shot.figure, where, decay)
     chart.draw(shot.figure, "chart_play", "Bounds and errors of all networks of the sweep against weight decay")
     curves = picture.curves_at(ids, epochs[at])
@@ -160,21 +161,10 @@ def _finished(controls: Controls, sweep: Sweep, where: Stage, decay: float) -> p
 
 
 def _position(controls: Controls, names: list[str]) -> int:
-    """Where the handle stands: where the reader's browser reports it, else as the address says."""
-    arriving, reported = controls.arriving("epoch"), reported_position(_KEY)
-    at = controls.hold("epoch", names, "epoch", few=False)
-    if not arriving and reported in names and reported != st.session_state.get(f"{_KEY}_reported"):
-        at = reported
-    st.session_state[f"{_KEY}_reported"] = reported
-    controls.keep("epoch", at or names[-1], names[-1])
-    return names.index(at or names[-1])
-
-
-def _anchored(signature: object, at: int) -> int:
-    """A handle at rest does not make a new chart."""
-    if st.session_state.get("play_anchor", (None,))[0] != signature:
-        st.session_state["play_anchor"] = (signature, at)
-    return int(st.session_state["play_anchor"][1])
+    """Where the handle stands, at the last epoch to begin with."""
+    at = handle_at(controls, _KEY, "epoch", "epoch", names, names, few=False) or names[-1]
+    controls.keep("epoch", at, names[-1])
+    return names.index(at)
 
 
 def _caption(sweep: Sweep) -> str:
@@ -184,11 +174,12 @@ def _caption(sweep: Sweep) -> str:
     parts = [
         f"{len(sweep.specs)} networks {spec.arch.title}",
         f"n = {sample_size(spec):,}",
-        f"{noise:.0%} of the training labels drawn anew" if noise else "",
+        f"{noise:.0%} of the training labels drawn anew, test labels clean" if noise else "",
         f"δ = {SWEEP_DELTA:g}",
         "bounds as published, not guarantees; Theorem S2 strict",
         f"seed {spec.train.seed}",
         "not settled yet: weight decay needs longer there than these trained" if short else "",
+        "ringed: learnt nothing" if any(not run.trained for run in sweep.runs.values()) else "",
         "" if sweep.finished else "* errors of a part of the images, or measured earlier",
     ]
     return " · ".join(filter(None, parts))
@@ -199,7 +190,9 @@ def _words(
 ) -> None:
     if curves.empty:
         return
-    st.markdown(sweep_verdict(curves, decay))
+    spec = next(spec for spec in sweep.specs if spec.train.weight_decay == decay)
+    run = sweep.runs.get(spec.id)
+    st.markdown(sweep_verdict(curves, decay, run is None or run.trained, spec.train.label_noise))
     if ghost is not None and behind is not None and sweep.finished:
         st.caption(compared_with_last(curves, behind, played, ghost, decay))
     st.caption(_caption(sweep))

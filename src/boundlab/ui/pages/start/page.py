@@ -9,14 +9,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.analysis.conditions import conditions_of
 from boundlab.charts.promises import Guess, guess_figure
-from boundlab.ui import address, chart
+from boundlab.ui import chart
 from boundlab.ui.controls import Controls, with_controls
+from boundlab.ui.handle import anchored, handle_at
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.start import guess
 from boundlab.ui.pages.start.choice import Chosen, choose, first_label
 from boundlab.ui.pages.start.picture import Story, sketch, story
 from boundlab.ui.pages.start.stories import stories
-from boundlab.ui.player import player, reported_position
+from boundlab.ui.player import player
 from boundlab.ui.shipped import shipped_runs
 from boundlab.words.guarantees import CHOICE, spelled_out
 from boundlab.words.promises import OLDER_NOTE, seen_by_a_neuron
@@ -79,11 +80,8 @@ def start(controls: Controls) -> None:
 
 def _position(controls: Controls, labels: list[str]) -> int:
     """Where the handle stands: where the reader's browser reports that it was moved to, else as the address says."""
-    arriving, reported, default = controls.arriving("wd"), reported_position(_PLAYER), first_label(labels)
-    at = controls.hold("wd", labels, "Weight decay λ") or default
-    if not arriving and reported in labels and reported != st.session_state.get(f"{_PLAYER}_reported"):
-        at = reported
-    st.session_state[f"{_PLAYER}_reported"] = reported
+    default = first_label(labels)
+    at = handle_at(controls, _PLAYER, "wd", "Weight decay λ", labels, labels, few=True) or default
     controls.keep("wd", at, default)
     return labels.index(at)
 
@@ -101,7 +99,7 @@ def _answer(
 ) -> None:
     """The picture and its handle."""
     film = told.film(mine, is_dark())
-    picture = film.at(_base((film.stamp, film.still), at))
+    picture = film.at(anchored("start", (film.stamp, film.still), at))
     caption = _caption(chosen, told)
     with right:
         chart.draw(picture.figure, "chart_start", f"Wrong out of 100 new digits. {told.verdicts[at].replace('**', '')}")
@@ -119,15 +117,6 @@ def _answer(
             points=functools.partial(told.table(chosen.delta).to_csv, index=False),
         )
         st.caption(caption)
-
-
-def _base(signature: object, at: int) -> int:
-    """The position the figure is drawn at: that of the last change other than the handle's own, so that a handle at rest
-    does not make a new chart."""
-    known = (signature, address.here().visit)
-    if st.session_state.get("start_base", (None, 0))[0] != known:
-        st.session_state["start_base"] = (known, at)
-    return int(st.session_state["start_base"][1])
 
 
 def _caption(chosen: Chosen, told: Story) -> str:
