@@ -16,7 +16,7 @@ from boundlab.ui.page import is_dark
 from boundlab.ui.pages.compare.pictures import columns, example
 from boundlab.ui.privacy import plain
 
-_HEIGHTS = {2: 160, 3: 140, 4: 116}  # of a drawing, pixels, by the number of columns
+_HEIGHTS = {2: 140, 3: 120, 4: 98}  # of a drawing, pixels, by the number of columns
 _DRAWING = (
     "Brighter: from more computation paths a pixel reaches the features that enter the dense layers (π of Theorem S; log₂ "
     "scale, the same for all; point at a pixel for the number; grey: none). Boxes: what one feature sees, layer by layer; red: a "

@@ -17,7 +17,7 @@ from boundlab.analysis.sweep import ERRORS, GUARANTEED, PUBLISHED, SERIES_OF, SW
 from boundlab.analysis.tables import AXES
 from boundlab.charts.canvas import Canvas
 from boundlab.charts.progress import behind_line
-from boundlab.charts.theme import FONT, INK, LEADS, faded
+from boundlab.charts.theme import FONT, INK, LEADS, VEIL, faded
 from boundlab.charts.traces import Trace, heights
 from boundlab.charts.trend import Film, Picture, film
 from boundlab.specs.run import PLATEAU, RunSpec
@@ -158,7 +158,8 @@ def marked(figure: go.Figure, where: Stage, decay: float) -> go.Figure:
         veil = {"fillcolor": faded(ink, 0.05), "line": {"width": 0}, "layer": "below"}
         figure.add_shape(type="rect", x0=low, x1=edge, y0=0, y1=1, yref="paper", **veil)
         place = {"x": 0.01, "xref": "paper", "xanchor": "left", "y": 0.01, "yref": "paper", "yanchor": "bottom"}
-        figure.add_annotation(text="not settled yet", showarrow=False, font={"size": FONT - 3, "color": ink}, **place)
+        look = {"showarrow": False, "font": {"size": FONT - 3, "color": ink}, "bgcolor": VEIL[where.dark]}
+        figure.add_annotation(text="not settled yet", **look, **place)
     return figure
 
 
