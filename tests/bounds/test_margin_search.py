@@ -15,6 +15,7 @@ from boundlab.analysis.margin_tradeoff import trade_off
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate, only
 from boundlab.data.splits import apply_task
+from boundlab.evaluation import report
 from boundlab.evaluation.report import report_on
 from boundlab.networks.checkpoint import Checkpoint
 from boundlab.networks.outcome import margin_errors
@@ -30,6 +31,18 @@ STRICT = Settings("strict")
 LINEAR = ArchSpec("mlp", (1, 8, 8), hidden=())
 SCALES = st.floats(-6, 6).map(lambda x: 10.0**x)
 SPEC = RunSpec.from_dict({"dataset": "digits", "epochs": 1, "arch": LINEAR.to_dict()})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_theorem_d():
+    """It has no margin, and takes seconds for each network."""
+
+    def refuse(*_):
+        raise ValueError("not asked for here")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "certify_coded", refuse)
+        yield
 
 
 @pytest.fixture(scope="module")

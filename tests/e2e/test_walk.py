@@ -127,7 +127,9 @@ def test_a_missing_network_is_one_however_one_arrives(browser, server):
     asked = address(page)[1]
     assert (asked["conv_layers"], asked["channels"], asked["dataset"]) == (["8"], ["64"], ["mnist"])
     assert page.get_by_test_id("stAlert").filter(has_text="link").count() == 0
+    settle(page)  # Streamlit lets a run that begins at the moment of Back win over it
     page.go_back()
+    page.wait_for_url("**/anatomy**")
     assert compared(browser, page) == anatomy
     page.get_by_role("button", name="Show the nearest: CONV-8-16 at λ = 0.004").click()
     page.locator(CHART).first.wait_for(timeout=60_000)

@@ -16,7 +16,7 @@ from boundlab.charts.trend import Film, stamp_of
 from boundlab.text import at_most_of_hundred, factor, of_hundred
 
 ROW = 42  # pixels: a name, and its bar below
-_TOP, _BOTTOM = 32, 56
+_TOP, _BOTTOM = 52, 56  # above: Plotly's toolbar, and below it what the zone is called
 _ALL, _END = 100.0, 134.0
 _BEYOND = 104.0  # where the arrow of what says nothing ends
 _LONG = 66.0  # a longer bar has its number at its left

@@ -51,11 +51,22 @@ def limit(need: int) -> int:
 
 
 def limit_itself(need: int) -> None:
-    """Let this process have no more than `limit`; where the system knows no such limit (macOS) there is none."""
+    """Let this process have no more than `limit` beside what it has mapped already (libraries map more on some machines than
+    on others); where the system knows no such limit (macOS) there is none."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    most = limit(need) if hard == resource.RLIM_INFINITY else min(limit(need), hard)
+    most = _mapped() + limit(need)
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _mapped() -> int:
+    """Bytes of data of this process as the limit counts them; 0 where the system does not say."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:")), 0)
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def exceeded(error: BaseException) -> bool:

@@ -92,6 +92,12 @@ class Links:
             self._note(key, f"{label}: the link gives {quoted(given)}; only one of them can be shown.")
         return [value for value in given if value in options]
 
+    def own(self, key: str, wrong: str | None = None) -> None:
+        """A part of the link that the page reads and writes itself, at every run; `wrong`: what the link got wrong there."""
+        self._drawn.add(key)
+        if wrong:
+            self._note(key, wrong)
+
     def _note(self, key: str, text: str) -> None:
         if address.here().first:  # else the address is ours
             address.here().notes[key] = Note(text)

@@ -51,7 +51,7 @@ def playground() -> None:
             return
         with right:
             decay = _decay(controls, played)
-    ghost = _ghost(played, me)
+        ghost = _ghost(controls, played, me)
     sweep = look(played.specs, me)
     if st.session_state.get(engine.PLAYING) and sweep.missing and not locate.missing(played.dataset):
         engine.play_these(played.specs, me)
@@ -69,10 +69,11 @@ def _decay(controls: Controls, played: Played) -> float:
     return decays[controls.slide("The network at λ =", list(decays), "wd", "0.004")]
 
 
-def _ghost(played: Played, me: str) -> Played | None:
+def _ghost(controls: Controls, played: Played, me: str) -> Played | None:
     """What was played before this, where there is something of it to draw; a link may say so too."""
+    controls.own(_GHOST_PARAM)
     if (linked := arrived_with(_GHOST_PARAM)) is not None and linked:
-        st.session_state[_GHOST] = _parsed(linked[-1])
+        st.session_state[_GHOST] = _parsed(controls, linked[-1])
         st.session_state[_NOW] = played
     before: Played | None = st.session_state.get(_NOW)
     if before is not None and before != played:
@@ -87,9 +88,9 @@ def _ghost(played: Played, me: str) -> Played | None:
     return ghost
 
 
-def _parsed(text: str) -> Played | None:
+def _parsed(controls: Controls, text: str) -> Played | None:
     try:
         return Played.parse(text)
     except ValueError as error:
-        st.warning(f"In the link, `ghost`: {plain(str(error))}.")
+        controls.own(_GHOST_PARAM, f"In the link, `ghost`: {plain(str(error))}.")
         return None
