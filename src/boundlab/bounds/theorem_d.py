@@ -49,7 +49,7 @@ def nodes(classes: int) -> Array:
 
 
 @lru_cache(maxsize=256)
-def _density(pair: Pair, classes: int) -> Array:
+def density(pair: Pair, classes: int) -> Array:
     """(K,) density of t - theta sqrt(2) R at the nodes, never too large: t standard normal, R = 1 or sqrt(chi^2_J / J).
 
     The mean over ln R by the trapezoid rule with step 1/20: analytic for |imaginary part| < pi / 8, where it is bounded by
@@ -90,7 +90,7 @@ def loss(profile: Array, pair: Pair, classes: int, off: float = 0.0) -> float:
 
     Moving all a_c by e moves l_theta by at most the total variation 2 Phi(e / 2) - 1 <= 0.4 e of two unit normals e apart.
     """
-    kept = step(classes) * float(_density(pair, classes) @ profile)
+    kept = step(classes) * float(density(pair, classes) @ profile)
     return min(1.0, max(0.0, 1 - kept + _ALIAS + _ROUNDING + 0.4 * off))
 
 
