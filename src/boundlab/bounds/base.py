@@ -223,10 +223,6 @@ SYMBOLS = (
     r"$\widehat{\mathrm{err}}_\gamma$: ramp error, the mean of $\min(1,\max(0,1-m_i/\gamma))$ · $\log$ and $\ln$: natural."
 )
 NO_BIAS = Assumption("the network has no biases", lambda net, sample, settings: not net.has_bias)
-NO_BIAS_LAYERS = Assumption(
-    "the network has no biases (if they are all zero, save it with bias: false)",
-    lambda net, sample, settings: not any(shape.bias for shape in net.shapes),
-)
 IID = Assumption("training and test examples are drawn independently from one distribution")
 NO_POOLING_CODE = Assumption(
     "the network has no pooling (the released code has none)",
@@ -245,5 +241,6 @@ SHARED = Assumption(
     lambda net, sample, settings: all(shape.kind != "local" for shape in net.shapes),
 )
 FIXED = Assumption("the norm limits and the margin were fixed before seeing the data")
+BIASES_IGNORED = "Biases, where the network has them, are ignored, as the released code does."
 NOT_PLOTTED = "the paper's figures do not plot this bound; choose theorem"
 STRICT_ONLY_SPARSE = "in the strict convention only the sparse bound (Theorems S and S2) has versions with every constant proved and checked"
