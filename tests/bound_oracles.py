@@ -137,7 +137,8 @@ def golowich_published(case: Case) -> float:
 
 
 def peeled(case: Case, depth_factor: float) -> float:
-    norms = math.prod(math.sqrt((a**2).sum()) for a in case.merged)
+    *hidden, output = case.merged
+    norms = math.prod(math.sqrt((a**2).sum()) for a in hidden) * max(math.sqrt((row**2).sum()) for row in output)
     return 4 * case.sample.classes / MARGIN * norms * depth_factor * case.sample.fed.frobenius / case.n
 
 

@@ -84,7 +84,9 @@ def test_bartlett(arch):
 @each_arch
 def test_neyshabur(arch):
     weights = draw(arch, 2)
-    depth, norms = len(weights), [math.sqrt((a**2).sum()) for a in matrices(weights, arch)]
+    *hidden, output = matrices(weights, arch)
+    depth, norms = len(weights), [math.sqrt((a**2).sum()) for a in hidden]
+    norms.append(max(math.sqrt((row**2).sum()) for row in output))  # one class's network ends in one row
     rademacher = 2 ** (depth - 1) * math.prod(norms) * make_sample(arch, N).fed.frobenius / N
     got = evaluated("neyshabur", measured(arch, weights), arch)
     assert got.complexity == pytest.approx(4 * arch.classes / MARGIN * rademacher, rel=1e-12)
@@ -92,6 +94,16 @@ def test_neyshabur(arch):
     golowich = evaluated("golowich", measured(arch, weights), arch)
     ratio = 2 ** (depth - 1) / (1 + math.sqrt(2 * depth * math.log(2)))
     assert got.complexity / golowich.complexity == pytest.approx(ratio, rel=1e-12)
+
+
+def test_classes_that_are_alike_gain_the_root_of_their_number_over_the_frobenius_norm():
+    arch = dataclasses.replace(DENSE, classes=4)
+    weights = draw(arch, 7)
+    weights[-1] = np.repeat(weights[-1][:1], 4, axis=0)
+    net = measured(arch, weights)
+    for key in ("golowich", "neyshabur"):
+        row = math.exp(evaluated(key, net, arch).log_factors["max_row.output"])
+        assert row * 2 == pytest.approx(float(net.layers[-1].frobenius), rel=1e-12)
 
 
 def path_norm(maps, biases):

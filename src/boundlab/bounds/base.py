@@ -190,13 +190,17 @@ def averaging(net: NetworkNorms) -> dict[str, float]:
 
 
 def scalar_class(net: NetworkNorms, sample: SampleStats, settings: Settings, log_depth: float) -> Terms:
-    """A bound on scalar networks by ||op(W)||_F, made multi-class by Mohri et al. (2nd ed.), Theorem 9.2 (factor 4C).
+    """A bound on scalar networks by ||op(W)||_F, made multi-class by Mohri et al. (2nd ed.), Theorem 9.2 (factor 4C), in its
+    empirical form (Kuznetsov, Mohri, Syed 2015, Theorem 2): it asks for the networks of one class each, whose last layer is a
+    single row, so the largest row norm stands where the output layer's Frobenius norm might.
 
     `log_depth`: log of the bound's own depth factor, such as (L - 1) log 2.
     """
     n, margin = effective_n(sample, settings), chosen_margin(settings)
+    *hidden, output = net.layers
     factors = {
-        **{f"map_frobenius.{layer.shape.name}": layer.log("map_frobenius") for layer in net.layers},
+        **{f"map_frobenius.{layer.shape.name}": layer.log("map_frobenius") for layer in hidden},
+        f"max_row.{output.shape.name}": output.log("max_row"),
         **averaging(net),
         "loss": math.log(4 * sample.classes),
         "margin": -math.log(margin),
@@ -221,6 +225,14 @@ SYMBOLS = (
     r"probability that the bound fails · $\|X\|_F$: root of the summed squared input norms, as the network sees them · "
     r"$m_i$: margin of example $i$, its own class's output minus the largest other · $\gamma$: margin asked for · "
     r"$\widehat{\mathrm{err}}_\gamma$: ramp error, the mean of $\min(1,\max(0,1-m_i/\gamma))$ · $\log$ and $\ln$: natural."
+)
+MATRICES = (
+    r"$\mathrm{op}(W)$: the layer written out as one matrix, average pooling before it included (a factor $1/\sqrt p$ for "
+    r"windows of $p$ positions) · $w_c$: row $c$ of the output layer, the weights of class $c$."
+)
+MULTI_CLASS = (
+    "For several classes by Mohri, Rostamizadeh, Talwalkar, 2nd ed., Theorem 9.2, in its empirical form (Kuznetsov, Mohri, Syed "
+    "2015, Theorem 2): it asks for the networks of one class each, so the largest row of the output layer is enough."
 )
 NO_BIAS = Assumption("the network has no biases", lambda net, sample, settings: not net.has_bias)
 NO_BIAS_LAYERS = Assumption(

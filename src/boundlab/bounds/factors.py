@@ -28,6 +28,11 @@ FACTORS = {
         "Frobenius norm of the layer written out as one matrix: every weight counted at every position that uses it",
         WEIGHTS,
     ),
+    "max_row": Factor(
+        "largest ‖w_c‖",
+        "largest norm of a row of the output layer: of one class's weights, not of all classes'",
+        WEIGHTS,
+    ),
     "spectral_kernel": Factor("‖W‖ spectral", "spectral norm of the kernel reshaped to a matrix", WEIGHTS),
     "spectral_map": Factor("‖op(W)‖ spectral", "largest factor by which the layer can stretch an input", WEIGHTS),
     "layers": Factor(
