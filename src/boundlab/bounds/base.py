@@ -256,6 +256,10 @@ SHARED = Assumption(
     "filters are shared by all positions (the bound counts them once), so that no layer is locally connected",
     lambda net, sample, settings: all(shape.kind != "local" for shape in net.shapes),
 )
+FROM_BELOW = (
+    "Spectral norms of layers as maps come from an iteration that approaches them from below, and the bound grows with them: a "
+    "certified upper limit on them (Delattre et al. 2023, 2024) would belong here."
+)
 FIXED = Assumption("the norm limits and the margin were fixed before seeing the data")
 NOT_PLOTTED = "the paper's figures do not plot this bound; choose theorem"
 STRICT_ONLY_SPARSE = "in the strict convention only the sparse bound (Theorems S and S2) has versions with every constant proved and checked"

@@ -11,6 +11,7 @@ from scipy.special import digamma
 
 from boundlab.bounds.base import (
     FIXED,
+    FROM_BELOW,
     IID,
     NO_BIAS,
     NO_POOLING,
@@ -115,7 +116,7 @@ def theorem_params(net: NetworkNorms, sample: SampleStats, settings: Settings) -
 
 
 _ASSUMPTIONS = (NO_BIAS, SHARED, NO_POOLING, IID, FIXED)
-_NOTE = "From the theorem as documented in Graf et al.'s code. Spectral norms are computed iteratively, from below."
+_NOTE = f"The statement as the authors' own code documents it, constants included. {FROM_BELOW}"
 _SOURCE = "Graf, Zeng, Rieck, Niethammer, Kwitt, NeurIPS 2022, Theorem 3.5"
 _BIBTEX = r"""@inproceedings{graf2022measuring,
   title     = {On Measuring Excess Capacity in Neural Networks},

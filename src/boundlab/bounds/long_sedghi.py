@@ -39,7 +39,7 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
-    """Long, Sedghi 2020, Theorem 3.1, in the form of an intermediate step of its proof: Lambda = chi sqrt(2) / margin beta
+    """Long, Sedghi 2020, Theorem 3.1 as in its proof, one step before the stated form: Lambda = chi sqrt(2) / margin beta
     (1 + nu + beta / L)^L, universal constant set to 1. Needs the initial weights. A shape, not a bound.
     """
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
@@ -63,10 +63,14 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     return Terms(factors, additive, empirical(net, margin, "ramp"), margin)
 
 
+_BEFOREHAND = Assumption(
+    "the limits on β, ν and χ, and the margin, were fixed before seeing the data, no input is ever larger than χ, and n is large enough"
+)
+
 BOUND = Bound(
     key="long_sedghi",
     title="Long & Sedghi 2020",
-    source="Long, Sedghi, ICLR 2020, arXiv 1905.12600, Theorem 3.1",
+    source="Long, Sedghi, ICLR 2020, arXiv 1905.12600, Theorem 3.1 (as in its proof)",
     bibtex=r"""@inproceedings{long2020generalization,
   title     = {Generalization bounds for deep convolutional neural networks},
   author    = {Long, Philip M. and Sedghi, Hanie},
@@ -101,10 +105,11 @@ BOUND = Bound(
                     measured=True,
                 ),
                 IID,
+                _BEFOREHAND,
             ),
-            note="Universal constant unspecified in the paper, set to 1: a shape, never a certificate. Pooling does not stretch and is allowed. "
-            "Written from "
-            "memory: constants not re-checked against the paper.",
+            note="Universal constant unspecified in the paper, set to 1: a shape, never a certificate. As in the proof of Theorem 3.1, one step "
+            r"before its stated form, $\log\Lambda$ replaced by $\beta+\nu L+\log(\chi\lambda\beta)$, which is never smaller "
+            r"($\lambda$: Lipschitz constant of the loss, $\sqrt2/\gamma$). Pooling does not stretch and is allowed.",
         ),
     },
     refusals={"strict": STRICT_ONLY_SPARSE},
