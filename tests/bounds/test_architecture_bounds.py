@@ -49,14 +49,12 @@ POOLED = (
     | {"sparse-theorem": "applies a ReLU to a weighted sum"}
     | {name: "released code has none" if "published" in name else "used here has none" for name in COVERS}
 )
-MAX = POOLED | dict.fromkeys(("golowich-theorem", "neyshabur-theorem"), "no max-pooling")
 REFUSED = {  # of every case: which bounds refuse it, in which words; all others have a number
     **{name: {} for name in ("plain", "padded", "lists", "tree", "dilated", "grouped", "depthwise", "dense", "mlp")},
     **dict.fromkeys(("lc", "lc tree", "lc padded"), UNSHARED),
-    **dict.fromkeys(("avg", "gap"), POOLED),
+    **dict.fromkeys(("avg", "gap", "max", "max gap"), POOLED),
     "lc avg": POOLED | UNSHARED,
-    **dict.fromkeys(("max", "max gap"), MAX),
-    "lc max": MAX | UNSHARED | dict.fromkeys(("sparse-strict", "doubled-strict"), "needs a norm per pool window"),
+    "lc max": POOLED | UNSHARED | dict.fromkeys(("sparse-strict", "doubled-strict"), "needs a norm per pool window"),
 }
 SEARCHED = {"bartlett", "ledent", "graf", "graf_params", "long_sedghi"}  # bounds with spectral norms of maps
 

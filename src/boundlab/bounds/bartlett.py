@@ -7,23 +7,25 @@ import math
 
 import numpy as np
 
+from boundlab.bounds.augmented import carried, data_growth, has_biases, repeated_biases
 from boundlab.bounds.base import (
     FIXED,
     FROM_BELOW,
     IID,
-    NO_BIAS,
     NOT_PLOTTED,
     STRICT_ONLY_SPARSE,
     Bound,
     Formula,
     Terms,
+    averaged_before,
     averaging,
     chosen_margin,
     effective_n,
     empirical,
+    log_sum,
     log_sum_power,
 )
-from boundlab.quantities.norms import NetworkNorms
+from boundlab.quantities.norms import Array, NetworkNorms
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
 from boundlab.specs.shapes import LayerShape
@@ -34,6 +36,32 @@ def widest(shapes: tuple[LayerShape, ...]) -> int:
     first = shapes[0]
     units = first.in_channels * first.in_size[0] * first.in_size[1]
     return max(units, *(shape.positions * shape.out_channels for shape in shapes))
+
+
+def _biases(net: NetworkNorms, sample: SampleStats, spectral: list[Array], rows: list[Array]) -> dict[str, Array]:
+    """What biases multiply to the complexity: {} without them. The constant input is as large as an image of ones; what carries it on
+    counts in the spectral norms and in the (2,1) norms. A row (w, b) is at most |w| + |b| long."""
+    if not has_biases(net):
+        return {}
+    before, first = averaged_before(net), net.shapes[0]
+    plain, long = ([x - a for x, a in zip(some, before, strict=True)] for some in (spectral, rows))
+    inputs = first.in_channels * first.in_size[0] * first.in_size[1]
+    whole = carried(plain, repeated_biases(net), 0.5 * math.log(inputs))
+    stretched = whole.spectral()
+    units = [0.5 * math.log(shape.positions * shape.out_channels) for shape in net.shapes]
+    longer = [
+        log_sum([row, column + unit, carrier])
+        for row, column, unit, carrier in zip(long, whole.columns(), units, whole.carriers(), strict=True)
+    ]
+
+    def size(norms: list[Array], of_rows: list[Array], width: int) -> Array:
+        layers = log_sum_power([row - s for row, s in zip(of_rows, norms, strict=True)])
+        total: Array = np.asarray(sum(norms)) + layers + 0.5 * math.log(math.log(2) + 2 * math.log(width))
+        return total
+
+    width = widest(net.shapes)
+    grown = size(stretched, longer, width + 1) - size(plain, long, width)
+    return {"biases": grown + data_growth(sample, inputs)}
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
@@ -50,6 +78,7 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     rows = [math.log(shape.positions) + f for shape, f in zip(net.shapes, filters, strict=True)]
     layers = log_sum_power(filters)
     factors = {
+        **_biases(net, sample, spectral, [r + s for r, s in zip(rows, spectral, strict=True)]),
         **{f"spectral_map.{layer.shape.name}": s for layer, s in zip(net.layers, spectral, strict=True)},
         **averaging(net),
         "layers": layers,
@@ -91,9 +120,11 @@ BOUND = Bound(
             r"positions · $W^l_c$: filter $c$ (without weight sharing $b_l$ sums over the filters of every position) · average "
             r"pooling over $p$ positions multiplies the product by its Lipschitz constant $1/\sqrt p$, max-pooling by 1 · "
             r"$M^l$: reference weights (0 here).",
-            assumptions=(NO_BIAS, IID, FIXED),
+            assumptions=(IID, FIXED),
             note="From the paper's cover of a network (Theorem 3.3) by Dudley's integral and its Lemma 3.1, whose last term this is, with the "
-            f"constants 72 and $8/n^{{3/2}}$ worked out here; the text of its Lemma A.8 was not seen. {FROM_BELOW}",
+            f"constants 72 and $8/n^{{3/2}}$ worked out here; the text of its Lemma A.8 was not seen. {FROM_BELOW} "
+            "With biases it is about the augmented network: one more input, a constant as large as an image of ones, at which every bias is a weight, "
+            "repeated at each position; what carries it on counts in both norms.",
         ),
     },
     refusals={"published": NOT_PLOTTED, "strict": STRICT_ONLY_SPARSE},

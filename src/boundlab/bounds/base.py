@@ -185,33 +185,18 @@ def deviation(n: int, delta: float) -> float:
 def averaging(net: NetworkNorms) -> dict[str, float]:
     """What average pooling A over p positions does, as a factor. Its windows do not overlap, so A A^T = I/p: a layer B
     after it has ||BA||_F = ||B||_F / sqrt(p), and A stretches by 1/sqrt(p)."""
-    areas = [pool.area for pool in _pools(net, "avg")]
+    areas = [pool.area for pool in pools(net, "avg")]
     return {"pooling": -0.5 * math.log(math.prod(areas))} if areas else {}
 
 
-def scalar_class(net: NetworkNorms, sample: SampleStats, settings: Settings, log_depth: float) -> Terms:
-    """A bound on scalar networks by ||op(W)||_F, made multi-class by Mohri et al. (2nd ed.), Theorem 9.2 (factor 4C), in its
-    empirical form (Kuznetsov, Mohri, Syed 2015, Theorem 2): it asks for the networks of one class each, whose last layer is a
-    single row, so the largest row norm stands where the output layer's Frobenius norm might.
-
-    `log_depth`: log of the bound's own depth factor, such as (L - 1) log 2.
-    """
-    n, margin = effective_n(sample, settings), chosen_margin(settings)
-    *hidden, output = net.layers
-    factors = {
-        **{f"map_frobenius.{layer.shape.name}": layer.log("map_frobenius") for layer in hidden},
-        f"max_row.{output.shape.name}": output.log("max_row"),
-        **averaging(net),
-        "loss": math.log(4 * sample.classes),
-        "margin": -math.log(margin),
-        "depth": log_depth,
-        "data": math.log(sample.fed.frobenius / math.sqrt(n)),
-        "sample_size": -0.5 * math.log(n),
-    }
-    return Terms(factors, {"confidence": deviation(n, settings.delta)}, empirical(net, margin, "ramp"), margin)
+def averaged_before(net: NetworkNorms) -> list[float]:
+    """Per layer the log of sqrt(p) for the averages over p positions between the layer before and it."""
+    areas = [math.prod(pool.area for pool in shape.pools if pool.kind == "avg") for shape in net.shapes]
+    return [0.5 * math.log(area) for area in (1, *areas[:-1])]
 
 
-def _pools(net: NetworkNorms, *kinds: str) -> list[Pool]:
+def pools(net: NetworkNorms, *kinds: str) -> list[Pool]:
+    """Every pooling of these kinds, in order."""
     return [pool for shape in net.shapes for pool in shape.pools if pool.kind in kinds]
 
 
@@ -226,14 +211,6 @@ SYMBOLS = (
     r"$m_i$: margin of example $i$, its own class's output minus the largest other · $\gamma$: margin asked for · "
     r"$\widehat{\mathrm{err}}_\gamma$: ramp error, the mean of $\min(1,\max(0,1-m_i/\gamma))$ · $\log$ and $\ln$: natural."
 )
-MATRICES = (
-    r"$\mathrm{op}(W)$: the layer written out as one matrix, average pooling before it included (a factor $1/\sqrt p$ for "
-    r"windows of $p$ positions) · $w_c$: row $c$ of the output layer, the weights of class $c$."
-)
-MULTI_CLASS = (
-    "For several classes by Mohri, Rostamizadeh, Talwalkar, 2nd ed., Theorem 9.2, in its empirical form (Kuznetsov, Mohri, Syed "
-    "2015, Theorem 2): it asks for the networks of one class each, so the largest row of the output layer is enough."
-)
 NO_BIAS = Assumption("the network has no biases", lambda net, sample, settings: not net.has_bias)
 NO_BIAS_LAYERS = Assumption(
     "the network has no biases (if they are all zero, save it with bias: false)",
@@ -242,15 +219,11 @@ NO_BIAS_LAYERS = Assumption(
 IID = Assumption("training and test examples are drawn independently from one distribution")
 NO_POOLING_CODE = Assumption(
     "the network has no pooling (the released code has none)",
-    lambda net, sample, settings: not _pools(net, "max", "avg"),
+    lambda net, sample, settings: not pools(net, "max", "avg"),
 )
 NO_POOLING = Assumption(
     "the network has no pooling (the form of the theorem used here has none)",
-    lambda net, sample, settings: not _pools(net, "max", "avg"),
-)
-NO_MAX_POOLING = Assumption(
-    "every activation acts on one number at a time, so that there is no max-pooling",
-    lambda net, sample, settings: not _pools(net, "max"),
+    lambda net, sample, settings: not pools(net, "max", "avg"),
 )
 SHARED = Assumption(
     "filters are shared by all positions (the bound counts them once), so that no layer is locally connected",

@@ -41,6 +41,11 @@ FACTORS = {
     "covering": Factor(
         "covering numbers", "size of a cover of the weights at the resolution the norms ask for", WEIGHTS
     ),
+    "biases": Factor(
+        "biases",
+        "one more input, a constant, at which every bias is a weight, and which every layer carries on",
+        WEIGHTS,
+    ),
     "path_norm": Factor("ℓ1 path norm", "sum over all paths of the product of the absolute weights on it", WEIGHTS),
     "positions": Factor(
         "√ positions", "root of the layer's output positions: weights are counted once per position", GEOMETRY
@@ -51,6 +56,11 @@ FACTORS = {
     ),
     "pooling": Factor(
         "1 / √ pooled", "average pooling over p positions shrinks what follows by the root of p", GEOMETRY
+    ),
+    "maxima": Factor(
+        "max-pooling",
+        "the larger of two numbers costs √2 where their norms are counted together, once per pair of a window",
+        GEOMETRY,
     ),
     "parameters": Factor("√ parameters", "root of the number of weights", GEOMETRY),
     "depth": Factor(

@@ -11,10 +11,6 @@ import numpy as np
 from boundlab.bounds.base import (
     FIXED,
     IID,
-    MATRICES,
-    MULTI_CLASS,
-    NO_BIAS,
-    NO_MAX_POOLING,
     NO_POOLING_CODE,
     STRICT_ONLY_SPARSE,
     Bound,
@@ -23,8 +19,8 @@ from boundlab.bounds.base import (
     effective_n,
     log_sum,
     radius_log,
-    scalar_class,
 )
+from boundlab.bounds.peeled import AUGMENTED, MATRICES, MULTI_CLASS, scalar_class
 from boundlab.quantities.norms import NetworkNorms
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
@@ -86,8 +82,8 @@ BOUND = Bound(
             r"+1\big)\|X\|_F+3\sqrt{\frac{\log(2/\delta)}{2n}}",
             terms=theorem,
             symbols=MATRICES,
-            assumptions=(NO_BIAS, NO_MAX_POOLING, IID, FIXED),
-            note=f"The paper's Theorem 1 with its constants. {MULTI_CLASS}",
+            assumptions=(IID, FIXED),
+            note=f"The paper's Theorem 1 with its constants. {MULTI_CLASS} {AUGMENTED}",
         ),
     },
     refusals={"strict": STRICT_ONLY_SPARSE},

@@ -9,17 +9,13 @@ import math
 from boundlab.bounds.base import (
     FIXED,
     IID,
-    MATRICES,
-    MULTI_CLASS,
-    NO_BIAS,
-    NO_MAX_POOLING,
     NOT_PLOTTED,
     STRICT_ONLY_SPARSE,
     Bound,
     Formula,
     Terms,
-    scalar_class,
 )
+from boundlab.bounds.peeled import AUGMENTED, MATRICES, MULTI_CLASS, scalar_class
 from boundlab.quantities.norms import NetworkNorms
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
@@ -54,8 +50,8 @@ BOUND = Bound(
             r"+3\sqrt{\frac{\log(2/\delta)}{2n}}",
             terms=theorem,
             symbols=MATRICES,
-            assumptions=(NO_BIAS, NO_MAX_POOLING, IID, FIXED),
-            note=f"The paper's Corollary 2 for Frobenius norms, with the Rademacher complexity of linear classes, $\\|X\\|_F/n$. {MULTI_CLASS}",
+            assumptions=(IID, FIXED),
+            note=f"The paper's Corollary 2 for Frobenius norms, with the Rademacher complexity of linear classes, $\\|X\\|_F/n$. {MULTI_CLASS} {AUGMENTED}",
         ),
     },
     refusals={"published": NOT_PLOTTED, "strict": STRICT_ONLY_SPARSE},
