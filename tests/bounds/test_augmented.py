@@ -14,10 +14,10 @@ from boundlab.bounds.base import evaluate
 from boundlab.quantities.norms import NetworkNorms
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.settings import Settings
-from tests.bound_oracles import DELTA, MARGIN, averaged
+from tests.bound_oracles import DELTA, MARGIN, averaged, norm_21, plain_kernels
 from tests.bounds.test_architecture_bounds import arch_of, draw, measured
 from tests.conftest import make_sample
-from tests.written_out import Case
+from tests.written_out import Case, matrix
 
 N = 700
 NAMES = (
@@ -168,6 +168,121 @@ def test_the_augmented_network_is_the_network(name):
             plain, whole = np.maximum(plain, 0), np.maximum(whole, 0)
             np.testing.assert_allclose(whole[-1], constants[i + 1], rtol=1e-12)
     np.testing.assert_allclose(whole, plain, rtol=1e-9, atol=1e-12)
+
+
+CHANNELS = ("plain", "padded", "tree", "dilated", "dense", "mlp")
+
+
+def with_channel(one: Biased, constants: np.ndarray) -> tuple[list, list[np.ndarray]]:
+    """(shapes, weights) of the network with one more channel, of ones times constants[0], and no biases."""
+    shapes, weights, before = [], [], 1  # constants that a dense layer reads
+    for i, (w, b, s) in enumerate(zip(one.case.weights, one.biases, one.arch.shapes(), strict=True)):
+        last = i + 1 == len(constants)
+        more = dataclasses.replace(
+            s, in_channels=s.in_channels + before, out_channels=s.out_channels + (not last), bias=False
+        )
+        whole = np.zeros(more.weight_shape)
+        at = int(np.flatnonzero(s.real_taps().all(axis=0))[0]) if s.spatial else 0
+        flat = whole.reshape(len(whole), more.in_channels, -1)
+        flat[: len(w), : s.in_channels] = w.reshape(len(w), s.in_channels, -1)
+        flat[: len(w), s.in_channels, at] = b.numpy() / constants[i]
+        if not last:
+            flat[-1, s.in_channels, at] = constants[i + 1] / constants[i]
+            before = s.positions if s.spatial and not one.arch.shapes()[i + 1].spatial else 1
+        shapes.append(more)
+        weights.append(whole)
+    return shapes, weights
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_graf_is_at_least_that_of_the_network_with_a_channel_of_ones(name):
+    one, n = Biased(name), N
+    spectral = [np.linalg.norm(a, 2) for a in one.case.maps]
+    norms = [b.norm().item() for b in one.biases]
+    constants = np.exp(np.array(carried(list(map(np.log, spectral)), list(map(np.log, norms)), 0.0).constant))
+    shapes, weights = with_channel(one, constants)
+    maps = [matrix(w, s) for w, s in zip(weights, shapes, strict=True)]
+    pixels = math.prod(one.arch.shapes()[0].in_size)
+    x = np.random.default_rng(1).standard_normal((4, one.case.maps[0].shape[1]))
+    plain, whole = x.T, np.vstack([x.T, np.full((pixels, 4), constants[0])])
+    for i, (a, c, b) in enumerate(zip(one.case.maps, maps, one.columns, strict=True)):
+        plain, whole = a @ plain + b[:, None], c @ whole
+        if i + 1 < len(maps):
+            plain, whole = np.maximum(plain, 0), np.maximum(whole, 0)
+    np.testing.assert_allclose(whole, plain, rtol=1e-9, atol=1e-12)  # it is the network
+
+    data = math.sqrt((one.sample.fed.frobenius**2 + n * pixels) / n)
+    sizes = plain_kernels(dataclasses.replace(one.case, shapes=tuple(shapes)))
+
+    def bounds(s: list[float], b: list[float]) -> tuple[float, float]:
+        c = [4 / MARGIN * data * math.prod(s) * y / x for x, y in zip(s, b, strict=True)]
+        harmonic = sum(1 / k for k in range(1, n))
+        first = (
+            24
+            * harmonic
+            / math.sqrt(n)
+            * math.sqrt(math.log(2 * max(sizes)))
+            * sum(math.ceil(x ** (2 / 3)) for x in c) ** 1.5
+        )
+        inside = sum(2 * w * (math.log(1 + math.ceil((len(s) * x) ** 2)) + 2.7) for w, x in zip(sizes, c, strict=True))
+        return first, 24 / math.sqrt(n) * math.sqrt(inside)
+
+    carriers = [*(constants[1:] / constants[:-1]), 0.0]
+    columns = [x / k for x, k in zip(norms, constants, strict=True)]
+    blocks = [
+        np.linalg.norm(np.array([[s, c], [0.0, t]]), 2) for s, c, t in zip(spectral, columns, carriers, strict=True)
+    ]
+    own = [norm_21(one.case.filters(w, s)[0]) for w, s in zip(one.case.weights, one.arch.shapes(), strict=True)]
+    kernels = [
+        x + math.sqrt(s.out_channels) * c + t
+        for x, s, c, t in zip(own, one.arch.shapes(), columns, carriers, strict=True)
+    ]
+    got = [float(one.value(key).complexity) for key in ("graf", "graf_params")]
+    assert got == pytest.approx(bounds(blocks, kernels), rel=1e-4)
+    true_s = [np.linalg.norm(a, 2) for a in maps]
+    true_b = [norm_21(w.reshape(len(w), s.in_channels, -1)) for w, s in zip(weights, shapes, strict=True)]
+    assert all(x <= y * (1 + 1e-9) for x, y in zip([*true_s, *true_b], [*blocks, *kernels], strict=True))
+    assert all(x >= y * 0.9999 for x, y in zip(got, bounds(true_s, true_b), strict=True))
+
+
+@pytest.mark.parametrize("name", [*CHANNELS, "max", "gap", "lc"])
+def test_long_sedghi_counts_biases_by_their_distance_from_zero(name):
+    one, depth = Biased(name), len(arch_of(name).shapes())
+    start = [matrix(w, s) for w, s in zip(one.case.init, one.case.shapes, strict=True)]
+    beta = 0.0
+    for a, a0, b in zip(one.case.maps, start, one.biases, strict=True):
+        beta += math.sqrt(np.linalg.norm(a - a0, 2) ** 2 + float((b**2).sum()))
+    most = max(1.0, *(np.linalg.norm(a0, 2) for a0 in start))  # what carries the ones on has weights of 1
+    pixels = math.prod(one.arch.shapes()[0].in_size)
+    inner = (
+        math.sqrt(one.sample.fed.max_norm**2 + pixels) * math.sqrt(2) / MARGIN * beta * (most + beta / depth) ** depth
+    )
+    assert inner > 5
+    numbers = sum(w.size for w in one.case.weights) + sum(b.numel() for b in one.biases)
+    wanted = math.sqrt((numbers * math.log(inner) + math.log(1 / DELTA)) / N)
+    got = one.value("long_sedghi")
+    assert got.complexity + got.confidence == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_a_channel_of_ones_moves_the_layer_s_map_by_no_more_than_the_biases(name):
+    one = Biased(name)
+    shapes, weights = with_channel(one, np.ones(len(one.biases)))
+    plain = Biased(name, 0.0)
+    plain.case.weights = one.case.init
+    _, start = with_channel(plain, np.ones(len(one.biases)))
+    for w, w0, s, b, a, a0, first in zip(
+        weights, start, shapes, one.biases, one.case.maps, one.case.init, one.arch.shapes(), strict=True
+    ):
+        moved = np.linalg.norm(matrix(w - w0, s), 2)
+        assert moved <= math.hypot(np.linalg.norm(a - matrix(a0, first), 2), float(b.norm())) * (1 + 1e-9)
+        assert np.linalg.norm(matrix(w0, s), 2) <= max(1.0, np.linalg.norm(matrix(a0, first), 2)) * (1 + 1e-9)
+
+
+def test_where_every_tap_leaves_the_image_somewhere_no_channel_of_ones_can_be_passed_on():
+    for key in ("graf", "graf_params", "long_sedghi"):
+        assert "a channel of ones can be passed on" in Biased("lists").value(key).reason
+    assert "no biases" in Biased("plain").value("ledent").reason
 
 
 def test_without_the_flag_nothing_is_added_and_zero_biases_cost_only_the_constant_input():

@@ -3,7 +3,8 @@
 Layer l as a matrix A_l with its biases as a column b_l becomes [[A_l, b_l / k_(l-1)], [0, k_l / k_(l-1)]]. The last row, which the
 output layer does not have, carries the constant on: k_0 in the input (fixed before the data), k_l after layer l. A ReLU leaves
 it as it is, pooling does not touch it. The function is the same for every k_1, k_2, ... > 0, so they are chosen to make the product of
-norms small. All norms here are natural logs, per layer in the norms' leading shape.
+norms small. A convolution with one more input channel of ones, of which one tap of the kernel makes biases and the
+next constant channel, is still a convolution: then b_l counts once, not per position. All norms here are natural logs, per layer in the norms' leading shape.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from boundlab.bounds.base import averaged_before, log_sum
+from boundlab.bounds.base import Assumption, averaged_before, log_sum
 from boundlab.quantities.norms import Array, NetworkNorms
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.shapes import LayerShape
@@ -107,6 +108,16 @@ def frobenius_price(net: NetworkNorms, sample: SampleStats) -> dict[str, Array]:
     return {"biases": np.asarray(sum(grown)) + data_growth(sample, 1.0)}
 
 
-def keeps_a_channel(shape: LayerShape) -> bool:
-    """Whether some tap of the kernel meets the image at every position, so that a channel of ones can be passed on."""
+def channel_size(shape: LayerShape) -> int:
+    """Pixels of a constant channel beside the layer's input."""
+    return shape.in_size[0] * shape.in_size[1]
+
+
+def _keeps_a_channel(shape: LayerShape) -> bool:
     return not shape.spatial or bool(shape.real_taps().all(axis=0).any())
+
+
+CHANNEL = Assumption(
+    "with biases, some tap of every kernel meets the image at every position, so that a channel of ones can be passed on",
+    lambda net, sample, settings: not has_biases(net) or all(map(_keeps_a_channel, net.shapes)),
+)

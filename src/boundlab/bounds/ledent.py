@@ -7,11 +7,11 @@ import math
 
 import numpy as np
 
+from boundlab.bounds.augmented import has_biases
 from boundlab.bounds.base import (
     FIXED,
     FROM_BELOW,
     IID,
-    NO_BIAS,
     NO_POOLING,
     NO_POOLING_CODE,
     SHARED,
@@ -108,6 +108,12 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     return Terms(factors, additive, empirical(net, margin, "ramp"), margin)
 
 
+_NO_BIAS = Assumption(
+    "the network has no biases (without the theorem's text it is not known whether a constant channel may stand for them)",
+    lambda net, sample, settings: not has_biases(net),
+)
+
+
 def _has_patches(net: NetworkNorms, sample: SampleStats, settings: Settings) -> bool:
     return any(bool(np.any(np.isfinite(layer.patch_norm))) for layer in net.layers)
 
@@ -149,7 +155,7 @@ BOUND = Bound(
             r"the output layer), minus the reference weights (0 here) · $\rho_{l+}$: largest amplification from layer $l$ on, "
             r"relative to the patch norm there · $\Gamma=\max_lr_lO_l\cdot$ channels · $\bar W$: the widest layer.",
             assumptions=(
-                NO_BIAS,
+                _NO_BIAS,
                 SHARED,
                 NO_POOLING,
                 Assumption(

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from boundlab.bounds.augmented import CHANNEL, channel_size, has_biases
 from boundlab.bounds.base import (
     IID,
-    NO_BIAS,
     NO_POOLING_CODE,
     STRICT_ONLY_SPARSE,
     Assumption,
@@ -44,10 +44,15 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     """
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
     weights = sum(shape.weights for shape in net.shapes)
-    beta = np.asarray(sum(layer.spectral_map_from_init for layer in net.layers))
+    moved, largest = [layer.spectral_map_from_init for layer in net.layers], sample.fed.max_norm
+    if has_biases(net):  # a channel of ones, carried on by weights of 1; biases are 0 in the reference
+        weights += sum(math.prod(shape.bias_shape) for shape in net.shapes if shape.bias)
+        moved = [np.hypot(distance, layer.bias_norm) for distance, layer in zip(moved, net.layers, strict=True)]
+        largest = math.hypot(largest, math.sqrt(channel_size(net.shapes[0])))
+    beta = np.asarray(sum(moved))
     start = np.max(np.stack([layer.spectral_map_of_init for layer in net.layers]), axis=0)  # 1 + nu
     # small case: linear in the Lipschitz constant; else its log, with the confidence term under the same root
-    lipschitz = math.log(sample.fed.max_norm * math.sqrt(2) / margin) + log(beta)
+    lipschitz = math.log(largest * math.sqrt(2) / margin) + log(beta)
     lipschitz = lipschitz + depth * np.log(np.maximum(start, 1.0) + beta / depth)
     large = lipschitz >= math.log(5)
     covering = np.where(large, 0.5 * np.log(np.maximum(lipschitz, math.log(5))), lipschitz)
@@ -98,7 +103,7 @@ BOUND = Bound(
             r"$\chi$: largest input norm · $\beta$: sum over layers of the spectral distance "
             r"from initialisation · $1+\nu$: largest spectral norm at initialisation · $C_0$: unspecified.",
             assumptions=(
-                NO_BIAS,
+                CHANNEL,
                 Assumption(
                     "the initial weights are stored (init.* tensors)",
                     lambda net, s, settings: net.has_init,
@@ -109,7 +114,9 @@ BOUND = Bound(
             ),
             note="Universal constant unspecified in the paper, set to 1: a shape, never a certificate. As in the proof of Theorem 3.1, one step "
             r"before its stated form, $\log\Lambda$ replaced by $\beta+\nu L+\log(\chi\lambda\beta)$, which is never smaller "
-            r"($\lambda$: Lipschitz constant of the loss, $\sqrt2/\gamma$). Pooling does not stretch and is allowed.",
+            r"($\lambda$: Lipschitz constant of the loss, $\sqrt2/\gamma$). Pooling does not stretch and is allowed. "
+            r"With biases it is about the augmented network: a constant channel of ones, which weights of 1 carry on; biases are counted "
+            r"among the weights, and by their distance from 0.",
         ),
     },
     refusals={"strict": STRICT_ONLY_SPARSE},
