@@ -161,8 +161,29 @@ def golowich_published(case: Case) -> float:
     return (rho + 1) / case.n * 2 * math.sqrt(2) * peel * case.sample.fed.frobenius
 
 
+def max_price(area: int) -> float:
+    """Of the largest of `area` numbers: the root of 2 per pair, 1 for one that is left over."""
+    return sum(math.sqrt(len(range(area)[i : i + 2])) for i in range(0, area, 2))
+
+
+def averaged(case: Case) -> tuple[list[np.ndarray], float]:
+    """Each layer's matrix with the averages before it, on the maps that max-pooling leaves; and what max-pooling costs."""
+    found, price, before = [], 1.0, np.eye(case.maps[0].shape[1])
+    for a, s in zip(case.maps, case.shapes, strict=True):
+        found.append(a @ before)
+        size, rest = s.out_size, list(s.pools)
+        while rest and rest[0].kind == "max":
+            pool = rest.pop(0)
+            size, price = (size[0] // pool.size[0], size[1] // pool.size[1]), price * max_price(pool.area)
+        before = pool_matrix(dataclasses.replace(s, out_size=size, pools=tuple(rest)))
+    return found, price
+
+
 def peeled(case: Case, depth_factor: float) -> float:
-    norms = math.prod(math.sqrt((a**2).sum()) for a in case.merged)
+    (*hidden, output), price = averaged(case)
+    norms = (
+        math.prod(math.sqrt((a**2).sum()) for a in hidden) * max(math.sqrt((row**2).sum()) for row in output) * price
+    )
     return 4 * case.sample.classes / MARGIN * norms * depth_factor * case.sample.fed.frobenius / case.n
 
 

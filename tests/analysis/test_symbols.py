@@ -62,7 +62,7 @@ def test_the_letters_of_other_formulas_are_those_of_their_latex(run):
         return {one.name for one in symbols(BY_KEY[key], net, run.sample, Settings(convention)) if one.name in known}
 
     assert letters("golowich", "published") == {"n", "C", "L", "δ", "‖X‖", "ρ_G", "‖W‖", "O"}
-    assert letters("golowich", "theorem") == {"n", "C", "L", "δ", "γ", "‖X‖", "‖op(W)‖"}
+    assert letters("golowich", "theorem") == {"n", "C", "L", "δ", "γ", "‖X‖", "‖op(W)‖", "max ‖w‖"}
     assert letters("sparse", "strict") >= {"n", "δ", "γ", "ρ_P", "‖W‖"}
     assert "ρ" not in letters("sparse", "strict")
     assert letters("long_sedghi", "published") == {"n", "L", "δ", "ŝ"}

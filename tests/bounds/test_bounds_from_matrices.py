@@ -84,7 +84,9 @@ def test_bartlett(arch):
 @each_arch
 def test_neyshabur(arch):
     weights = draw(arch, 2)
-    depth, norms = len(weights), [math.sqrt((a**2).sum()) for a in matrices(weights, arch)]
+    *hidden, output = matrices(weights, arch)
+    depth, norms = len(weights), [math.sqrt((a**2).sum()) for a in hidden]
+    norms.append(max(math.sqrt((row**2).sum()) for row in output))  # one class's network ends in one row
     rademacher = 2 ** (depth - 1) * math.prod(norms) * make_sample(arch, N).fed.frobenius / N
     got = evaluated("neyshabur", measured(arch, weights), arch)
     assert got.complexity == pytest.approx(4 * arch.classes / MARGIN * rademacher, rel=1e-12)
@@ -92,6 +94,16 @@ def test_neyshabur(arch):
     golowich = evaluated("golowich", measured(arch, weights), arch)
     ratio = 2 ** (depth - 1) / (1 + math.sqrt(2 * depth * math.log(2)))
     assert got.complexity / golowich.complexity == pytest.approx(ratio, rel=1e-12)
+
+
+def test_classes_that_are_alike_gain_the_root_of_their_number_over_the_frobenius_norm():
+    arch = dataclasses.replace(DENSE, classes=4)
+    weights = draw(arch, 7)
+    weights[-1] = np.repeat(weights[-1][:1], 4, axis=0)
+    net = measured(arch, weights)
+    for key in ("golowich", "neyshabur"):
+        row = math.exp(evaluated(key, net, arch).log_factors["max_row.output"])
+        assert row * 2 == pytest.approx(float(net.layers[-1].frobenius), rel=1e-12)
 
 
 def path_norm(maps, biases):
@@ -133,12 +145,14 @@ def test_gonon(arch, biased):
         assert got.value == pytest.approx(wanted + 40 / 63, rel=1e-12)
 
 
-def test_only_gonon_takes_biases():
+def test_biases_cost_something_where_a_bound_takes_them_and_where_it_does_not_it_says_so():
     arch = dataclasses.replace(PLAIN, bias=True)
-    net = measured(arch, draw(arch, 5), biases=[np.ones(s.out_channels) for s in arch.shapes()])
-    assert evaluated("gonon", net, arch).value > 0
-    for key in ("bartlett", "neyshabur"):
-        assert "no biases" in evaluated(key, net, arch).reason
+    weights = draw(arch, 5)
+    net = measured(arch, weights, biases=[np.ones(s.out_channels) for s in arch.shapes()])
+    plain = measured(PLAIN, weights)
+    for key in ("gonon", "golowich", "neyshabur", "bartlett"):
+        assert evaluated(key, net, arch).value > evaluated(key, plain, PLAIN).value
+    assert "no biases" in evaluated("ledent", net, arch).reason
 
 
 @pytest.mark.parametrize("key", ["bartlett", "neyshabur", "gonon"])

@@ -404,12 +404,15 @@ def test_every_chart_of_mixed_networks_is_valid(mixed):
     quantiles = {i: margin_quantiles(s) for i, s in enumerate(mixed)}
     curve = margin_curves(quantiles, names).data[0]
     assert (np.diff(np.asarray(curve.x, float)) >= 0).all()
-    factors = factors_table(mixed, BY_KEY["golowich"], Settings("theorem"))
+    factors = factors_table(mixed, BY_KEY["sparse"], Settings("theorem"))
     bars = factor_bars(factors[factors["kind"] != "term"], names)
-    applies = [value == value for value in table[table["series"] == "golowich"]["value"]]  # not under max-pooling
+    applies = [value == value for value in table[table["series"] == "sparse"]["value"]]  # not under pooling
     assert applies == [True, True, False, True]
     assert [bar.name for bar in bars.data] == [f"■ {names[1]}", f"▲ {names[3]}"]
     assert len(json.loads(bars.to_json())["data"]) == 2
+    everywhere = factors_table(mixed, BY_KEY["golowich"], Settings("theorem"))
+    assert set(everywhere[everywhere["row"] == "maxima"].dropna(subset=["log2"])["network"]) >= {2}
+    assert len(factor_bars(everywhere[everywhere["kind"] != "term"], names).data) == 3
 
 
 def test_counterparts_open_the_train_form_filled_in():

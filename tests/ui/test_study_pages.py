@@ -362,8 +362,11 @@ def test_every_section_of_the_theory_opens(section):
         assert "Taking the noise away" in words(open_link(THEORY, section=section, theorem="D"))
     if section == "gaps":
         assert "output layer's fan-in cannot be dropped" in words(app)
+        assert "Not here yet" in {box.label for box in app.expander}
+        assert all(name in words(app) for name in ("Rouchouse", "Lotfi", "Jiang", "Muthukumar", "Delattre"))
     if section == "references":
         assert app.code[0].value.count("@") >= len({b.bibtex for b in ALL})
+        assert all(f"{key}," in app.code[0].value for key in ("mohri2018foundations", "rouchouse2025rescaling"))
 
 
 def test_a_symbol_that_is_clicked_shows_its_number_and_the_link_says_which(pack):

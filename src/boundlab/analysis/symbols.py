@@ -89,6 +89,10 @@ KNOWN = (
         _each(lambda layer: layer.map_frobenius),
     ),
     _Known(
+        "max ‖w‖", r"\\max_c\\\|w_c\\\|", "largest norm of a row of the output layer: of one class's weights",
+        lambda net, *rest: _one(only(net.layers[-1].max_row)),
+    ),
+    _Known(
         "ŝ", r"\\hat s", "spectral norm of each layer's kernel as a matrix", _each(lambda layer: layer.spectral_kernel)
     ),
     _Known("a", r"a_l|a_\{\\max\}", "pixels that a neuron sees per input channel, of each layer",

@@ -1,6 +1,6 @@
 """What a bound would be if something else were different and the stored norms stayed what they are. No torch.
 
-Held fixed: every layer's Frobenius norm (the output layer's centred one too) and the spectral norm of its kernel as a
+Held fixed: every layer's Frobenius norm (the output layer's centred one and largest row too) and the spectral norm of its kernel as a
 matrix, the margins, and the energy per image of every pixel. What other geometry would do to the other norms only
 training could say: bounds that need those are refused.
 """
@@ -24,7 +24,7 @@ RETRAIN = (
     "this cannot be answered without retraining or measuring again: it needs more about the changed layers than their "
     "Frobenius norms"
 )
-_KEPT = {"frobenius", "centered_frobenius", "spectral_kernel", "bias_norm", *BIAS_FIELDS}
+_KEPT = {"frobenius", "centered_frobenius", "max_row", "spectral_kernel", "bias_norm", *BIAS_FIELDS}
 
 
 @dataclass(frozen=True)

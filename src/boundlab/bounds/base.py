@@ -185,29 +185,18 @@ def deviation(n: int, delta: float) -> float:
 def averaging(net: NetworkNorms) -> dict[str, float]:
     """What average pooling A over p positions does, as a factor. Its windows do not overlap, so A A^T = I/p: a layer B
     after it has ||BA||_F = ||B||_F / sqrt(p), and A stretches by 1/sqrt(p)."""
-    areas = [pool.area for pool in _pools(net, "avg")]
+    areas = [pool.area for pool in pools(net, "avg")]
     return {"pooling": -0.5 * math.log(math.prod(areas))} if areas else {}
 
 
-def scalar_class(net: NetworkNorms, sample: SampleStats, settings: Settings, log_depth: float) -> Terms:
-    """A bound on scalar networks by ||op(W)||_F, made multi-class by Mohri et al. (2nd ed.), Theorem 9.2 (factor 4C).
-
-    `log_depth`: log of the bound's own depth factor, such as (L - 1) log 2.
-    """
-    n, margin = effective_n(sample, settings), chosen_margin(settings)
-    factors = {
-        **{f"map_frobenius.{layer.shape.name}": layer.log("map_frobenius") for layer in net.layers},
-        **averaging(net),
-        "loss": math.log(4 * sample.classes),
-        "margin": -math.log(margin),
-        "depth": log_depth,
-        "data": math.log(sample.fed.frobenius / math.sqrt(n)),
-        "sample_size": -0.5 * math.log(n),
-    }
-    return Terms(factors, {"confidence": deviation(n, settings.delta)}, empirical(net, margin, "ramp"), margin)
+def averaged_before(net: NetworkNorms) -> list[float]:
+    """Per layer the log of sqrt(p) for the averages over p positions between the layer before and it."""
+    areas = [math.prod(pool.area for pool in shape.pools if pool.kind == "avg") for shape in net.shapes]
+    return [0.5 * math.log(area) for area in (1, *areas[:-1])]
 
 
-def _pools(net: NetworkNorms, *kinds: str) -> list[Pool]:
+def pools(net: NetworkNorms, *kinds: str) -> list[Pool]:
+    """Every pooling of these kinds, in order."""
     return [pool for shape in net.shapes for pool in shape.pools if pool.kind in kinds]
 
 
@@ -226,19 +215,19 @@ NO_BIAS = Assumption("the network has no biases", lambda net, sample, settings: 
 IID = Assumption("training and test examples are drawn independently from one distribution")
 NO_POOLING_CODE = Assumption(
     "the network has no pooling (the released code has none)",
-    lambda net, sample, settings: not _pools(net, "max", "avg"),
+    lambda net, sample, settings: not pools(net, "max", "avg"),
 )
 NO_POOLING = Assumption(
     "the network has no pooling (the form of the theorem used here has none)",
-    lambda net, sample, settings: not _pools(net, "max", "avg"),
-)
-NO_MAX_POOLING = Assumption(
-    "every activation acts on one number at a time, so that there is no max-pooling",
-    lambda net, sample, settings: not _pools(net, "max"),
+    lambda net, sample, settings: not pools(net, "max", "avg"),
 )
 SHARED = Assumption(
     "filters are shared by all positions (the bound counts them once), so that no layer is locally connected",
     lambda net, sample, settings: all(shape.kind != "local" for shape in net.shapes),
+)
+FROM_BELOW = (
+    "Spectral norms of layers as maps come from an iteration that approaches them from below, and the bound grows with them: a "
+    "certified upper limit on them (Delattre et al. 2023, 2024) would belong here."
 )
 FIXED = Assumption("the norm limits and the margin were fixed before seeing the data")
 BIASES_IGNORED = "Biases, where the network has them, are ignored, as the released code does."

@@ -28,6 +28,11 @@ FACTORS = {
         "Frobenius norm of the layer written out as one matrix: every weight counted at every position that uses it",
         WEIGHTS,
     ),
+    "max_row": Factor(
+        "largest ‖w_c‖",
+        "largest norm of a row of the output layer: of one class's weights, not of all classes'",
+        WEIGHTS,
+    ),
     "spectral_kernel": Factor("‖W‖ spectral", "spectral norm of the kernel reshaped to a matrix", WEIGHTS),
     "spectral_map": Factor("‖op(W)‖ spectral", "largest factor by which the layer can stretch an input", WEIGHTS),
     "layers": Factor(
@@ -35,6 +40,11 @@ FACTORS = {
     ),
     "covering": Factor(
         "covering numbers", "size of a cover of the weights at the resolution the norms ask for", WEIGHTS
+    ),
+    "biases": Factor(
+        "biases",
+        "one more input, a constant, at which every bias is a weight, and which every layer carries on",
+        WEIGHTS,
     ),
     "path_norm": Factor("ℓ1 path norm", "sum over all paths of the product of the absolute weights on it", WEIGHTS),
     "biases": Factor(
@@ -51,6 +61,11 @@ FACTORS = {
     ),
     "pooling": Factor(
         "1 / √ pooled", "average pooling over p positions shrinks what follows by the root of p", GEOMETRY
+    ),
+    "maxima": Factor(
+        "max-pooling",
+        "the larger of two numbers costs √2 where their norms are counted together, once per pair of a window",
+        GEOMETRY,
     ),
     "parameters": Factor("√ parameters", "root of the number of weights", GEOMETRY),
     "depth": Factor(

@@ -1,5 +1,6 @@
-"""Golowich, Rakhlin, Shamir, "Size-Independent Sample Complexity of Neural Networks", COLT 2018, Theorem 1;
-multi-class by Mohri, Rostamizadeh, Talwalkar, Foundations of Machine Learning (2nd ed.), Theorem 9.2."""
+"""Golowich, Rakhlin, Shamir, "Size-Independent Sample Complexity of Neural Networks", arXiv 1712.06541, Theorem 1 (the extended
+abstract of COLT 2018 has no numbered theorems); multi-class by Mohri, Rostamizadeh, Talwalkar, Foundations of Machine
+Learning (2nd ed.), Theorem 9.2, in the empirical form of Kuznetsov, Mohri, Syed 2015, Theorem 2."""
 
 from __future__ import annotations
 
@@ -10,8 +11,6 @@ import numpy as np
 from boundlab.bounds.base import (
     FIXED,
     IID,
-    NO_BIAS,
-    NO_MAX_POOLING,
     NO_POOLING_CODE,
     STRICT_ONLY_SPARSE,
     Bound,
@@ -20,8 +19,8 @@ from boundlab.bounds.base import (
     effective_n,
     log_sum,
     radius_log,
-    scalar_class,
 )
+from boundlab.bounds.peeled import AUGMENTED, MATRICES, MULTI_CLASS, scalar_class
 from boundlab.quantities.norms import NetworkNorms
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
@@ -48,7 +47,8 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     """Golowich, Rakhlin, Shamir 2018 (arXiv 1712.06541), Theorem 1, of the layers written out as matrices: Rademacher
-    complexity at most prod ||op(W)||_F (sqrt(2 L ln 2) + 1) ||X||_F / n; multi-class as in `scalar_class`.
+    complexity at most prod ||op(W)||_F (sqrt(2 L ln 2) + 1) ||X||_F / n, the output layer counted by its largest row;
+    multi-class as in `scalar_class`.
     """
     return scalar_class(net, sample, settings, math.log(1 + math.sqrt(2 * len(net.layers) * math.log(2))))
 
@@ -56,13 +56,14 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
 BOUND = Bound(
     key="golowich",
     title="Golowich et al. 2018",
-    source="Golowich, Rakhlin, Shamir, COLT 2018, Theorem 1",
+    source="Golowich, Rakhlin, Shamir, arXiv 1712.06541, Theorem 1 (extended abstract: COLT 2018, PMLR 75:297-299)",
     bibtex=r"""@inproceedings{golowich2018size,
   title     = {Size-Independent Sample Complexity of Neural Networks},
   author    = {Golowich, Noah and Rakhlin, Alexander and Shamir, Ohad},
   booktitle = {Proceedings of the 31st Conference on Learning Theory (COLT)},
   series    = {Proceedings of Machine Learning Research},
   volume    = {75},
+  pages     = {297--299},
   year      = {2018},
   eprint    = {1712.06541},
   archiveprefix = {arXiv}
@@ -77,13 +78,12 @@ BOUND = Bound(
             note="What the paper's figures plot: no empirical margin error; inputs as the network sees them.",
         ),
         "theorem": Formula(
-            latex=r"\widehat{\mathrm{err}}_\gamma+\frac{4C}{\gamma n}\prod_l\|\mathrm{op}(W^l)\|_F\big(\sqrt{2L\log2}+1\big)"
-            r"\|X\|_F+3\sqrt{\frac{\log(2/\delta)}{2n}}",
+            latex=r"\widehat{\mathrm{err}}_\gamma+\frac{4C}{\gamma n}\max_c\|w_c\|\prod_{l<L}\|\mathrm{op}(W^l)\|_F\big(\sqrt{2L\log2}"
+            r"+1\big)\|X\|_F+3\sqrt{\frac{\log(2/\delta)}{2n}}",
             terms=theorem,
-            symbols=r"$\mathrm{op}(W)$: the layer written out as one matrix, average pooling before it included (a factor "
-            r"$1/\sqrt p$ for windows of $p$ positions).",
-            assumptions=(NO_BIAS, NO_MAX_POOLING, IID, FIXED),
-            note="Statement written from memory: constants not re-checked against the paper.",
+            symbols=MATRICES,
+            assumptions=(IID, FIXED),
+            note=f"The paper's Theorem 1 with its constants. {MULTI_CLASS} {AUGMENTED}",
         ),
     },
     refusals={"strict": STRICT_ONLY_SPARSE},

@@ -78,8 +78,8 @@ BOUND = Bound(
                 ),
             ),
             note="A bound on the expected gap, over random samples: it has no δ and promises nothing about one sample. "
-            "Biases are allowed. Formula from the authors' code; its assumptions written from memory: not re-checked against "
-            "the paper.",
+            "Biases are allowed. The constants are those of the authors' code, Theorem 3.1 sharpened by Remark 3.1; its "
+            "assumptions are written from memory.",
         ),
     },
     refusals={"published": NOT_PLOTTED, "strict": STRICT_ONLY_SPARSE},

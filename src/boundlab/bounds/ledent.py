@@ -1,5 +1,5 @@
 """Ledent, Mustafa, Lei, Kloft, "Norm-based Generalisation Bounds for Deep Multi-class Convolutional Neural Networks",
-AAAI 2021, arXiv 1905.12430; `theorem` is Theorem 11 in the form of rkwitt/excess_capacity."""
+AAAI 2021, arXiv 1905.12430; `theorem` is after the form in rkwitt/excess_capacity, which numbers it Theorem 11."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import math
 
 import numpy as np
 
+from boundlab.bounds.augmented import has_biases
 from boundlab.bounds.base import (
     FIXED,
+    FROM_BELOW,
     IID,
-    NO_BIAS,
     NO_POOLING,
     NO_POOLING_CODE,
     SHARED,
@@ -79,7 +80,7 @@ def _log_alpha(layer: LayerNorms) -> Array:
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
-    """Ledent et al. 2021 in the form of rkwitt/excess_capacity, whose numbering "Theorem 11" is: r_l = b_l rho_(l+) alpha_l.
+    """Ledent et al. 2021 after the form in rkwitt/excess_capacity, whose numbering "Theorem 11" is: r_l = b_l rho_(l+) alpha_l.
 
     NaN where patch norms b_l were not measured. Reference weights: 0. Differs from that code where it is inconsistent: the
     last layer's amplification is 1 / margin, its spectral norm the largest row norm.
@@ -107,6 +108,12 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     return Terms(factors, additive, empirical(net, margin, "ramp"), margin)
 
 
+_NO_BIAS = Assumption(
+    "the network has no biases (without the theorem's text it is not known whether a constant channel may stand for them)",
+    lambda net, sample, settings: not has_biases(net),
+)
+
+
 def _has_patches(net: NetworkNorms, sample: SampleStats, settings: Settings) -> bool:
     return any(bool(np.any(np.isfinite(layer.patch_norm))) for layer in net.layers)
 
@@ -114,7 +121,7 @@ def _has_patches(net: NetworkNorms, sample: SampleStats, settings: Settings) -> 
 BOUND = Bound(
     key="ledent",
     title="Ledent et al. 2021",
-    source="Ledent, Mustafa, Lei, Kloft, AAAI 2021, arXiv 1905.12430, Theorem 11",
+    source="Ledent, Mustafa, Lei, Kloft, AAAI 2021, arXiv 1905.12430 (Theorem 11 as Graf et al. number it)",
     bibtex=r"""@inproceedings{ledent2021norm,
   title     = {Norm-Based Generalisation Bounds for Deep Multi-Class Convolutional Neural Networks},
   author    = {Ledent, Antoine and Mustafa, Waleed and Lei, Yunwen and Kloft, Marius},
@@ -148,7 +155,7 @@ BOUND = Bound(
             r"the output layer), minus the reference weights (0 here) · $\rho_{l+}$: largest amplification from layer $l$ on, "
             r"relative to the patch norm there · $\Gamma=\max_lr_lO_l\cdot$ channels · $\bar W$: the widest layer.",
             assumptions=(
-                NO_BIAS,
+                _NO_BIAS,
                 SHARED,
                 NO_POOLING,
                 Assumption(
@@ -157,8 +164,9 @@ BOUND = Bound(
                 IID,
                 FIXED,
             ),
-            note="As implemented by Graf et al.'s code; constants not re-checked against the paper. Spectral norms "
-            "are computed iteratively, from below.",
+            note="After the form in Graf et al.'s code, which numbers it Theorem 11; not the same as theirs: the output layer's spectral norm is "
+            "its largest row norm here, and the last layer's amplification $1/\\gamma$. The paper's own text was not found: "
+            f"constants not re-checked against it. {FROM_BELOW}",
         ),
     },
     refusals={"strict": STRICT_ONLY_SPARSE},

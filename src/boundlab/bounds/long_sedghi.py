@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from boundlab.bounds.augmented import CHANNEL, channel_size, has_biases
 from boundlab.bounds.base import (
     IID,
-    NO_BIAS,
     NO_POOLING_CODE,
     STRICT_ONLY_SPARSE,
     Assumption,
@@ -39,15 +39,20 @@ def published(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Ter
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
-    """Long, Sedghi 2020, Theorem 3.1, in the form of an intermediate step of its proof: Lambda = chi sqrt(2) / margin beta
+    """Long, Sedghi 2020, Theorem 3.1 as in its proof, one step before the stated form: Lambda = chi sqrt(2) / margin beta
     (1 + nu + beta / L)^L, universal constant set to 1. Needs the initial weights. A shape, not a bound.
     """
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
     weights = sum(shape.weights for shape in net.shapes)
-    beta = np.asarray(sum(layer.spectral_map_from_init for layer in net.layers))
+    moved, largest = [layer.spectral_map_from_init for layer in net.layers], sample.fed.max_norm
+    if has_biases(net):  # a channel of ones, carried on by weights of 1; biases are 0 in the reference
+        weights += sum(math.prod(shape.bias_shape) for shape in net.shapes if shape.bias)
+        moved = [np.hypot(distance, layer.bias_norm) for distance, layer in zip(moved, net.layers, strict=True)]
+        largest = math.hypot(largest, math.sqrt(channel_size(net.shapes[0])))
+    beta = np.asarray(sum(moved))
     start = np.max(np.stack([layer.spectral_map_of_init for layer in net.layers]), axis=0)  # 1 + nu
     # small case: linear in the Lipschitz constant; else its log, with the confidence term under the same root
-    lipschitz = math.log(sample.fed.max_norm * math.sqrt(2) / margin) + log(beta)
+    lipschitz = math.log(largest * math.sqrt(2) / margin) + log(beta)
     lipschitz = lipschitz + depth * np.log(np.maximum(start, 1.0) + beta / depth)
     large = lipschitz >= math.log(5)
     covering = np.where(large, 0.5 * np.log(np.maximum(lipschitz, math.log(5))), lipschitz)
@@ -63,10 +68,14 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     return Terms(factors, additive, empirical(net, margin, "ramp"), margin)
 
 
+_BEFOREHAND = Assumption(
+    "the limits on β, ν and χ, and the margin, were fixed before seeing the data, no input is ever larger than χ, and n is large enough"
+)
+
 BOUND = Bound(
     key="long_sedghi",
     title="Long & Sedghi 2020",
-    source="Long, Sedghi, ICLR 2020, arXiv 1905.12600, Theorem 3.1",
+    source="Long, Sedghi, ICLR 2020, arXiv 1905.12600, Theorem 3.1 (as in its proof)",
     bibtex=r"""@inproceedings{long2020generalization,
   title     = {Generalization bounds for deep convolutional neural networks},
   author    = {Long, Philip M. and Sedghi, Hanie},
@@ -94,17 +103,20 @@ BOUND = Bound(
             r"$\chi$: largest input norm · $\beta$: sum over layers of the spectral distance "
             r"from initialisation · $1+\nu$: largest spectral norm at initialisation · $C_0$: unspecified.",
             assumptions=(
-                NO_BIAS,
+                CHANNEL,
                 Assumption(
                     "the initial weights are stored (init.* tensors)",
                     lambda net, s, settings: net.has_init,
                     measured=True,
                 ),
                 IID,
+                _BEFOREHAND,
             ),
-            note="Universal constant unspecified in the paper, set to 1: a shape, never a certificate. Pooling does not stretch and is allowed. "
-            "Written from "
-            "memory: constants not re-checked against the paper.",
+            note="Universal constant unspecified in the paper, set to 1: a shape, never a certificate. As in the proof of Theorem 3.1, one step "
+            r"before its stated form, $\log\Lambda$ replaced by $\beta+\nu L+\log(\chi\lambda\beta)$, which is never smaller "
+            r"($\lambda$: Lipschitz constant of the loss, $\sqrt2/\gamma$). Pooling does not stretch and is allowed. "
+            r"With biases it is about the augmented network: a constant channel of ones, which weights of 1 carry on; biases are counted "
+            r"among the weights, and by their distance from 0.",
         ),
     },
     refusals={"strict": STRICT_ONLY_SPARSE},

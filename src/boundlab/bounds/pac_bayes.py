@@ -1,8 +1,9 @@
 """PAC-Bayes-kl certificates of noise-perturbed networks: the formula, what is stored of one, and its value.
 
-Maurer, "A note on the PAC Bayesian theorem", arXiv cs/0411099, 2004, Theorem 5 (after Langford and Seeger, 2001). Certified
-on sampled weights as in Langford and Caruana, NIPS 2001, and Dziugaite and Roy, UAI 2017; prior learnt on a part of the
-data as in Perez-Ortiz et al., JMLR 2021.
+Perez-Ortiz, Rivasplata, Shawe-Taylor, Szepesvari, JMLR 22(227), 2021, Theorem 1, for every positive n (after Maurer, "A note on
+the PAC Bayesian theorem", arXiv cs/0411099, 2004, Theorem 5, and Langford and Seeger, 2001). Certified on sampled weights as
+in Langford and Caruana, NIPS 2001, and Dziugaite and Roy, UAI 2017, but by the exact binomial limit of Clopper and Pearson in
+place of a second inversion of kl; prior learnt on a part of the data as in Perez-Ortiz et al.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from boundlab.specs.settings import PRIORS
 from boundlab.validation import number, one_of, whole
 
 SCALE_GRID = np.geomspace(2.0**-12, 2.0**4, 64)  # the prior's noise scales, fixed before any data are seen
-LEAST = 8  # Maurer's theorem asks for n >= 8
+LEAST = 8  # the theorem holds for every n; fewer examples than this promise nothing
 
 TITLE = "PAC-Bayes-kl"
-SOURCE = "Maurer 2004, Theorem 5; Dziugaite and Roy, UAI 2017; Pérez-Ortiz et al., JMLR 2021"
+SOURCE = "Pérez-Ortiz et al., JMLR 22(227), 2021, Theorem 1; Maurer 2004, Theorem 5; Dziugaite and Roy, UAI 2017"
 LATEX = (
     r"e_Q\le\mathrm{kl}^{-1}\!\Big(\hat e_Q^{\,+},\ \frac{1}{n}\Big[\mathrm{KL}(Q\Vert P)+L\ln G"
     r"+\ln\frac{2\sqrt n}{\delta/2}\Big]\Big),\quad \mathrm{kl}^{-1}(q,c)=\max\{p:\mathrm{kl}(q\Vert p)\le c\}"
@@ -44,7 +45,8 @@ SYMBOLS = (
 NOTE = (
     "Holds with probability 1 - delta over the sample and the draws, half of delta each, for the network whose weights "
     "are perturbed afresh for every image; it says nothing about the network without noise. Under a learnt prior that network "
-    "is the prior's own, of the same recipe but trained on the first part of the data."
+    "is the prior's own, of the same recipe but trained on the first part of the data. The draws are limited by Clopper and Pearson's exact "
+    "binomial limit, where Dziugaite and Roy and Pérez-Ortiz et al. invert kl once more: it holds with the same probability and is smaller."
 )
 BIBTEX = (
     "@misc{maurer2004note, author={Maurer, Andreas}, title={A Note on the {PAC} {B}ayesian Theorem}, "

@@ -19,7 +19,7 @@ from boundlab.words.figures import MEANINGS
 SECTIONS = ("bounds", "proof", "conventions", "gaps", "references")
 _SECTIONS_HELP = (
     "bounds: each one stated, its symbols with their numbers, its assumptions checked · proof: this project's own theorems · "
-    "conventions: what published, theorem and strict mean · gaps: where the published curves differ from the theorems · references: BibTeX"
+    "conventions: what published, theorem and strict mean · gaps: where the published curves differ from the theorems, and what is not here yet · references: BibTeX"
 )
 _GAPS = Path(boundlab.bounds.__file__).with_name("gaps.md")
 
@@ -62,8 +62,10 @@ def _conventions() -> None:
 
 
 def _references() -> None:
-    st.markdown("BibTeX of every bound and certificate on these pages; the copy button is at the top right of the box.")
-    files = [path.with_suffix(".bib") for path in PROOFS.values()]
+    st.markdown(
+        "BibTeX of every bound and certificate on these pages, and of what their notes name; the copy button is at the top right of the box."
+    )
+    files = [path.with_suffix(".bib") for path in (*PROOFS.values(), _GAPS)]
     own = [path.read_text() for path in files if path.exists()]
     entries = [*(bound.bibtex for bound in reversed(ALL)), *own, *pac_bayes.BIBTEX]
     st.code("\n\n".join(dict.fromkeys(entry.strip() for entry in entries)), language="bibtex", wrap_lines=True)
