@@ -41,11 +41,6 @@ FACTORS = {
     "covering": Factor(
         "covering numbers", "size of a cover of the weights at the resolution the norms ask for", WEIGHTS
     ),
-    "biases": Factor(
-        "biases",
-        "one more input, a constant, at which every bias is a weight, and which every layer carries on",
-        WEIGHTS,
-    ),
     "path_norm": Factor("ℓ1 path norm", "sum over all paths of the product of the absolute weights on it", WEIGHTS),
     "biases": Factor(
         "biases",
