@@ -97,7 +97,7 @@ HOSTILE = {
     "empty": (lambda: b"", NOT_ONE),
     "truncated": (lambda: good()[:-100], NOT_ONE),
     "half a header": (lambda: good()[:50], NOT_ONE),
-    "header of 2^62 bytes": (lambda: raw({}, b"", 2**62), "announce a header of 4,611,686,018,427,387,904 bytes"),
+    "header of 2^62 bytes": (lambda: raw({}, b"", 2**62), "it does not begin as one"),
     "header of 2 MB": (lambda: raw(b" " * 2**21, b""), "the header should have at most 1,048,576 bytes"),
     "header of brackets": (lambda: raw(b"[" * 2**20, b""), NOT_ONE),
     "a name twice": (twice, "a name comes twice"),

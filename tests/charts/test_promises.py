@@ -61,7 +61,7 @@ def test_the_truth_is_marked_on_what_is_about_this_network_alone(networks):
     assert found.x == (4.0, 4.0, None)
     assert all(y is None or y < 0.5 for y in found.y)
     made = {row.note: row.itself for row in rows(drawn_lines(networks, True), networks)}
-    assert made["about a noisy copy"] is made["about it with rounded weights"] is False
+    assert made["about a noisy copy"] is made["about a rounded copy"] is False
     assert made["needs test images"] is made["about the network itself"] is made["older bound"] is True
 
 

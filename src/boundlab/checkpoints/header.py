@@ -126,7 +126,8 @@ def _entries(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
                 "this is not a complete .safetensors file but a pickle, as torch.save writes it, which may run code when it is "
                 f"opened: load it yourself, and {_REMEDY}"
             )
-        announced = f"its first 8 bytes announce a header of {length:,} bytes, it has {size:,} in all"
+        cut = f"it has {size:,} bytes, its beginning announces {length:,} for the header alone"
+        announced = cut if length < _MOST_HEADER else "it does not begin as one"
         raise broken(announced if size >= 8 else f"it has {size} bytes")
     if length > _MOST_HEADER:
         raise CheckpointError(f"the header should have at most {_MOST_HEADER:,} bytes, it has {length:,}")

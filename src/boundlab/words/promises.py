@@ -69,7 +69,7 @@ def _note(guarantee: Guarantee) -> str:
     if about_a_noisy_copy(guarantee):
         return "about a noisy copy"
     if about_a_rounded_copy(guarantee):
-        return "about it with rounded weights"
+        return "about a rounded copy"
     about = guarantee.about.split(":")[0]
     return f"about {about}" if len(about) <= _LONGEST else "about another network"
 
