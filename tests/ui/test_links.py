@@ -245,3 +245,9 @@ def test_a_line_with_gaps_links_to_what_would_fill_them():
     assert not offered(open_link(LAMBDA))
     width = open_link(PAGE["width"], layers="8")
     assert list(offered(width)) == [f"Train CONV-8-{channels} at λ = 0.004" for channels in (8, 32, 64)]
+
+
+def test_a_hundred_choices_are_not_named_one_by_one():
+    words = said(open_link(PAGE["start"], wrong="-5"))
+    assert "values from `0` to `100`" in words
+    assert "`17`" not in words

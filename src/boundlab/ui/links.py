@@ -12,6 +12,7 @@ from boundlab.text import quoted
 from boundlab.ui import address
 from boundlab.ui.address import Note
 
+_LISTED = 20  # choices that a sentence names one by one
 _MOST_NOTES = 5  # a link with more mistakes is not answered mistake by mistake
 
 
@@ -86,7 +87,8 @@ class Links:
         """The values that are possible."""
         given = [value for value in linked if value]
         if bad := [value for value in given if value not in options]:
-            choices = ", ".join(f"`{o}`" for o in options) if few else f"values from `{options[0]}` to `{options[-1]}`"
+            listed = few and len(options) <= _LISTED
+            choices = ", ".join(f"`{o}`" for o in options) if listed else f"values from `{options[0]}` to `{options[-1]}`"
             self._note(key, f"{label}: the link asks for {quoted(bad)}, possible: {choices}.")
         elif len(given) > 1 and not several:
             self._note(key, f"{label}: the link gives {quoted(given)}; only one of them can be shown.")
