@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from boundlab.bounds import ALL, BY_KEY
 from boundlab.bounds.augmented import carried, has_biases
-from boundlab.bounds.base import evaluate
+from boundlab.bounds.base import BIASES_IGNORED, evaluate
 from boundlab.quantities.norms import NetworkNorms
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.settings import Settings
@@ -301,6 +301,23 @@ def test_without_the_flag_nothing_is_added_and_zero_biases_cost_only_the_constan
             evaluate(BY_KEY[key], net, sample, Settings("theorem", margin=MARGIN)).complexity for net in (plain, zero)
         )
         assert other / one == pytest.approx(math.sqrt(1 + N / sample.fed.frobenius**2), rel=1e-9)
+
+
+@pytest.mark.parametrize("key", ["golowich", "ledent", "graf", "long_sedghi", "sparse"])
+def test_published_is_of_the_network_without_its_biases_and_says_so(key):
+    small, large = Biased("plain", 0.0), Biased("plain", 9.0)
+    settings = Settings("published", DELTA)
+    one, other = (evaluate(BY_KEY[key], b.net, b.sample, settings) for b in (small, large))
+    assert float(one.value) == float(other.value)
+    assert "biases" not in one.terms.log_factors
+    bare = measured(arch_of("plain"), small.weights, small.init)
+    without = float(evaluate(BY_KEY[key], bare, small.sample, settings).value)
+    if key in ("graf", "long_sedghi"):  # they count trainable numbers
+        assert without < float(one.value) < 1.1 * without
+    else:
+        assert without == float(one.value)
+    if key != "sparse":
+        assert BIASES_IGNORED in BY_KEY[key].formulas["published"].note
 
 
 def test_a_carrier_s_scale_and_rescaled_layers_change_nothing():

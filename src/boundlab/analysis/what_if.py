@@ -24,7 +24,7 @@ RETRAIN = (
     "this cannot be answered without retraining or measuring again: it needs more about the changed layers than their "
     "Frobenius norms"
 )
-_KEPT = {"frobenius", "centered_frobenius", "max_row", "spectral_kernel", "bias_norm"}
+_KEPT = {"frobenius", "centered_frobenius", "spectral_kernel", "bias_norm"}
 
 
 @dataclass(frozen=True)
@@ -133,5 +133,6 @@ def _taps(layer: LayerNorms, shape: LayerShape) -> np.ndarray:
 def _carried(layer: LayerNorms, shape: LayerShape) -> LayerNorms:
     unknown = np.full(layer.frobenius.shape, np.nan)
     fields = {name: getattr(layer, name) if name in _KEPT else unknown for name in NORM_FIELDS}
+    fields["max_row"] = layer.max_row
     fields["tap_frobenius"] = _taps(layer, shape)
     return LayerNorms(shape, **fields)

@@ -234,5 +234,6 @@ FROM_BELOW = (
     "certified upper limit on them (Delattre et al. 2023, 2024) would belong here."
 )
 FIXED = Assumption("the norm limits and the margin were fixed before seeing the data")
+BIASES_IGNORED = "Biases, where the network has them, are ignored, as the released code does."
 NOT_PLOTTED = "the paper's figures do not plot this bound; choose theorem"
 STRICT_ONLY_SPARSE = "in the strict convention only the sparse bound (Theorems S and S2) has versions with every constant proved and checked"

@@ -41,12 +41,12 @@ FACTORS = {
     "covering": Factor(
         "covering numbers", "size of a cover of the weights at the resolution the norms ask for", WEIGHTS
     ),
+    "path_norm": Factor("ℓ1 path norm", "sum over all paths of the product of the absolute weights on it", WEIGHTS),
     "biases": Factor(
         "biases",
-        "one more input, a constant, at which every bias is a weight, and which every layer carries on",
+        "what the constant input costs whose weights are the biases: in the norm, and along the paths (1: no cost)",
         WEIGHTS,
     ),
-    "path_norm": Factor("ℓ1 path norm", "sum over all paths of the product of the absolute weights on it", WEIGHTS),
     "positions": Factor(
         "√ positions", "root of the layer's output positions: weights are counted once per position", GEOMETRY
     ),

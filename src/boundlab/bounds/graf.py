@@ -11,6 +11,7 @@ from scipy.special import digamma
 
 from boundlab.bounds.augmented import CHANNEL, carried, channel_size, data_growth, has_biases
 from boundlab.bounds.base import (
+    BIASES_IGNORED,
     FIXED,
     FROM_BELOW,
     IID,
@@ -163,7 +164,8 @@ BOUND = Bound(
             symbols=r"$W'$: most trainable numbers in a layer · $B$: largest input norm · $\hat s$: spectral norm of the kernel "
             r"as a matrix · $N^{21}$: l2 over input channels, summed over the rest.",
             assumptions=(SHARED, NO_POOLING_CODE),
-            note="What the paper's figures plot: the logarithm is not under a root as in the theorem.",
+            note=f"What the paper's figures plot: the logarithm is not under a root as in the theorem. {BIASES_IGNORED} "
+            "They count in $W'$.",
         ),
         "theorem": Formula(
             latex=r"\widehat{\mathrm{err}}_\gamma+\tfrac8n+\frac{24H_{n-1}}{\sqrt n}\sqrt{\log(2W)}\Big(\sum_i\lceil "

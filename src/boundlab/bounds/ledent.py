@@ -9,6 +9,7 @@ import numpy as np
 
 from boundlab.bounds.augmented import has_biases
 from boundlab.bounds.base import (
+    BIASES_IGNORED,
     FIXED,
     FROM_BELOW,
     IID,
@@ -145,7 +146,7 @@ BOUND = Bound(
             r"$\Gamma$: a product of norms and sizes, $\bar W$: the widest layer; both only inside a logarithm.",
             assumptions=(SHARED, NO_POOLING_CODE),
             note="What the paper's figures plot, with the released code's slips (every summand carries the output "
-            "layer's norm).",
+            f"layer's norm). {BIASES_IGNORED}",
         ),
         "theorem": Formula(
             latex=r"\widehat{\mathrm{err}}_\gamma+\frac8n+\frac{1536}{\sqrt n}\Big(\sum_l r_l^{2/3}\Big)^{3/2}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from boundlab.bounds.augmented import CHANNEL, channel_size, has_biases
 from boundlab.bounds.base import (
+    BIASES_IGNORED,
     IID,
     NO_POOLING_CODE,
     STRICT_ONLY_SPARSE,
@@ -92,7 +93,7 @@ BOUND = Bound(
             r"scalars included; without weight sharing those of every position, and $\hat s$ the largest over positions.",
             assumptions=(NO_POOLING_CODE,),
             note="What the paper's figures plot. The theorem's universal constant is unspecified and set to 1: a shape, "
-            "not a bound.",
+            f"not a bound. {BIASES_IGNORED} They count in $W'$.",
         ),
         "theorem": Formula(
             latex=r"\widehat{\mathrm{err}}_\gamma+C_0\sqrt{\tfrac{W\log\Lambda+\log(1/\delta)}n}\ (\Lambda\ge5),\quad"
