@@ -10,7 +10,7 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from tests.written_out import Case, linear_paths, matrix, path_energy, path_norm, pool_matrix, seen
+from tests.written_out import Case, constant_walks, linear_paths, matrix, path_energy, path_norm, pool_matrix, seen
 
 MARGIN, DELTA = 0.5, 0.001
 
@@ -75,13 +75,34 @@ def depth_price(shapes) -> float:
     return min(price(p) for p in np.arange(2, 40, 0.005))
 
 
-def sparse_strict(case: Case) -> float:
-    classes, (*hidden, _) = case.sample.classes, case.norms(lambda t: math.sqrt((t**2).sum()))
+def squared_norm(case: Case, squares: list[float]) -> float:
+    """rho'^2 layer by layer: a neuron of layer i sees its predecessors and a constant whose square is `squares[i]`."""
+    *hidden, _ = case.norms(lambda t: math.sqrt((t**2).sum()))
     output = case.weights[-1] - case.weights[-1].mean(axis=0)
-    rho = math.prod(hidden) * math.sqrt((output**2).sum())
+    reached = 1.0
+    for i, frobenius in enumerate([*hidden, math.sqrt((output**2).sum())]):
+        reached *= frobenius**2
+        if case.biases is not None:
+            b = case.biases[i] - (case.biases[i].mean() if i == len(hidden) else 0.0)
+            reached += max((at**2).sum() for at in b.reshape(case.shapes[i].copies, -1)) / squares[i]
+    return reached
+
+
+def shares(case: Case) -> list[list[float]]:
+    """The squared constants of every layer, for each share of the largest energy; none for a network without biases."""
+    if case.biases is None:
+        return [[0.0] * len(case.shapes)]
+    pixels, (_, total) = case.sample.fed.pixel_energy.size, linear_paths(case)
+    largest = case.sample.fed.limit**2 * (case.maps[0].shape[1] // pixels) * float(total.sum())
+    return [[4.0**k * largest / paths for paths in constant_walks(case.shapes, pixels)] for k in range(-8, 2)]
+
+
+def sparse_strict(case: Case) -> float:
+    classes = case.sample.classes
     kappa = (classes - 2 + math.sqrt(classes)) / math.sqrt(classes - 1)
-    constant = math.exp(0.01) * math.sqrt(2 * math.pi) * kappa
-    return constant * math.sqrt(depth_price(case.shapes)) * rho / MARGIN * math.sqrt(path_energy(case)) / case.n
+    constant = math.exp(0.01) * math.sqrt(2 * math.pi) * kappa * math.sqrt(depth_price(case.shapes)) / MARGIN / case.n
+    squared = [squared_norm(case, c) * path_energy(case, [case.n * x for x in c]) for c in shares(case)]
+    return constant * math.sqrt(min(squared))
 
 
 def doubled_depth(case: Case, nu: float) -> float:
@@ -113,8 +134,6 @@ def kl_limit(q: float, c: float) -> float:
 def doubled_strict(case: Case) -> float:
     """Up to the grid over rho / margin: its rounding is left out."""
     classes, n, fed = case.sample.classes, case.n, case.sample.fed
-    output = case.weights[-1] - case.weights[-1].mean(axis=0)
-    rho = math.prod(case.norms(lambda t: math.sqrt((t**2).sum()))[:-1]) * math.sqrt((output**2).sum())
     kappa = (classes - 2 + math.sqrt(classes)) / math.sqrt(classes - 1)
     mean_cosine = quad(lambda a: abs(math.cos(a)) * math.sin(a) ** (classes - 3), 0, math.pi)[0]
     mean_cosine /= quad(lambda a: math.sin(a) ** (classes - 3), 0, math.pi)[0]
@@ -122,12 +141,18 @@ def doubled_strict(case: Case) -> float:
     energy = float(total @ fed.pixel_energy.flatten())
     channels = case.maps[0].shape[1] // fed.pixel_energy.size
     largest, c = fed.limit**2 * channels * float(total.sum()), math.log(20 / DELTA) / n
-    limit, nu = largest * kl_limit(energy / n / largest, c), 1.0
-    if len(case.shapes) > 1 and case.sample.patch_energy is not None:
-        left = energy - float(first @ case.sample.patch_energy.flatten())
-        nu = largest * kl_limit(left / n / largest, c) / limit
+    limit = largest * kl_limit(energy / n / largest, c)
+    left = energy - float(first @ case.sample.patch_energy.flatten()) if len(case.shapes) > 1 else energy
+    left_limit = largest * kl_limit(left / n / largest, c)
     constant = math.sqrt(2) / (1 - 1 / math.sqrt(math.pi * n)) * kappa / (math.sqrt(classes - 1) * mean_cosine)
-    return constant * math.sqrt(doubled_depth(case, nu)) * rho / MARGIN * math.sqrt(limit / n)
+    found = []
+    for squares in shares(case):
+        counts = constant_walks(case.shapes, fed.pixel_energy.size)
+        added = [x * y for x, y in zip(counts, squares, strict=True)]
+        whole = limit + sum(added)
+        depth = doubled_depth(case, min(1.0, (left_limit + added[0]) / whole))
+        found.append(math.sqrt(depth * squared_norm(case, squares) * whole / n))
+    return constant * min(found) / MARGIN
 
 
 def golowich_published(case: Case) -> float:

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What kills processes, drives a browser, serves, trains to the end, or takes long; the README's command runs it, too
 SLOW = (
     *("e2e", "test_wheel.py", "bounds/test_bound_symmetries.py", "bounds/test_theorem_s.py", "cli/test_bad_input.py"),
+    "bounds/test_biases_from_below.py",
     *(
         "cli/test_main.py",
         "cli/test_terminal.py",

@@ -48,6 +48,7 @@ class Case:
     init: list[np.ndarray]
     patches: list[float]  # largest norm of an input patch, per layer
     sample: SampleStats
+    biases: list[np.ndarray] | None = None  # (out,), without sharing (positions, out); None: no layer has any
 
     @cached_property
     def maps(self) -> list[np.ndarray]:
@@ -77,13 +78,41 @@ class Case:
         return math.prod(self.norms(lambda t: math.sqrt((t**2).sum())))
 
 
-def path_energy(case: Case) -> float:
+def path_energy(case: Case, constants: list[float] | None = None) -> float:
+    """`constants`: per layer, the energy of what every neuron of it sees beside its predecessors."""
     value = case.sample.fed.pixel_energy.flatten().tolist()
-    for s in case.shapes[:-1]:
-        value = [sum(value[j] for j in row) for row in seen(s, len(value))]
+    *hidden, last = constants or [0.0] * len(case.shapes)
+    for s, constant in zip(case.shapes[:-1], hidden, strict=True):
+        value = [sum(value[j] for j in row) + constant for row in seen(s, len(value))]
         for rows, _ in pools_of(s):
             value = [sum(w * math.sqrt(v) for w, v in zip(row, value, strict=True)) ** 2 for row in rows]
-    return sum(value)
+    return sum(value) + last
+
+
+def constant_walks(shapes: tuple[LayerShape, ...], size: int) -> list[float]:
+    """Per layer the paths from a constant that all its neurons see to the output layer, walked one by one; a path through a
+    window of averages counts 1 / its positions, through a maximum as many times as those. `size`: pixels of an image."""
+    graph, pools, found = [], [], [0.0] * (len(shapes) - 1) + [1.0]
+    for s in shapes[:-1]:
+        graph.append(seen(s, size))
+        passes = np.eye(len(graph[-1]))
+        for pool, price in pools_of(s):
+            passes = price * pool @ passes
+        pools.append(passes)
+        size = len(passes)
+
+    def walk(depth: int, at: int, weight: float) -> None:
+        if depth < 0:
+            return
+        for position in np.flatnonzero(pools[depth][at]):
+            passed = weight * float(pools[depth][at, position])
+            found[depth] += passed
+            for before in graph[depth][position]:
+                walk(depth - 1, before, passed)
+
+    for at in range(size):
+        walk(len(shapes) - 2, at, 1.0)
+    return found
 
 
 def pools_of(shape: LayerShape) -> list[tuple[np.ndarray, float]]:

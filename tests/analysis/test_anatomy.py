@@ -38,8 +38,8 @@ def test_the_rows_lead_from_one_to_the_value(bound, convention, per_layer):
 
 def test_every_factor_has_words_and_every_word_a_factor():
     used = set()
-    pooled = dataclasses.replace(SMALL, head="gap")
-    for (bound, convention), arch in itertools.product(FORMULAS, (SMALL, pooled)):
+    others = (dataclasses.replace(SMALL, head="gap"), dataclasses.replace(SMALL, bias=True))
+    for (bound, convention), arch in itertools.product(FORMULAS, (SMALL, *others)):
         for name in value(bound, convention, make_norms(arch, 1), make_sample(arch)).log_factors:
             factor, _ = describe(name)
             assert factor.label
@@ -96,10 +96,22 @@ def test_the_bridge_ends_at_theorem_s(margin):
     assert 2 ** rows.loc["value", "end"] == pytest.approx(float(proved.value), rel=1e-12)
 
 
-def test_the_bridge_refuses_biases():
+def test_the_bridge_says_what_biases_cost():
     arch = dataclasses.replace(SMALL, bias=True)
-    with pytest.raises(ValueError, match="biases"):
-        published_to_strict(make_norms(arch, 0, biases=True), make_sample(arch), Settings())
+    net, sample, settings = make_norms(arch, 0, biases=True), make_sample(arch), Settings("strict", margin=1.0)
+    rows = published_to_strict(net, sample, settings).set_index("row")
+    proved = evaluate(BY_KEY["sparse"], net, sample, settings)
+    assert 2 ** rows.loc["complexity", "end"] == pytest.approx(float(proved.complexity), rel=1e-12)
+    assert 2 ** rows.loc["value", "end"] == pytest.approx(float(proved.value), rel=1e-12)
+    assert rows.loc["biases", "log2"] == pytest.approx(float(proved.log_factors["biases"]) / math.log(2))
+    assert rows.loc["biases", "log2"] > 0
+    assert "biases" not in published_to_strict(make_norms(SMALL, 0), sample, settings).set_index("row").index
+
+
+def test_the_bridge_refuses_pooling():
+    arch = dataclasses.replace(SMALL, pool=("max2", ""))
+    with pytest.raises(ValueError, match="the released code has none"):
+        published_to_strict(make_norms(arch, 0), make_sample(arch), Settings())
 
 
 def test_a_dead_network_has_an_anatomy_that_ends_low():

@@ -60,9 +60,9 @@ def test_half_the_step_changes_nothing(monkeypatch):
     coarse = [loss(mean_profile(a), pair, 10) for pair in PAIRS]
     step = theorem_d.step
     monkeypatch.setattr(theorem_d, "step", lambda classes: step(classes) / 2)
-    theorem_d._density.cache_clear()
+    theorem_d.density.cache_clear()
     fine = [loss(mean_profile(a), pair, 10) for pair in PAIRS]
-    theorem_d._density.cache_clear()
+    theorem_d.density.cache_clear()
     np.testing.assert_allclose(coarse, fine, atol=1e-12)
 
 

@@ -1,6 +1,7 @@
 """Theorem S against what it bounds: gradient ascent over toy classes (BOUNDS.md, Appendix B), a lower bound of the truth."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -21,27 +22,37 @@ RESTARTS, STEPS = 8, 60
 
 def on_the_sphere(weights: list[torch.Tensor], arch: ArchSpec, tau: float) -> list[torch.Tensor]:
     """Every network's hidden layers at Frobenius norm 1 (without sharing at every position), its class-centred output
-    layer at tau."""
-    *hidden, output = weights
-    output = output - output.mean(dim=1, keepdim=True)
-    units = []
-    for w, shape in zip((*hidden, output), arch.shapes(), strict=True):
-        tensors = w.reshape(len(w), shape.copies, -1)
-        units.append((tensors / tensors.norm(dim=2, keepdim=True)).view_as(w))
-    return [*units[:-1], tau * units[-1]]
+    layer at tau. `weights`: of all layers, perhaps followed by those on a constant, which count in the layers' norms."""
+    depth, shapes = len(arch.shapes()), arch.shapes()
+    units: list[torch.Tensor] = [torch.empty(0)] * len(weights)
+    for i, shape in enumerate(shapes):
+        own = weights[i::depth]
+        if i == depth - 1:
+            own = [w - w.mean(dim=1, keepdim=True) for w in own]
+        tensors = [w.reshape(len(w), shape.copies, -1) for w in own]
+        norm = torch.cat(tensors, dim=2).norm(dim=2, keepdim=True)
+        scale = tau if i == depth - 1 else 1.0
+        units[i::depth] = [scale * (t / norm).view_as(w) for t, w in zip(tensors, own, strict=True)]
+    return units
 
 
 def ramp_errors(
-    weights: list[torch.Tensor], images: torch.Tensor, labels: torch.Tensor, arch: ArchSpec
+    weights: list[torch.Tensor],
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    arch: ArchSpec,
+    constants: Sequence[float] = (),
 ) -> torch.Tensor:
-    """(networks, n): ramp of the margin at gamma = 1, of many networks at once."""
-    many = len(weights[0])
+    """(networks, n): ramp of the margin at gamma = 1, of many networks at once; `constants`: the input, per layer, of the weights
+    that follow those of the layers."""
+    many, shapes = len(weights[0]), arch.shapes()
 
     def outputs_of(*own: torch.Tensor) -> torch.Tensor:
-        x, shapes = images, arch.shapes()
-        for w, shape in zip(own[:-1], shapes[:-1], strict=True):
-            x = layer_maps.pooled(layer_maps.apply_layer(x, w, None, shape).relu(), shape)
-        return layer_maps.apply_layer(x, own[-1], None, shapes[-1])
+        biases = [w * c for w, c in zip(own[len(shapes) :], constants, strict=True)] or [None] * len(shapes)
+        x = images
+        for w, b, shape in zip(own[: len(shapes) - 1], biases[:-1], shapes[:-1], strict=True):
+            x = layer_maps.pooled(layer_maps.apply_layer(x, w, b, shape).relu(), shape)
+        return layer_maps.apply_layer(x, own[len(shapes) - 1], biases[-1], shapes[-1])
 
     outputs = torch.vmap(outputs_of)(*weights)
     own = outputs.gather(2, labels.expand(many, -1)[..., None]).squeeze(2)
@@ -49,18 +60,27 @@ def ramp_errors(
     return (1 - (own - other)).clamp(0, 1)
 
 
-def ascended(weights: torch.Tensor, arch: ArchSpec, images: torch.Tensor, labels: torch.Tensor, tau: float) -> float:
-    """Mean over draws of the supremum over networks of sum of `weights` (draws, n) x ramp errors, from below."""
+def ascended(
+    weights: torch.Tensor,
+    arch: ArchSpec,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    tau: float,
+    constants: Sequence[float] = (),
+) -> float:
+    """Mean over draws of the supremum over networks of sum of `weights` (draws, n) x ramp errors, from below. `constants`: what
+    every neuron of a layer sees beside its predecessors, per layer; none: networks without biases."""
     generator = torch.Generator().manual_seed(0)
-    draws = len(weights)
+    draws, shapes = len(weights), arch.shapes()
     many = draws * RESTARTS
     weights = weights.repeat_interleave(RESTARTS, dim=0)
-    raw = [torch.randn(many, *s.weight_shape, generator=generator, dtype=torch.float64) for s in arch.shapes()]
-    raw = [w.requires_grad_() for w in raw]
+    sizes = [s.weight_shape for s in shapes] + [s.bias_shape for s in shapes if constants]
+    raw = [torch.randn(many, *size, generator=generator, dtype=torch.float64).requires_grad_() for size in sizes]
     optimiser = torch.optim.Adam(raw, lr=0.1)
     best = torch.full((many,), -math.inf, dtype=torch.float64)
     for _ in range(STEPS):
-        value = (weights * ramp_errors(on_the_sphere(raw, arch, tau), images, labels, arch)).sum(dim=1)
+        errors = ramp_errors(on_the_sphere(raw, arch, tau), images, labels, arch, constants)
+        value = (weights * errors).sum(dim=1)
         best = torch.maximum(best, value.detach())
         optimiser.zero_grad()
         (-value.sum()).backward()
@@ -68,11 +88,18 @@ def ascended(weights: torch.Tensor, arch: ArchSpec, images: torch.Tensor, labels
     return float(best.view(draws, RESTARTS).amax(dim=1).mean())
 
 
-def twice_the_complexity(arch: ArchSpec, images: torch.Tensor, labels: torch.Tensor, tau: float, draws: int) -> float:
+def twice_the_complexity(
+    arch: ArchSpec,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    tau: float,
+    draws: int,
+    constants: Sequence[float] = (),
+) -> float:
     """Twice the empirical Rademacher complexity of the ramp class, from below."""
     generator = torch.Generator().manual_seed(0)
     signs = (torch.randint(0, 2, (draws, len(labels)), generator=generator) * 2 - 1).double()
-    return 2 * ascended(signs / len(labels), arch, images, labels, tau)
+    return 2 * ascended(signs / len(labels), arch, images, labels, tau, constants)
 
 
 def proved(arch: ArchSpec, images: torch.Tensor, tau: float, convention: str = "strict"):

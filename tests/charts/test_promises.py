@@ -15,8 +15,8 @@ from boundlab.words.promises import promise_verdict, rows
 ITSELF, NOISY = "the network itself", "a noisy version of the network: fresh noise"
 
 
-def row(key, *values, older=False):
-    return Row(key, key, "note", values, tuple(f"hover {v}" for v in values), older)
+def row(key, *values, older=False, itself=True):
+    return Row(key, key, "note", values, tuple(f"hover {v}" for v in values), older, itself)
 
 
 def trace(figure, name):
@@ -47,12 +47,22 @@ def test_a_promise_ends_where_it_is_and_beyond_100_is_an_arrow_with_its_factor()
     assert [first.data[i].x for i in (0, 2, 4)] == [(0.0, 4.84), (None, None), (None, None)]
     assert [first.data[i].x[1] for i in (3, 5)] == [104.0, 104.0]
     assert trace(first, "promises").text == (" at most 4.9 ", "", "")
-    assert trace(first, "too large").text == ("", "2.3 ×", "400,000 ×")
+    assert trace(first, "too large").text == ("", "2.3 × 100", "400,000 × 100")
     assert trace(second, "promises").text == (" at most 3 ", " at most 51 ", "")
     assert trace(second, "says nothing").x == (None, None, 104.0)
     assert second.data[2].x == (0.0, 51.0)
     assert trace(first, "truth").x == (4.0, 4.0, None) * 3
     assert trace(second, "truth, in words").text == ("truth: 2",)
+
+
+def test_the_truth_is_marked_on_what_is_about_this_network_alone(networks):
+    film = promise_film([row("theorem_d", 0.3, itself=False), row("holdout", 0.05)], [0.04], None, False)
+    found = trace(film.at(0).figure, "truth")
+    assert found.x == (4.0, 4.0, None)
+    assert all(y is None or y < 0.5 for y in found.y)
+    made = {row.note: row.itself for row in rows(drawn_lines(networks, True), networks)}
+    assert made["about a noisy copy"] is made["about it with rounded weights"] is False
+    assert made["needs test images"] is made["about the network itself"] is made["older bound"] is True
 
 
 def test_a_frame_is_what_the_figure_drawn_at_that_position_shows(networks):

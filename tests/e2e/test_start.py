@@ -135,6 +135,24 @@ def test_the_text_and_the_link_follow_and_every_way_of_arriving_shows_the_same(b
     page.context.close()
 
 
+def test_a_handle_moved_before_the_chart_has_its_size_moves_the_chart(browser, server):
+    """Streamlit lays a new chart out twice; on a slow machine the handle is moved in between."""
+    for slower in (6, 12, 12):
+        page = visit(browser, f"{server}/?promised=40&wrong=50", width=1280)
+        page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
+        page.get_by_role("button", name="Reveal").click()
+        said(page).wait_for(timeout=60_000)
+        handle(page).focus()
+        page.keyboard.press("Home")
+        page.wait_for_url("**wd=0.0008**", timeout=60_000)
+        settle(page)
+        page.wait_for_function(
+            "root => document.querySelector(root)?._fullData?.some(t => t.name === 'truth, in words' && t.text[0] === 'truth: 2.3')",
+            arg=PLOT,
+        )
+        page.context.close()
+
+
 def test_without_a_guess_it_takes_one_click(browser, server):
     page = visit(browser, server, width=1280)
     page.get_by_role("button", name="Show without guessing").click()

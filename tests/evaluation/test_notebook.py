@@ -223,7 +223,10 @@ def test_it_reads_well():
     assert text.startswith("digits, n = 1,437, strict convention, delta = 0.001\ntrain error")
     assert f"theorem_d    {report['theorem_d']['value']:.4g}" in text
     assert report["theorem_d"]["bits"] == 16  # no hidden weights: the constant of the output bias alone
-    assert "it assumes that the network has no biases" in text
+    assert f"theorem_s2   {report['theorem_s2']['value']:.4g}" in text
+    assert report["bounds"]["sparse"]["factors"]["biases"] > 1
+    output = report["norms"]["layers"][-1]
+    assert 0 < output["centered_bias_norm"] <= output["max_bias_norm"] == output["bias_norm"]
     assert all(len(line) < 400 for line in text.splitlines())
     table = report._repr_html_()
     assert table.count("<tr>") == len(report["bounds"]) + 4

@@ -2,16 +2,25 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 
 from boundlab.bounds.coded import CodedCertificate
-from boundlab.bounds.theorem_d import divergence, loss, mean_profile
+from boundlab.bounds.theorem_d import divergence, error_limit, loss, mean_profile
 from boundlab.cli.main import main
 from boundlab.data.splits import Split, apply_task
-from boundlab.evaluation.coded_network import hidden_tensors, output_of, rounded_network, run_over
+from boundlab.evaluation.coded_network import (
+    hidden_net,
+    hidden_tensors,
+    output_of,
+    pixels_fed,
+    rounded_network,
+    run_over,
+)
 from boundlab.evaluation.noise_scale import ScaleSearch, scores
 from boundlab.evaluation.noise_shape import NoiseShape, principal, shaped
 from boundlab.evaluation.theorem_d import certify_coded
@@ -69,6 +78,57 @@ def test_a_pass_over_the_data_against_the_network_itself(name):
     assert 0 < moved <= rough.ahead_off
     assert seen.ahead_off < 1e-8 * rough.ahead_off * 10
     assert rough.ahead_off < 0.01 * np.abs(seen.ahead).max()
+
+
+def test_blocks_of_images_give_what_all_at_once_gives():
+    checkpoint, data = random_checkpoint(ARCHES["biases"]), Split(*(part[:250] for part in vars(digits()[0]).values()))
+    output = output_of(checkpoint, data)
+    directions = torch.linalg.qr(torch.randn(output.weight.shape[1], 5, dtype=torch.float64)).Q
+    seen = run_over(checkpoint, output, data, directions)
+    with torch.no_grad():
+        z = output.features(hidden_net(checkpoint), pixels_fed(checkpoint, data.images, torch.float64))
+    outputs = (z @ output.weight.T).numpy()
+    own = outputs[np.arange(250), data.labels]
+    ahead = (own[:, None] - outputs)[np.arange(10) != data.labels.numpy()[:, None]].reshape(250, 9)
+    np.testing.assert_allclose(seen.ahead, ahead, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(seen.squares, z.square().sum(dim=1), rtol=1e-12)
+    np.testing.assert_allclose(seen.projections, z @ directions, rtol=1e-12, atol=1e-12)
+
+
+_PASS = """
+import resource, torch
+from boundlab.data.splits import Split
+from boundlab.evaluation.coded_network import output_of, run_over
+from tests.evaluation.test_theorem_d import WIDE, random_checkpoint
+torch.set_num_threads(1)
+checkpoint = random_checkpoint(WIDE)
+data = Split(torch.rand(3000, 1, 16, 16), torch.zeros(3000, dtype=torch.int64))
+output = output_of(checkpoint, data)
+directions = torch.randn(output.weight.shape[1], 50, dtype=torch.float64)
+run_over(checkpoint, output, Split(data.images[:300], data.labels[:300]), directions)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+run_over(checkpoint, output, data, directions)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+WIDE = ArchSpec(in_shape=(1, 16, 16), channels=96, conv_layers=1, kernel_size=1)
+
+
+def test_a_pass_over_many_images_needs_the_memory_of_one_block():
+    """What is kept of every image must not lie in between what is used again: that kept 300 KB per image. In KiB."""
+    found = subprocess.run([sys.executable, "-c", _PASS], capture_output=True, text=True, check=True)
+    assert int(found.stdout) < 60_000
+
+
+def test_rough_limits_are_those_of_the_search():
+    """In float32, against the limit that counts, and one pair after the other."""
+    a = np.random.default_rng(0).normal(1.0, 1.0, (500, 9))
+    for spread in (None, 30.0):
+        search = ScaleSearch((a, np.zeros(500)), 2.0, 100, 500, spread)
+        for size in (1.0, 5.0, 20.0):
+            rough, exact = search.about(size), search.at(size)
+            assert rough.pair == exact.pair
+            assert rough.limit == pytest.approx(exact.limit, rel=1e-4)
+            assert exact.limit == error_limit(exact.loss, exact.divergence, 100, 500, 0.001, exact.pair)
 
 
 @pytest.mark.parametrize("name", ["conv", "biases", "local"])

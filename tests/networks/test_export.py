@@ -144,13 +144,18 @@ def test_harmless_orders_are_the_same_network():
     assert arch.per_layer("padding") == (0, 1)
 
 
-def test_an_mlp_may_do_without_flatten_and_zero_biases_are_left_out():
+def test_an_mlp_may_do_without_flatten_and_the_architecture_decides_whether_there_are_biases():
     model = nn.Sequential(nn.Linear(64, 5), nn.ReLU(), nn.Linear(5, 10))
     found = checkpoint_of(model, SHAPE)
     assert (found.arch.kind, found.arch.hidden, found.arch.bias) == ("mlp", (5,), True)
     for parameter in (model[0].bias, model[2].bias):
         nn.init.zeros_(parameter)
-    assert checkpoint_of(model, SHAPE).biases == [None, None]
+    zero = checkpoint_of(model, SHAPE)
+    assert zero.arch == found.arch
+    assert [b.tolist() for b in zero.biases] == [[0.0] * 5, [0.0] * 10]
+    without = nn.Sequential(nn.Linear(64, 5, bias=False), nn.ReLU(), nn.Linear(5, 10, bias=False))
+    assert not checkpoint_of(without, SHAPE).arch.bias
+    assert checkpoint_of(without, SHAPE).biases == [None, None]
 
 
 def test_initial_weights_are_stored(tmp_path):

@@ -401,7 +401,7 @@ def test_theory_fills_in_the_numbers_and_checks_the_assumptions(pack, convention
             assert f"**value = {readable(float(value.value[0]))}**" in words(app)
             assert len(app.latex) == 1  # one formula at a time
     if convention == "strict":
-        assert ":green[:material/check_circle: holds:] the network has no biases" in words(app)
+        assert ":green[:material/check_circle: holds:] max-pooling follows shared filters" in words(app)
         assert "not checkable on a network" in words(app)
 
 

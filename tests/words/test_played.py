@@ -32,6 +32,14 @@ def test_a_network_that_learnt_nothing_and_noisy_labels_are_not_passed_over():
     assert "A guarantee (Theorem S2) about labels as noisy as in training: 0.7." in sweep_verdict(now, 0.004, noise=0.5)
 
 
+def test_a_number_measured_earlier_says_of_which_epoch_it_is():
+    now = curves(test_error=0.9, sparse=16.0, golowich=1600.0, doubled=262.0)
+    now["as_of"] = [4.0, float("nan"), float("nan"), 8.0]
+    words = sweep_verdict(now, 0.004)
+    assert "errs on **90 of 100** new images (measured at epoch 4)." in words
+    assert words.endswith("A guarantee (Theorem S2): 262, so none (measured at epoch 8).")
+
+
 def test_nothing_is_said_of_what_is_not_measured():
     assert sweep_verdict(curves(sparse=0.5), 0.004) == ""
 

@@ -148,6 +148,8 @@ def _corrections(
     raw, fed = (0.5 * math.log(path_energy(part.pixel_energy, net.shapes)) for part in (sample.raw, sample.fed))
     plotted_n = effective_n(sample, Settings("published"))
     loss = new["symmetrisation"] + new["gaussian"] + new["classes"]
+    ignored = "the plotted formula ignores them; here a constant input that every neuron sees has them as weights"
+    biases = {"biases": ("biases", WEIGHTS, new["biases"], ignored)} if "biases" in new else {}
     return {
         "n": (
             "this sample's n",
@@ -181,5 +183,6 @@ def _corrections(
             "all paths from pixels through the output layer's fan-in, instead of the brightest pixel times kernel areas",
         ),
         "inputs": ("inputs as fed", DATA, fed - raw, "pixels as the network sees them (normalised), not raw in [0, 1]"),
+        **biases,
         "margin": ("margin γ", DATA, new["margin"], "the margin that makes the certificate smallest, instead of 1"),
     }

@@ -133,7 +133,9 @@ def coded_guarantee(coded: tuple[CodedCertificate, ...], delta: float, reason: s
         )
     test = "" if found.test_error is None else f" and on {percent(found.test_error)} of the test images"
     who = f"the network with rounded hidden weights: {found.bits:,} bits say all of them"
-    if not found.roundings:
+    if found.trained:
+        who = f"a network made of it for this number: channels merged, hidden weights rounded ({found.bits:,} bits), last layer trained"
+    elif not found.roundings:
         who = "the network itself: it has no hidden weights"
     about = f"{who}; it errs on {percent(found.train_error)} of the training images{test}"
     made = found.parts(delta)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from boundlab.bounds.base import Bound, Value, broken, effective_n, evaluate
-from boundlab.quantities.norms import NORM_FIELDS, LayerNorms, NetworkNorms
+from boundlab.quantities.norms import BIAS_FIELDS, NORM_FIELDS, LayerNorms, NetworkNorms
 from boundlab.quantities.sample import InputStats, SampleStats
 from boundlab.specs.arch import PER_LAYER, ArchSpec
 from boundlab.specs.settings import Settings
@@ -24,7 +24,7 @@ RETRAIN = (
     "this cannot be answered without retraining or measuring again: it needs more about the changed layers than their "
     "Frobenius norms"
 )
-_KEPT = {"frobenius", "centered_frobenius", "spectral_kernel", "bias_norm"}
+_KEPT = {"frobenius", "centered_frobenius", "max_row", "spectral_kernel", "bias_norm", *BIAS_FIELDS}
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,5 @@ def _taps(layer: LayerNorms, shape: LayerShape) -> np.ndarray:
 def _carried(layer: LayerNorms, shape: LayerShape) -> LayerNorms:
     unknown = np.full(layer.frobenius.shape, np.nan)
     fields = {name: getattr(layer, name) if name in _KEPT else unknown for name in NORM_FIELDS}
-    fields["max_row"] = layer.max_row
     fields["tap_frobenius"] = _taps(layer, shape)
     return LayerNorms(shape, **fields)

@@ -212,10 +212,6 @@ SYMBOLS = (
     r"$\widehat{\mathrm{err}}_\gamma$: ramp error, the mean of $\min(1,\max(0,1-m_i/\gamma))$ · $\log$ and $\ln$: natural."
 )
 NO_BIAS = Assumption("the network has no biases", lambda net, sample, settings: not net.has_bias)
-NO_BIAS_LAYERS = Assumption(
-    "the network has no biases (if they are all zero, save it with bias: false)",
-    lambda net, sample, settings: not any(shape.bias for shape in net.shapes),
-)
 IID = Assumption("training and test examples are drawn independently from one distribution")
 NO_POOLING_CODE = Assumption(
     "the network has no pooling (the released code has none)",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from boundlab.bounds.theorem_d import PAIRS, Pair, divergence, error_limit
 from boundlab.quantities.weight_code import FEWEST_BITS, MOST_BITS, Rounding
-from boundlab.validation import number, one_of, shown, whole
+from boundlab.validation import flag, number, one_of, shown, whole
 
 BOTH = ("D", "D2")
 _LARGE = 1e300
@@ -45,8 +45,12 @@ class CodedCertificate:
     pull: float | None  # variances of the noise are 1 / (1 + pull * share of a principal direction of the features)
     train_error: float
     test_error: float | None
+    trained: bool = (
+        False  # about a network of its own: hidden channels merged, the output layer trained for this certificate
+    )
 
     def __post_init__(self) -> None:
+        flag("trained", self.trained)
         whole("n", self.n, 1, 10**15)
         whole("classes", self.classes, 2, 10**6)
         whole("pairs", self.pairs, 1, 10**9)
@@ -100,7 +104,7 @@ class CodedCertificate:
     def from_dict(cls, given: Any) -> CodedCertificate:
         """Build from JSON; raises ValueError."""
         names = [f.name for f in dataclasses.fields(cls)]
-        if not isinstance(given, dict) or set(given) != {"theorem", *names}:
+        if not isinstance(given, dict) or {"trained", *given} != {"theorem", *names}:
             raise ValueError(
                 f"a certificate must be a JSON object with the fields {['theorem', *names]}, got {shown(given)}"
             )
@@ -108,15 +112,19 @@ class CodedCertificate:
         listed = given["roundings"]
         if not isinstance(listed, list) or not all(isinstance(one, list) and len(one) == 2 for one in listed):
             raise ValueError(f"roundings must be a list of [bits, scale], got {shown(listed)}")
-        fields = {name: given[name] for name in names} | {"roundings": tuple(Rounding(*one) for one in listed)}
+        fields = {name: given[name] for name in names if name in given} | {
+            "roundings": tuple(Rounding(*one) for one in listed)
+        }
         made = cls(**fields)
         if made.theorem != given["theorem"]:
             raise ValueError(f"theorem must be {made.theorem} where rows is {made.rows}, got {given['theorem']}")
         return made
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, every field written out."""
+        """JSON form, every field written out, `trained` where it is so."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        if not self.trained:
+            del fields["trained"]
         return {"theorem": self.theorem} | fields | {"roundings": [list(one) for one in self.roundings]}
 
 
@@ -127,7 +135,10 @@ def coded_json(found: tuple[CodedCertificate, ...], delta: float) -> dict[str, A
         return None
     stored = smallest.to_dict()
     named = {"value": smallest.value(delta), "j": stored.pop("rows"), "divergence": smallest.divergence}
-    return named | stored | {"values": {one.theorem: one.value(delta) for one in found}}
+    values: dict[str, float] = {}
+    for one in found:
+        values[one.theorem] = min(one.value(delta), values.get(one.theorem, 1.0))
+    return named | stored | {"values": values}
 
 
 def best(found: tuple[CodedCertificate, ...], delta: float) -> CodedCertificate | None:

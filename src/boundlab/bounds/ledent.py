@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 
-from boundlab.bounds.augmented import has_biases
 from boundlab.bounds.base import (
     BIASES_IGNORED,
     FIXED,
@@ -28,6 +27,7 @@ from boundlab.bounds.base import (
     log_sum,
     log_sum_power,
 )
+from boundlab.bounds.biases import has_constant
 from boundlab.quantities.norms import Array, LayerNorms, NetworkNorms
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
@@ -111,7 +111,7 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
 
 _NO_BIAS = Assumption(
     "the network has no biases (without the theorem's text it is not known whether a constant channel may stand for them)",
-    lambda net, sample, settings: not has_biases(net),
+    lambda net, sample, settings: not has_constant(net.shapes),
 )
 
 

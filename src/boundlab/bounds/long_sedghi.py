@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from boundlab.bounds.augmented import CHANNEL, channel_size, has_biases
+from boundlab.bounds.augmented import CHANNEL, channel_size
 from boundlab.bounds.base import (
     BIASES_IGNORED,
     IID,
@@ -20,6 +20,7 @@ from boundlab.bounds.base import (
     effective_n,
     empirical,
 )
+from boundlab.bounds.biases import has_constant
 from boundlab.quantities.norms import NetworkNorms, log
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
@@ -46,7 +47,7 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
     weights = sum(shape.weights for shape in net.shapes)
     moved, largest = [layer.spectral_map_from_init for layer in net.layers], sample.fed.max_norm
-    if has_biases(net):  # a channel of ones, carried on by weights of 1; biases are 0 in the reference
+    if has_constant(net.shapes):  # a channel of ones, carried on by weights of 1; biases are 0 in the reference
         weights += sum(math.prod(shape.bias_shape) for shape in net.shapes if shape.bias)
         moved = [np.hypot(distance, layer.bias_norm) for distance, layer in zip(moved, net.layers, strict=True)]
         largest = math.hypot(largest, math.sqrt(channel_size(net.shapes[0])))

@@ -9,9 +9,9 @@ from functools import lru_cache
 import numpy as np
 
 from boundlab.bounds.base import (
+    BIASES_IGNORED,
     IID,
     NO_BIAS,
-    NO_BIAS_LAYERS,
     NO_POOLING_CODE,
     Assumption,
     Bound,
@@ -23,6 +23,7 @@ from boundlab.bounds.base import (
     log_sum,
     radius_log,
 )
+from boundlab.bounds.biases import BIASES_COUNTED
 from boundlab.bounds.theorem_s import OWN_N, SHARED_UNDER_MAX, frobenius, strict
 from boundlab.quantities.norms import Array, NetworkNorms, log
 from boundlab.quantities.paths import max_path_energy
@@ -121,7 +122,7 @@ BOUND = Bound(
             r"images of its squared value in [0, 1].",
             assumptions=(NO_POOLING_CODE,),
             note="What the paper's figures plot. It leaves out the output layer's fan-in and the empirical margin "
-            "error, and reads raw pixels: it is not a valid bound for these networks by itself.",
+            "error, and reads raw pixels: it is not a valid bound for these networks by itself. " + BIASES_IGNORED,
         ),
         "theorem": Formula(
             latex=r"\frac1n\sum_i 1[m_i\le\gamma]+\frac{\rho/\gamma+1}{n}\,2\sqrt2\Big(1+\sqrt{2(L\log(2\deg)+\log C)}"
@@ -131,7 +132,7 @@ BOUND = Bound(
             r"position $j$ of layer $l$ sees · $\deg$: the largest $|pred|$ · $E_j$: energy of pixel $j$ as the network sees it "
             r"· $\rho=\prod_l\|W^l\|_F$, without weight sharing the largest norm over positions.",
             assumptions=(NO_BIAS, _NEURONS, IID),
-            note="Statement written from memory: constants not re-checked against the paper.",
+            note="The constants are those of the authors' code; the terms of the paths and of the margin are written from memory.",
         ),
         "strict": Formula(
             latex=r"\frac1n\sum_i\varphi_\gamma(m_i)+e^{\eta}c_C\sqrt{D}\,\frac{\rho_P}{\gamma}\frac{\sqrt{\mathcal P}}{n}"
@@ -142,13 +143,13 @@ BOUND = Bound(
             r"over $\rho_P/\gamma$; all in its statement, under Theory.",
             source="Theorem S of this project, after Golowich et al. 2018 and Galanti et al. 2023",
             assumptions=(
-                NO_BIAS_LAYERS,
                 SHARED_UNDER_MAX,
                 OWN_N,
                 IID,
                 Assumption("architecture, sample size and input scaling were fixed before seeing the data"),
             ),
-            note="Theorem S, proved with every constant and every fan-in counted; the margin is optimised at no cost.",
+            note="Theorem S, proved with every constant and every fan-in counted; the margin is optimised at no cost. "
+            + BIASES_COUNTED,
         ),
     },
     refusals={},

@@ -8,7 +8,15 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import gammaln
 
-from boundlab.bounds.base import IID, NO_BIAS_LAYERS, Assumption, Bound, Formula, Terms
+from boundlab.bounds.base import IID, Assumption, Bound, Formula, Terms
+from boundlab.bounds.biases import (
+    BIASES_COUNTED,
+    SHARES,
+    best_constants,
+    constant_energies,
+    has_constant,
+    largest_energy,
+)
 from boundlab.bounds.concentration import kl_inverse
 from boundlab.bounds.sparse import BOUND as SPARSE
 from boundlab.bounds.theorem_s import OWN_N, SHARED_UNDER_MAX, best_margin, class_factor, frobenius_centered
@@ -32,14 +40,6 @@ def direction_factor(classes: int) -> float:
 def doubling_factor(n: int) -> float:
     """sqrt(2) / (1 - 1 / sqrt(pi n)), in place of Theorem S's 2."""
     return math.sqrt(2) / (1 - 1 / math.sqrt(math.pi * n))
-
-
-@lru_cache(maxsize=256)
-def largest_energy(shapes: tuple[LayerShape, ...], sample: SampleStats) -> float:
-    """A: path energy of an image whose pixels are all as large as they can be; 0: no pixel reaches the output layer."""
-    first, pixels = shapes[0], np.ones_like(sample.fed.pixel_energy)
-    channels = first.in_channels * math.prod(first.in_size) / pixels.size
-    return sample.fed.limit**2 * channels * path_energy(pixels, shapes, linear=True)
 
 
 def energy_limit(mean: float, largest: float, n: int, delta: float) -> float:
@@ -69,23 +69,30 @@ def _energies(shapes: tuple[LayerShape, ...], sample: SampleStats) -> tuple[floa
     return largest_energy(shapes, sample), paths, contrast
 
 
-def _inputs(shapes: tuple[LayerShape, ...], sample: SampleStats, delta: float) -> tuple[float, float, float, float]:
-    """(A, P, mu+, nu): limits, at delta / 2 each, on the expected path energy of an image and on the share of it that is not
-    in the means of the first layer's patches."""
+@lru_cache(maxsize=2048)
+def _limits(shapes: tuple[LayerShape, ...], sample: SampleStats, delta: float) -> tuple[float, float]:
+    """(mu+, mu_perp+): limits, at delta / 2 each, on the expected path energy of an image and on the part of it that is not in the
+    means of the first layer's patches (without a hidden layer the same)."""
     largest, paths, contrast = _energies(shapes, sample)
     limit = energy_limit(paths / sample.n, largest, sample.n, delta / 2)
     if len(shapes) == 1:
-        return largest, paths, limit, 1.0
-    return largest, paths, limit, min(1.0, energy_limit(contrast / sample.n, largest, sample.n, delta / 2) / limit)
+        return limit, limit
+    return limit, energy_limit(contrast / sample.n, largest, sample.n, delta / 2)
 
 
 @lru_cache(maxsize=2048)
-def _weightless(shapes: tuple[LayerShape, ...], sample: SampleStats, delta: float) -> tuple[dict[str, float], float]:
+def _weightless(
+    shapes: tuple[LayerShape, ...], sample: SampleStats, delta: float, share: float = 0.0
+) -> tuple[dict[str, float], float]:
     """(log factors of the complexity that neither weights nor margin enter; log of their product with A in place of mu+
-    and nu = 1, which no data enter)."""
+    and nu = 1, which no data enter). `share`: of the constant input, for networks with biases."""
     n, max_pools = sample.n, sum(pool.kind == "max" for shape in shapes for pool in shape.pools)
     first = len(shapes) > 1 and not any(pool.kind == "max" for pool in shapes[0].pools)
-    largest, paths, limit, contrast = _inputs(shapes, sample, _ENERGY_SHARE * delta)
+    largest, paths, _ = _energies(shapes, sample)
+    limit, contrast_limit = _limits(shapes, sample, _ENERGY_SHARE * delta)
+    added = constant_energies(shapes, sample, share)
+    whole = limit + sum(added)
+    contrast = min(1.0, (contrast_limit + added[0]) / whole)
     constants = {
         "symmetrisation": math.log(doubling_factor(n)),
         "gaussian": math.log(direction_factor(sample.classes)),
@@ -99,11 +106,28 @@ def _weightless(shapes: tuple[LayerShape, ...], sample: SampleStats, delta: floa
         "data": math.log(sample.fed.frobenius / math.sqrt(n)),
         "unseen": 0.5 * float(log(limit) - log(paths) + math.log(n)),
     }
+    if share > 0:
+        data["biases"] = 0.5 * math.log(whole / limit)
     return constants | data, sum(constants.values()) + depth[1] + 0.5 * math.log(largest)
 
 
+def _factors(
+    net: NetworkNorms, sample: SampleStats, delta: float
+) -> tuple[dict[str, Array | float], Array, Array | float]:
+    """(log factors of the complexity but margin and grid; log of the norm, rho_P or with biases rho'; log of the rest of them)."""
+    norms = frobenius_centered(net)
+    log_rho = np.asarray(sum(norms.values()))
+    if not has_constant(net.shapes):
+        weightless, _ = _weightless(net.shapes, sample, delta)
+        return {**norms, **weightless}, log_rho, sum(weightless.values())
+    each = [_weightless(net.shapes, sample, delta, share)[0] for share in SHARES]
+    best = best_constants(net, sample, log_rho, [one["depth"] + one["biases"] for one in each])
+    rest = {name: np.array([one[name] for one in each])[best.place] for name in each[0]}
+    return {**norms, **rest, "biases": rest["biases"] + best.log_rho - log_rho}, best.log_rho, sum(rest.values())
+
+
 def _grid(log_tau: Array, log_scale: float, n: int, delta: float) -> tuple[Array, Array]:
-    """(log of what rounding tau up to the grid costs, confidence term); `log_scale` centres the grid."""
+    """(log of what rounding tau up to the grid costs, confidence term at 0.9 `delta`); `log_scale` centres the grid."""
     at = (log_tau + log_scale) / _ETA
     t = np.ceil(at)
     omega = 1.5 * (np.abs(t) + 1) * (np.abs(t) + 2)
@@ -115,19 +139,20 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     and margins at once. Without a margin in `settings` the best of those searched, per network.
     """
     n, delta = sample.n, settings.delta
-    norms, (weightless, log_scale) = frobenius_centered(net), _weightless(net.shapes, sample, delta)
-    log_rho, log_rest = np.asarray(sum(norms.values())), sum(weightless.values())
+    factors, log_rho, log_rest = _factors(net, sample, delta)
+    _, log_scale = _weightless(net.shapes, sample, delta)
+    if has_constant(net.shapes):
+        delta /= len(SHARES)
 
-    def terms(log_tau: Array) -> tuple[Array, Array]:
-        rounding, confidence = _grid(log_tau, log_scale, n, delta)
-        return log_tau + log_rest + rounding, confidence
+    def grid(log_tau: Array) -> tuple[Array, Array]:
+        return _grid(log_tau, log_scale, n, delta)
 
     if settings.margin is not None:
         margin = np.full(log_rho.shape, settings.margin)
     else:
-        margin = best_margin(net.searched, log_rho, terms)
-    rounding, confidence = _grid(log_rho - np.log(margin), log_scale, n, delta)
-    factors: dict[str, Array | float] = {**norms, **weightless, "scale_grid": rounding, "margin": -np.log(margin)}
+        margin = best_margin(net.searched, log_rho, log_rest, grid)
+    rounding, confidence = grid(log_rho - np.log(margin))
+    factors |= {"scale_grid": rounding, "margin": -np.log(margin)}
     return Terms(factors, {"confidence": confidence}, net.error_at(margin, "ramp"), margin)
 
 
@@ -162,7 +187,6 @@ BOUND = Bound(
             r"the means of patches · $\Pi$: subtract the mean row · "
             r"$\tau_t$: the next of a grid of values 2 per cent apart, $\omega$ its price; all in its statement (Theory, section proof).",
             assumptions=(
-                NO_BIAS_LAYERS,
                 SHARED_UNDER_MAX,
                 OWN_N,
                 _PIXELS,
@@ -172,7 +196,8 @@ BOUND = Bound(
                 Assumption("architecture, sample size and input scaling were fixed before seeing the data"),
             ),
             note="Theorem S with a better proof: the sample is compared with a second one in a single step, random directions "
-            "replace Gaussians, and the inputs' energy has a limit of its own. The margin is optimised at no cost.",
+            "replace Gaussians, and the inputs' energy has a limit of its own. The margin is optimised at no cost. "
+            + BIASES_COUNTED,
         ),
     },
     refusals={"published": _NOT_PUBLISHED, "theorem": _NOT_PUBLISHED},

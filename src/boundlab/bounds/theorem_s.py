@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from boundlab.bounds.base import Assumption, Terms
+from boundlab.bounds.biases import SHARES, best_constants, constants, has_constant
 from boundlab.quantities.norms import Array, LayerNorms, MarginErrors, NetworkNorms, log
 from boundlab.quantities.paths import path_energy
 from boundlab.quantities.sample import SampleStats
@@ -65,16 +66,24 @@ def _confidence(log_tau: Array, n: int, delta: float) -> Array:
     return np.sqrt(2 * np.log(1.5 * (t + 1) * (t + 2) / delta) / n)
 
 
-def best_margin(searched: MarginErrors | None, log_rho: Array, terms: Callable[[Array], tuple[Array, Array]]) -> Array:
+def best_margin(
+    searched: MarginErrors | None,
+    log_rho: Array,
+    log_rest: Array | float,
+    grid: Callable[[Array], tuple[Array | float, Array]],
+) -> Array:
     """The searched margin at which ramp error, complexity and confidence sum up to least, in the shape of `log_rho`; NaN where no
     errors were measured, 1 without any pass over the data. Free of charge: only rho / margin enters the proof's grid.
 
-    `terms`: (log complexity, confidence) at log (rho / margin).
+    `log_rest`: log of complexity / (rho / margin), one number or each network's own; `grid`: (log of what rounding up costs,
+    confidence) at log (rho / margin).
     """
     if searched is None:
         return np.ones(log_rho.shape)
-    known = log_rho if searched.measured is None else log_rho[searched.measured]
-    log_complexity, confidence = terms(known[..., None] - searched.log_grid)
+    known = (...,) if searched.measured is None else searched.measured
+    log_tau = log_rho[known][..., None] - searched.log_grid
+    rounding, confidence = grid(log_tau)
+    log_complexity = log_tau + np.broadcast_to(log_rest, log_rho.shape)[known][..., None] + rounding
     total = searched.ramp + np.exp(np.minimum(log_complexity, 700)) + confidence
     least = np.argmin(np.where(np.isnan(total), np.inf, total), axis=-1)[..., None]
     best = np.take_along_axis(np.broadcast_to(searched.grid, total.shape), least, axis=-1)[..., 0]
@@ -99,6 +108,17 @@ def _weightless(shapes: tuple[LayerShape, ...], sample: SampleStats) -> dict[str
     }
 
 
+@lru_cache(maxsize=256)
+def _more_paths(shapes: tuple[LayerShape, ...], sample: SampleStats) -> tuple[float, ...]:
+    """Per share of `SHARES` the log of the factor by which its constants make the root of the path energy larger."""
+    energy, n = sample.fed.pixel_energy, sample.n
+    without = float(log(path_energy(energy, shapes)))
+    whole = [
+        path_energy(energy, shapes, constants=[n * c for c in constants(shapes, sample, share)]) for share in SHARES
+    ]
+    return tuple(0.5 * (float(log(one)) - without) for one in whole)
+
+
 def complexity_per_norm(shapes: Sequence[LayerShape], sample: SampleStats) -> float:
     """e^eta c_C sqrt(D) sqrt(P) / n: Theorem S's complexity is this times rho_P / margin."""
     return math.exp(sum(_weightless(tuple(shapes), sample).values()))
@@ -111,14 +131,20 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     n, delta = sample.n, settings.delta
     norms, weightless = frobenius_centered(net), _weightless(net.shapes, sample)
     log_rho, log_rest = np.asarray(sum(norms.values())), sum(weightless.values())
+    factors: dict[str, Array | float] = {**norms, **weightless}
+    if has_constant(net.shapes):
+        best = best_constants(net, sample, log_rho, _more_paths(net.shapes, sample))
+        more = np.array(_more_paths(net.shapes, sample))[best.place]
+        factors["biases"] = best.log_rho - log_rho + more
+        log_rho, log_rest, delta = best.log_rho, log_rest + more, delta / len(SHARES)
 
-    def terms(log_tau: Array) -> tuple[Array, Array]:
-        return log_tau + log_rest, _confidence(log_tau, n, delta)
+    def grid(log_tau: Array) -> tuple[float, Array]:
+        return 0.0, _confidence(log_tau, n, delta)
 
     if settings.margin is not None:
         margin = np.full(log_rho.shape, settings.margin)
     else:
-        margin = best_margin(net.searched, log_rho, terms)
+        margin = best_margin(net.searched, log_rho, log_rest, grid)
     confidence = {"confidence": _confidence(log_rho - np.log(margin), n, delta)}
-    factors: dict[str, Array | float] = {**norms, **weightless, "margin": -np.log(margin)}
+    factors["margin"] = -np.log(margin)
     return Terms(factors, confidence, net.error_at(margin, "ramp"), margin)

@@ -24,7 +24,7 @@ from boundlab.charts.theme import (
 )
 
 NAMES_AXIS = 99  # x axis of the line names, in the right margin
-_GAP = 0.03  # between panels, as a fraction of the width
+_GAP, _WIDE_GAP = 0.03, 0.055  # between panels, between three or more: as a fraction of the width
 
 
 def axis_name(number: int) -> str:
@@ -41,17 +41,17 @@ def _x_axis(axis: Axis, canvas: Canvas, domain: tuple[float, float]) -> dict[str
         "automargin": True,  # on a narrow screen ticks stand upright, and the title gives way
         "unifiedhovertitle": {"text": f"<b>{axis.title} = %{{x:.4~g}}</b>"},
     }
-    if ticks := _thin(canvas.ticks, axis, max(2, 4 // len(canvas.panels))):
+    if ticks := _thin(canvas.ticks, axis, 4 // len(canvas.panels)):
         look |= {"tickvals": ticks, "ticktext": tick_texts(ticks), "minor": {"ticks": ""}}
     return look
 
 
 def _thin(ticks: Sequence[float], axis: Axis, most: int) -> list[float]:
-    """At most `most` ticks, none closer to its neighbour than a label is wide; the first and last stay."""
+    """At most `most` ticks, but the first and last, none closer to its neighbour than a label is wide."""
     if not ticks:
         return []
     where = np.log(ticks) if axis.log else np.asarray(ticks, float)
-    room = (where[-1] - where[0]) / (1.5 * most)
+    room = (where[-1] - where[0]) / max(2, 1.5 * most)
     kept = [0]
     for i in range(1, len(ticks)):
         if where[i] - where[kept[-1]] >= room and (i == len(ticks) - 1 or where[-1] - where[i] >= room):
@@ -76,8 +76,9 @@ def own_note(canvas: Canvas) -> dict[str, Any]:
 def layout(axis: Axis, canvas: Canvas) -> dict[str, Any]:
     """Axes, panels, zone above 1 and words: what stands still while a handle moves."""
     count = len(canvas.panels)
-    width = (1 - _GAP * (count - 1)) / count
-    domains = [(i * (width + _GAP), i * (width + _GAP) + width) for i in range(count)]
+    gap = _GAP if count < 3 else _WIDE_GAP
+    width = (1 - gap * (count - 1)) / count
+    domains = [(i * (width + gap), i * (width + gap) + width) for i in range(count)]
     one = 1.0 if canvas.scale == "linear" else 0.0
     look: dict[str, Any] = {
         "height": HEIGHT,
@@ -115,6 +116,7 @@ def _titles(canvas: Canvas, domains: list[tuple[float, float]]) -> list[dict[str
             "showarrow": False,
             "x": sum(domain) / 2,
             "xref": "paper",
+            "xanchor": "center",
             "y": 1,
             "yref": "paper",
             "yanchor": "bottom",

@@ -28,7 +28,7 @@ _QUIET = 13
 @dataclass(frozen=True)
 class Row:
     """One argument. `values`: per position the share of errors it allows, None where there is none; `hovers`: per position;
-    `older`: drawn in grey."""
+    `older`: drawn in grey; `itself`: about the very network whose truth is told, not a copy with other weights."""
 
     key: str
     name: str
@@ -36,6 +36,7 @@ class Row:
     values: tuple[float | None, ...]
     hovers: tuple[str, ...]
     older: bool = False
+    itself: bool = False
 
     def colour(self, dark: bool) -> str:
         """Its own, as on page Certificates."""
@@ -58,7 +59,7 @@ def promise_film(rows: Sequence[Row], truths: Sequence[float], guess: Guess | No
     places = [float(len(rows) - 1 - i) for i in range(len(rows))]
     still = _guessed(guess, len(rows), dark) if guess else []
     fixed = [part for row, y in zip(rows, places, strict=True) for part in _bar_fixed(row, y, dark)]
-    fixed += [_ends_fixed(rows, places, dark), *_beyond_fixed(rows, places, dark), *_truth_fixed(places, dark)]
+    fixed += [_ends_fixed(rows, places, dark), *_beyond_fixed(rows, places, dark), *_truth_fixed(rows, places, dark)]
     frames = tuple(_frame(rows, truth, at, len(rows) + (guess is not None)) for at, truth in enumerate(truths))
     names = [_name(row.name, row.note, y, dark) for row, y in zip(rows, places, strict=True)]
     if guess:
@@ -126,9 +127,10 @@ def _beyond_fixed(rows: Sequence[Row], places: Sequence[float], dark: bool) -> l
     return [look | arrow, look | words]
 
 
-def _truth_fixed(places: Sequence[float], dark: bool) -> list[Trace]:
-    """A tick on every bar, so that no name is crossed, and what it is, above all."""
-    heights = [h for y in places for h in (y + _BAR - _TICK, y + _BAR + _TICK, None)]
+def _truth_fixed(rows: Sequence[Row], places: Sequence[float], dark: bool) -> list[Trace]:
+    """A tick on every bar about this network, so that no name is crossed, and what it is, above all."""
+    own = [y for row, y in zip(rows, places, strict=True) if row.itself]
+    heights = [h for y in own for h in (y + _BAR - _TICK, y + _BAR + _TICK, None)]
     line = {"type": "scatter", "mode": "lines", "line": {"color": INK[dark], "width": 4}, "hoverinfo": "skip"}
     words = {"type": "scatter", "mode": "text", "textposition": "top right", "hoverinfo": "skip", "cliponaxis": False}
     font = {"textfont": {"size": FONT, "color": INK[dark], "weight": 700}}
@@ -149,10 +151,10 @@ def _frame(rows: Sequence[Row], truth: float, at: int, count: int) -> tuple[Trac
     arrows = {"x": tuple(_BEYOND if b else None for b in beyond), "hovertext": hovers}
     sizes = {
         "x": tuple(_END if b else None for b in beyond),
-        "text": tuple(f"{factor(v)} ×" if b and v is not None else "" for v, b in zip(values, beyond, strict=True)),
+        "text": tuple(f"{factor(v)} × 100" if b and v is not None else "" for v, b in zip(values, beyond, strict=True)),
         "hovertext": hovers,
     }
-    ticks = {"x": tuple(x for _ in rows for x in (_at(truth), _at(truth), None))}
+    ticks = {"x": tuple(x for row in rows if row.itself for x in (_at(truth), _at(truth), None))}
     words = {"x": (_at(truth),), "y": (count - 0.4,), "text": (f"truth: {of_hundred(truth)}",)}
     return (*(part for value in values for part in _bar_moving(value)), ends, arrows, sizes, ticks, words)
 

@@ -36,6 +36,11 @@ def add_to(commands: Commands) -> None:
     sub.add_argument(
         "--missing", action="store_true", help="with --theorem d: only runs that have no such certificate yet"
     )
+    sub.add_argument(
+        "--train",
+        action="store_true",
+        help="with --theorem d: of a network made of the run's for it (channels merged, output layer trained), kept beside it",
+    )
     sub.add_argument("--prior", choices=PRIORS, default="fixed", help="of PAC-Bayes")
     sub.add_argument("--draws", type=positive, default=100_000, help="of PAC-Bayes: draws of (noise, example)")
     sub.add_argument("--seed", type=integer, default=0, help="of the draws; choose it before you see a result")
@@ -56,7 +61,7 @@ def _run(a: argparse.Namespace) -> int:
     runs = [run for run in every if run.state == "done" and networks[run.id].is_file()]
     failed = 0
     for run in _matching(runs, a.run):
-        if a.missing and a.theorem == "d" and run.coded:
+        if a.missing and a.theorem == "d" and any(one.trained == a.train for one in run.coded):
             continue
         try:
             words = (_coded if a.theorem == "d" else _drawn)(a, run, networks[run.id], homes[run.id])
@@ -84,7 +89,10 @@ def _coded(a: argparse.Namespace, run: Run, network: Path, home: Path) -> str:
     from tqdm import tqdm
 
     from boundlab.evaluation.theorem_d import certify_coded_run
-    from boundlab.runs.coded import check_coded, store_coded
+    from boundlab.evaluation.trained_output import certify_trained_run
+    from boundlab.networks.checkpoint import save
+    from boundlab.runs.coded import CODED, TRAINED, check_coded, store_coded, trained_network_file
+    from boundlab.system.files import make_folder
 
     with tqdm(desc=run.id, disable=None) as bar:
 
@@ -93,10 +101,15 @@ def _coded(a: argparse.Namespace, run: Run, network: Path, home: Path) -> str:
             bar.total = whole or None
             bar.update(done - bar.n)
 
-        made = _within_memory(lambda: certify_coded_run(run.spec, network, a.data_root, progress))
+        compute = certify_trained_run if a.train else certify_coded_run
+        made = _within_memory(lambda: compute(run.spec, network, a.data_root, progress))
     for certificate in made.certificates:
         check_coded(run, certificate)
-    store_coded(home, run.id, made.certificates)
+    if a.train:
+        kept = trained_network_file(home, run.id)
+        make_folder(kept.parent)
+        save(kept, made.network)
+    store_coded(home, run.id, made.certificates, TRAINED if a.train else CODED)
     smallest = "; ".join(f"Theorem {c.theorem} {decimals(c.value(0.001), 4)}" for c in made.certificates)
     one = made.certificates[0]
     test = "" if one.test_error is None else f", test {decimals(one.test_error, 4)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from boundlab.networks.sample_stats import feed
 from boundlab.quantities.norms import Array
 from boundlab.quantities.weight_code import Rounding, as_bfloat16
 
+_BLOCK = 100  # images whose features are multiplied at once
 _BYTES = 2**20  # of the widest maps of one batch: they stay in cache (2 to 5 times faster than hundreds of images)
 
 
@@ -117,26 +118,32 @@ def run_over(
     watch: Callable[[int], None] = lambda done: None,
 ) -> Seen:
     """The network over `data` (pixels in [0, 1]); `directions`: (d, k). `watch` gets how many images are done."""
-    net, weight, done = hidden_net(checkpoint, dtype), output.weight.T.to(dtype), 0
-    turned = torch.zeros(len(weight), 0) if directions is None else directions
-    turned = turned.to(dtype)
-    ahead, squares, projections = [], [], []
-    for images, labels in zip(*_batches(checkpoint, data, dtype), strict=True):
-        z = output.features(net, pixels_fed(checkpoint, images, dtype))
-        ahead.append(_ahead((z @ weight).double(), labels))
-        squares.append(z.double().square().sum(dim=1).numpy())
-        projections.append((z @ turned).double().numpy())
-        done += len(labels)
+    weight, done, n = output.weight.T.to(dtype), 0, len(data.labels)
+    turned = (torch.zeros(len(weight), 0) if directions is None else directions).to(dtype)
+    # made whole: small results of each block would lie between the large ones that are given back, and keep that memory in pieces
+    ahead, squares, projections = np.empty((n, weight.shape[1] - 1)), np.empty(n), np.empty((n, turned.shape[1]))
+    for z, labels in zip(features(checkpoint, output, data, dtype), data.labels.split(_BLOCK), strict=True):
+        now = slice(done, done + len(z))
+        ahead[now] = _ahead((z @ weight).double(), labels)
+        squares[now] = z.double().square().sum(dim=1).numpy()
+        projections[now] = (z @ turned).double().numpy()
+        done += len(z)
         watch(done)
     off = _off(checkpoint, output, data, torch.finfo(dtype).eps / 2)
-    return Seen(np.concatenate(ahead), np.concatenate(squares), np.concatenate(projections), len(weight), *off)
+    return Seen(ahead, squares, projections, len(weight), *off)
 
 
-def _batches(checkpoint: Checkpoint, data: Split, dtype: torch.dtype) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-    shapes = checkpoint.arch.shapes()
+@torch.no_grad()
+def features(checkpoint: Checkpoint, output: Output, data: Split, dtype: torch.dtype) -> Iterator[Tensor]:
+    """(<= `_BLOCK`, d) what the output layer sees of the images in turn; the next block takes the place of the last."""
+    net, shapes = hidden_net(checkpoint, dtype), checkpoint.arch.shapes()
     widest = max(max(s.in_channels * math.prod(s.in_size), s.out_channels * s.positions) for s in shapes)
-    size = max(1, min(200, _BYTES // (widest * dtype.itemsize)))
-    return data.images.split(size), data.labels.split(size)
+    size = max(1, min(_BLOCK, _BYTES // (widest * dtype.itemsize)))
+    block = torch.empty(_BLOCK, output.weight.shape[1], dtype=dtype)
+    for images in data.images.split(_BLOCK):
+        for part, few in zip(block.split(size), images.split(size), strict=False):
+            part[: len(few)] = output.features(net, pixels_fed(checkpoint, few, dtype))
+        yield block[: len(images)]
 
 
 def _ahead(outputs: Tensor, labels: Tensor) -> Array:
@@ -151,7 +158,7 @@ def _off(checkpoint: Checkpoint, output: Output, data: Split, unit: float) -> tu
     k units of the sum of absolute values, and the network with absolute weights of the largest absolute inputs is never below
     that sum. Twice that, so that nothing else that small matters."""
     shapes, normalize = checkpoint.arch.shapes(), checkpoint.arch.normalize
-    pixels = data.images.double().abs().amax(dim=0, keepdim=True)
+    pixels = data.images.abs().amax(dim=0, keepdim=True).double()
     largest = pixels if normalize is None else (pixels + abs(normalize[0])) / normalize[1]
     biases = [None if b is None else b.abs() for b in checkpoint.biases]
     absolute = dataclasses.replace(checkpoint, weights=[w.abs() for w in checkpoint.weights], biases=biases)

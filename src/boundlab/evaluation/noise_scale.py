@@ -1,12 +1,13 @@
-"""The scale mu of Theorems D and D2, searched for one network and one shape of the noise."""
+"""The scale mu of Theorems D and D2, searched for one network and one shape of the noise (torch)."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import torch
 
-from boundlab.bounds.theorem_d import PairLimit, choices, mean_profile
+from boundlab.bounds.theorem_d import PairLimit, choices, mean_profile, nodes
 from boundlab.evaluation.coded_network import Seen
 from boundlab.quantities.norms import Array
 
@@ -35,21 +36,29 @@ class ScaleSearch:
 
     def __init__(self, found: tuple[Array, Array], norm: float, bits: float, n: int, spread: float | None) -> None:
         (self.scores, self.off), self.norm, self.bits, self.n, self.spread = found, norm, bits, n, spread
+        self._rough = torch.from_numpy(np.ascontiguousarray(self.scores.T, np.float32))
 
     def at(self, size: float) -> PairLimit:
         """The best pair where ||mu Pi W||_F = `size`."""
-        mu, classes = size / self.norm, self.scores.shape[1] + 1
-        profile, off = mean_profile(mu * self.scores), mu * float(self.off.mean())
+        mu = size / self.norm
+        return self._best(mean_profile(mu * self.scores), size, mu * float(self.off.mean()))
+
+    def about(self, size: float) -> PairLimit:
+        """`at` in float32, as if nothing were rounded: for choices, and several times faster."""
+        return self._best(_rough_profile(self._rough * (size / self.norm)), size, 0.0)
+
+    def _best(self, profile: Array, size: float, off: float) -> PairLimit:
+        classes = len(self._rough) + 1
         found = choices(profile, size, self.bits, self.n, DELTA, classes, self.spread, off)
         return min(found, key=lambda choice: choice.limit)
 
     def searched(self, start: float | None = None, fine: float = 1.1) -> tuple[float, PairLimit]:
-        """(size, choice) about the best: from `start`, else from the best of a wide range, in steps that become finer."""
+        """(size, what it gives, about) of the best: from `start`, else from the best of a wide range, in steps that become finer."""
         known: dict[float, PairLimit] = {}
 
         def cost(size: float) -> float:
             if size not in known:
-                known[size] = self.at(size)
+                known[size] = self.about(size)
             return known[size].limit
 
         best, factor = min([start] if start else list(_SIZES), key=cost), 1.44 if fine < 1.44 else fine
@@ -58,3 +67,12 @@ class ScaleSearch:
             best = min((best, best * factor, best / factor), key=cost)
             factor = factor if best != before else math.sqrt(factor)
         return best, known[best]
+
+
+def _rough_profile(scores: torch.Tensor) -> Array:
+    """`mean_profile` of (C - 1, n) scores in float32."""
+    others, n = scores.shape
+    found = [
+        float(torch.special.ndtr(scores + float(v)).prod(dim=0).sum(dtype=torch.float64)) for v in nodes(others + 1)
+    ]
+    return np.array(found) / n

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from boundlab.data.splits import Split
-from boundlab.evaluation.coded_network import Output, hidden_net, pixels_fed
+from boundlab.evaluation.coded_network import Output, features
 from boundlab.networks.checkpoint import Checkpoint
 from boundlab.quantities.norms import Array
 
@@ -36,9 +36,10 @@ class NoiseShape:
 def principal(checkpoint: Checkpoint, output: Output, few: Split, most: int) -> tuple[Tensor, Array]:
     """((d, k) orthonormal directions, (k,) their shares of the features' squared length, falling), k at most `most`; every
     image counts the same, however long its features are."""
-    net = hidden_net(checkpoint, torch.float32)
-    parts = [output.features(net, pixels_fed(checkpoint, x, torch.float32)) for x in few.images.split(50)]
-    z = torch.cat([part / part.norm(dim=1, keepdim=True).clamp_min(1e-30) for part in parts])
+    z, done = torch.empty(len(few.labels), output.weight.shape[1]), 0
+    for part in features(checkpoint, output, few, torch.float32):
+        z[done : done + len(part)] = part / part.norm(dim=1, keepdim=True).clamp_min(1e-30)
+        done += len(part)
     wide = z.shape[1] > len(z)
     values, vectors = torch.linalg.eigh(((z @ z.T) if wide else (z.T @ z)).double() / len(z))
     kept = max(1, min(most, int((values > 1e-7 * values[-1]).sum())))

@@ -24,10 +24,11 @@ def code_bits(tensors: Sequence[Array], roundings: Sequence[Rounding], constant:
 
 
 class RoundingSearch:
-    """Roundings that make the limit small on some of the images; any choice is covered. `shape`: of the noise, for all of them."""
+    """Roundings that make the limit small on some of the images; any choice is covered. `shape`: of the noise, for all of them;
+    `header`: bits of the code that are not of a tensor."""
 
-    def __init__(self, checkpoint: Checkpoint, few: Split, n: int, shape: NoiseShape) -> None:
-        self.checkpoint, self.few, self.n, self.shape = checkpoint, few, n, shape
+    def __init__(self, checkpoint: Checkpoint, few: Split, n: int, shape: NoiseShape, header: int = 0) -> None:
+        self.checkpoint, self.few, self.n, self.shape, self.header = checkpoint, few, n, shape, header
         self.tensors, self.spread = hidden_tensors(checkpoint), shape.spread
         self.size: float | None = None
         self.known: dict[tuple[int, ...], float] = {}
@@ -45,7 +46,7 @@ class RoundingSearch:
             output = output_of(made, self.few)
             seen = run_over(made, output, self.few, self.shape.directions, torch.float32).exact()
             found = scores(seen, self.shape.less)
-            length = code_bits(self.tensors, roundings, output.constant is not None)
+            length = code_bits(self.tensors, roundings, output.constant is not None) + self.header
             self.size, choice = ScaleSearch(found, output.norm, length, self.n, self.spread).searched(self.size)
             self.known[bits] = choice.limit
             self.watch(len(self.known))
@@ -55,6 +56,7 @@ class RoundingSearch:
         """All tensors alike, then each for itself; `watch` gets how many roundings were tried."""
         self.watch = watch
         if not self.tensors:
+            self.limit(())
             return []
         alike = [(b,) * len(self.tensors) for b in range(FEWEST_BITS, MOST_BITS + 1)]
         now = min(alike, key=self.limit)

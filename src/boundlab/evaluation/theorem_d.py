@@ -54,7 +54,7 @@ def certify_coded(
     bits = code_bits(search.tensors, roundings, output.constant is not None)
     directions, shares = principal(made, output, sub_sample(train, _FOR_DIRECTIONS, 1), _DIRECTIONS)
     shape = [shaped(directions, shares, pull) for pull in _PULLS]
-    fit = _Fit(output, bits, n)
+    fit = Fit(output, bits, n)
     rough = run_over(made, output, few, directions, torch.float32).exact()
     at = min(range(len(shape)), key=lambda i: fit.choose(rough, shape[i], search.size, 1.2)[1].limit)
     found = run_over(made, output, train, directions, watch=lambda done: progress("training images", done, n))
@@ -89,7 +89,9 @@ def _some(seen: Seen) -> Seen:
     return dataclasses.replace(seen, **parts)
 
 
-class _Fit(NamedTuple):
+class Fit(NamedTuple):
+    """Certificates of one rounded network: `output` its last layer, `bits` its code's length, `n` of the sample."""
+
     output: Output
     bits: int
     n: int
@@ -109,6 +111,7 @@ class _Fit(NamedTuple):
         roundings: list[Rounding],
         errors: tuple[float, float | None],
         start: float | None,
+        trained: bool = False,
     ) -> CodedCertificate:
         """The scale from some of the examples, the certificate from all."""
         size, _ = self.choose(_some(seen), shape, start, 1.05)
@@ -131,4 +134,5 @@ class _Fit(NamedTuple):
             self.output.constant,
             pull,
             *errors,
+            trained,
         )

@@ -33,8 +33,9 @@ def checkpoint_of(
     """The network that `model` is in eval mode: batch norm folded in, weight and spectral norm made effective weights.
 
     `in_shape`: (channels, height, width). `normalize`: (mean, deviation) that its inputs had subtracted and divided, None
-    for pixels in [0, 1]. `init`: the same model before training. Biases that are all zero are left out. The model is not
-    changed. Raises ValueError naming what has no place in an ArchSpec, or when both do not compute the same.
+    for pixels in [0, 1]. `init`: the same model before training. There are biases where a layer has them, even if all are zero:
+    the architecture decides, as Theorems S and S2 need it. The model is not changed. Raises ValueError naming what has no place
+    in an ArchSpec, or when both do not compute the same.
     """
     arch, weights, biases = _read(model, in_shape, normalize)
     if init is None:
@@ -118,7 +119,7 @@ def _arch(read: Reader, in_shape: tuple[Any, ...], normalize: tuple[float, ...] 
         "in_shape": in_shape,
         "hidden": tuple(len(layer.weight) for layer in hidden[len(maps) :]),
         "classes": len(output.weight),
-        "bias": any(layer.bias is not None and bool(layer.bias.any()) for layer in read.layers),
+        "bias": any(layer.bias is not None for layer in read.layers),
         "weight_norm": bool(hidden) and all(s.scalar_norm for s in hidden) and not output.scalar_norm,
         "normalize": normalize,
     }

@@ -92,6 +92,15 @@ def _own_norms(weights: Tensor, shape: LayerShape) -> dict[str, Tensor]:
     return own
 
 
+def _norms_of_biases(biases: Tensor, shape: LayerShape) -> dict[str, Tensor]:
+    """Of (members, *bias_shape) in float64."""
+    found = {"bias_norm": biases.flatten(1).norm(dim=1)}
+    found["max_bias_norm"] = biases.reshape(len(biases), shape.copies, -1).norm(dim=2).amax(dim=1)
+    if shape.name == "output":
+        found["centered_bias_norm"] = (biases - biases.mean(dim=1, keepdim=True)).norm(dim=1)
+    return found
+
+
 def _norms_of_change(change: Tensor, shape: LayerShape) -> dict[str, Tensor]:
     """Of (members, *weight_shape) W - W0 in float64."""
     filters = _filters(change, shape)
@@ -119,7 +128,7 @@ def layer_norms_of_many(
     change = (weights[moved] - torch.stack(start)).double() if moved else exact[:0]
     maps = spectral_maps(torch.cat([exact, change]), shape)
     found = _own_norms(exact, shape) | {"spectral_map": maps[: len(exact)]}
-    found["bias_norm"] = exact.new_zeros(len(exact)) if biases is None else biases.double().flatten(1).norm(dim=1)
+    found |= {"bias_norm": exact.new_zeros(len(exact))} if biases is None else _norms_of_biases(biases.double(), shape)
     fields: list[dict[str, object]] = [dict.fromkeys(_UNKNOWN) for _ in weights]
     _fill(fields, found)
     if moved:

@@ -34,6 +34,10 @@ class LayerNorms:
     (class-mean row subtracted) is of the output layer, NaN elsewhere. `patch_norm`: largest l2 norm of an input patch
     over the sample, NaN where not measured. `spectral_map_of_init`: of W0.
 
+    `bias_norm`: l2 norm of all biases, (out,) or without weight sharing (positions, out), in the unit of the layer's outputs; 0
+    where there are none. `max_bias_norm`: of those at one position, the largest; `centered_bias_norm` of the output layer's less
+    their mean, NaN elsewhere (both NaN in records from before there were these, where `bias_norm` is their upper bound).
+
     Without weight sharing there is a tensor W_k per output position: `frobenius`, `spectral_kernel` and `max_row` are the
     largest over k, `norm_21` and `norm_row` the mean, `tap_frobenius` the root mean square where the tap meets a real
     input. Equal W_k give the convolution's norms. A grouped convolution has the norms of the ungrouped one with zeros.
@@ -49,6 +53,8 @@ class LayerNorms:
     max_row: Array
     centered_frobenius: Array
     bias_norm: Array
+    max_bias_norm: Array
+    centered_bias_norm: Array
     patch_norm: Array
     frobenius_from_init: Array
     spectral_map_from_init: Array
@@ -78,6 +84,8 @@ class LayerNorms:
 
 
 NORM_FIELDS = tuple(f.name for f in dataclasses.fields(LayerNorms) if f.name != "shape")
+# records have these of layers with biases, since Theorem S takes them
+BIAS_FIELDS = ("max_bias_norm", "centered_bias_norm")
 
 
 @dataclass(frozen=True)

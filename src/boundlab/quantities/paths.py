@@ -36,14 +36,28 @@ def _pooled(value: Array, pool: Pool, linear: bool) -> Array:
     return total
 
 
-def path_energy(energy: Array, shapes: Sequence[LayerShape], linear: bool = False) -> float:
+def path_energy(
+    energy: Array, shapes: Sequence[LayerShape], linear: bool = False, constants: Sequence[float] = ()
+) -> float:
     """P of Theorem S (bounds/theorem_s.md): sum of V over the positions entering the output layer.
 
     `energy`: (height, width), sum over samples and channels of squared inputs. V sums over real predecessors only;
     a dense layer sees every position; pooling as in `_pooled`. `linear`: P of Theorem S2, which is linear in `energy` and,
-    with pooling, larger.
+    with pooling, larger. `constants`: per layer, the output layer too, the energy of a constant input that every neuron of it sees
+    beside its predecessors (summed over samples); none: the networks have no biases.
     """
-    return float(_through(np.asarray(energy, dtype=np.float64), shapes[:-1], linear).sum())
+    constants = constants or [0.0] * len(shapes)
+    return float(_through(np.asarray(energy, dtype=np.float64), shapes[:-1], linear, constants).sum()) + constants[-1]
+
+
+def constant_paths(shapes: Sequence[LayerShape]) -> tuple[float, ...]:
+    """N per layer: paths by which a constant that its neurons see reaches the output layer, weighted by pooling as in the linear
+    `path_energy`; 1 for the output layer's own."""
+    counts = []
+    for i, layer in enumerate(shapes[:-1]):
+        passed = _pass(np.ones(layer.out_size), layer, linear=True)
+        counts.append(float(_through(passed, shapes[i + 1 : -1], linear=True).sum()))
+    return (*counts, 1.0)
 
 
 def contrast_energy(energy: Array, patch_energy: Array, shapes: Sequence[LayerShape]) -> float:
@@ -56,11 +70,11 @@ def contrast_energy(energy: Array, patch_energy: Array, shapes: Sequence[LayerSh
     return max(0.0, left)
 
 
-def _through(value: Array, layers: Sequence[LayerShape], linear: bool) -> Array:
+def _through(value: Array, layers: Sequence[LayerShape], linear: bool, constants: Sequence[float] = ()) -> Array:
     """V after `layers`."""
-    for layer in layers:
+    for i, layer in enumerate(layers):
         value = _windows(value, layer).sum(axis=0) if layer.spatial else value.sum(keepdims=True)
-        value = _pass(value, layer, linear)
+        value = _pass(value + constants[i] if constants else value, layer, linear)
     return value
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from boundlab.quantities.norms import (
+    BIAS_FIELDS,
     MARGIN_GRID,
     NORM_FIELDS,
     SCALED_GRID,
@@ -28,18 +29,25 @@ def norm_column(index: int, field: str) -> str:
 
 def norm_columns_of(shapes: Sequence[LayerShape]) -> set[str]:
     """Every column that `from_columns` needs, and the position of the record."""
-    norms = {norm_column(i, field) for i in range(len(shapes)) for field in NORM_FIELDS}
+    norms = {norm_column(i, field) for i in range(len(shapes)) for field in NORM_FIELDS if field not in BIAS_FIELDS}
     return norms | {"step", "epoch", "path_l1"}
 
 
 def from_columns(columns: Mapping[str, Any], shapes: Sequence[LayerShape]) -> NetworkNorms:
     """Norms from record columns, each a scalar, a list, or a column of them; missing values become NaN."""
     layers = tuple(
-        LayerNorms(shape, **{field: _array(columns[norm_column(i, field)]) for field in NORM_FIELDS})
+        LayerNorms(shape, **{field: _norm(columns, i, field, shape) for field in NORM_FIELDS})
         for i, shape in enumerate(shapes)
     )
     margins, searched = _margins(columns)
     return NetworkNorms(layers, _array(columns["path_l1"]), margins, searched)
+
+
+def _norm(columns: Mapping[str, Any], index: int, field: str, shape: LayerShape) -> Array:
+    if field not in BIAS_FIELDS or norm_column(index, field) in columns:
+        return _array(columns[norm_column(index, field)])
+    none_there = not shape.bias and (field != "centered_bias_norm" or shape.name == "output")
+    return np.full(_array(columns[norm_column(index, "bias_norm")]).shape, 0.0 if none_there else np.nan)
 
 
 def _margins(columns: Mapping[str, Any]) -> tuple[MarginErrors | None, MarginErrors | None]:

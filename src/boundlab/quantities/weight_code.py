@@ -3,6 +3,8 @@
 Of each tensor: one bit (how the levels are written), three (b - 2), sixteen (the scale, a bfloat16), then the levels. They are
 written flat, b bits each, or as one number by arithmetic coding under a count of the levels so far (each begins with 1: Laplace's
 rule), whichever is shorter. Who knows the tensors' shapes can read this without knowing anything else, so it is a prefix code.
+Where hidden layers are narrower than those of the architecture, twenty bits that no tensor begins with (a scale that is infinite)
+stand in front, and then the layers' widths.
 """
 
 from __future__ import annotations
@@ -105,6 +107,36 @@ def read_back(code: str, shapes: Iterable[tuple[int, ...]]) -> list[Array]:
     if at != len(code):
         raise ValueError(f"the code has {len(code)} bits, its tensors take {at}")
     return tensors
+
+
+_NARROWED = f"0000{0x7F80:016b}"  # the head of a tensor whose scale is infinite
+
+
+def narrowed_length(most: Sequence[int]) -> int:
+    """Bits that `narrowed_written` takes for hidden layers of at most these widths."""
+    return len(_NARROWED) + sum(_width_bits(top) for top in most)
+
+
+def narrowed_written(widths: Sequence[int], most: Sequence[int]) -> str:
+    """In front of `written`: the hidden layers' widths, each from 1 to what the architecture has."""
+    pairs = zip(widths, most, strict=True)
+    return _NARROWED + "".join(f"{width - 1:0{_width_bits(top)}b}"[: _width_bits(top)] for width, top in pairs)
+
+
+def narrowed_read(code: str, most: Sequence[int]) -> tuple[tuple[int, ...], str]:
+    """(widths of the hidden layers, the code of their tensors) of a whole code; the full widths where it says nothing else."""
+    if not code.startswith(_NARROWED):
+        return tuple(most), code
+    at, widths = len(_NARROWED), []
+    for top in most:
+        bits = _width_bits(top)
+        widths.append(1 + (int(code[at : at + bits], 2) if bits else 0))
+        at += bits
+    return tuple(widths), code[at:]
+
+
+def _width_bits(most: int) -> int:
+    return (most - 1).bit_length()
 
 
 def _arithmetic(symbols: Sequence[int], kinds: int, length: int) -> str:

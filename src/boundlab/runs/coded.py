@@ -1,4 +1,6 @@
-"""theorem_d.json, beside a run's seal or in a part of a pack: certificates of Theorems D and D2, read entry by entry."""
+"""theorem_d.json and theorem_d_trained.json, beside a run's seal or in a part of a pack: certificates of Theorems D and D2, read
+entry by entry. The second is of networks made for their certificate, which lie in a folder beside it. Both hold together: one code
+says all hidden weights, and the output layer is free."""
 
 from __future__ import annotations
 
@@ -10,30 +12,37 @@ from typing import Any
 
 from boundlab.bounds.coded import BOTH, CodedCertificate
 from boundlab.errors import RunError
+from boundlab.quantities.weight_code import narrowed_length
 from boundlab.runs.run import Run
 from boundlab.system.files import read_json, write_atomic
 from boundlab.system.locks import locked_folder
 
-CODED = "theorem_d.json"
+CODED, TRAINED = "theorem_d.json", "theorem_d_trained.json"
 
 
-def read_coded(folder: Path) -> dict[str, Any]:
+def trained_network_file(folder: Path, run: str) -> Path:
+    """Where the network lies that the certificates in `TRAINED` of a run are about."""
+    return folder / "theorem_d_networks" / f"{run}.safetensors"
+
+
+def read_coded(folder: Path, file: str = CODED) -> dict[str, Any]:
     """Run id -> what is stored of its certificates, unchecked; nothing where there is no file. Raises RunError when it is no such
     file at all."""
-    path = folder / CODED
+    path = folder / file
     if not path.exists():
         return {}
     given = read_json(path)
     if not isinstance(given, dict):
         raise RunError(
             f"{path} is damaged (it must be a JSON object of run ids, got a {type(given).__name__}); restore it, or delete it and "
-            "run `boundlab certify --theorem d`"
+            f"run `boundlab certify --theorem d{' --train' * (file == TRAINED)}`"
         )
     return given
 
 
-def with_coded(run: Run, given: Any, folder: Path) -> Run:
-    """The run with those of its stored certificates that are about it; what is wrong with the rest is its `trouble`."""
+def with_coded(run: Run, given: Any, folder: Path, file: str = CODED) -> Run:
+    """The run with those of its stored certificates that are about it, beside those it has of the other file; what is wrong with
+    the rest is its `trouble`."""
     found: dict[str, CodedCertificate] = {}
     trouble = None if isinstance(given, list) else f"has no list of certificates of {run.id}"
     for item in given if isinstance(given, list) else ():
@@ -41,14 +50,16 @@ def with_coded(run: Run, given: Any, folder: Path) -> Run:
             one = CodedCertificate.from_dict(item)
             if one.theorem in found:
                 raise ValueError(f"there must be at most one of Theorem {one.theorem}")
+            if one.trained != (file == TRAINED):
+                raise ValueError(f"trained must be {str(file == TRAINED).lower()} in this file")
             check_coded(run, one)
         except (ValueError, TypeError, LookupError, AttributeError, RunError) as error:
             trouble = f"has a damaged certificate of {run.id} ({error})"
         else:
             found[one.theorem] = one
-    words = None if trouble is None else f"{folder / CODED} {trouble}; restore it, or certify again"
+    words = None if trouble is None else f"{folder / file} {trouble}; restore it, or certify again"
     return dataclasses.replace(
-        run, coded=tuple(found.values()), trouble="; ".join(filter(None, [run.trouble, words])) or None
+        run, coded=(*run.coded, *found.values()), trouble="; ".join(filter(None, [run.trouble, words])) or None
     )
 
 
@@ -62,8 +73,11 @@ def check_coded(run: Run, found: CodedCertificate) -> None:
     ]
     most = sum(20 + rounding.bits * size for rounding, size in zip(found.roundings, sizes, strict=False))
     most += 16 * shapes[-1].bias
+    if found.trained:
+        most += narrowed_length([s.out_channels for s in shapes[:-1]])
     scale = run.norms(run.records.iloc[-1:]).layers[-1].centered_frobenius[0] * found.mu
-    fits = shapes[-1].bias or abs(found.size - scale) <= 1e-4 * scale
+    # a trained output layer is not the run's
+    fits = found.trained or shapes[-1].bias or abs(found.size - scale) <= 1e-4 * scale
     known = (found.n, found.classes, len(found.roundings), found.constant is not None)
     if known != (run.sample.n, shapes[-1].out_channels, len(sizes), shapes[-1].bias) or found.bits > most or not fits:
         raise RunError(
@@ -73,9 +87,9 @@ def check_coded(run: Run, found: CodedCertificate) -> None:
         )
 
 
-def store_coded(folder: Path, run: str, new: Sequence[CodedCertificate]) -> None:
+def store_coded(folder: Path, run: str, new: Sequence[CodedCertificate], file: str = CODED) -> None:
     """Put `new` in place of what is stored of the run; what is stored of others stays. Raises RunError."""
     with locked_folder(folder):
         ordered = sorted(new, key=lambda one: BOTH.index(one.theorem))
-        stored = read_coded(folder) | {run: [one.to_dict() for one in ordered]}
-        write_atomic(folder / CODED, json.dumps(dict(sorted(stored.items())), indent=1) + "\n")
+        stored = read_coded(folder, file) | {run: [one.to_dict() for one in ordered]}
+        write_atomic(folder / file, json.dumps(dict(sorted(stored.items())), indent=1) + "\n")

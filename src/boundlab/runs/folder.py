@@ -18,7 +18,7 @@ from boundlab.errors import RunError
 from boundlab.quantities.sample import SampleStats
 from boundlab.runs import certificates
 from boundlab.runs.certificates import CERTIFICATES, with_certificates
-from boundlab.runs.coded import read_coded, with_coded
+from boundlab.runs.coded import CODED, TRAINED, read_coded, with_coded
 from boundlab.runs.contents import Origin, check_sample, problems
 from boundlab.runs.run import DAMAGES, Found, Run, troubles
 from boundlab.runs.status import STATUS_FILE, read_state
@@ -41,7 +41,9 @@ def open_run(folder: Path) -> Run:
         raise RunError(f"{folder} is not a readable run folder ({error}); delete it or train it again") from error
     try:
         run = with_certificates(run, certificates.read_certificates(folder / CERTIFICATES).get("", []), folder)
-        return with_coded(run, read_coded(folder).get(run.id, []), folder)
+        for file in (CODED, TRAINED):
+            run = with_coded(run, read_coded(folder, file).get(run.id, []), folder, file)
+        return run
     except RunError as error:
         return dataclasses.replace(run, trouble=str(error))
 

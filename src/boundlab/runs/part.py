@@ -17,7 +17,7 @@ from boundlab.errors import RunError
 from boundlab.quantities.sample import SampleStats
 from boundlab.runs import certificates
 from boundlab.runs.certificates import CERTIFICATES, with_certificates
-from boundlab.runs.coded import CODED, read_coded, store_coded, with_coded
+from boundlab.runs.coded import CODED, TRAINED, read_coded, store_coded, with_coded
 from boundlab.runs.contents import Origin, check_sample, problems
 from boundlab.runs.run import DAMAGES, Found, Run, troubles
 from boundlab.specs.run import RunSpec
@@ -43,8 +43,9 @@ def write_part(runs: Iterable[Run], folder: Path) -> None:
     write_parquet(frame, folder / RECORDS)
     certificates.write_certificates({run.id: [c.to_dict() for c in run.certificates] for run in runs}, folder)
     for run in runs:
-        if run.coded:
-            store_coded(folder, run.id, run.coded)
+        # a network made for its certificate stays with the run it was made of
+        if own := [one for one in run.coded if not one.trained]:
+            store_coded(folder, run.id, own)
     write_atomic(folder / INDEX, json.dumps({"runs": entries, "samples": samples}) + "\n")
 
 
@@ -62,7 +63,7 @@ def open_part(folder: Path, known: Samples | None = None) -> Found:
     runs, more = _packed(folder / RECORDS, heads, set(left_out))
     left_out |= more
     readers = {CERTIFICATES: lambda: certificates.read_certificates(folder / CERTIFICATES, packed=True)}
-    readers |= {CODED: lambda: read_coded(folder)}
+    readers |= {CODED: lambda: read_coded(folder), TRAINED: lambda: read_coded(folder, TRAINED)}
     given: dict[str, dict[str, Any]] = {}
     for file, read in readers.items():
         try:
@@ -72,7 +73,8 @@ def open_part(folder: Path, known: Samples | None = None) -> Found:
         for name in set(given[file]) - {head.spec.id for head in heads}:
             left_out.setdefault(f"certificate of {name[:80]}", f"{folder / file} has it, but the run is not there")
     runs = [with_certificates(run, given[CERTIFICATES].get(run.id, []), folder) for run in runs]
-    runs = [with_coded(run, given[CODED].get(run.id, []), folder) for run in runs]
+    for file in (CODED, TRAINED):
+        runs = [with_coded(run, given[file].get(run.id, []), folder, file) for run in runs]
     return Found(runs, left_out | troubles(runs))
 
 

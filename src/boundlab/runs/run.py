@@ -33,7 +33,7 @@ class Run:
     sample: SampleStats
     state: str  # as in status.json, "paused", "stopped"
     certificates: tuple[pac_bayes.PacBayes, ...] = ()  # at most one per prior
-    coded: tuple[CodedCertificate, ...] = ()  # of Theorems D and D2, at most one of each
+    coded: tuple[CodedCertificate, ...] = ()  # of Theorems D and D2, at most one of each, and of a network made for it
     trouble: str | None = None  # why a stored certificate was left out
 
     @property

@@ -32,7 +32,7 @@ class Preset:
 PRESETS = {
     "short": Preset(False, None, 0.1, 0.9, "he", True, 1.0, (0.6, 0.85), "fraction"),
     # what the Playground trains: "short" with twice the learning rate, and fewer records
-    "quick": Preset(False, None, 0.2, 0.9, "he", True, 1.0, (0.6, 0.85), "fraction", errors_epochs=16),
+    "quick": Preset(False, None, 0.2, 0.9, "he", True, 1.0, (0.6, 0.85), "fraction", errors_epochs=4),
     "paper": Preset(True, 500, 0.01, 0.9, "torch", False, None, (60, 120, 160), "epochs", 5),
     "certified": Preset(
         bias=False,

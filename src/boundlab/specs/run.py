@@ -105,7 +105,9 @@ class RunSpec:
                 f"got {list(self.arch.in_shape)} and {self.arch.classes}"
             )
         if self.train.loss == "certificate" and self.arch.bias:
-            raise ValueError('loss "certificate" needs a network without biases (Theorem S has none), got bias true')
+            raise ValueError(
+                'loss "certificate" needs a network without biases (it trains no weights on a constant), got bias true'
+            )
         unshared_max = self.arch.kind == "lc" and any(pool.startswith("max") for pool in self.arch.per_layer("pool"))
         if self.train.loss == "certificate" and unshared_max:
             raise ValueError(

@@ -18,7 +18,7 @@ from boundlab.networks import build
 from boundlab.networks.checkpoint import Checkpoint, save
 from boundlab.runs import part_errors, stacks
 from boundlab.runs.certificates import CERTIFICATES
-from boundlab.runs.coded import CODED
+from boundlab.runs.coded import CODED, TRAINED
 from boundlab.runs.heartbeat import RESERVE, RESERVED, Heartbeat
 from boundlab.runs.part_errors import PartErrors
 from boundlab.system.files import read_lines, write_atomic, write_parquet
@@ -59,7 +59,7 @@ class Session:
         (self.folder / RESERVE).write_bytes(os.urandom(RESERVED))  # no zeros: some file systems store none
         write_atomic(self.folder / "spec.json", json.dumps(self.member.spec.to_dict(), indent=1) + "\n")
         write_atomic(self.folder / "sample.json", json.dumps(self.member.sample.to_dict()) + "\n")
-        for earlier in (CERTIFICATES, CODED):  # of an earlier network of this folder
+        for earlier in (CERTIFICATES, CODED, TRAINED):  # of an earlier network of this folder
             (self.folder / earlier).unlink(missing_ok=True)
 
     def recorded(self, finished: int, due: bool) -> list[Record]:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from boundlab.bounds.coded import best
 from boundlab.checkpoints.rounding import rounded_file
+from boundlab.runs.coded import trained_network_file
 from boundlab.runs.pack import network_file, part_folders
 from boundlab.runs.places import PACK, runs_folder
 from boundlab.runs.run import Run
@@ -18,10 +19,13 @@ def offer_rounded_network(run: Run, delta: float) -> None:
     found, path = best(run.coded, delta), stored_network(run.id)
     if found is None or path is None:
         return
+    made_for_it = trained_network(run.id)
+    if found.trained and made_for_it is None:
+        return
     st.download_button(
-        "Network with rounded weights",
-        lambda: rounded_file(path, found.roundings),
-        f"{run.id}-rounded.safetensors",
+        "Network made for it" if found.trained else "Network with rounded weights",
+        made_for_it.read_bytes if found.trained and made_for_it else lambda: rounded_file(path, found.roundings),
+        f"{run.id}-{'certified' if found.trained else 'rounded'}.safetensors",
         "application/octet-stream",
         icon=":material/download:",
         on_click="ignore",
@@ -33,4 +37,10 @@ def offer_rounded_network(run: Run, delta: float) -> None:
 def stored_network(run: str) -> Path | None:
     """Where a run's network lies, if it is kept: in the shipped pack or among this server's runs."""
     places = [*(network_file(part, run) for part in part_folders(PACK)), runs_folder() / run / "network.safetensors"]
+    return next((path for path in places if path.is_file()), None)
+
+
+def trained_network(run: str) -> Path | None:
+    """Where the network lies that was made of a run's for its certificate, if there is one."""
+    places = [trained_network_file(folder, run) for folder in (*part_folders(PACK), runs_folder() / run)]
     return next((path for path in places if path.is_file()), None)

@@ -20,7 +20,7 @@ NOT_DRAWN = "Not drawn: "
 MEANINGS = {
     "published": "**Published curves, not guarantees.** This is what the paper's figures plot. The sparse formula leaves "
     "out the output layer's fan-in and the empirical margin error, so it is not a valid bound for these networks by "
-    "itself; choose **strict** for one that is.",
+    "itself; biases, where a network has them, are ignored, as the released code does. Choose **strict** for one that is.",
     "theorem": "**The cited theorems**, with constants, class factors and the empirical error at margin 1 as far as known. "
     "Statements marked “written from memory” under the formulas have not been re-checked against the papers.",
     "strict": "**Strict: Theorem S2**, the one to quote, **and Theorem S**, which promises the same with a coarser proof: the "

@@ -36,7 +36,7 @@ _HOW = {  # family -> what a card calls the argument, and what it is made from a
 _BRIEF = {  # how `Guarantee.about` begins: the same on a card
     "the network itself": "this network",
     "a noisy version of the network": "a noisy copy",
-    "a noisy version of a network trained alike": "a sister's noisy copy",
+    "a noisy version of a network trained alike": "noisy copy of another network",
 }
 _WHAT = {
     "holdout": "Hold-out: images that the network never trained on are counted. The strongest promise, at the price of images "

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from boundlab.specs.played import Played
-from boundlab.text import readable, times
+from boundlab.text import format_epoch, readable, times
 
 _HARDLY = 1.5  # a factor below which a bound hardly moved
 _DIFFERENCES = {"conv_layers": "layers", "channels": "channels", "kernel_size": "kernel", "stride": "stride"}
@@ -16,6 +16,13 @@ _DIFFERENCES = {"conv_layers": "layers", "channels": "channels", "kernel_size": 
 def _value(curves: pd.DataFrame, name: str, decay: float) -> float:
     row = curves[(curves["series"] == name) & (curves["weight_decay"] == decay)]
     return float(row["mean"].iloc[0]) if len(row) else math.nan
+
+
+def _when(curves: pd.DataFrame, name: str, decay: float) -> str:
+    """Of which epoch a number is, where that is not the one that is shown."""
+    row = curves[(curves["series"] == name) & (curves["weight_decay"] == decay)]
+    as_of = row["as_of"].iloc[0] if len(row) and "as_of" in row else math.nan
+    return "" if pd.isna(as_of) else f" (measured at epoch {format_epoch(as_of)})"
 
 
 def sweep_verdict(curves: pd.DataFrame, decay: float, trained: bool = True, noise: float = 0.0) -> str:
@@ -27,17 +34,30 @@ def sweep_verdict(curves: pd.DataFrame, decay: float, trained: bool = True, nois
     if math.isnan(error) or math.isnan(sparse):
         return ""
     said = "" if sparse < 1 else ", above 1: it says nothing"
-    words = f"At λ = {decay:g} the network errs on **{100 * error:.3g} of 100** new images. The sparse bound: **{readable(sparse)}**{said}"
+    when = _when(curves, "test_error", decay)
+    words = (
+        f"At λ = {decay:g} the network errs on **{100 * error:.3g} of 100** new images{when}. "
+        f"The sparse bound: **{readable(sparse)}**{said}"
+    )
     if golowich > 0 and sparse > 0:
         words += f", {times(golowich / sparse)} times smaller than Golowich 2018" if golowich > sparse else ""
     if not trained:
         return (
-            f"At λ = {decay:g} the network **learnt nothing** (it errs on {100 * error:.3g} of 100 new images): its small bounds "
+            f"At λ = {decay:g} the network **learnt nothing** (it errs on {100 * error:.3g} of 100 new images{when}): its small bounds "
             "mean nothing."
         )
     alike, none = " about labels as noisy as in training" if noise else "", "" if doubled < 1 else ", so none"
-    promise = "" if math.isnan(doubled) else f" A guarantee (Theorem S2){alike}: {readable(doubled)}{none}."
+    promise = (
+        ""
+        if math.isnan(doubled)
+        else f" A guarantee (Theorem S2){alike}: {readable(doubled)}{none}{_when(curves, 'doubled', decay)}."
+    )
     return f"{words}.{promise}"
+
+
+def dashed(here: Played, there: Played) -> str:
+    """What the dashed lines are."""
+    return f"Dashed: the last one you played, {difference(there, here)}."
 
 
 def compared_with_last(now: pd.DataFrame, before: pd.DataFrame, here: Played, there: Played, decay: float) -> str:
@@ -47,7 +67,7 @@ def compared_with_last(now: pd.DataFrame, before: pd.DataFrame, here: Played, th
         a, b = _value(before, name, decay), _value(now, name, decay)
         if a > 0 and b > 0:
             moved.append(f"{words} {_moved(b / a)}")
-    text = f"Dashed: the last one you played, {difference(there, here)}."
+    text = dashed(here, there)
     return f"{text} From there, {', '.join(moved)}." if moved else text
 
 

@@ -43,9 +43,12 @@ def _row(line: Line, lines: Sequence[Line], networks: Sequence[Promised]) -> Row
             line.values,
             hovers,
             older=True,
+            itself=True,
         )
     alone = sum(_argument(other) == _argument(line) for other in lines) == 1
-    return Row(line.key, _named(line.guarantee, networks[0], alone), _note(line.guarantee), line.values, hovers)
+    itself = about_itself(line.guarantee) or needs_test_images(line.guarantee)
+    name, note = _named(line.guarantee, networks[0], alone), _note(line.guarantee)
+    return Row(line.key, name, note, line.values, hovers, itself=itself)
 
 
 def _argument(line: Line) -> str:
@@ -66,7 +69,7 @@ def _note(guarantee: Guarantee) -> str:
     if about_a_noisy_copy(guarantee):
         return "about a noisy copy"
     if about_a_rounded_copy(guarantee):
-        return "about it, weights rounded"
+        return "about it with rounded weights"
     about = guarantee.about.split(":")[0]
     return f"about {about}" if len(about) <= _LONGEST else "about another network"
 

@@ -65,6 +65,7 @@ function makePlayer(parent) {
   let data, setStateValue; // as the server last sent them
   let plot = null, meta = {}, zoom = {}; // the chart on screen, which figure it is, and the ranges the reader zoomed to
   let shown, rest, timer, queued;
+  let laid; // the chart's data when `shown` was true of it: Streamlit lays its own figure out again as a new array
   let count = 0; // of news; the chart carries it, and loses it when Streamlit lays its own figure out again
   let heard, homes; // the news that the chart shows, and the y ranges it had unless the reader zoomed
   let forget = []; // takes this player's listeners off the chart
@@ -103,6 +104,13 @@ function makePlayer(parent) {
     heard = data.news;
   };
 
+  // Laid out again by Streamlit, it is where the server knew it to be.
+  const drawAgain = () => {
+    if (!plot || plot.data === laid || chart.plot() !== plot) return;
+    [laid, shown] = [plot.data, chart.meta().base];
+    draw();
+  };
+
   const listen = (event, answer) => {
     const met = plot;
     met.on(event, answer);
@@ -119,6 +127,7 @@ function makePlayer(parent) {
     leave();
     if (meta.canvas !== chart.meta().canvas) zoom = {};
     [plot, meta, shown, heard] = [chart.plot(), chart.meta(), chart.meta().base];
+    laid = plot.data;
     homes = new Set([String(chart.ranges()["yaxis.range"])]);
     hear();
     const home = chart.ranges(), since = performance.now();
@@ -128,7 +137,7 @@ function makePlayer(parent) {
       chart.call("relayout", { ...zoom });
     };
     listen("plotly_afterplot", zoomAgain); // Streamlit lays a new chart out anew once it knows its size
-    listen("plotly_afterplot", () => setTimeout(hear));
+    listen("plotly_afterplot", () => setTimeout(() => (hear(), drawAgain())));
     listen("plotly_relayout", () => {
       if (performance.now() - since > SETTLED_AFTER)
         zoom = Object.fromEntries(Object.entries(chart.ranges()).filter(([name, range]) => !same(range, home[name])));

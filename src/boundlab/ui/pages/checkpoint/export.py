@@ -21,7 +21,6 @@ def how_to() -> None:
         st.download_button("Download the template", SPEC_TEMPLATE, "spec.json", "application/json", on_click="ignore")
         st.markdown(
             "For a `torch.nn.Sequential` this writes weights and spec, or says why not; in Boundlab, `boundlab export` does, and folds BatchNorm in "
-            "too. Folding leaves biases, and a network with biases has few bounds: Theorem S and most others are about networks "
-            "without:"
+            "too. Folding leaves biases, which Theorems S, S2 and D count and not every bound of the literature does:"
         )
         st.code(EXPORT_SNIPPET, "python")

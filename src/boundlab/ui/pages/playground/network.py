@@ -19,6 +19,7 @@ from boundlab.quantities.records import from_columns
 from boundlab.runs.growing import Latest, latest_of
 from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
+from boundlab.text import format_epoch
 from boundlab.ui.page import is_dark
 
 _GROUPS = {"weights": "weights' norms", "geometry": "geometry", "proof": "the proof", "data": "data and 1/√n"}
@@ -36,7 +37,7 @@ def beside(run: Run | None, latest: Latest | None, folder: Path | None) -> None:
     """`run`: once it is finished, `folder`: with its weights; `latest`: while it trains."""
     now = latest_of(run) if run is not None else latest
     if now is None:
-        st.caption("Press Play: its filters, margins and bound appear here.")
+        st.caption("Its filters, margins and bound appear here once it trains.")
         return
     dark = is_dark()
     first = None if folder is None or run is None else _first_layer(str(folder / "network.safetensors"), run.id)
@@ -46,7 +47,8 @@ def beside(run: Run | None, latest: Latest | None, folder: Path | None) -> None:
     if now.whole is not None:
         quantiles, wrong = np.asarray(now.whole["margin_quantiles"], float), float(now.whole["train_error"])
         st.html(as_image(margin_bars(quantiles, wrong, dark)))
-        st.caption(f"margins: {wrong:.1%} wrong", help=_MARGINS_HELP)
+        when = format_epoch(float(now.whole["epoch"]))
+        st.caption(f"margins of the training images at epoch {when}: {wrong:.1%} wrong", help=_MARGINS_HELP)
     if rows := _factors(now):
         st.html(as_image(factor_lengths(rows, dark)))
         st.caption("what makes the bound large", help=_FACTORS_HELP)

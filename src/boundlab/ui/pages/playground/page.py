@@ -82,8 +82,8 @@ def _ghost(controls: Controls, played: Played, me: str) -> Played | None:
             st.session_state[_GHOST] = before
     st.session_state[_NOW] = played
     ghost: Played | None = st.session_state.get(_GHOST)
-    if ghost == played:
-        ghost = None
+    if ghost is not None and (ghost == played or ghost.dataset != played.dataset):
+        ghost = None  # other images: nothing to compare
     put(_GHOST_PARAM, [ghost.written] if ghost else [])
     return ghost
 

@@ -25,7 +25,7 @@ from boundlab.ui.pages.playground.picture import Stage
 from boundlab.ui.pages.playground.sweep import Sweep, look, place_in_line
 from boundlab.ui.player import player
 from boundlab.ui.privacy import plain
-from boundlab.words.played import compared_with_last, sweep_verdict
+from boundlab.words.played import compared_with_last, dashed, sweep_verdict
 
 OF_THE_STAGE = frozenset(("epoch",))  # names in the link
 _KEY = "player_play"
@@ -78,12 +78,18 @@ def _state(sweep: Sweep) -> str:
         return f"**{count} networks**, one per λ, after {epochs} epochs"
     if not sweep.latest:
         if sweep.live:
-            ahead = place_in_line(sweep)
-            return "**In line**" + (f", {ahead} before you" if ahead else ": it starts now")
+            return _waiting(sweep)
         return f"**{count} networks**, one per λ, train at once."
     now = epoch_reached(list(sweep.latest.values()))
     halted = "" if sweep.live else ", interrupted: Play goes on from there"
     return f"**Epoch {math.floor(now)}** of {epochs}{halted}" + (f" · {left}" if (left := _left(sweep)) else "")
+
+
+def _waiting(sweep: Sweep) -> str:
+    if any(job.state == "running" for job in sweep.live):
+        return "**Starting**"
+    ahead = place_in_line(sweep)
+    return "**In line**, " + (f"{ahead} before you" if ahead else "next")
 
 
 def _left(sweep: Sweep) -> str:
@@ -193,8 +199,9 @@ def _words(
     spec = next(spec for spec in sweep.specs if spec.train.weight_decay == decay)
     run = sweep.runs.get(spec.id)
     st.markdown(sweep_verdict(curves, decay, run is None or run.trained, spec.train.label_noise))
-    if ghost is not None and behind is not None and sweep.finished:
-        st.caption(compared_with_last(curves, behind, played, ghost, decay))
+    if ghost is not None and behind is not None:
+        told = compared_with_last(curves, behind, played, ghost, decay) if sweep.finished else dashed(played, ghost)
+        st.caption(told)
     st.caption(_caption(sweep))
 
 

@@ -41,7 +41,7 @@ _KIND_HELP = (
 _HIDDEN_HELP = "Widths of the hidden layers, for example `64` or `128, 64`."
 _DENSE_HELP = "Widths of dense layers before the last one, for example `64`; empty: none."
 _HEAD_HELP = "flatten: the last map goes to the dense layer · gap: only the average of every channel"
-_BIAS_HELP = "The theorems are about networks without."
+_BIAS_HELP = "Theorems S, S2 and D count them; not every bound of the literature does."
 _COUNTERPARTS: tuple[tuple[str, str, Callable[[ArchSpec], ArchSpec]], ...] = (
     ("Locally connected counterpart", "The same neurons, each with weights of its own.", locally_connected),
     (
