@@ -45,6 +45,9 @@ def test_every_factor_has_words_and_every_word_a_factor():
             assert factor.label
             assert factor.meaning
             used.add(name.partition(".")[0])
+    for changed in (dataclasses.replace(SMALL, bias=True), dataclasses.replace(SMALL, pool=("max2", ""))):
+        found = value(BY_KEY["golowich"], "theorem", make_norms(changed, 1), make_sample(changed)).log_factors
+        used |= {name.partition(".")[0] for name in found}
     assert used == set(FACTORS)
 
 

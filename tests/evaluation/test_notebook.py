@@ -206,6 +206,17 @@ def test_a_checkpoint_of_no_known_data_set_is_fed_raw_pixels(tmp_path):
     assert found["bounds"]["sparse"]["value"] > 0
 
 
+def test_published_says_that_it_leaves_biases_out():
+    for bias in (True, False):
+        net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=bias))
+        found = boundlab.evaluate(net, "digits", convention="published")
+        assert any("Biases" in words and "ignored" in words for words in found["warnings"]) == bias
+        assert ("Biases" in repr(found)) == bias
+        assert not any(
+            "Biases" in words for words in boundlab.evaluate(net, "digits", convention="theorem")["warnings"]
+        )
+
+
 def test_it_reads_well():
     report = boundlab.evaluate(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), "digits", convention="strict")
     text = repr(report)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from boundlab.bounds.base import Assumption, averaged_before, log_sum
+from boundlab.bounds.biases import has_constant
 from boundlab.quantities.norms import Array, NetworkNorms
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.shapes import LayerShape
@@ -77,11 +78,6 @@ def carried(weight: Logs, bias: Logs, log_constant: float) -> Augmented:
     return Augmented([x / 2 for x in w], [x / 2 for x in b], [x / 2 for x in squares])
 
 
-def has_biases(net: NetworkNorms) -> bool:
-    """Whether the architecture has biases, be they zero or not: what training made of them is seen after the data."""
-    return any(shape.bias for shape in net.shapes)
-
-
 def repeated_biases(net: NetworkNorms) -> list[Array]:
     """Norms of the columns b_l: a shared bias stands at every position, O_l ||b_l||^2; without sharing there is one each."""
     return [
@@ -98,7 +94,7 @@ def data_growth(sample: SampleStats, square: float) -> float:
 def frobenius_price(net: NetworkNorms, sample: SampleStats) -> dict[str, Array]:
     """What biases multiply to a product of Frobenius norms of the layers as matrices, the output layer by its largest row, and of
     the data: {} without them. The constant input is 1."""
-    if not has_biases(net):
+    if not has_constant(net.shapes):
         return {}
     *hidden, output = net.layers
     norms = [*(layer.log("map_frobenius") for layer in hidden), output.log("max_row")]
@@ -119,5 +115,5 @@ def _keeps_a_channel(shape: LayerShape) -> bool:
 
 CHANNEL = Assumption(
     "with biases, some tap of every kernel meets the image at every position, so that a channel of ones can be passed on",
-    lambda net, sample, settings: not has_biases(net) or all(map(_keeps_a_channel, net.shapes)),
+    lambda net, sample, settings: not has_constant(net.shapes) or all(map(_keeps_a_channel, net.shapes)),
 )

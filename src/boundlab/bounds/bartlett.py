@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from boundlab.bounds.augmented import carried, data_growth, has_biases, repeated_biases
+from boundlab.bounds.augmented import carried, data_growth, repeated_biases
 from boundlab.bounds.base import (
     FIXED,
     FROM_BELOW,
@@ -25,6 +25,7 @@ from boundlab.bounds.base import (
     log_sum,
     log_sum_power,
 )
+from boundlab.bounds.biases import has_constant
 from boundlab.quantities.norms import Array, NetworkNorms
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
@@ -41,7 +42,7 @@ def widest(shapes: tuple[LayerShape, ...]) -> int:
 def _biases(net: NetworkNorms, sample: SampleStats, spectral: list[Array], rows: list[Array]) -> dict[str, Array]:
     """What biases multiply to the complexity: {} without them. The constant input is as large as an image of ones; what carries it on
     counts in the spectral norms and in the (2,1) norms. A row (w, b) is at most |w| + |b| long."""
-    if not has_biases(net):
+    if not has_constant(net.shapes):
         return {}
     before, first = averaged_before(net), net.shapes[0]
     plain, long = ([x - a for x, a in zip(some, before, strict=True)] for some in (spectral, rows))

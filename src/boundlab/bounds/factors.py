@@ -29,7 +29,7 @@ FACTORS = {
         WEIGHTS,
     ),
     "max_row": Factor(
-        "largest ‖w_c‖",
+        "largest row ‖w‖",
         "largest norm of a row of the output layer: of one class's weights, not of all classes'",
         WEIGHTS,
     ),

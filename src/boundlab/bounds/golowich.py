@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from boundlab.bounds.base import (
+    BIASES_IGNORED,
     FIXED,
     IID,
     NO_POOLING_CODE,
@@ -75,7 +76,7 @@ BOUND = Bound(
             terms=published,
             symbols=r"$O_l$: output positions of layer $l$ · without weight sharing $\|W^l\|_F$ is the largest over positions.",
             assumptions=(NO_POOLING_CODE,),
-            note="What the paper's figures plot: no empirical margin error; inputs as the network sees them.",
+            note=f"What the paper's figures plot: no empirical margin error; inputs as the network sees them. {BIASES_IGNORED}",
         ),
         "theorem": Formula(
             latex=r"\widehat{\mathrm{err}}_\gamma+\frac{4C}{\gamma n}\max_c\|w_c\|\prod_{l<L}\|\mathrm{op}(W^l)\|_F\big(\sqrt{2L\log2}"

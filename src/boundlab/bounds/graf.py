@@ -9,8 +9,9 @@ import math
 import numpy as np
 from scipy.special import digamma
 
-from boundlab.bounds.augmented import CHANNEL, carried, channel_size, data_growth, has_biases
+from boundlab.bounds.augmented import CHANNEL, carried, channel_size, data_growth
 from boundlab.bounds.base import (
+    BIASES_IGNORED,
     FIXED,
     FROM_BELOW,
     IID,
@@ -28,6 +29,7 @@ from boundlab.bounds.base import (
     log_sum,
     log_sum_power,
 )
+from boundlab.bounds.biases import has_constant
 from boundlab.quantities.norms import Array, NetworkNorms, log
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
@@ -90,7 +92,7 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     (sum of ceil(C_i^(2/3)))^(3/2), C_i as in `_capacities`. Reference weights: 0.
     """
     n, margin = effective_n(sample, settings), chosen_margin(settings)
-    biases = has_biases(net)
+    biases = has_constant(net.shapes)
     capacities = _capacities(net, sample, settings, n, False)
     exact, common = log_sum_power(capacities), [layer.log("spectral_map") for layer in net.layers]
     augmented = _capacities(net, sample, settings, n, True) if biases else capacities
@@ -118,7 +120,7 @@ def theorem_params(net: NetworkNorms, sample: SampleStats, settings: Settings) -
     sqrt(sum of 2 W_i (log(1 + ceil(L^2 C_i^2)) + psi)), psi at its supremum.
     """
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
-    biases = has_biases(net)
+    biases = has_constant(net.shapes)
     capacities = [2 * math.log(depth) + 2 * c for c in _capacities(net, sample, settings, n, biases)]
     covering = sum(
         2 * weights * (log_sum([_ceil_log(c), 0.0]) + _PSI)
@@ -163,7 +165,8 @@ BOUND = Bound(
             symbols=r"$W'$: most trainable numbers in a layer · $B$: largest input norm · $\hat s$: spectral norm of the kernel "
             r"as a matrix · $N^{21}$: l2 over input channels, summed over the rest.",
             assumptions=(SHARED, NO_POOLING_CODE),
-            note="What the paper's figures plot: the logarithm is not under a root as in the theorem.",
+            note=f"What the paper's figures plot: the logarithm is not under a root as in the theorem. {BIASES_IGNORED} "
+            "They count in $W'$.",
         ),
         "theorem": Formula(
             latex=r"\widehat{\mathrm{err}}_\gamma+\tfrac8n+\frac{24H_{n-1}}{\sqrt n}\sqrt{\log(2W)}\Big(\sum_i\lceil "

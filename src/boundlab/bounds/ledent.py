@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from boundlab.bounds.augmented import has_biases
 from boundlab.bounds.base import (
+    BIASES_IGNORED,
     FIXED,
     FROM_BELOW,
     IID,
@@ -27,6 +27,7 @@ from boundlab.bounds.base import (
     log_sum,
     log_sum_power,
 )
+from boundlab.bounds.biases import has_constant
 from boundlab.quantities.norms import Array, LayerNorms, NetworkNorms
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
@@ -110,7 +111,7 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
 
 _NO_BIAS = Assumption(
     "the network has no biases (without the theorem's text it is not known whether a constant channel may stand for them)",
-    lambda net, sample, settings: not has_biases(net),
+    lambda net, sample, settings: not has_constant(net.shapes),
 )
 
 
@@ -145,7 +146,7 @@ BOUND = Bound(
             r"$\Gamma$: a product of norms and sizes, $\bar W$: the widest layer; both only inside a logarithm.",
             assumptions=(SHARED, NO_POOLING_CODE),
             note="What the paper's figures plot, with the released code's slips (every summand carries the output "
-            "layer's norm).",
+            f"layer's norm). {BIASES_IGNORED}",
         ),
         "theorem": Formula(
             latex=r"\widehat{\mathrm{err}}_\gamma+\frac8n+\frac{1536}{\sqrt n}\Big(\sum_l r_l^{2/3}\Big)^{3/2}"

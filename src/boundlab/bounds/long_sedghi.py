@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from boundlab.bounds.augmented import CHANNEL, channel_size, has_biases
+from boundlab.bounds.augmented import CHANNEL, channel_size
 from boundlab.bounds.base import (
+    BIASES_IGNORED,
     IID,
     NO_POOLING_CODE,
     STRICT_ONLY_SPARSE,
@@ -19,6 +20,7 @@ from boundlab.bounds.base import (
     effective_n,
     empirical,
 )
+from boundlab.bounds.biases import has_constant
 from boundlab.quantities.norms import NetworkNorms, log
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
@@ -45,7 +47,7 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
     n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
     weights = sum(shape.weights for shape in net.shapes)
     moved, largest = [layer.spectral_map_from_init for layer in net.layers], sample.fed.max_norm
-    if has_biases(net):  # a channel of ones, carried on by weights of 1; biases are 0 in the reference
+    if has_constant(net.shapes):  # a channel of ones, carried on by weights of 1; biases are 0 in the reference
         weights += sum(math.prod(shape.bias_shape) for shape in net.shapes if shape.bias)
         moved = [np.hypot(distance, layer.bias_norm) for distance, layer in zip(moved, net.layers, strict=True)]
         largest = math.hypot(largest, math.sqrt(channel_size(net.shapes[0])))
@@ -92,7 +94,7 @@ BOUND = Bound(
             r"scalars included; without weight sharing those of every position, and $\hat s$ the largest over positions.",
             assumptions=(NO_POOLING_CODE,),
             note="What the paper's figures plot. The theorem's universal constant is unspecified and set to 1: a shape, "
-            "not a bound.",
+            f"not a bound. {BIASES_IGNORED} They count in $W'$.",
         ),
         "theorem": Formula(
             latex=r"\widehat{\mathrm{err}}_\gamma+C_0\sqrt{\tfrac{W\log\Lambda+\log(1/\delta)}n}\ (\Lambda\ge5),\quad"

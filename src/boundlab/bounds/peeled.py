@@ -52,5 +52,5 @@ MULTI_CLASS = (
 AUGMENTED = (
     "With biases it is about the augmented network: one more input, the constant 1, at which every bias is a weight, repeated at each "
     "position, and which a neuron per layer carries on. Max-pooling over $p$ positions, which the paper does not have, costs "
-    r"$p/\sqrt2$ (for odd $p$ a little more), as proved under Theory."
+    r"$p/\sqrt2$ (for odd $p$ a little more), as proved under Theory, gaps."
 )

@@ -132,7 +132,7 @@ BOUND = Bound(
             r"position $j$ of layer $l$ sees · $\deg$: the largest $|pred|$ · $E_j$: energy of pixel $j$ as the network sees it "
             r"· $\rho=\prod_l\|W^l\|_F$, without weight sharing the largest norm over positions.",
             assumptions=(NO_BIAS, _NEURONS, IID),
-            note="Statement written from memory: constants not re-checked against the paper.",
+            note="The constants are those of the authors' code; the terms of the paths and of the margin are written from memory.",
         ),
         "strict": Formula(
             latex=r"\frac1n\sum_i\varphi_\gamma(m_i)+e^{\eta}c_C\sqrt{D}\,\frac{\rho_P}{\gamma}\frac{\sqrt{\mathcal P}}{n}"

@@ -10,7 +10,7 @@ from boundlab.analysis.conditions import conditions
 from boundlab.analysis.guarantees import THEOREMS, Guarantee, guarantees_about, refusal
 from boundlab.analysis.margin_tradeoff import trade_off
 from boundlab.analysis.subject import Subject
-from boundlab.bounds.base import effective_n, only
+from boundlab.bounds.base import BIASES_IGNORED, effective_n, only
 from boundlab.charts.guarantees import guarantee_chart
 from boundlab.charts.margins_of_run import trade_off_chart
 from boundlab.quantities.doubts import doubts
@@ -39,6 +39,8 @@ def results(controls: Controls, subject: Subject) -> None:
     images = {"image_shape": DATASETS[subject.dataset].in_shape}  # those kept before it was recorded
     for words in doubts(images | dict(subject.record), subject.arch.in_shape):
         st.warning(words)
+    if settings.convention == "published" and subject.arch.bias:
+        st.caption(f":material/info: {BIASES_IGNORED}")
     table = every_bound(subject, settings)
     ladder_section(table, subject, settings)
     made = guarantees_about(subject, settings.delta)
