@@ -21,9 +21,9 @@ from boundlab.quantities.weight_code import Rounding, narrowed_length
 from boundlab.specs.run import RunSpec
 
 _FEW, _FOR_DIRECTIONS = 2000, 3000  # images that roundings and directions are chosen with
-_DIRECTIONS, _PULL = 400, 1024.0
+_DIRECTIONS, _PULL = 500, 1024.0
 _ALIKE = (0.9995, 0.99, 0.97)  # cosines from which channels are merged, tried beside the network as it is
-_EPOCHS = 40
+_EPOCHS = 30
 _BEGIN = Pair(1.5, 4)
 
 
