@@ -130,6 +130,27 @@ def test_training_sees_what_the_certificate_sees(reduced_digits):
     assert float(training.loss(slice(None)).detach()) == pytest.approx(expected, abs=1e-4)
 
 
+def test_the_network_has_the_trained_output_layer_with_its_biases(reduced_digits):
+    checkpoint, data, output, training = reduced_digits
+    made = training.network(checkpoint, output.constant)
+    again = output_of(made, data)
+    assert again.constant == output.constant
+    torch.testing.assert_close(again.weight, 20 * output.weight, rtol=1e-4, atol=1e-4)
+    for one, other in zip(hidden_tensors(made), hidden_tensors(checkpoint), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_dead_and_degenerate_networks_are_said_to_be_so():
+    checkpoint, data = random_checkpoint(MLP), Split(*(part[:50] for part in vars(digits()[0]).values()))
+    dead = dataclasses.replace(checkpoint, weights=[0 * checkpoint.weights[0], *checkpoint.weights[1:]])
+    small = merged(dead, 0.99)
+    assert widths(small.arch)[0] == 1
+    assert all(torch.isfinite(w).all() for w in small.weights)
+    alike = dataclasses.replace(checkpoint, weights=[*checkpoint.weights[:-1], torch.ones(10, 8)])
+    with pytest.raises(ValueError, match="rows differ"):
+        certify_trained(alike, data, None)
+
+
 def test_the_gradient_of_the_loss_against_differences(reduced_digits):
     training = reduced_digits[3]
     slope = torch.autograd.grad(training.loss(slice(None)), [training.means, training.quiet])
