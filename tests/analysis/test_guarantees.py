@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from boundlab.analysis.guarantees import guarantees
-from boundlab.bounds.coded import CodedCertificate, best
+from boundlab.bounds.coded import CodedCertificate, best, coded_json
 from boundlab.bounds.theorem_d import PAIRS
 from boundlab.quantities.weight_code import Rounding
 
@@ -59,3 +59,19 @@ def test_parts_add_up_to_the_price():
         dataclasses.replace(PLAIN, spread=1.0)
     with pytest.raises(ValueError, match="delta"):
         PLAIN.value(1.0)
+
+
+def test_a_network_made_for_it_is_said_to_be_another_one(pack):
+    run = next(r for r in pack if r.spec.train.dataset == "mnist" and r.certificates)
+    made = dataclasses.replace(SHAPED, bits=1500, loss=0.05, trained=True)
+    found = of(run, 0.01, (PLAIN, SHAPED, made))["theorem_d"]
+    assert found.about.startswith("a network made of it for this number: ")
+    for words in ("1,500 bits", "last layer trained", "4.10 %"):
+        assert words in found.about
+    assert CodedCertificate.from_dict(made.to_dict()) == made
+    assert "trained" not in SHAPED.to_dict()
+    for wrong in ("yes", 1, None):
+        with pytest.raises(ValueError, match="trained must be true or false"):
+            CodedCertificate.from_dict(made.to_dict() | {"trained": wrong})
+    printed = coded_json((PLAIN, SHAPED, made), 0.01)
+    assert printed["values"] == {"D": PLAIN.value(0.01), "D2": made.value(0.01)}

@@ -32,6 +32,8 @@ from boundlab.quantities.weight_code import (
 )
 from boundlab.runs.coded import TRAINED, trained_network_file
 from boundlab.runs.folder import open_run
+from boundlab.runs.pack import part_folders
+from boundlab.runs.places import PACK
 from boundlab.specs.arch import ArchSpec
 from tests.evaluation.test_theorem_d import ARCHES, digits, random_checkpoint
 
@@ -128,6 +130,27 @@ def test_training_sees_what_the_certificate_sees(reduced_digits):
     assert float(training.loss(slice(None)).detach()) == pytest.approx(expected, abs=1e-4)
 
 
+def test_the_network_has_the_trained_output_layer_with_its_biases(reduced_digits):
+    checkpoint, data, output, training = reduced_digits
+    made = training.network(checkpoint, output.constant)
+    again = output_of(made, data)
+    assert again.constant == output.constant
+    torch.testing.assert_close(again.weight, 20 * output.weight, rtol=1e-4, atol=1e-4)
+    for one, other in zip(hidden_tensors(made), hidden_tensors(checkpoint), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_dead_and_degenerate_networks_are_said_to_be_so():
+    checkpoint, data = random_checkpoint(MLP), Split(*(part[:50] for part in vars(digits()[0]).values()))
+    dead = dataclasses.replace(checkpoint, weights=[0 * checkpoint.weights[0], *checkpoint.weights[1:]])
+    small = merged(dead, 0.99)
+    assert widths(small.arch)[0] == 1
+    assert all(torch.isfinite(w).all() for w in small.weights)
+    alike = dataclasses.replace(checkpoint, weights=[*checkpoint.weights[:-1], torch.ones(10, 8)])
+    with pytest.raises(ValueError, match="rows differ"):
+        certify_trained(alike, data, None)
+
+
 def test_the_gradient_of_the_loss_against_differences(reduced_digits):
     training = reduced_digits[3]
     slope = torch.autograd.grad(training.loss(slice(None)), [training.means, training.quiet])
@@ -188,3 +211,24 @@ def test_the_command_keeps_the_network_beside_its_certificates(tmp_path, capsys)
     assert len(damaged.coded) == 2
     assert TRAINED in damaged.trouble
     assert CodedCertificate.from_dict(stored[home.name][0]).to_dict() == stored[home.name][0]
+
+
+def test_shipped_networks_made_for_their_certificate_are_what_it_says(whole_pack):
+    """Levels, code and scale of each, from the file that is offered; every one is smaller than that of the network it was made of."""
+    made_for_it = [run for run in whole_pack if any(one.trained for one in run.coded)]
+    assert made_for_it
+    for run in made_for_it:
+        places = [trained_network_file(folder, run.id) for folder in part_folders(PACK)]
+        kept = load_checkpoint(next(p for p in places if p.is_file()), run.spec.train.dataset, run.spec.arch.classes)
+        weight, tensors, full = kept.weights[-1].double(), hidden_tensors(kept), widths(run.spec.arch)
+        norm = float((weight - weight.mean(dim=0)).norm())
+        for one in (one for one in run.coded if one.trained):
+            if run.spec.arch.bias is False:
+                assert one.mu * norm == pytest.approx(one.size)
+            for tensor, rounding in zip(tensors, one.roundings, strict=True):
+                assert np.array_equal(rounding.rounded(tensor), tensor)
+            lengths = [code_length(r.levels(t), r.bits) for r, t in zip(one.roundings, tensors, strict=True)]
+            header = narrowed_length(full) if widths(kept.arch) != full else 0
+            assert one.bits == sum(lengths) + header + 16 * run.spec.arch.bias
+        values = {trained: min(o.value(0.001) for o in run.coded if o.trained is trained) for trained in (True, False)}
+        assert values[True] < values[False]

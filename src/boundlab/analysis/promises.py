@@ -76,8 +76,13 @@ def about_a_rounded_copy(guarantee: Guarantee) -> bool:
     return guarantee.about.startswith("the network with rounded")
 
 
+def about_one_made_of_it(guarantee: Guarantee) -> bool:
+    """Whether it is about a network that was made of it for this number."""
+    return guarantee.about.startswith("a network made of it")
+
+
 def _distance(guarantee: Guarantee) -> int:
-    near = (about_itself, about_a_rounded_copy, about_a_noisy_copy)
+    near = (about_itself, about_a_rounded_copy, about_one_made_of_it, about_a_noisy_copy)
     return next((far for far, is_so in enumerate(near) if is_so(guarantee)), len(near))
 
 

@@ -36,7 +36,7 @@ def merged(checkpoint: Checkpoint, alike: float) -> Checkpoint:
         share, groups = _groups(rows, seen_by.square().sum(dim=(0, 2)).sqrt(), alike)
         # rows: what they have in common, weighted by how long they are; columns: the sum over those that are now one
         kept = groups @ (share[:, None] * rows)
-        size = (groups @ share.square()).sqrt()
+        size = (groups @ share.square()).sqrt().clamp_min(1e-300)  # of a layer that is all zeros
         kept = F.normalize(kept, dim=1) * size[:, None]
         seen_by = torch.einsum("gc,ocp->ogp", groups * share / size[:, None], seen_by)
         weights[i] = (kept if bias is None else kept[:, :-1]).reshape(len(kept), *weights[i].shape[1:])

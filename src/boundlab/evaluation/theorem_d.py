@@ -44,8 +44,7 @@ def certify_coded(
     Raises ValueError for an output layer that does not tell classes apart, or not in finite numbers.
     """
     n, few = len(train.labels), sub_sample(train, _FEW, 0)
-    if not 0 < output_of(checkpoint, few).norm < math.inf:
-        raise ValueError("it assumes that the output layer's rows differ, and that their norm is finite")
+    check_output(output_of(checkpoint, few))
     before = principal(checkpoint, output_of(checkpoint, few), few, _DIRECTIONS)
     search = RoundingSearch(checkpoint, few, n, shaped(*before, _PULLS[len(_PULLS) // 2]))
     roundings = search.best(lambda tried: progress("roundings", tried, 0))
@@ -74,6 +73,12 @@ def certify_coded_run(
     train, test = seen(spec, root)
     checkpoint = load_checkpoint(network, spec.train.dataset, spec.arch.classes)
     return certify_coded(checkpoint, train, test, progress)
+
+
+def check_output(output: Output) -> None:
+    """Raises ValueError for an output layer that does not tell classes apart, or not in finite numbers."""
+    if not 0 < output.norm < math.inf:
+        raise ValueError("it assumes that the output layer's rows differ, and that their norm is finite")
 
 
 def sub_sample(data: Split, size: int, seed: int) -> Split:

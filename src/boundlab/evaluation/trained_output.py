@@ -15,15 +15,15 @@ from boundlab.evaluation.merging import can_merge, merged, widths
 from boundlab.evaluation.noise_shape import principal, shaped
 from boundlab.evaluation.output_training import OutputTraining, reduced
 from boundlab.evaluation.roundings import RoundingSearch, code_bits
-from boundlab.evaluation.theorem_d import Coded, CodedProgress, Fit, sub_sample
+from boundlab.evaluation.theorem_d import Coded, CodedProgress, Fit, check_output, sub_sample
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.quantities.weight_code import Rounding, narrowed_length
 from boundlab.specs.run import RunSpec
 
 _FEW, _FOR_DIRECTIONS = 2000, 3000  # images that roundings and directions are chosen with
-_DIRECTIONS, _PULL = 400, 1024.0
+_DIRECTIONS, _PULL = 500, 1024.0
 _ALIKE = (0.9995, 0.99, 0.97)  # cosines from which channels are merged, tried beside the network as it is
-_EPOCHS = 40
+_EPOCHS = 30
 _BEGIN = Pair(1.5, 4)
 
 
@@ -37,6 +37,7 @@ def certify_trained(
     """Certificates of the network made of `checkpoint`, and that network; pixels in [0, 1]. Raises ValueError as
     `certify_coded`, from which it differs in what is certified, not in how."""
     n, few = len(train.labels), sub_sample(train, _FEW, 0)
+    check_output(output_of(checkpoint, few))
     small, roundings, size, header = _shortest(checkpoint, few, n, progress)
     made = rounded_network(small, roundings)
     output = output_of(made, few)

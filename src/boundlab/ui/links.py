@@ -88,7 +88,9 @@ class Links:
         given = [value for value in linked if value]
         if bad := [value for value in given if value not in options]:
             listed = few and len(options) <= _LISTED
-            choices = ", ".join(f"`{o}`" for o in options) if listed else f"values from `{options[0]}` to `{options[-1]}`"
+            choices = (
+                ", ".join(f"`{o}`" for o in options) if listed else f"values from `{options[0]}` to `{options[-1]}`"
+            )
             self._note(key, f"{label}: the link asks for {quoted(bad)}, possible: {choices}.")
         elif len(given) > 1 and not several:
             self._note(key, f"{label}: the link gives {quoted(given)}; only one of them can be shown.")

@@ -35,6 +35,7 @@ _HOW = {  # family -> what a card calls the argument, and what it is made from a
 }
 _BRIEF = {  # how `Guarantee.about` begins: the same on a card
     "the network itself": "this network",
+    "a network made of it for this number": "one made of this",
     "a noisy version of the network": "a noisy copy",
     "a noisy version of a network trained alike": "noisy copy of another network",
 }
