@@ -158,15 +158,15 @@ def test_a_promise_about_the_network_itself_is_quoted_before_a_smaller_one_about
     assert "at most **31** wrong of 100, about the network with its weights rounded" in promise_verdict(
         with_made(networks[0], **both | rounded)
     )
-    made = {"Theorem_D2": ("a network made of it for this number: 9 bits", "", 0.31)}
-    assert "at most **31** wrong of 100, about a network made of this one" in promise_verdict(
-        with_made(networks[0], **both | rounded | made)
-    )
-    assert "at most **34** wrong of 100." in promise_verdict(
-        with_made(networks[0], **made | {"Theorem_S2": (ITSELF, "", 0.34)})
-    )
     other = promise_verdict(with_made(networks[0], Learnt=("a noisy version of a network trained alike", "", 0.05)))
     assert "about another network" in other
+
+
+def test_the_picture_is_about_one_network_along_lambda(networks):
+    """One of them has a certificate of a network that was made of it: another network, not drawn here."""
+    assert any(one.trained for network in networks for one in network.run.coded)
+    coded = [next(g for g in network.made if g.kind == "theorem_d") for network in networks]
+    assert all(one.about.startswith("the network with rounded") for one in coded)
 
 
 def test_a_test_is_no_promise_from_the_training_images(networks):

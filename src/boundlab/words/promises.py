@@ -11,7 +11,6 @@ from boundlab.analysis.promises import (
     about_a_noisy_copy,
     about_a_rounded_copy,
     about_itself,
-    about_one_made_of_it,
     needs_test_images,
 )
 from boundlab.bounds import BY_KEY
@@ -71,8 +70,6 @@ def _note(guarantee: Guarantee) -> str:
         return "about a noisy copy"
     if about_a_rounded_copy(guarantee):
         return "about a rounded copy"
-    if about_one_made_of_it(guarantee):
-        return "about one made of it"
     about = guarantee.about.split(":")[0]
     return f"about {about}" if len(about) <= _LONGEST else "about another network"
 
@@ -104,11 +101,6 @@ def promise_verdict(network: Promised) -> str:
         return (
             f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100, about the network with its "
             f"weights rounded to a few bits. {truth}"
-        )
-    if about_one_made_of_it(best):
-        return (
-            f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100, about a network made of this "
-            f"one: its weights rounded to a few bits, its last layer trained on. {truth}"
         )
     whom = "a noisy copy of it" if about_a_noisy_copy(best) else "another network"
     return (
