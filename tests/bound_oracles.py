@@ -88,20 +88,26 @@ def squared_norm(case: Case, squares: list[float]) -> float:
     return reached
 
 
-def shares(case: Case) -> list[list[float]]:
-    """The squared constants of every layer, for each share of the largest energy; none for a network without biases."""
+def squared_constants(case: Case) -> list[list[float]]:
+    """The squared constants of every layer, for each share of the largest energy and each way to divide it; none for a network
+    without biases."""
     if case.biases is None:
         return [[0.0] * len(case.shapes)]
     pixels, (_, total) = case.sample.fed.pixel_energy.size, linear_paths(case)
     largest = case.sample.fed.limit**2 * (case.maps[0].shape[1] // pixels) * float(total.sum())
-    return [[4.0**k * largest / paths for paths in constant_walks(case.shapes, pixels)] for k in range(-8, 2)]
+    walks = constant_walks(case.shapes, pixels)
+    return [
+        [4.0**k * largest * paths**power / sum(other**power for other in walks) / paths for paths in walks]
+        for k in range(-8, 2)
+        for power in (0, 0.5, 1)
+    ]
 
 
 def sparse_strict(case: Case) -> float:
     classes = case.sample.classes
     kappa = (classes - 2 + math.sqrt(classes)) / math.sqrt(classes - 1)
     constant = math.exp(0.01) * math.sqrt(2 * math.pi) * kappa * math.sqrt(depth_price(case.shapes)) / MARGIN / case.n
-    squared = [squared_norm(case, c) * path_energy(case, [case.n * x for x in c]) for c in shares(case)]
+    squared = [squared_norm(case, c) * path_energy(case, [case.n * x for x in c]) for c in squared_constants(case)]
     return constant * math.sqrt(min(squared))
 
 
@@ -146,7 +152,7 @@ def doubled_strict(case: Case) -> float:
     left_limit = largest * kl_limit(left / n / largest, c)
     constant = math.sqrt(2) / (1 - 1 / math.sqrt(math.pi * n)) * kappa / (math.sqrt(classes - 1) * mean_cosine)
     found = []
-    for squares in shares(case):
+    for squares in squared_constants(case):
         counts = constant_walks(case.shapes, fed.pixel_energy.size)
         added = [x * y for x, y in zip(counts, squares, strict=True)]
         whole = limit + sum(added)

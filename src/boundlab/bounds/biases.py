@@ -17,10 +17,19 @@ from boundlab.specs.shapes import LayerShape
 
 BIASES_COUNTED = (
     "Of a network with biases it is about the one that has, in place of each, a weight on a constant input: one constant per layer, whose "
-    "sizes are the best of ten that were fixed in advance, each at a tenth of δ; it enters the norm and the path energy."
+    "sizes are the best of thirty choices that were fixed in advance, each at a thirtieth of δ; it enters the norm and the path energy."
 )
-# epsilon: what a layer's constant brings to the output layer, as a share of the most that an image can bring
-SHARES = tuple(4.0**k for k in range(-8, 2))
+
+
+class Sizes(NamedTuple):
+    """How large the constants are: together they bring `share` of the most energy that an image can bring along its paths, a layer of N
+    paths in proportion to N to the `power`."""
+
+    share: float
+    power: float
+
+
+SIZES = tuple(Sizes(4.0**k, power) for k in range(-8, 2) for power in (0.0, 0.5, 1.0))
 
 
 def has_constant(shapes: Sequence[LayerShape]) -> bool:
@@ -36,30 +45,34 @@ def largest_energy(shapes: tuple[LayerShape, ...], sample: SampleStats) -> float
     return sample.fed.limit**2 * channels * path_energy(pixels, shapes, linear=True)
 
 
-def constants(shapes: tuple[LayerShape, ...], sample: SampleStats, share: float) -> tuple[float, ...]:
-    """c^2 per layer, fixed before any data: along all paths `share` of A; 0 where a layer sees no constant, or no path leads on."""
-    total = share * (largest_energy(shapes, sample) or 1.0)
-    paths = constant_paths(shapes)
-    return tuple(total / count if shape.bias and count > 0 else 0.0 for shape, count in zip(shapes, paths, strict=True))
+def constant_energies(shapes: tuple[LayerShape, ...], sample: SampleStats, sizes: Sizes) -> list[float]:
+    """N c^2 per layer, fixed before any data: path energy that its constant brings, of one image; 0 where a layer sees none, or no
+    path leads on."""
+    counts = [count if shape.bias else 0.0 for shape, count in zip(shapes, constant_paths(shapes), strict=True)]
+    weights = [count**sizes.power if count > 0 else 0.0 for count in counts]
+    total = sizes.share * (largest_energy(shapes, sample) or 1.0) / max(sum(weights), 1.0)
+    return [total * weight for weight in weights]
 
 
-def constant_energies(shapes: tuple[LayerShape, ...], sample: SampleStats, share: float) -> list[float]:
-    """N c^2 per layer: path energy that the constants bring, of one image."""
-    squares = constants(shapes, sample, share)
-    return [count * square for count, square in zip(constant_paths(shapes), squares, strict=True)]
+def constants(shapes: tuple[LayerShape, ...], sample: SampleStats, sizes: Sizes) -> list[float]:
+    """c^2 per layer; 0 where a layer sees no constant, or no path leads on."""
+    energies = constant_energies(shapes, sample, sizes)
+    return [
+        energy / count if energy > 0 else 0.0 for energy, count in zip(energies, constant_paths(shapes), strict=True)
+    ]
 
 
 class Constants(NamedTuple):
-    """The constants that suit each network best: their place in `SHARES`, and log of the norm rho' with them."""
+    """The constants that suit each network best: their place in `SIZES`, and log of the norm rho' with them."""
 
     place: Array
     log_rho: Array
 
 
 def best_constants(net: NetworkNorms, sample: SampleStats, log_rho: Array, log_rest: Sequence[float]) -> Constants:
-    """Per network those with the smallest complexity; `log_rho`: of the norm without biases; `log_rest`: per share, log of
-    whatever else depends on it."""
-    found = [_log_norm(net, log_rho, constants(net.shapes, sample, share)) for share in SHARES]
+    """Per network those with the smallest complexity; `log_rho`: of the norm without biases; `log_rest`: log of
+    whatever else depends on the sizes, for each of them."""
+    found = [_log_norm(net, log_rho, constants(net.shapes, sample, sizes)) for sizes in SIZES]
     total = np.stack([norm + rest for norm, rest in zip(found, log_rest, strict=True)])
     place = np.asarray(np.argmin(np.where(np.isnan(total), np.inf, total), axis=0))
     return Constants(place, np.take_along_axis(np.stack(found), place[None], axis=0)[0])

@@ -11,7 +11,8 @@ from scipy.special import gammaln
 from boundlab.bounds.base import IID, Assumption, Bound, Formula, Terms
 from boundlab.bounds.biases import (
     BIASES_COUNTED,
-    SHARES,
+    SIZES,
+    Sizes,
     best_constants,
     constant_energies,
     has_constant,
@@ -82,15 +83,15 @@ def _limits(shapes: tuple[LayerShape, ...], sample: SampleStats, delta: float) -
 
 @lru_cache(maxsize=2048)
 def _weightless(
-    shapes: tuple[LayerShape, ...], sample: SampleStats, delta: float, share: float = 0.0
+    shapes: tuple[LayerShape, ...], sample: SampleStats, delta: float, sizes: Sizes | None = None
 ) -> tuple[dict[str, float], float]:
     """(log factors of the complexity that neither weights nor margin enter; log of their product with A in place of mu+
-    and nu = 1, which no data enter). `share`: of the constant input, for networks with biases."""
+    and nu = 1, which no data enter). `sizes`: of the constants, for networks with biases."""
     n, max_pools = sample.n, sum(pool.kind == "max" for shape in shapes for pool in shape.pools)
     first = len(shapes) > 1 and not any(pool.kind == "max" for pool in shapes[0].pools)
     largest, paths, _ = _energies(shapes, sample)
     limit, contrast_limit = _limits(shapes, sample, _ENERGY_SHARE * delta)
-    added = constant_energies(shapes, sample, share)
+    added = [0.0] if sizes is None else constant_energies(shapes, sample, sizes)
     whole = limit + sum(added)
     contrast = min(1.0, (contrast_limit + added[0]) / whole)
     constants = {
@@ -106,7 +107,7 @@ def _weightless(
         "data": math.log(sample.fed.frobenius / math.sqrt(n)),
         "unseen": 0.5 * float(log(limit) - log(paths) + math.log(n)),
     }
-    if share > 0:
+    if sizes is not None:
         data["biases"] = 0.5 * math.log(whole / limit)
     return constants | data, sum(constants.values()) + depth[1] + 0.5 * math.log(largest)
 
@@ -120,7 +121,7 @@ def _factors(
     if not has_constant(net.shapes):
         weightless, _ = _weightless(net.shapes, sample, delta)
         return {**norms, **weightless}, log_rho, sum(weightless.values())
-    each = [_weightless(net.shapes, sample, delta, share)[0] for share in SHARES]
+    each = [_weightless(net.shapes, sample, delta, sizes)[0] for sizes in SIZES]
     best = best_constants(net, sample, log_rho, [one["depth"] + one["biases"] for one in each])
     rest = {name: np.array([one[name] for one in each])[best.place] for name in each[0]}
     return {**norms, **rest, "biases": rest["biases"] + best.log_rho - log_rho}, best.log_rho, sum(rest.values())
@@ -142,7 +143,7 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
     factors, log_rho, log_rest = _factors(net, sample, delta)
     _, log_scale = _weightless(net.shapes, sample, delta)
     if has_constant(net.shapes):
-        delta /= len(SHARES)
+        delta /= len(SIZES)
 
     def grid(log_tau: Array) -> tuple[Array, Array]:
         return _grid(log_tau, log_scale, n, delta)

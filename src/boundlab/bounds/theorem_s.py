@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from boundlab.bounds.base import Assumption, Terms
-from boundlab.bounds.biases import SHARES, best_constants, constants, has_constant
+from boundlab.bounds.biases import SIZES, best_constants, constants, has_constant
 from boundlab.quantities.norms import Array, LayerNorms, MarginErrors, NetworkNorms, log
 from boundlab.quantities.paths import path_energy
 from boundlab.quantities.sample import SampleStats
@@ -110,12 +110,10 @@ def _weightless(shapes: tuple[LayerShape, ...], sample: SampleStats) -> dict[str
 
 @lru_cache(maxsize=256)
 def _more_paths(shapes: tuple[LayerShape, ...], sample: SampleStats) -> tuple[float, ...]:
-    """Per share of `SHARES` the log of the factor by which its constants make the root of the path energy larger."""
+    """For each of `SIZES` the log of the factor by which the constants make the root of the path energy larger."""
     energy, n = sample.fed.pixel_energy, sample.n
     without = float(log(path_energy(energy, shapes)))
-    whole = [
-        path_energy(energy, shapes, constants=[n * c for c in constants(shapes, sample, share)]) for share in SHARES
-    ]
+    whole = [path_energy(energy, shapes, constants=[n * c for c in constants(shapes, sample, s)]) for s in SIZES]
     return tuple(0.5 * (float(log(one)) - without) for one in whole)
 
 
@@ -136,7 +134,7 @@ def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
         best = best_constants(net, sample, log_rho, _more_paths(net.shapes, sample))
         more = np.array(_more_paths(net.shapes, sample))[best.place]
         factors["biases"] = best.log_rho - log_rho + more
-        log_rho, log_rest, delta = best.log_rho, log_rest + more, delta / len(SHARES)
+        log_rho, log_rest, delta = best.log_rho, log_rest + more, delta / len(SIZES)
 
     def grid(log_tau: Array) -> tuple[float, Array]:
         return 0.0, _confidence(log_tau, n, delta)
