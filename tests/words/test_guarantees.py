@@ -1,5 +1,6 @@
 """What a card and the headline of page Certificates say, against the guarantees they are about."""
 
+import dataclasses
 import math
 
 import pytest
@@ -39,6 +40,8 @@ def test_the_headline_never_says_of_this_network_what_is_promised_of_another():
     noisy = promise("pac_bayes_fixed", 0.2, "a noisy version of the network: fresh noise")
     other = promise("pac_bayes_learnt", 0.1, "a noisy version of a network trained alike on 30,000 of the images")
     assert best_promise([noisy], 0.04) == "Wrong of 100: **at most 20.0** (a noisy copy), measured: **4.0**."
+    made = dataclasses.replace(promise("theorem_d", 0.191), measured=0.0201)
+    assert best_promise([made], 0.041).endswith("measured: **2.0**.")
     assert "(noisy copy of another network)" in best_promise([other], 0.04)
     assert "at most 30.0**, measured" in best_promise([noisy, promise("theorem_s2", 0.3)], 0.0009)
     assert best_promise([promise("theorem_s2", 0.3)], 0.0009).endswith("measured: **0.1**.")

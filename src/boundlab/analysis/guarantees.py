@@ -30,7 +30,8 @@ _KINDS = (*_THEOREM_OF, "theorem_d", "pac_bayes_fixed", "pac_bayes_learnt", "hol
 class Guarantee:
     """With probability 1 - delta the error of `about` on new examples is at most `limit`; None: `reason` says why not.
 
-    `used`: the evidence; `parts`: what the limit is made of, in words.
+    `used`: the evidence; `parts`: what the limit is made of, in words; `measured`: the test error of `about` where it is
+    known to be another than the run's own.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Guarantee:
     limit: float | None
     parts: str = ""
     reason: str = ""
+    measured: float | None = None
 
     @property
     def vacuous(self) -> bool:
@@ -144,7 +146,7 @@ def coded_guarantee(coded: tuple[CodedCertificate, ...], delta: float, reason: s
         f"{decimals(made.code, 4)} + confidence {decimals(made.confidence, 4)} nats per image; divided by {made.chance:.3g}"
     )
     used = f"{found.n:,} training images, the network itself; no test image"
-    return Guarantee("theorem_d", f"Theorem {found.theorem}", about, used, made.value, parts)
+    return Guarantee("theorem_d", f"Theorem {found.theorem}", about, used, made.value, parts, measured=found.test_error)
 
 
 def _pac_bayes(kind: str, run: Run, delta: float, reason: str | None) -> Guarantee:

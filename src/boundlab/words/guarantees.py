@@ -51,16 +51,20 @@ _WHAT = {
 
 
 def best_promise(made: Sequence[Guarantee], error: float) -> str:
-    """The best promise of a theory in one sentence; `made`: `guarantees.strongest`."""
+    """The best promise of a theory in one sentence; `made`: `guarantees.strongest`; `error`: on test images, of the run's network."""
     theory = [one for one in made if one.kind != "holdout" and not one.vacuous]
     theorems = [one for one in theory if one.kind.startswith("theorem")]
-    measured = f"measured: **{decimals(100 * error, 1)}**"
     if not theory:
-        return f"Wrong of 100: no theory promises anything, {measured}."
+        return f"Wrong of 100: no theory promises anything, {_measured(error)}."
     best = (theorems or theory)[0]
     who = _whom(best)
     whom = "" if who == "this network" else f" ({who})"
-    return f"Wrong of 100: **at most {at_most(best.limit or 0)}**{whom}, {measured}."
+    found = error if best.measured is None else best.measured
+    return f"Wrong of 100: **at most {at_most(best.limit or 0)}**{whom}, {_measured(found)}."
+
+
+def _measured(error: float) -> str:
+    return f"measured: **{decimals(100 * error, 1)}**"
 
 
 def _whom(guarantee: Guarantee) -> str:
