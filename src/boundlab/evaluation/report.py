@@ -14,7 +14,7 @@ import torch
 from boundlab.analysis.conditions import conditions
 from boundlab.analysis.subject import Subject
 from boundlab.bounds import BY_KEY, LITERATURE
-from boundlab.bounds.base import Value, effective_n, evaluate
+from boundlab.bounds.base import BIASES_IGNORED, Value, effective_n, evaluate
 from boundlab.bounds.coded import CodedCertificate, coded_json
 from boundlab.data.inspection import altered, repeated
 from boundlab.data.splits import Split, apply_task, cut_window
@@ -128,11 +128,12 @@ def report(
     `errors` are fractions (None: not measured), `bounds` by key and `theorem_s2` as `value_json` has them, `theorem_d` the smaller
     one of `coded` (Theorem D where `j` is None, else D2; `not_coded`: why there is none), `norms` those of
     `NetworkNorms` (`spectral_map`, approached from below, beside `spectral_map_upper`, which it does not exceed), `sample` pixels as given (raw) and as the network gets them (fed), `warnings` what to doubt about the
-    sample, `conditions` what the guarantees take for granted.
+    sample, and that published curves ignore biases, `conditions` what the guarantees take for granted.
     """
     norms, sample = subject.norms, subject.sample
     if seen is not None:
         norms = dataclasses.replace(norms, margins=_margins(seen, settings.margin))
+    ignored = [BIASES_IGNORED] if settings.convention == "published" and subject.arch.bias else []
     return {
         "spec": subject.arch.to_dict(),
         "dataset": subject.dataset,
@@ -145,7 +146,7 @@ def report(
         "theorem_s2": value_json(evaluate(BY_KEY["doubled"], norms, sample, settings)),
         "theorem_d": coded_json(coded, settings.delta) or {"value": None, "reason": not_coded},
         "errors": {"train": subject.train_error, "test": subject.test_error},
-        "warnings": doubts(subject.record, subject.arch.in_shape),
+        "warnings": doubts(subject.record, subject.arch.in_shape) + ignored,
         "conditions": conditions(subject.dataset, subject.arch, subject.labels),
     }
 
