@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from boundlab.bounds import BY_KEY
+from boundlab.bounds.base import BIASES_IGNORED
 from boundlab.bounds.base import evaluate as evaluate_bound
 from boundlab.cli.main import main
 from boundlab.runs.pack import open_parts, read_pack
@@ -121,6 +122,8 @@ def test_reference_rows_on_mnist(mnist_root, tmp_path, capsys, channels, seed, e
     strict = evaluate(
         capsys, path, "--dataset", "mnist", "--no-errors", "--data-root", mnist_root, "--convention", "strict"
     )
+    assert BIASES_IGNORED in got["warnings"]
+    assert BIASES_IGNORED not in strict["warnings"]
     for proved in (strict["bounds"]["sparse"], strict["theorem_s2"]):  # its biases are all zero
         assert "margins" in proved["reason"]
         assert 1 < proved["factors"]["biases"] < 1.01
