@@ -43,7 +43,7 @@ def test_a_cold_deep_link_draws_its_chart(browser, server, page, width, dark):
     if page.key == "playground":
         assert main.get_by_role("radio", name="digits", exact=True).is_checked()
         assert main.get_by_role("spinbutton", name="layers").input_value() == "2"
-        assert main.get_by_text("Press Play").is_visible()
+        assert main.get_by_text("appear here once it trains").is_visible()
         assert not any(seen.evaluate(DRAWN))  # axes, and no line before anything is trained
         return
     assert all(seen.evaluate(DRAWN)) or page.key == "theory"
