@@ -264,3 +264,18 @@ def test_roundings_are_in_the_order_of_the_tensors():
         assert np.array_equal(one, other)
     assert made.certificates[0].constant is not None
     assert made.certificates[0].test_error is None
+
+
+def test_directions_are_found_where_the_usual_method_gives_up(monkeypatch):
+    """It did for a network of MNIST without weight sharing, most of whose features were dead."""
+    checkpoint, data = random_checkpoint(ARCHES["conv"]), Split(*(part[:60] for part in vars(digits()[0]).values()))
+    output = output_of(checkpoint, data)
+    usual, shares = principal(checkpoint, output, data, 5)
+
+    def fails(_):
+        raise torch.linalg.LinAlgError("failed to converge")
+
+    monkeypatch.setattr(torch.linalg, "eigh", fails)
+    other, same = principal(checkpoint, output, data, 5)
+    assert same == pytest.approx(shares, rel=1e-9)
+    assert (usual.T @ other).abs().diagonal().numpy() == pytest.approx(np.ones(5), rel=1e-6)

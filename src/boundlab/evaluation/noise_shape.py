@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 import torch
 from torch import Tensor
 
@@ -41,12 +42,22 @@ def principal(checkpoint: Checkpoint, output: Output, few: Split, most: int) -> 
         z[done : done + len(part)] = part / part.norm(dim=1, keepdim=True).clamp_min(1e-30)
         done += len(part)
     wide = z.shape[1] > len(z)
-    values, vectors = torch.linalg.eigh(((z @ z.T) if wide else (z.T @ z)).double() / len(z))
+    values, vectors = _eigen(((z @ z.T) if wide else (z.T @ z)).double() / len(z))
     kept = max(1, min(most, int((values > 1e-7 * values[-1]).sum())))
     values, vectors = values.flip(0)[:kept], vectors.flip(1)[:, :kept]
     if wide:
         vectors = torch.linalg.qr((z.T @ vectors.float()).double()).Q
     return vectors, values.numpy()
+
+
+def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues of a symmetric matrix, rising, and eigenvectors. The usual method (divide and conquer) sometimes fails where
+    many are 0; the QR method is slower and does not."""
+    try:
+        values, vectors = torch.linalg.eigh(matrix)
+    except torch.linalg.LinAlgError:
+        values, vectors = map(torch.from_numpy, scipy.linalg.eigh(matrix.numpy(), driver="ev"))
+    return values, vectors
 
 
 def shaped(directions: Tensor, shares: Array, pull: float) -> NoiseShape:
