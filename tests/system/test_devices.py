@@ -5,12 +5,13 @@ import os
 import pytest
 
 from boundlab.system import devices
-from boundlab.system.devices import Device, probe
+from boundlab.system.devices import Device, _ask, probe
 
 
 def test_the_process_and_probe_agree_with_torch():
     import torch
 
+    assert probe() == _ask(60)
     found = probe()
     assert [d.kind for d in found] == ["cpu"] + ["cuda"] * torch.cuda.device_count()
     assert found[0] == devices.cpu()
@@ -19,13 +20,25 @@ def test_the_process_and_probe_agree_with_torch():
     assert 2**28 < found[0].memory <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+def test_torch_is_asked_only_where_a_driver_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "_ask", lambda limit: ["asked"])
+    monkeypatch.setattr(devices.sys, "platform", "linux")
+    assert not devices._may_have_gpu([str(tmp_path / "nvidiactl")])
+    (tmp_path / "nvidiactl").touch()
+    assert devices._may_have_gpu([str(tmp_path / "nvidiactl")])
+    for platform, may in (("darwin", False), ("win32", True)):
+        monkeypatch.setattr(devices.sys, "platform", platform)
+        assert devices._may_have_gpu([]) is may
+        assert probe() == (["asked"] if may else [devices.cpu()])
+
+
 def test_a_failure_gives_the_cpu_and_the_reason(tmp_path, monkeypatch):
     (tmp_path / "torch.py").write_text("raise ImportError('libcuda is broken')")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    (found,) = probe()
+    (found,) = _ask(60)
     assert (found.kind, found.note) == ("cpu", "GPUs could not be looked for: ImportError: libcuda is broken")
     (tmp_path / "torch.py").write_text("import time; time.sleep(600)")
-    (found,) = probe(limit=0.5)
+    (found,) = _ask(0.5)
     assert (found.kind, found.note) == ("cpu", "GPUs could not be looked for: torch did not answer within 0.5 s")
 
 

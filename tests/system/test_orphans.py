@@ -28,7 +28,7 @@ from boundlab.uploads import server
 kind, folder = sys.argv[1], Path(sys.argv[2])
 warm = workers.WarmWorkers(1)
 if kind == "probe":
-    threading.Thread(target=devices.probe, args=(600,), daemon=True).start()
+    threading.Thread(target=devices._ask, args=(600,), daemon=True).start()
 elif kind == "download":
     downloads.begin("mnist")
 elif kind == "worker":

@@ -14,6 +14,7 @@ from boundlab.bounds.base import evaluate
 from boundlab.charts.theme import STYLES
 from boundlab.quantities.norms import MARGIN_GRID
 from boundlab.specs.presets import PRESETS
+from boundlab.specs.recipes import figured
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.text import readable
 from boundlab.ui.network_choice import task_title
@@ -323,7 +324,8 @@ def test_the_shipped_certificates_reach_the_goals(pack):
 
 
 def test_theorem_d_reaches_its_goals_for_the_shipped_networks(pack, whole_pack):
-    """At delta = 0.001: ten digits by the linear network and by CONV-3-16, 0 against 1; smaller than Theorem S2 wherever both are."""
+    """At delta = 0.001: ten digits by the linear network, 0 against 1; smaller than Theorem S2 for all networks of the figures,
+    but not for all that were trained to have a small Theorem S (an MLP of 50,816 parameters to code)."""
     values = {run.id: [one.value(0.001) for one in run.coded] for run in whole_pack if run.coded}
     assert min(min(v) for name, v in values.items() if name.startswith("mnist-linear-cert0.0")) <= 0.28
     assert min(min(v) for v in values.values()) <= 0.025
@@ -331,8 +333,9 @@ def test_theorem_d_reaches_its_goals_for_the_shipped_networks(pack, whole_pack):
         assert run.trouble is None
         for one in run.coded:
             assert one.value(0.001) == 1 or one.value(0.001) > (one.test_error or 0)
-            theorem = evaluate(BY_KEY["doubled"], run.norms(run.epochs.iloc[-1:]), run.sample, Settings("strict"))
-            assert one.value(0.001) < float(theorem.value[0])
+            if figured(run.spec):
+                theorem = evaluate(BY_KEY["doubled"], run.norms(run.epochs.iloc[-1:]), run.sample, Settings("strict"))
+                assert one.value(0.001) < float(theorem.value[0])
 
 
 @pytest.mark.parametrize("theorem", THEOREMS)

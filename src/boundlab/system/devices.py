@@ -8,12 +8,19 @@ import os
 import platform
 import re
 import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from boundlab.system.processes import ATTACHED
 
 _TIME_LIMIT = 60  # seconds for importing torch and asking it
+_DRIVERS = (
+    "/dev/nvidiactl",
+    "/dev/dxg",
+    "/dev/kfd",
+)  # of NVIDIA, of Windows below WSL, of AMD: one is there where a GPU is
 
 
 @dataclass(frozen=True)
@@ -121,8 +128,21 @@ def ask_torch() -> list[Device]:
     return found
 
 
+def _may_have_gpu(drivers: Sequence[str] = _DRIVERS) -> bool:
+    """Whether torch could see a GPU, from what the system shows: without torch, whose import takes seconds, or a minute beside
+    other work. macOS has no CUDA; of Windows nothing is known before torch is asked."""
+    if sys.platform == "darwin":
+        return False
+    return not sys.platform.startswith("linux") or any(Path(file).exists() for file in drivers)
+
+
 def probe(limit: float = _TIME_LIMIT) -> list[Device]:
-    """What can train here, CPU first, asked in a process of its own (some seconds); on failure the CPU with a `note`."""
+    """What can train here, CPU first. Where there may be a GPU torch is asked, in a process of its own (some seconds); on failure
+    the CPU with a `note`."""
+    return _ask(limit) if _may_have_gpu() else [cpu()]
+
+
+def _ask(limit: float) -> list[Device]:
     theirs, ours = os.pipe()  # it ends with this process, which holds the other end
     try:
         done = subprocess.run(
@@ -147,9 +167,7 @@ def probe(limit: float = _TIME_LIMIT) -> list[Device]:
 
 
 def best_kind() -> str:
-    """ "cuda" where torch sees a GPU, else "cpu"; torch is asked only where there may be one."""
-    if not any(Path(file).exists() for file in ("/dev/nvidiactl", "/dev/dxg")):
-        return "cpu"
+    """ "cuda" where torch sees a GPU, else "cpu"."""
     return "cuda" if any(device.kind == "cuda" for device in probe()) else "cpu"
 
 
