@@ -100,6 +100,12 @@ FILM = f"""() => {{
   }};
   look();
 }}"""
+REFRESHES = """() => {
+  window.refreshes = 0;
+  const app = document.querySelector('[data-testid="stApp"]');
+  const count = () => { refreshes += app.dataset.testScriptState === 'notRunning'; };
+  new MutationObserver(count).observe(app, {attributeFilter: ['data-test-script-state']});
+}"""
 NEWS = "() => document.querySelector('.js-plotly-plot')._fullLayout.meta.news"
 
 
@@ -158,7 +164,8 @@ def test_no_view_is_drawn_into_another_s_picture(browser, pack, tmp_path, monkey
                 (drawn,) = show(page, pictures[view])
                 assert alike(drawn, pictures[view]), f"{view} {more}"
             before = page.evaluate(NEWS)
-            page.wait_for_timeout(2_500)  # two refreshes: nothing is new, so nothing is drawn
+            page.evaluate(REFRESHES)
+            page.wait_for_function("() => refreshes >= 2", timeout=60_000)  # nothing is new, so nothing is drawn
             assert page.evaluate(NEWS) == before
             for shot in map(json.loads, page.evaluate("() => film")):
                 names = [name for name, *_ in shot]
