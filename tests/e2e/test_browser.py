@@ -269,7 +269,9 @@ def test_words_on_the_accent_colour_meet_aa(browser, server, dark, embedded):
         assert contrast(ink, ground) >= 4.5, f"{words}: {ink} on {ground}"
 
 
-def test_what_is_said_of_a_file_gives_way_to_the_next_file_even_to_one_that_the_browser_refuses(browser, server, tmp_path):
+def test_what_is_said_of_a_file_gives_way_to_the_next_file_even_to_one_that_the_browser_refuses(
+    browser, server, tmp_path
+):
     page = browser.new_page()
     page.goto(f"{server}/checkpoint?dataset=digits")
     names = ("broken.safetensors", "notes.txt", "large.safetensors", "other.safetensors")

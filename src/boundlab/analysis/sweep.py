@@ -45,7 +45,12 @@ def sweep_now(runs: Sequence[Latest]) -> pd.DataFrame:
         for name in ERRORS:
             error, epoch = _error(run, name)
             rows += [] if math.isnan(error) else [_row(name, run, error, epoch)]
-    return pd.DataFrame(rows)
+    return of_training(pd.DataFrame(rows))
+
+
+def of_training(curves: pd.DataFrame) -> pd.DataFrame:
+    """Without what was last measured before training began, once it has begun: all networks were one then."""
+    return curves[curves["as_of"] != 0] if len(curves) else curves
 
 
 def _rows(key: str, runs: Sequence[Latest], records: Sequence[Columns], convention: str) -> list[dict[str, Any]]:

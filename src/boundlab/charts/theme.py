@@ -14,7 +14,7 @@ from boundlab.text import power, tick
 FONT = 17  # readable from the last row
 HEIGHT = 432
 NAME = 22  # pixels from one name at a line's end to the next
-_VACUOUS = "above 1: says nothing"
+VACUOUS = "above 1: says nothing"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def vacuous_zone(along: str, high: float, dark: bool, one: float = 0.0) -> list[
 def vacuous_note(dark: bool, **place: Any) -> dict[str, Any]:
     """The annotation that names the zone."""
     look = {"showarrow": False, "font": {"size": FONT - 3, "color": ALERT[dark]}, "bgcolor": VEIL[dark]}
-    return {"text": _VACUOUS} | look | place
+    return {"text": VACUOUS} | look | place
 
 
 def names_at_end(

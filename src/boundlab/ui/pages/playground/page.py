@@ -73,7 +73,7 @@ def _ghost(controls: Controls, played: Played, me: str) -> Played | None:
     """What was played before this, where there is something of it to draw; a link may say so too."""
     controls.own(_GHOST_PARAM)
     if (linked := arrived_with(_GHOST_PARAM)) is not None and linked:
-        st.session_state[_GHOST] = _parsed(controls, linked[-1])
+        st.session_state[_GHOST] = _parsed(controls, linked[-1], me)
         st.session_state[_NOW] = played
     before: Played | None = st.session_state.get(_NOW)
     if before is not None and before != played:
@@ -88,9 +88,17 @@ def _ghost(controls: Controls, played: Played, me: str) -> Played | None:
     return ghost
 
 
-def _parsed(controls: Controls, text: str) -> Played | None:
+def _parsed(controls: Controls, text: str, me: str) -> Played | None:
+    """What a link puts behind the curves; None, and a note, where it is nothing, or nothing of it is here."""
     try:
-        return Played.parse(text)
+        ghost = Played.parse(text)
     except ValueError as error:
         controls.own(_GHOST_PARAM, f"In the link, `ghost`: {plain(str(error))}.")
         return None
+    there = look(ghost.specs, me)
+    if there.runs or there.latest:
+        return ghost
+    controls.own(
+        _GHOST_PARAM, f"In the link, `ghost`: {ghost.title} was never played here, so nothing is drawn behind."
+    )
+    return None

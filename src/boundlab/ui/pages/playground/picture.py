@@ -13,11 +13,20 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from boundlab.analysis.curves import by_axis
-from boundlab.analysis.sweep import ERRORS, GUARANTEED, PUBLISHED, SERIES_OF, SWEEP_DELTA, blank, of_conventions
+from boundlab.analysis.sweep import (
+    ERRORS,
+    GUARANTEED,
+    PUBLISHED,
+    SERIES_OF,
+    SWEEP_DELTA,
+    blank,
+    of_conventions,
+    of_training,
+)
 from boundlab.analysis.tables import AXES
 from boundlab.charts.canvas import Canvas
 from boundlab.charts.progress import behind_line
-from boundlab.charts.theme import FONT, INK, LEADS, VEIL, faded
+from boundlab.charts.theme import FONT, INK, LEADS, VACUOUS, VEIL, faded
 from boundlab.charts.traces import Trace, heights
 from boundlab.charts.trend import Film, Picture, film
 from boundlab.specs.run import PLATEAU, RunSpec
@@ -109,7 +118,7 @@ def _film(ids: tuple[str, ...], _where: Stage, key: str) -> Film:
 def _curves(ids: tuple[str, ...]) -> pd.DataFrame:
     tables = {name: history(ids, Settings(name, SWEEP_DELTA), _MOST_FRAMES, True) for name in SERIES_OF}
     # rings are for networks that learnt nothing; which ones need longer is said once, by a veil
-    return by_axis(of_conventions(tables).assign(at_plateau=True), _AXIS, "epoch")
+    return of_training(by_axis(of_conventions(tables).assign(at_plateau=True), _AXIS, "epoch"))
 
 
 def whole_film(ids: Sequence[str], where: Stage) -> Film:
@@ -151,6 +160,8 @@ def marked(figure: go.Figure, where: Stage, decay: float) -> go.Figure:
     """The figure with a line at the weight decay whose network stands beside it, and a veil over those that need longer."""
     ink = INK[where.dark]
     figure.layout.height = _HEIGHT
+    # untrained networks reach the top of the picture
+    figure.update_annotations({"y": 1, "yanchor": "bottom"}, selector={"text": VACUOUS})
     figure.add_shape(type="line", x0=decay, x1=decay, y0=0, y1=1, yref="paper", line={"color": ink, "width": 2.5})
     if where.plateau > where.decays[0]:
         low, high = where.canvas.x
