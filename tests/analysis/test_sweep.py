@@ -8,7 +8,18 @@ import pandas as pd
 import pytest
 
 from boundlab.analysis.curves import by_axis, last_known
-from boundlab.analysis.sweep import ERRORS, SERIES_OF, SWEEP_DELTA, blank, epoch_reached, of_conventions, sweep_now
+from boundlab.analysis.sweep import (
+    ERRORS,
+    ROUNDED,
+    SERIES_OF,
+    SWEEP_DELTA,
+    blank,
+    epoch_reached,
+    of_conventions,
+    rounded_value,
+    sweep_now,
+    with_rounded_values,
+)
 from boundlab.analysis.tables import AXES, growing_table
 from boundlab.runs.growing import Latest
 from boundlab.runs.part_errors import PartErrors
@@ -75,6 +86,20 @@ def test_newer_errors_of_a_part_take_the_place_of_older_ones(runs):
     assert rows["as_of"][list(ERRORS)].isna().all()
     older = dataclasses.replace(now, part=PartErrors(0, -1.0, 0.25, 100, 0.5, 90))
     assert sweep_now([older]).set_index("series").loc["test_error", "mean"] == now.whole["test_error"]
+
+
+def test_theorem_d2_stands_at_the_last_frame_alone(pack):
+    run = next(run for run in pack if any(one.theorem == "D2" and not one.trained for one in run.coded))
+    (certificate,) = [one for one in run.coded if one.theorem == "D2" and not one.trained]
+    assert rounded_value(run) == certificate.value(SWEEP_DELTA)
+    assert rounded_value(dataclasses.replace(run, coded=())) is None
+    curves = blank([0.1, 0.2])
+    curves = pd.concat([curves, curves.assign(frame=3.0)])
+    both = with_rounded_values(curves, {0.2: 0.75})
+    added = both[both["series"] == ROUNDED]
+    assert added[["frame", "weight_decay", "mean", "low", "high"]].to_numpy().tolist() == [[3.0, 0.2, 0.75, 0.75, 0.75]]
+    assert len(both) == len(curves) + 1
+    assert with_rounded_values(curves, {}) is curves
 
 
 def test_nothing_is_nothing(runs):

@@ -19,7 +19,7 @@ _TOP = 130  # end of the axis; a longer bar is cut there and its number says so
 COLOURS = {
     "theorem_s2": (STYLES["doubled"].light, STYLES["doubled"].dark),
     "theorem_s": (STYLES["sparse"].light, STYLES["sparse"].dark),
-    "theorem_d": ("#B3446C", "#E58AAE"),
+    "theorem_d": (STYLES["theorem_d2"].light, STYLES["theorem_d2"].dark),
     "pac_bayes_fixed": ("#7A5195", "#C3A2E0"),
     "pac_bayes_learnt": ("#3B6EA8", "#7FB2E8"),
     "holdout": ("#1B7F3B", "#5CC97E"),

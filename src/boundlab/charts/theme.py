@@ -45,6 +45,7 @@ STYLES = {
     "graf_params": Style("Graf 2022 (by parameters)", "Graf, params", "#573C93", "#C085AC", "pentagon"),
     "long_sedghi": Style("Long–Sedghi 2020", "Long–Sedghi", "#68767A", "#BEBEBE", "x"),
     "doubled": Style("Theorem S2", "Theorem S2", "#683C0D", "#FFD938", "hexagon", width=5),
+    "theorem_d2": Style("Theorem D2", "Theorem D2", "#B3446C", "#E58AAE", "hexagon2", width=5),
     "sparse": Style("Sparse (Galanti 2023)", "Sparse", "#BD5004", "#F6982E", "circle", width=5),
     "holdout": Style("Hold-out limit", "Hold-out limit", *INK, "triangle-down-open", "dot", 1.5),
     "test_error": Style("Test error", "Test error", *INK, "circle-open", "dash"),

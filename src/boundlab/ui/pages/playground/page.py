@@ -56,9 +56,11 @@ def playground() -> None:
     if st.session_state.get(engine.PLAYING) and sweep.missing and not locate.missing(played.dataset):
         engine.play_these(played.specs, me)
         sweep = look(played.specs, me)
+    coming = engine.certify_these(sweep, decay, me)
+    every = _REFRESH if sweep.moving else _SELDOM if coming else None
     with middle, st.container(key="playground_stage"):
         data_ready(played.dataset)
-        st.fragment(stage, run_every=_REFRESH if sweep.moving else None)(played, ghost, decay, me, sweep.moving)
+        st.fragment(stage, run_every=every)(played, ghost, decay, me, (sweep.moving, coming))
     with right:
         st.fragment(network_panel, run_every=_SELDOM if sweep.moving else None)(played, decay, me)
 

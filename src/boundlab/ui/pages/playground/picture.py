@@ -17,11 +17,13 @@ from boundlab.analysis.sweep import (
     ERRORS,
     GUARANTEED,
     PUBLISHED,
+    ROUNDED,
     SERIES_OF,
     SWEEP_DELTA,
     blank,
     of_conventions,
     of_training,
+    with_rounded_values,
 )
 from boundlab.analysis.tables import AXES
 from boundlab.charts.canvas import Canvas
@@ -35,11 +37,12 @@ from boundlab.specs.work import sample_size
 from boundlab.ui.run_tables import history
 
 _AXIS = AXES["weight_decay"]
-_SHOWN = (*PUBLISHED, *GUARANTEED, *ERRORS)
+_SHOWN = (*PUBLISHED, *GUARANTEED, ROUNDED, *ERRORS)
 _LOW = -9.5  # an error of one in 700, in log2
 _FLAT, _PER_LAYER, _HIGHEST = 8, 5, 60  # of the axis, in log2
 _MOST_FRAMES = 48
 _HEIGHT = 410
+Rounded = tuple[tuple[float, float], ...]  # λ, and what Theorem D2 promises there
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,8 @@ def _empty(_where: Stage, decay: float, stamp: str) -> go.Figure:
 
 
 @st.cache_resource(show_spinner=False, max_entries=24)
-def _film(ids: tuple[str, ...], _where: Stage, key: str) -> Film:
-    return film(_curves(ids), _AXIS, _SHOWN, _where.canvas, behind=_where.behind)
+def _film(ids: tuple[str, ...], rounded: Rounded, _where: Stage, key: str) -> Film:
+    return film(with_rounded_values(_curves(ids), dict(rounded)), _AXIS, _SHOWN, _where.canvas, behind=_where.behind)
 
 
 @st.cache_data(show_spinner=False, max_entries=48)
@@ -121,9 +124,9 @@ def _curves(ids: tuple[str, ...]) -> pd.DataFrame:
     return of_training(by_axis(of_conventions(tables).assign(at_plateau=True), _AXIS, "epoch"))
 
 
-def whole_film(ids: Sequence[str], where: Stage) -> Film:
+def whole_film(ids: Sequence[str], rounded: Rounded, where: Stage) -> Film:
     """Every moment of a finished sweep."""
-    return _film(tuple(ids), where, where.key)
+    return _film(tuple(ids), rounded, where, where.key)
 
 
 def moments(ids: Sequence[str]) -> list[float]:
@@ -131,9 +134,9 @@ def moments(ids: Sequence[str]) -> list[float]:
     return [float(epoch) for epoch in sorted(_curves(tuple(ids))["frame"].unique())]
 
 
-def curves_at(ids: Sequence[str], epoch: float | None = None) -> pd.DataFrame:
+def curves_at(ids: Sequence[str], rounded: Rounded, epoch: float | None = None) -> pd.DataFrame:
     """`curves.by_axis` rows of a finished sweep at one of its epochs; None: the last."""
-    curves = _curves(tuple(ids))
+    curves = with_rounded_values(_curves(tuple(ids)), dict(rounded))
     return curves[curves["frame"] == (curves["frame"].max() if epoch is None else epoch)]
 
 
@@ -142,6 +145,7 @@ def points_csv(curves: pd.DataFrame, specs: Sequence[RunSpec]) -> str:
     if curves.empty:
         return ""
     convention = {name: key for key, series in SERIES_OF.items() for name in series} | dict.fromkeys(ERRORS, "measured")
+    convention[ROUNDED] = "hidden weights rounded"
     train = specs[0].train
     rows = curves[["weight_decay", "series", "mean"]].rename(columns={"mean": "value"})
     rows = rows.assign(
