@@ -122,6 +122,22 @@ def test_panels_share_the_value_axis(pack):
     assert {"<b>small</b>", "<b>large</b>"} <= {a.text for a in figure.layout.annotations}
 
 
+def test_every_panel_has_names_of_its_own_and_those_of_the_last_are_seen(pack):
+    table = final_table(chosen(pack, "weight_decay"), Settings())
+    rows = by_axis(table.assign(half=(table["weight_decay"] > 1e-3) * 1.0), AXES["weight_decay"], panel="half")
+    canvas = Canvas((1e-4, 10), (-10, 30), (1e-3,), panels={0.0: "small", 1.0: "large"})
+    figure = trend(rows, AXES["weight_decay"], ["sparse"], canvas).figure
+    for part in ("names", "leaders"):
+        first, last = (trace for trace in figure.data if trace.name == part)
+        assert [(t.meta, t.visible) for t in (first, last)] == [(1, False), (2, True)]
+    ends = [np.asarray(t.y, float)[-1] for t in figure.data if t.name == STYLES["sparse"].name]
+    names = [t.y[0] for t in figure.data if t.name == "names"]
+    np.testing.assert_allclose(names, ends, atol=1e-3)
+    panels = figure.layout.meta["panels"]
+    assert [title for title, _ in panels] == ["small", "large"]
+    assert [tuple(domain) for _, domain in panels] == [figure.layout.xaxis.domain, figure.layout.xaxis2.domain]
+
+
 def test_a_line_off_the_picture_is_named_at_its_edge(pack):
     figure = trend(curves(pack, "weight_decay"), AXES["weight_decay"], SHOWN, Canvas((1e-4, 10), (-3, 3))).figure
     names = next(trace for trace in figure.data if trace.name == "names")

@@ -61,8 +61,8 @@ def test_the_truth_is_marked_on_what_is_about_this_network_alone(networks):
     assert found.x == (4.0, 4.0, None)
     assert all(y is None or y < 0.5 for y in found.y)
     made = {row.note: row.itself for row in rows(drawn_lines(networks, True), networks)}
-    assert made["about a noisy copy"] is made["about a rounded copy"] is False
-    assert made["needs test images"] is made["about the network itself"] is made["older bound"] is True
+    assert made["noisy copy of this, fixed prior"] is made["rounded copy of this"] is False
+    assert made["needs test images"] is made["this network"] is made["older bound"] is True
 
 
 def test_a_frame_is_what_the_figure_drawn_at_that_position_shows(networks):
@@ -159,7 +159,7 @@ def test_a_promise_about_the_network_itself_is_quoted_before_a_smaller_one_about
         with_made(networks[0], **both | rounded)
     )
     other = promise_verdict(with_made(networks[0], Learnt=("a noisy version of a network trained alike", "", 0.05)))
-    assert "about another network" in other
+    assert "about a noisy copy of another network, and nothing about this network" in other
 
 
 def test_the_picture_is_about_one_network_along_lambda(networks):
@@ -167,6 +167,23 @@ def test_the_picture_is_about_one_network_along_lambda(networks):
     assert any(one.trained for network in networks for one in network.run.coded)
     coded = [next(g for g in network.made if g.kind == "theorem_d") for network in networks]
     assert all(one.about.startswith("the network with rounded") for one in coded)
+
+
+def test_where_nothing_promises_anything_what_was_not_computed_is_named(networks):
+    reason = "not computed for this network (`boundlab certify`, outside the dashboard)"
+    titles = ("Theorem D", "PAC-Bayes, fixed prior", "PAC-Bayes, learnt prior")
+    unknown = tuple(Guarantee("", title, NOISY, "", None, reason=reason) for title in titles)
+    vacuous = Guarantee("theorem_s2", "Theorem S2", ITSELF, "", 2.29)
+    words = promise_verdict(dataclasses.replace(networks[0], made=(vacuous, *unknown), test_error=0.0409))
+    assert words == (
+        "From the training images alone, theory promises nothing (Theorem S2 is 2.3 times too large). The truth is **4.1**. "
+        "Theorem D and PAC-Bayes were not computed for it."
+    )
+    words = promise_verdict(dataclasses.replace(networks[0], made=(vacuous, unknown[0]), test_error=0.0409))
+    assert words.endswith("Theorem D was not computed for it.")
+    biased = Guarantee("theorem_s", "Theorem S", ITSELF, "", None, reason="it has biases")
+    words = promise_verdict(dataclasses.replace(networks[0], made=(vacuous, biased), test_error=0.0409))
+    assert words.endswith("Only a test tells.")
 
 
 def test_a_test_is_no_promise_from_the_training_images(networks):
@@ -196,5 +213,5 @@ def test_a_guarantee_of_a_new_kind_is_drawn_too(networks):
     (line,) = (line for line in drawn_lines(more, False) if line.key == "coded")
     assert line == Line("coded", (0.34,) * len(networks), fresh)
     (drawn,) = (row for row in rows([line], more))
-    assert (drawn.name, drawn.note) == ("Theorem X", "about the network itself, rounded")
+    assert (drawn.name, drawn.note) == ("Theorem X", "the network itself, rounded")
     assert drawn.colour(False) != drawn.colour(True)

@@ -267,3 +267,32 @@ def test_words_on_the_accent_colour_meet_aa(browser, server, dark, embedded):
     for words, *colours in seen:
         ink, ground = ([int(part) for part in re.findall(r"\d+", colour)[:3]] for colour in colours)
         assert contrast(ink, ground) >= 4.5, f"{words}: {ink} on {ground}"
+
+
+def test_what_is_said_of_a_file_gives_way_to_the_next_file_even_to_one_that_the_browser_refuses(
+    browser, server, tmp_path
+):
+    page = browser.new_page()
+    page.goto(f"{server}/checkpoint?dataset=digits")
+    names = ("broken.safetensors", "notes.txt", "large.safetensors", "other.safetensors")
+    for name, content in zip(names, (b"nonsense", b"words", b"0" * (31 * 2**20), b"nonsense too"), strict=True):
+        (tmp_path / name).write_bytes(content)
+
+    def give(name):
+        page.locator("input[type=file]").first.set_input_files(tmp_path / name)
+
+    def said():
+        alerts, chips = page.get_by_test_id("stAlert"), page.get_by_test_id("stFileChipName")
+        return [one.inner_text() for part in (alerts, chips) for one in part.all() if one.is_visible()]
+
+    give("broken.safetensors")
+    page.get_by_text("broken: this is not a complete").wait_for()
+    give("notes.txt")
+    page.get_by_text("broken: this is not a complete").wait_for(state="hidden")
+    assert [words.split("\n")[0] for words in said()] == ["notes.txt"]
+    give("large.safetensors")
+    page.get_by_test_id("stFileChipName").filter(has_text="notes").wait_for(state="hidden")
+    assert [words.split("\n")[0] for words in said()] == ["large.safetensors"]
+    give("other.safetensors")
+    page.get_by_text("other: this is not a complete").wait_for()
+    assert len(said()) == 1

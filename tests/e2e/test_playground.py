@@ -34,6 +34,13 @@ def finished(page):
     settle(page)
 
 
+def certified(page):
+    """Theorem D2 is there, at every weight decay."""
+    page.locator(".js-plotly-plot .textpoint").filter(has_text="Theorem D2").wait_for(timeout=WHOLE)
+    page.get_by_text("With its hidden weights rounded (Theorem D2): at most").wait_for()
+    settle(page)
+
+
 def lines(page):
     return page.evaluate(LINES)
 
@@ -62,6 +69,7 @@ def test_play_moves_every_curve_and_a_wider_network_leaves_the_last_as_a_ghost(b
     page.wait_for_url("**ghost=digits**")
     page.get_by_text("Dashed: the last one you played, channels 8").wait_for(timeout=WHOLE)  # said once it is there
     finished(page)
+    certified(page)
     there = lines(page)
     page.reload()
     finished(page)
@@ -81,6 +89,7 @@ def test_the_epoch_is_moved_in_the_browser_and_the_link_follows(browser, dashboa
     url, _ = dashboard
     page = arrive(browser, url)
     finished(page)
+    certified(page)
     last = lines(page)
     page.locator("[class*='st-key-bar_player_play'] input[type=range]").first.focus()
     page.keyboard.press("Home")

@@ -54,6 +54,12 @@ def test_train_stop_resume_finish_and_find_it(browser, tmp_path):
         print(f"first point {time.monotonic() - clicked:.1f} s after the click")
         lines = page.evaluate(LINES)
         page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=MINUTES)
+        page.set_viewport_size({"width": 1280, "height": 720})
+        settle(page)
+        axis = page.locator(".st-key-stage_live .js-plotly-plot .xtitle").first.bounding_box()
+        assert axis["y"] + axis["height"] <= 720  # curves are on the first screen while a job lives
+        form = page.get_by_role("button", name="Train", exact=True).bounding_box()
+        assert form["y"] > axis["y"]
         press(page, "stop")
         badge(page, "stopped")
         (row,) = listed(tmp_path)

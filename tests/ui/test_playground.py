@@ -84,6 +84,10 @@ def test_every_state_is_a_link(machine, tmp_path):
         ({"kind": "x"}, "possible"),
         ({"seed": "1000"}, "Seed"),
         ({"ghost": "nonsense"}, "In the link, `ghost`"),
+        (
+            {"ghost": Played(channels=12).written},
+            "In the link, `ghost`: CONV-3-12 · digits 8×8 was never played here, so nothing is drawn behind.",
+        ),
         ({"wd": "7"}, "0.004"),
     ],
 )
@@ -92,6 +96,7 @@ def test_a_wrong_link_is_named_and_the_page_works(machine, params, words):
     assert not app.exception
     assert words in said(app)
     assert button(app, "Play")
+    assert "ghost" not in app.query_params
 
 
 def test_a_network_that_cannot_be_is_named_and_nothing_is_lost(machine):

@@ -236,7 +236,7 @@ def test_the_certificate_panel_says_what_the_core_says(pack):
     for kind in ("pac_bayes_fixed", "theorem_d"):
         assert f"### ≤ {at_most(limits[kind])} %" in words(app)
     assert "### nothing" in words(app)  # Theorem S2 of this network
-    best = f"**at most {at_most(limits['theorem_d'])}** (one made of this)"
+    best = f"**at most {at_most(limits['theorem_d'])}** (network made of this one)"
     assert f"Wrong of 100: {best}" in words(app)
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from boundlab.analysis.guarantees import Guarantee, family, guarantees, strongest
-from boundlab.words.guarantees import at_most, best_promise, card
+from boundlab.words.guarantees import about_whom, at_most, best_promise, card
 
 
 def promise(kind, limit, about="the network itself", **more):
@@ -39,7 +39,9 @@ def test_of_every_argument_the_strongest_is_on_a_card_the_smallest_first():
 def test_the_headline_never_says_of_this_network_what_is_promised_of_another():
     noisy = promise("pac_bayes_fixed", 0.2, "a noisy version of the network: fresh noise")
     other = promise("pac_bayes_learnt", 0.1, "a noisy version of a network trained alike on 30,000 of the images")
-    assert best_promise([noisy], 0.04) == "Wrong of 100: **at most 20.0** (a noisy copy), measured: **4.0**."
+    assert (
+        best_promise([noisy], 0.04) == "Wrong of 100: **at most 20.0** (noisy copy of this network), measured: **4.0**."
+    )
     made = dataclasses.replace(promise("theorem_d", 0.191), measured=0.0201)
     assert best_promise([made], 0.041).endswith("measured: **2.0**.")
     assert "(noisy copy of another network)" in best_promise([other], 0.04)
@@ -47,6 +49,30 @@ def test_the_headline_never_says_of_this_network_what_is_promised_of_another():
     assert best_promise([promise("theorem_s2", 0.3)], 0.0009).endswith("measured: **0.1**.")
     nothing = best_promise([promise("holdout", 0.01), promise("theorem_s2", 1.2)], 0.5)
     assert nothing == "Wrong of 100: no theory promises anything, measured: **50.0**."
+
+
+def test_beside_a_number_stands_which_network_and_which_prior():
+    noisy = dataclasses.replace(
+        promise("pac_bayes_fixed", 0.2, "a noisy version of the network: fresh noise"), title="PAC-Bayes, fixed prior"
+    )
+    other = dataclasses.replace(
+        promise("pac_bayes_learnt", 0.1, "a noisy version of a network trained alike on 30,000 of the images"),
+        title="PAC-Bayes, learnt prior",
+    )
+    rounded = promise("theorem_d", 0.3, "the network with rounded hidden weights: 900 bits say all of them")
+    made = promise("theorem_d", 0.2, "a network made of it for this number: channels merged")
+    itself = promise("theorem_s2", 0.2, "the network itself")
+    assert [about_whom(one) for one in (noisy, other, rounded, made, itself)] == [
+        "noisy copy of this, fixed prior",
+        "noisy copy of another, learnt prior",
+        "rounded copy of this",
+        "network made of this one",
+        "this network",
+    ]
+    assert [card(one, 0.9)[2][1].split(": ")[1] for one in (noisy, other)] == [
+        "images, noise, fixed prior",
+        "images, noise, learnt prior",
+    ]
 
 
 def test_a_card_says_who_how_much_and_from_what_of_every_shipped_guarantee(whole_pack):

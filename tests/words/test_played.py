@@ -40,6 +40,19 @@ def test_a_number_measured_earlier_says_of_which_epoch_it_is():
     assert words.endswith("A guarantee (Theorem S2): 262, so none (measured at epoch 8).")
 
 
+@pytest.mark.parametrize(("value", "words"), [(0.8281, "at most **82.9 of 100**."), (1.0, "1.00, so none.")])
+def test_theorem_d2_is_about_the_network_with_rounded_weights(value, words):
+    now = curves(test_error=0.04, sparse=16.0, golowich=1600.0, doubled=3.7, theorem_d2=value)
+    assert sweep_verdict(now, 0.004).endswith(f"3.7, so none. With its hidden weights rounded (Theorem D2): {words}")
+    assert "computed" not in sweep_verdict(now, 0.004, coming=True)
+
+
+def test_until_theorem_d2_is_there_the_verdict_says_that_it_is_computed():
+    now = curves(test_error=0.04, sparse=16.0, golowich=1600.0, doubled=3.7)
+    assert sweep_verdict(now, 0.004, coming=True).endswith("3.7, so none. Theorem D2 is being computed.")
+    assert "D2" not in sweep_verdict(now, 0.004)
+
+
 def test_nothing_is_said_of_what_is_not_measured():
     assert sweep_verdict(curves(sparse=0.5), 0.004) == ""
 

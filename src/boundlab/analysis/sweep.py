@@ -13,10 +13,12 @@ from boundlab.bounds.base import evaluate
 from boundlab.quantities.norms import Array
 from boundlab.quantities.records import from_columns
 from boundlab.runs.growing import Columns, Latest
+from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
 
 PUBLISHED = ("ledent", "graf", "golowich", "long_sedghi", "sparse")
 GUARANTEED = ("doubled",)  # Theorem S2, in the convention `strict`
+ROUNDED = "theorem_d2"  # of finished networks, about them with their hidden weights rounded
 ERRORS = ("test_error", "train_error")
 SWEEP_DELTA = 0.001
 SERIES_OF = {"published": (*PUBLISHED, *ERRORS), "strict": GUARANTEED}
@@ -45,7 +47,12 @@ def sweep_now(runs: Sequence[Latest]) -> pd.DataFrame:
         for name in ERRORS:
             error, epoch = _error(run, name)
             rows += [] if math.isnan(error) else [_row(name, run, error, epoch)]
-    return pd.DataFrame(rows)
+    return of_training(pd.DataFrame(rows))
+
+
+def of_training(curves: pd.DataFrame) -> pd.DataFrame:
+    """Without what was last measured before training began, once it has begun: all networks were one then."""
+    return curves[curves["as_of"] != 0] if len(curves) else curves
 
 
 def _rows(key: str, runs: Sequence[Latest], records: Sequence[Columns], convention: str) -> list[dict[str, Any]]:
@@ -86,6 +93,23 @@ def blank(decays: Sequence[float]) -> pd.DataFrame:
     return pd.DataFrame(
         [place | {"weight_decay": decay, "series": name} | unknown for name in series for decay in decays]
     )
+
+
+def rounded_value(run: Run) -> float | None:
+    """What Theorem D2 promises about the run's network with its hidden weights rounded; None where that was not computed."""
+    found = (one for one in run.coded if one.theorem == "D2" and not one.trained)
+    return next((one.value(SWEEP_DELTA) for one in found), None)
+
+
+def with_rounded_values(curves: pd.DataFrame, values: Mapping[float, float]) -> pd.DataFrame:
+    """`curves`, and at their last frame `ROUNDED` by weight decay."""
+    place = {"panel": 0.0, "frame": curves["frame"].max(), "series": ROUNDED, "seeds": 1, "flagged": False}
+    unknown = dict.fromkeys(("margin", "empirical", "as_of"), math.nan)
+    rows = [
+        place | unknown | {"weight_decay": decay} | dict.fromkeys(("mean", "low", "high"), value)
+        for decay, value in values.items()
+    ]
+    return pd.concat([curves, pd.DataFrame(rows)], ignore_index=True) if rows else curves
 
 
 def epoch_reached(runs: Sequence[Latest]) -> float:

@@ -98,6 +98,8 @@ def layout(axis: Axis, canvas: Canvas) -> dict[str, Any]:
         "updatemenus": [remote()],
         "annotations": _titles(canvas, domains),
     }
+    if count > 1:  # ui/player shows one at a time on a narrow screen
+        look["meta"] = {"panels": [list(panel) for panel in zip(canvas.panels.values(), domains, strict=True)]}
     if canvas.scale == "relative":
         look["shapes"] = [_first_point(canvas.dark)]
     else:

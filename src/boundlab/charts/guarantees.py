@@ -19,7 +19,7 @@ _TOP = 130  # end of the axis; a longer bar is cut there and its number says so
 COLOURS = {
     "theorem_s2": (STYLES["doubled"].light, STYLES["doubled"].dark),
     "theorem_s": (STYLES["sparse"].light, STYLES["sparse"].dark),
-    "theorem_d": ("#B3446C", "#E58AAE"),
+    "theorem_d": (STYLES["theorem_d2"].light, STYLES["theorem_d2"].dark),
     "pac_bayes_fixed": ("#7A5195", "#C3A2E0"),
     "pac_bayes_learnt": ("#3B6EA8", "#7FB2E8"),
     "holdout": ("#1B7F3B", "#5CC97E"),
@@ -32,8 +32,8 @@ def _number(guarantee: Guarantee) -> str:
     return f"<b>≤ {math.ceil(1000 * guarantee.limit - 1e-9) / 10:,.1f}</b>"  # up: what is rounded down is not promised
 
 
-def _row(guarantee: Guarantee, y: float, x: float, dark: bool) -> list[dict[str, Any]]:
-    """The title above a bar that ends at `x`, and its number: right of the bar, or inside a long one."""
+def _row(guarantee: Guarantee, note: str, y: float, x: float, dark: bool) -> list[dict[str, Any]]:
+    """The title and a note above a bar that ends at `x`, and its number: right of the bar, or inside a long one."""
     far = x > _FAR
     look = {
         "y": y,
@@ -44,12 +44,17 @@ def _row(guarantee: Guarantee, y: float, x: float, dark: bool) -> list[dict[str,
     }
     text = _number(guarantee) + (" →" if x > 100 else "")  # beyond: left of the line at 100
     place = {"x": min(x, 98), "xanchor": "right", "xshift": -6} if far else {"x": x, "xanchor": "left", "xshift": 6}
-    title = {"text": guarantee.title, "x": 0, "xanchor": "left", "yanchor": "bottom", "yshift": 0.2 * _ROW}
+    words = f"{guarantee.title}  <span style='font-size:13px'>{note}</span>" if note else guarantee.title
+    title = {"text": words, "x": 0, "xanchor": "left", "yanchor": "bottom", "yshift": 0.2 * _ROW}
     return [look | title, look | place | {"text": text}]
 
 
-def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: float, dark: bool = False) -> go.Figure:
-    """One row per guarantee, top to bottom; `guessing`: error of a guess among the classes."""
+def guarantee_chart(
+    made: Sequence[Guarantee], test_error: float, guessing: float, dark: bool = False, notes: Sequence[str] = ()
+) -> go.Figure:
+    """One row per guarantee, top to bottom; `guessing`: error of a guess among the classes; `notes`: beside every title, about
+    whom it is."""
+    notes = notes or [""] * len(made)
     places = [float(len(made) - 1 - i) for i in range(len(made))]
     lengths = [0.0 if p.limit is None else min(100 * p.limit, _TOP) for p in made]
     bars = {
@@ -65,7 +70,10 @@ def guarantee_chart(made: Sequence[Guarantee], test_error: float, guessing: floa
         "hovertext": [f"<b>{p.title}</b><br>{p.parts or p.reason}" for p in made],
         "hoverinfo": "text",
     }
-    rows = [_row(p, y, max(length, 100 * test_error), dark) for p, y, length in zip(made, places, lengths, strict=True)]
+    rows = [
+        _row(p, note, y, max(length, 100 * test_error), dark)
+        for p, note, y, length in zip(made, notes, places, lengths, strict=True)
+    ]
     layout: dict[str, Any] = {
         "height": _ROW * (len(made) + _BELOW) + 84,
         "margin": {"l": 12, "r": 12, "t": 32, "b": 52},

@@ -14,7 +14,7 @@ from boundlab.text import power, tick
 FONT = 17  # readable from the last row
 HEIGHT = 432
 NAME = 22  # pixels from one name at a line's end to the next
-_VACUOUS = "above 1: says nothing"
+VACUOUS = "above 1: says nothing"
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ STYLES = {
     "graf_params": Style("Graf 2022 (by parameters)", "Graf, params", "#573C93", "#C085AC", "pentagon"),
     "long_sedghi": Style("Long–Sedghi 2020", "Long–Sedghi", "#68767A", "#BEBEBE", "x"),
     "doubled": Style("Theorem S2", "Theorem S2", "#683C0D", "#FFD938", "hexagon", width=5),
+    "theorem_d2": Style("Theorem D2", "Theorem D2", "#B3446C", "#E58AAE", "hexagon2", width=5),
     "sparse": Style("Sparse (Galanti 2023)", "Sparse", "#BD5004", "#F6982E", "circle", width=5),
     "holdout": Style("Hold-out limit", "Hold-out limit", *INK, "triangle-down-open", "dot", 1.5),
     "test_error": Style("Test error", "Test error", *INK, "circle-open", "dash"),
@@ -135,7 +136,7 @@ def vacuous_zone(along: str, high: float, dark: bool, one: float = 0.0) -> list[
 def vacuous_note(dark: bool, **place: Any) -> dict[str, Any]:
     """The annotation that names the zone."""
     look = {"showarrow": False, "font": {"size": FONT - 3, "color": ALERT[dark]}, "bgcolor": VEIL[dark]}
-    return {"text": _VACUOUS} | look | place
+    return {"text": VACUOUS} | look | place
 
 
 def names_at_end(

@@ -49,12 +49,15 @@ class _Parts:
             for mine in self.own[number - 1 : number]:
                 out += [here | traces.own_fixed(mine, name, self.canvas) for name in self.shown]
             out += [here | traces.rings_fixed(self.canvas.dark)] if self.flagged else []
-        if not self.shown:
-            return [*out, self._names()]
-        return [*out, {"xaxis": axis_name(len(self.panels))} | names.leaders_fixed(self.canvas.dark), self._names()]
+        return out + [part for number in range(1, len(self.panels) + 1) for part in self._named(number)]
 
-    def _names(self) -> Trace:
-        return {"xaxis": axis_name(NAMES_AXIS)} | names.labels_fixed(self.shown, self.canvas)
+    def _named(self, number: int) -> list[Trace]:
+        """Leaders and names of a panel's lines: those of the last panel are seen, on a narrow screen those of the one that is
+        shown (ui/player)."""
+        seen = {"meta": number, "visible": number == len(self.panels)}
+        leaders = {"xaxis": axis_name(number)} | names.leaders_fixed(self.canvas.dark)
+        labels = {"xaxis": axis_name(NAMES_AXIS)} | names.labels_fixed(self.shown, self.canvas)
+        return [seen | leaders, seen | labels] if self.shown else [seen | labels]
 
     def moving(self, frame: float) -> tuple[Trace, ...]:
         """Of every trace what this frame has."""
@@ -67,9 +70,11 @@ class _Parts:
             for mine in self.own[number : number + 1]:
                 out += [traces.line_moving(mine.at(name, frame), name, self.canvas) for name in self.shown]
             out += [traces.rings_moving(panel, self.shown, frame, self.canvas)] if self.flagged else []
-        named = self.panels[-1] if self.panels[-1].has(frame) else (self.own or self.panels)[-1]
-        ends = names.names_moving(named, self.shown, frame, self.canvas)
-        return (*out, *(ends if self.shown else ends[1:]))
+        for number, panel in enumerate(self.panels):
+            named = next((one for one in (panel, *self.own[number : number + 1]) if one.has(frame)), panel)
+            ends = names.names_moving(named, self.shown, frame, self.canvas)
+            out += ends if self.shown else ends[1:]
+        return tuple(out)
 
 
 def _paper(paper: pd.DataFrame | None, shown: Sequence[str], canvas: Canvas) -> list[Trace]:
@@ -98,7 +103,11 @@ class Film:
 
     def at(self, base: int = -1) -> Picture:
         """The picture with its figure drawn at position `base`."""
-        meta = {"stamp": self.stamp, "base": base % len(self.frames), "canvas": self.canvas}
+        meta = self.layout.get("meta", {}) | {
+            "stamp": self.stamp,
+            "base": base % len(self.frames),
+            "canvas": self.canvas,
+        }
         data = [*self.still, *(fixed | part for fixed, part in zip(self.fixed, self.frames[base], strict=True))]
         figure = go.Figure({"data": data, "layout": self.layout | {"meta": meta}})
         moving = list(range(len(self.still), len(data)))

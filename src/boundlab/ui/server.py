@@ -1,9 +1,10 @@
-"""What all sessions of a server share: the job scheduler and the upload server."""
+"""What all sessions of a server share: the job scheduler, the upload server, and who certifies what was played."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from boundlab.jobs.certifying import Certifying
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs.places import runs_folder
@@ -14,6 +15,12 @@ from boundlab.uploads.server import UploadServer
 def upload_server() -> UploadServer:
     """The server's."""
     return UploadServer()
+
+
+@st.cache_resource(show_spinner=False, on_release=Certifying.close)
+def certifying() -> Certifying:
+    """The server's."""
+    return Certifying()
 
 
 @st.cache_resource(show_spinner=False, on_release=Scheduler.stop)

@@ -29,14 +29,15 @@ CHOICE = (
 
 _HOW = {  # family -> what a card calls the argument, and what it is made from and costs
     "holdout": ("Fresh images", "{n} images kept back"),
-    "pac_bayes": ("PAC-Bayes", "training images, noise"),
+    "pac_bayes": ("PAC-Bayes", "images, noise"),
     "theorem_s": (None, "training images alone"),
     "theorem_d": (None, "training images, code"),
 }
 _BRIEF = {  # how `Guarantee.about` begins: the same on a card
     "the network itself": "this network",
-    "a network made of it for this number": "one made of this",
-    "a noisy version of the network": "a noisy copy",
+    "the network with rounded hidden weights": "rounded copy of this network",
+    "a network made of it for this number": "network made of this one",
+    "a noisy version of the network": "noisy copy of this network",
     "a noisy version of a network trained alike": "noisy copy of another network",
 }
 _WHAT = {
@@ -70,9 +71,20 @@ def _measured(error: float) -> str:
 def _whom(guarantee: Guarantee) -> str:
     """The network that something is promised about, in a few words."""
     about, *_ = guarantee.about.split(":")
-    brief = next((words for start, words in sorted(_BRIEF.items()) if about.startswith(start)), None)
-    noisy = ", on labels as noisy as in training" if "labels as noisy" in about else ""
-    return about if brief is None else brief + noisy
+    who, noisy, _ = about.partition(", on labels as noisy")
+    brief = next((words for start, words in _BRIEF.items() if f"{who} ".startswith(f"{start} ")), None)
+    return about if brief is None else brief + (", on labels as noisy as in training" if noisy else "")
+
+
+def about_whom(guarantee: Guarantee) -> str:
+    """The same beside a number in a picture, even shorter, and of PAC-Bayes which prior."""
+    who = _whom(guarantee)
+    return ", ".join(filter(None, [who.removesuffix(" network") if " of " in who else who, _prior(guarantee)]))
+
+
+def _prior(guarantee: Guarantee) -> str:
+    """Of PAC-Bayes which prior."""
+    return guarantee.title.partition(", ")[2] if family(guarantee.kind) == "pac_bayes" else ""
 
 
 def at_most(limit: float) -> str:
@@ -93,7 +105,7 @@ def card(guarantee: Guarantee, guessing: float) -> tuple[str, str, list[str], st
     if guarantee.limit is None:
         return title, "no number", [f":material/person_pin_circle: {who}"], f"{guarantee.title}: {guarantee.reason}."
     number = "nothing" if guarantee.vacuous else f"≤ {at_most(guarantee.limit)} %"
-    made_from = made_from.format(n=guarantee.used.split(" ")[0])
+    made_from = ", ".join(filter(None, [made_from.format(n=guarantee.used.split(" ")[0]), _prior(guarantee)]))
     whole = " ".join(
         filter(None, [_WHAT.get(family(guarantee.kind), ""), f"{spelled_out(guarantee, guessing, ())[2:]}"])
     )

@@ -6,8 +6,9 @@ import math
 
 import pandas as pd
 
+from boundlab.analysis.sweep import ROUNDED
 from boundlab.specs.played import Played
-from boundlab.text import format_epoch, readable, times
+from boundlab.text import at_most_of_hundred, format_epoch, readable, times
 
 _HARDLY = 1.5  # a factor below which a bound hardly moved
 _DIFFERENCES = {"conv_layers": "layers", "channels": "channels", "kernel_size": "kernel", "stride": "stride"}
@@ -25,9 +26,11 @@ def _when(curves: pd.DataFrame, name: str, decay: float) -> str:
     return "" if pd.isna(as_of) else f" (measured at epoch {format_epoch(as_of)})"
 
 
-def sweep_verdict(curves: pd.DataFrame, decay: float, trained: bool = True, noise: float = 0.0) -> str:
+def sweep_verdict(
+    curves: pd.DataFrame, decay: float, trained: bool = True, noise: float = 0.0, coming: bool = False
+) -> str:
     """At one weight decay: how often the network errs, and what the bounds say of it. `trained`: whether it beats guessing;
-    `noise`: the share of its training labels that were drawn anew."""
+    `noise`: the share of its training labels that were drawn anew; `coming`: whether Theorem D2 is being computed."""
     error, sparse, golowich, doubled = (
         _value(curves, n, decay) for n in ("test_error", "sparse", "golowich", "doubled")
     )
@@ -52,7 +55,15 @@ def sweep_verdict(curves: pd.DataFrame, decay: float, trained: bool = True, nois
         if math.isnan(doubled)
         else f" A guarantee (Theorem S2){alike}: {readable(doubled)}{none}{_when(curves, 'doubled', decay)}."
     )
-    return f"{words}.{promise}"
+    return f"{words}.{promise}{_rounded(_value(curves, ROUNDED, decay), coming)}"
+
+
+def _rounded(value: float, coming: bool) -> str:
+    """What Theorem D2 promises, about the network with its hidden weights rounded."""
+    if math.isnan(value):
+        return " Theorem D2 is being computed." if coming else ""
+    said = f"at most **{at_most_of_hundred(value)} of 100**" if value < 1 else f"{value:.2f}, so none"
+    return f" With its hidden weights rounded (Theorem D2): {said}."
 
 
 def dashed(here: Played, there: Played) -> str:

@@ -18,6 +18,7 @@ from boundlab.charts.promises import Row
 from boundlab.charts.theme import STYLES
 from boundlab.specs.arch import ArchSpec
 from boundlab.text import at_most_of_hundred, factor, of_hundred
+from boundlab.words.guarantees import about_whom
 
 OLDER_NOTE = (
     "**Older bounds**: as their theorems state them (on other pages: convention *theorem*), for networks whose norms were fixed before the "
@@ -25,7 +26,6 @@ OLDER_NOTE = (
     "is no guarantee and is not drawn here."
 )
 _FORMS = {"graf_params": ", second form"}
-_LONGEST = 30  # letters of a note beside a name
 
 
 def rows(lines: Sequence[Line], networks: Sequence[Promised]) -> list[Row]:
@@ -64,14 +64,7 @@ def _named(guarantee: Guarantee, network: Promised, alone: bool) -> str:
 
 def _note(guarantee: Guarantee) -> str:
     """What it is about, in few words."""
-    if needs_test_images(guarantee):
-        return "needs test images"
-    if about_a_noisy_copy(guarantee):
-        return "about a noisy copy"
-    if about_a_rounded_copy(guarantee):
-        return "about a rounded copy"
-    about = guarantee.about.split(":")[0]
-    return f"about {about}" if len(about) <= _LONGEST else "about another network"
+    return "needs test images" if needs_test_images(guarantee) else about_whom(guarantee)
 
 
 def _hover(line: Line, network: Promised, value: float | None) -> str:
@@ -93,7 +86,8 @@ def promise_verdict(network: Promised) -> str:
     """One sentence or two on everything drawn at one position: what is promised of whom, from training images alone."""
     best, truth = network.best(), f"The truth is **{of_hundred(network.test_error)}**."
     if best is None:
-        return f"From the training images alone, theory promises nothing{_closest(network)}. {truth} Only a test tells."
+        last = _not_computed(network) or "Only a test tells."
+        return f"From the training images alone, theory promises nothing{_closest(network)}. {truth} {last}"
     if about_itself(best):
         older = " The older bounds say nothing." if network.older else ""
         return f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100. {truth}{older}"
@@ -102,11 +96,19 @@ def promise_verdict(network: Promised) -> str:
             f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100, about the network with its "
             f"weights rounded to a few bits. {truth}"
         )
-    whom = "a noisy copy of it" if about_a_noisy_copy(best) else "another network"
+    whom = "a noisy copy of it" if about_a_noisy_copy(best) else "a noisy copy of another network"
     return (
         f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100 about {whom}, and nothing about "
         f"this network{_closest(network)}. {truth}"
     )
+
+
+def _not_computed(network: Promised) -> str:
+    """What might promise something and is not there, where nothing promises anything."""
+    names = dict.fromkeys(
+        g.title.split(",")[0] for g in network.made if g.limit is None and g.reason.startswith("not computed")
+    )
+    return f"{' and '.join(names)} {'were' if len(names) > 1 else 'was'} not computed for it." if names else ""
 
 
 def _of(guarantee: Guarantee) -> str:

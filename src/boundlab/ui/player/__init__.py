@@ -16,12 +16,14 @@ from boundlab.charts.trend import Picture
 from boundlab.ui.browser import reported
 
 
-def _source(kind: str) -> str:
-    return (Path(__file__).parent / f"player.{kind}").read_text()
+def _source(*files: str) -> str:
+    return "\n".join((Path(__file__).parent / file).read_text() for file in files)
 
 
 _CSV = "Save the numbers that are drawn"
-_player = st.components.v2.component("boundlab_player", html=_source("html"), css=_source("css"), js=_source("js"))
+_player = st.components.v2.component(
+    "boundlab_player", html=_source("player.html"), css=_source("player.css"), js=_source("panels.js", "player.js")
+)
 
 
 def reported_position(key: str) -> str | None:

@@ -62,6 +62,7 @@ function makePlayer(parent) {
   const get = (name) => parent.querySelector(name);
   const input = get("input"), play = get("#play");
   const chart = chartIn((parent.host ?? parent).closest('[class*="st-key-stage"]'), () => data?.stamp);
+  const arrange = panelChooser(chart, get(".panels"));
   let data, setStateValue; // as the server last sent them
   let plot = null, meta = {}, zoom = {}; // the chart on screen, which figure it is, and the ranges the reader zoomed to
   let shown, rest, timer, queued;
@@ -130,6 +131,7 @@ function makePlayer(parent) {
     laid = plot.data;
     homes = new Set([String(chart.ranges()["yaxis.range"])]);
     hear();
+    arrange();
     const home = chart.ranges(), since = performance.now();
     const zoomAgain = () => {
       if (performance.now() - since > SETTLED_AFTER || Object.entries(zoom).every(([name, range]) => same(range, chart.ranges()[name])))
@@ -137,7 +139,7 @@ function makePlayer(parent) {
       chart.call("relayout", { ...zoom });
     };
     listen("plotly_afterplot", zoomAgain); // Streamlit lays a new chart out anew once it knows its size
-    listen("plotly_afterplot", () => setTimeout(() => (hear(), drawAgain())));
+    listen("plotly_afterplot", () => setTimeout(() => (hear(), drawAgain(), arrange())));
     listen("plotly_relayout", () => {
       if (performance.now() - since > SETTLED_AFTER)
         zoom = Object.fromEntries(Object.entries(chart.ranges()).filter(([name, range]) => !same(range, home[name])));

@@ -35,6 +35,12 @@ _LINK = "checkpoint"  # in the address: the key of the kept one that is shown
 _ROUND, _NOTE = "checkpoint_round", "checkpoint_note"
 _PICKLES = ("pt", "pth", "bin", "ckpt")  # taken in only to say what to do with them
 _BUSY = ("queued", "running")
+# A file that the browser refuses (too large, of another type) never comes here: what was said of the one before it gives way
+_FILES = "checkpoint_files"
+_LATEST = f"""<style>
+.st-key-{_FILES}:has([data-testid="stFileChipIconError"]) [data-testid="stAlert"],
+.st-key-{_FILES} [data-testid="stFileChips"] :has(~ * [data-testid="stFileChip"]) {{ display: none; }}
+</style>"""
 
 
 @with_controls
@@ -48,7 +54,9 @@ def checkpoint(controls: Controls) -> None:
         dataset = controls.pick("Data", names, "dataset", "The network's errors and margins are measured on it.")
         labels = _task(controls, dataset, now.get("arch"))
     data_ready(dataset)
-    _uploader(mine, dataset, labels)
+    with st.container(key=_FILES):
+        _uploader(mine, dataset, labels)
+    st.html(_LATEST)
     _example(mine, dataset)
     busy = now["state"] in _BUSY
     st.fragment(_progress, run_every=0.5 if busy else None)(mine, busy)

@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 
+from boundlab.analysis.sweep import rounded_value
 from boundlab.jobs import played
 from boundlab.runs.job import Job
 from boundlab.runs.places import runs_folder
@@ -15,6 +16,7 @@ from boundlab.specs.run import RunSpec
 from boundlab.ui import server
 from boundlab.ui.actions import failure
 from boundlab.ui.address import put
+from boundlab.ui.pages.playground.sweep import Sweep
 from boundlab.ui.privacy import ASKED, plain
 from boundlab.ui.visitor import address
 
@@ -52,6 +54,20 @@ def pause_these(jobs: Sequence[Job], me: str) -> None:
 def keep_these(jobs: Sequence[Job]) -> None:
     """Let all pages show them."""
     _note(failure(partial(played.keep_played, jobs)))
+
+
+def certify_these(sweep: Sweep, decay: float, me: str) -> bool:
+    """Have what is finished certified by Theorem D2, the network at `decay` first; returns whether more of it is to come."""
+    first = sorted(sweep.specs, key=lambda spec: spec.train.weight_decay != decay)
+    folders = (
+        [sweep.jobs[s.id].folder for s in first if s.id in sweep.jobs and rounded_value(sweep.runs[s.id]) is None]
+        if sweep.finished
+        else []
+    )
+    try:
+        return server.certifying().want(me, folders)
+    except OSError:  # no room for a process: without it then
+        return False
 
 
 def _note(failed: str | None) -> None:

@@ -56,9 +56,11 @@ def playground() -> None:
     if st.session_state.get(engine.PLAYING) and sweep.missing and not locate.missing(played.dataset):
         engine.play_these(played.specs, me)
         sweep = look(played.specs, me)
+    coming = engine.certify_these(sweep, decay, me)
+    every = _REFRESH if sweep.moving else _SELDOM if coming else None
     with middle, st.container(key="playground_stage"):
         data_ready(played.dataset)
-        st.fragment(stage, run_every=_REFRESH if sweep.moving else None)(played, ghost, decay, me, sweep.moving)
+        st.fragment(stage, run_every=every)(played, ghost, decay, me, (sweep.moving, coming))
     with right:
         st.fragment(network_panel, run_every=_SELDOM if sweep.moving else None)(played, decay, me)
 
@@ -73,7 +75,7 @@ def _ghost(controls: Controls, played: Played, me: str) -> Played | None:
     """What was played before this, where there is something of it to draw; a link may say so too."""
     controls.own(_GHOST_PARAM)
     if (linked := arrived_with(_GHOST_PARAM)) is not None and linked:
-        st.session_state[_GHOST] = _parsed(controls, linked[-1])
+        st.session_state[_GHOST] = _parsed(controls, linked[-1], me)
         st.session_state[_NOW] = played
     before: Played | None = st.session_state.get(_NOW)
     if before is not None and before != played:
@@ -88,9 +90,17 @@ def _ghost(controls: Controls, played: Played, me: str) -> Played | None:
     return ghost
 
 
-def _parsed(controls: Controls, text: str) -> Played | None:
+def _parsed(controls: Controls, text: str, me: str) -> Played | None:
+    """What a link puts behind the curves; None, and a note, where it is nothing, or nothing of it is here."""
     try:
-        return Played.parse(text)
+        ghost = Played.parse(text)
     except ValueError as error:
         controls.own(_GHOST_PARAM, f"In the link, `ghost`: {plain(str(error))}.")
         return None
+    there = look(ghost.specs, me)
+    if there.runs or there.latest:
+        return ghost
+    controls.own(
+        _GHOST_PARAM, f"In the link, `ghost`: {ghost.title} was never played here, so nothing is drawn behind."
+    )
+    return None

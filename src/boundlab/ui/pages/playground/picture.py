@@ -13,11 +13,22 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from boundlab.analysis.curves import by_axis
-from boundlab.analysis.sweep import ERRORS, GUARANTEED, PUBLISHED, SERIES_OF, SWEEP_DELTA, blank, of_conventions
+from boundlab.analysis.sweep import (
+    ERRORS,
+    GUARANTEED,
+    PUBLISHED,
+    ROUNDED,
+    SERIES_OF,
+    SWEEP_DELTA,
+    blank,
+    of_conventions,
+    of_training,
+    with_rounded_values,
+)
 from boundlab.analysis.tables import AXES
 from boundlab.charts.canvas import Canvas
 from boundlab.charts.progress import behind_line
-from boundlab.charts.theme import FONT, INK, LEADS, VEIL, faded
+from boundlab.charts.theme import FONT, INK, LEADS, VACUOUS, VEIL, faded
 from boundlab.charts.traces import Trace, heights
 from boundlab.charts.trend import Film, Picture, film
 from boundlab.specs.run import PLATEAU, RunSpec
@@ -26,11 +37,12 @@ from boundlab.specs.work import sample_size
 from boundlab.ui.run_tables import history
 
 _AXIS = AXES["weight_decay"]
-_SHOWN = (*PUBLISHED, *GUARANTEED, *ERRORS)
+_SHOWN = (*PUBLISHED, *GUARANTEED, ROUNDED, *ERRORS)
 _LOW = -9.5  # an error of one in 700, in log2
 _FLAT, _PER_LAYER, _HIGHEST = 8, 5, 60  # of the axis, in log2
 _MOST_FRAMES = 48
 _HEIGHT = 410
+Rounded = tuple[tuple[float, float], ...]  # λ, and what Theorem D2 promises there
 
 
 @dataclass(frozen=True)
@@ -101,20 +113,20 @@ def _empty(_where: Stage, decay: float, stamp: str) -> go.Figure:
 
 
 @st.cache_resource(show_spinner=False, max_entries=24)
-def _film(ids: tuple[str, ...], _where: Stage, key: str) -> Film:
-    return film(_curves(ids), _AXIS, _SHOWN, _where.canvas, behind=_where.behind)
+def _film(ids: tuple[str, ...], rounded: Rounded, _where: Stage, key: str) -> Film:
+    return film(with_rounded_values(_curves(ids), dict(rounded)), _AXIS, _SHOWN, _where.canvas, behind=_where.behind)
 
 
 @st.cache_data(show_spinner=False, max_entries=48)
 def _curves(ids: tuple[str, ...]) -> pd.DataFrame:
     tables = {name: history(ids, Settings(name, SWEEP_DELTA), _MOST_FRAMES, True) for name in SERIES_OF}
     # rings are for networks that learnt nothing; which ones need longer is said once, by a veil
-    return by_axis(of_conventions(tables).assign(at_plateau=True), _AXIS, "epoch")
+    return of_training(by_axis(of_conventions(tables).assign(at_plateau=True), _AXIS, "epoch"))
 
 
-def whole_film(ids: Sequence[str], where: Stage) -> Film:
+def whole_film(ids: Sequence[str], rounded: Rounded, where: Stage) -> Film:
     """Every moment of a finished sweep."""
-    return _film(tuple(ids), where, where.key)
+    return _film(tuple(ids), rounded, where, where.key)
 
 
 def moments(ids: Sequence[str]) -> list[float]:
@@ -122,9 +134,9 @@ def moments(ids: Sequence[str]) -> list[float]:
     return [float(epoch) for epoch in sorted(_curves(tuple(ids))["frame"].unique())]
 
 
-def curves_at(ids: Sequence[str], epoch: float | None = None) -> pd.DataFrame:
+def curves_at(ids: Sequence[str], rounded: Rounded, epoch: float | None = None) -> pd.DataFrame:
     """`curves.by_axis` rows of a finished sweep at one of its epochs; None: the last."""
-    curves = _curves(tuple(ids))
+    curves = with_rounded_values(_curves(tuple(ids)), dict(rounded))
     return curves[curves["frame"] == (curves["frame"].max() if epoch is None else epoch)]
 
 
@@ -133,6 +145,7 @@ def points_csv(curves: pd.DataFrame, specs: Sequence[RunSpec]) -> str:
     if curves.empty:
         return ""
     convention = {name: key for key, series in SERIES_OF.items() for name in series} | dict.fromkeys(ERRORS, "measured")
+    convention[ROUNDED] = "hidden weights rounded"
     train = specs[0].train
     rows = curves[["weight_decay", "series", "mean"]].rename(columns={"mean": "value"})
     rows = rows.assign(
@@ -151,6 +164,8 @@ def marked(figure: go.Figure, where: Stage, decay: float) -> go.Figure:
     """The figure with a line at the weight decay whose network stands beside it, and a veil over those that need longer."""
     ink = INK[where.dark]
     figure.layout.height = _HEIGHT
+    # untrained networks reach the top of the picture
+    figure.update_annotations({"y": 1, "yanchor": "bottom"}, selector={"text": VACUOUS})
     figure.add_shape(type="line", x0=decay, x1=decay, y0=0, y1=1, yref="paper", line={"color": ink, "width": 2.5})
     if where.plateau > where.decays[0]:
         low, high = where.canvas.x

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from boundlab.analysis.sweep import SWEEP_DELTA, blank, epoch_reached, sweep_now
-from boundlab.data import locate
+from boundlab.analysis.sweep import SWEEP_DELTA, blank, sweep_now
 from boundlab.runs.places import runs_folder
 from boundlab.specs.played import Played
 from boundlab.specs.run import PLATEAU
 from boundlab.specs.work import sample_size
-from boundlab.text import format_epoch, in_words
+from boundlab.text import format_epoch
 from boundlab.ui import chart, server
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.handle import anchored, handle_at
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.playground import engine, picture
+from boundlab.ui.pages.playground.buttons import buttons
 from boundlab.ui.pages.playground.network import beside
 from boundlab.ui.pages.playground.picture import Stage
-from boundlab.ui.pages.playground.sweep import Sweep, look, place_in_line
+from boundlab.ui.pages.playground.sweep import Sweep, look
 from boundlab.ui.player import player
-from boundlab.ui.privacy import plain
 from boundlab.words.played import compared_with_last, dashed, sweep_verdict
 
 OF_THE_STAGE = frozenset(("epoch",))  # names in the link
@@ -32,88 +30,35 @@ _KEY = "player_play"
 
 
 @with_controls
-def stage(controls: Controls, played: Played, ghost: Played | None, decay: float, me: str, was_moving: bool) -> None:
-    """Buttons, chart, words; called inside a fragment that reruns several times a second while something trains."""
+def stage(
+    controls: Controls, played: Played, ghost: Played | None, decay: float, me: str, was: tuple[bool, bool]
+) -> None:
+    """Buttons, chart, words; called inside a fragment that reruns several times a second while something trains. `was`: whether
+    something trained, and was certified, when the page was drawn."""
     controls.answers_for = OF_THE_STAGE
     sweep = look(played.specs, me)
-    if st.session_state.get(engine.PLAYING) and sweep.missing and not sweep.live and not sweep.failed and was_moving:
+    if st.session_state.get(engine.PLAYING) and sweep.missing and not sweep.live and not sweep.failed and was[0]:
         engine.play_these(played.specs, me)  # somebody else, who asked for them first, left
         sweep = look(played.specs, me)
-    if sweep.moving != was_moving or st.session_state.pop(engine.HANDLE_MOVED, False):
+    coming = engine.certify_these(sweep, decay, me)
+    if (sweep.moving, coming) != was or st.session_state.pop(engine.HANDLE_MOVED, False):
         st.rerun()  # begin, or cease, to refresh
     server.scheduler().wake()
-    _buttons(sweep, played, me)
+    buttons(sweep, played, me)
     with st.container(key="stage_play"):
-        curves, behind = _draw(controls, sweep, ghost, decay, me)
-    _words(sweep, curves, behind, played, ghost, decay)
-
-
-def _buttons(sweep: Sweep, played: Played, me: str) -> None:
-    ready = not locate.missing(played.dataset)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if sweep.live:
-            st.button(
-                "Pause", type="primary", icon=":material/pause:", on_click=engine.pause_these, args=(sweep.live, me)
-            )
-        elif sweep.missing:
-            st.button(
-                "Play", type="primary", icon=":material/play_arrow:", disabled=not ready,
-                on_click=engine.play_these, args=(played.specs, me),
-            )  # fmt: skip
-        else:
-            st.button(
-                "Another seed", icon=":material/casino:", disabled=not ready, on_click=engine.another_seed, args=(played,),
-                help="Train the same networks again from other random weights.",
-            )  # fmt: skip
-        st.markdown(_state(sweep))
-    if note := st.session_state.get(engine.PLAY_NOTE):
-        st.error(note, icon=":material/error:")
-    for job in sweep.failed[:1]:
-        st.error(f"λ = {job.spec.train.weight_decay:g} ended: {plain(job.error or '')}. Press Play to try again.")
-
-
-def _state(sweep: Sweep) -> str:
-    count, epochs = len(sweep.specs), sweep.specs[0].train.epochs
-    if sweep.finished:
-        return f"**{count} networks**, one per λ, after {epochs} epochs"
-    if not sweep.latest:
-        if sweep.live:
-            return _waiting(sweep)
-        return f"**{count} networks**, one per λ, train at once."
-    now = epoch_reached(list(sweep.latest.values()))
-    halted = "" if sweep.live else ", interrupted: Play goes on from there"
-    return f"**Epoch {math.floor(now)}** of {epochs}{halted}" + (f" · {left}" if (left := _left(sweep)) else "")
-
-
-def _waiting(sweep: Sweep) -> str:
-    if any(job.state == "running" for job in sweep.live):
-        return "**Starting**"
-    ahead = place_in_line(sweep)
-    return "**In line**, " + (f"{ahead} before you" if ahead else "next")
-
-
-def _left(sweep: Sweep) -> str:
-    """Time left, by what these trained so far."""
-    running = [job for job in sweep.live if job.began is not None and job.heartbeat is not None and job.steps]
-    rates = [
-        (job.step - job.began[1]) / max(1e-3, job.heartbeat - job.began[0])  # type: ignore[index, operator]
-        for job in running
-    ]
-    if not rates or min(rates) <= 0:
-        return ""
-    seconds = max((job.steps - job.step) / rate for job, rate in zip(running, rates, strict=True))  # type: ignore[operator]
-    return f"{in_words(seconds)} left" if math.isfinite(seconds) else ""
+        curves, behind = _draw(controls, sweep, ghost, decay, me, coming)
+    _words(sweep, curves, behind, played, ghost, decay, coming)
 
 
 def _draw(
-    controls: Controls, sweep: Sweep, ghost: Played | None, decay: float, me: str
+    controls: Controls, sweep: Sweep, ghost: Played | None, decay: float, me: str, coming: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """The chart; returns what it shows, and what is behind it."""
     behind = _behind(ghost, me)
     where = picture.ground(sweep.specs, is_dark(), behind, ghost.written if ghost and behind is not None else "")
     if sweep.finished:
         st.session_state.setdefault(engine.PLAYING, True)
-        return _finished(controls, sweep, where, decay), behind
+        return _finished(controls, sweep, where, decay, coming), behind
     return _growing(sweep, where, decay), behind
 
 
@@ -123,7 +68,7 @@ def _behind(ghost: Played | None, me: str) -> pd.DataFrame | None:
         return None
     before = look(ghost.specs, me)
     if before.finished:
-        return picture.curves_at([spec.id for spec in ghost.specs])
+        return picture.curves_at([spec.id for spec in ghost.specs], before.rounded)
     return sweep_now(list(before.latest.values())) if before.latest else None
 
 
@@ -152,15 +97,16 @@ def _growing(sweep: Sweep, where: Stage, decay: float) -> pd.DataFrame:
     return curves
 
 
-def _finished(controls: Controls, sweep: Sweep, where: Stage, decay: float) -> pd.DataFrame:
+def _finished(controls: Controls, sweep: Sweep, where: Stage, decay: float, coming: bool) -> pd.DataFrame:
     ids = [spec.id for spec in sweep.specs]
+    rounded = () if coming else sweep.rounded  # drawn once all are there: the chart is a new one then
     epochs = picture.moments(ids)
     names = [format_epoch(epoch) for epoch in epochs]
     at = _position(controls, names)
-    shot = picture.whole_film(ids, where).at(anchored("play", (ids, where.key, decay), at))
+    shot = picture.whole_film(ids, rounded, where).at(anchored("play", (ids, rounded, where.key, decay), at))
     picture.marked(shot.figure, where, decay)
     chart.draw(shot.figure, "chart_play", "Bounds and errors of all networks of the sweep against weight decay")
-    curves = picture.curves_at(ids, epochs[at])
+    curves = picture.curves_at(ids, sweep.rounded, epochs[at])
     points = partial(picture.points_csv, curves, sweep.specs)
     player(_KEY, shot, "epoch", names, at, "boundlab-playground-epoch", _caption(sweep), points=points, speeds=True)
     return curves
@@ -182,7 +128,8 @@ def _caption(sweep: Sweep) -> str:
         f"n = {sample_size(spec):,}",
         f"{noise:.0%} of the training labels drawn anew, test labels clean" if noise else "",
         f"δ = {SWEEP_DELTA:g}",
-        "bounds as published, not guarantees; Theorem S2 strict",
+        "bounds as published, not guarantees; Theorem S2 strict"
+        + ("; Theorem D2 about the networks with their hidden weights rounded" if sweep.rounded else ""),
         f"seed {spec.train.seed}",
         "not settled yet: weight decay needs longer there than these trained" if short else "",
         "ringed: learnt nothing" if any(not run.trained for run in sweep.runs.values()) else "",
@@ -192,13 +139,19 @@ def _caption(sweep: Sweep) -> str:
 
 
 def _words(
-    sweep: Sweep, curves: pd.DataFrame, behind: pd.DataFrame | None, played: Played, ghost: Played | None, decay: float
+    sweep: Sweep,
+    curves: pd.DataFrame,
+    behind: pd.DataFrame | None,
+    played: Played,
+    ghost: Played | None,
+    decay: float,
+    coming: bool,
 ) -> None:
     if curves.empty:
         return
     spec = next(spec for spec in sweep.specs if spec.train.weight_decay == decay)
     run = sweep.runs.get(spec.id)
-    st.markdown(sweep_verdict(curves, decay, run is None or run.trained, spec.train.label_noise))
+    st.markdown(sweep_verdict(curves, decay, run is None or run.trained, spec.train.label_noise, coming))
     if ghost is not None and behind is not None:
         told = compared_with_last(curves, behind, played, ghost, decay) if sweep.finished else dashed(played, ghost)
         st.caption(told)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from boundlab.analysis.sweep import rounded_value
 from boundlab.errors import RunError
 from boundlab.jobs import queue
 from boundlab.runs.growing import Growing, Latest, latest_of
@@ -51,6 +52,14 @@ class Sweep:
         """Those that would have to be asked for: nobody trains them, and they are not finished."""
         live = {job.id for job in self.jobs.values() if job.state in (*WAITING, *LIVE, "done")}
         return [spec for spec in self.specs if spec.id not in live and spec.id not in self.runs]
+
+    @property
+    def rounded(self) -> tuple[tuple[float, float], ...]:
+        """λ, and what Theorem D2 promises of the network with its hidden weights rounded, of those that are certified."""
+        found = (
+            (spec.train.weight_decay, rounded_value(self.runs[spec.id])) for spec in self.specs if spec.id in self.runs
+        )
+        return tuple((decay, value) for decay, value in found if value is not None)
 
     @property
     def failed(self) -> list[Job]:

@@ -53,18 +53,25 @@ def _shown(every: Sequence[Job], watched: str | None) -> list[Job]:
     return rows
 
 
-def board(every: Sequence[Job], mine: Sequence[Job], watched: str | None, me: str, machine: Scheduler) -> None:
-    """`every`: all jobs of the server; `mine`: those this reader may act on."""
-    own = {job.id for job in mine}
-    others = [job for job in every if job.id not in own]
-    here = _in_place(mine)
+def trouble(machine: Scheduler) -> None:
+    """Why a job cannot be started."""
     if machine.trouble:
         # what is wrong names somebody's run
         why = machine.trouble if at_home() else "the page of whoever runs this server says why"
         st.error(f"A job cannot be started: {plain(why)}.")
+
+
+def board(
+    every: Sequence[Job], mine: Sequence[Job], watched: str | None, me: str, machine: Scheduler, apart: bool = False
+) -> None:
+    """`every`: all jobs of the server; `mine`: those this reader may act on; `apart`: the row of the watched one is elsewhere."""
+    own = {job.id for job in mine}
+    others = [job for job in every if job.id not in own]
+    here = _in_place(mine)
     rows = _shown(here, watched)
     for job in rows:
-        row(job, every, watched, me, machine)
+        if not (apart and job.id == watched):
+            row(job, every, watched, me, machine)
     if len(every) > 1 or others:
         st.caption(_summary(every, others, machine))
     if len(rows) < len(here) or st.session_state.get("all_jobs", False):

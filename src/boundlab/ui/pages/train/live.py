@@ -119,11 +119,11 @@ def _chart(view: str, watched: Watched, figure: go.Figure) -> None:
     first: go.Figure = st.session_state["live_first"][1]
     file, words = f"{watched.run.id}-{view.replace(' ', '-')}", live.live_caption(watched.run, watched.settings)
     picture = Picture(first, (), [], stamp)
-    player(
-        f"live_player_{_digest(canvas)}", picture, "", [], 0, file, words, update_of(figure), chart.writer(figure, None)
-    )
     chart.draw(
         first, f"live_chart_{stamp}", f"{view} of the run over its epochs; the words below the chart say what it shows"
+    )
+    player(
+        f"live_player_{_digest(canvas)}", picture, "", [], 0, file, words, update_of(figure), chart.writer(figure, None)
     )
 
 
@@ -135,7 +135,7 @@ def _csv(run: Run, settings: Settings) -> Callable[[], str]:
 def live_view(controls: Controls, run: Run, shipped: Sequence[Run], parts: Sequence[PartErrors] = ()) -> None:
     """One picture, its controls, what to notice, CSV. `shipped`: shipped runs of the same data set, to compare with; `parts`:
     errors of a part of the images, between those of all that the records have."""
-    stage = st.container(key="stage_live")
+    stage = st.container(key="stage_live", gap="xsmall")
     with st.container(horizontal=True):
         view = controls.pick("Live view", VIEWS, "live")
         settings = choose_settings(controls)

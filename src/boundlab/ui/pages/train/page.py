@@ -17,10 +17,11 @@ from boundlab.ui.address import get, here
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.download import data_ready
 from boundlab.ui.pages.train import engine
-from boundlab.ui.pages.train.board import board, sorted_jobs
+from boundlab.ui.pages.train.board import board, sorted_jobs, trouble
 from boundlab.ui.pages.train.form import choose_start, form
 from boundlab.ui.pages.train.live import preview
 from boundlab.ui.pages.train.price import plateau, price, refused, waits_for_memory
+from boundlab.ui.pages.train.row import row
 from boundlab.ui.pages.train.view import view
 from boundlab.ui.privacy import may_see, plain
 from boundlab.ui.training_limit import longest
@@ -28,10 +29,11 @@ from boundlab.ui.visitor import visitor
 from boundlab.words.live import what_is_trained
 
 _WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
+_WATCHING_SINCE = "train_watching"  # in the session: in which visit a job lived
 
 
 def train() -> None:
-    """Everything on the page; only the lower part refreshes by itself, and only while a job lives."""
+    """Everything on the page; only jobs and curves refresh by themselves, and only while a job lives."""
     me = visitor()
     try:
         machine, _ = server.scheduler(), longest()
@@ -39,9 +41,20 @@ def train() -> None:
         st.error(f"The dashboard was started with a setting it cannot use: {error}.")
         return
     machine.wake()
-    st.fragment(_order, run_every=None if machine.devices else 1.0)(me, machine, machine.devices is None)
     alive = _alive(_jobs(), me)
-    st.fragment(_watch, run_every=1.0 if alive else None)(me, machine, alive)
+    curves_first = _curves_first(alive)
+    upper, lower = st.container(key="train_upper"), st.container(key="train_lower")
+    with lower if curves_first else upper:
+        st.fragment(_order, run_every=None if machine.devices else 1.0)(me, machine, machine.devices is None)
+    with upper if curves_first else lower:
+        st.fragment(_watch, run_every=1.0 if alive else None)(me, machine, alive, curves_first)
+
+
+def _curves_first(alive: bool) -> bool:
+    """Whether jobs and curves stand above the form, on the first screen: once a job lives, until the page is left."""
+    if alive:
+        st.session_state[_WATCHING_SINCE] = here().visit
+    return bool(st.session_state.get(_WATCHING_SINCE) == here().visit)
 
 
 def _jobs() -> list[Job]:
@@ -116,8 +129,8 @@ def _device(controls: Controls, machine: Scheduler) -> str:
 
 
 @with_controls
-def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool) -> None:
-    """Jobs and curves."""
+def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool, curves_first: bool) -> None:
+    """Jobs and curves; `curves_first`: those of the watched one under its own row, before the other jobs."""
     if st.session_state.pop("moved", False):
         st.rerun()
     machine.wake()
@@ -129,6 +142,12 @@ def _watch(controls: Controls, me: str, machine: Scheduler, was_alive: bool) -> 
         (st.error if kind == "error" else st.info)(words)
     mine = [job for job in every if engine.may(job, me)]
     watched = _watched(controls, [job for job in every if may_see(job, me)], mine)
+    trouble(machine)
+    if watched and curves_first and watched in mine:
+        row(watched, every, watched.id, me, machine)
+        view(controls, watched, me, alone=True)
+        board(every, mine, watched.id, me, machine, apart=True)
+        return
     board(every, mine, watched.id if watched else None, me, machine)
     if watched:
         view(controls, watched, me, alone=len(every) == 1)

@@ -135,4 +135,4 @@ def _buttons(job: Job, watched: str | None, me: str) -> None:
             delete = f"Delete {name}"
             st.button(delete, type="primary", key=f"delete_{job.id}", on_click=engine.delete_all, args=(job,))
     if job.id != watched and job.recorded:
-        button("watch", "monitoring", f"Show the curves of {name} below", engine.watch, job.id)
+        button("watch", "monitoring", f"Show the curves of {name}", engine.watch, job.id)
