@@ -11,6 +11,7 @@ from boundlab.bounds.coded import CodedCertificate
 from boundlab.bounds.theorem_d import Pair, loss, mean_profile
 from boundlab.cli.main import main
 from boundlab.data.splits import Split
+from boundlab.errors import RunError
 from boundlab.evaluation.coded_network import hidden_tensors, output_of, rounded_network, run_over
 from boundlab.evaluation.merging import can_merge, merged, widths, with_widths
 from boundlab.evaluation.noise_scale import scores
@@ -32,7 +33,8 @@ from boundlab.quantities.weight_code import (
 )
 from boundlab.runs.coded import TRAINED, trained_network_file
 from boundlab.runs.folder import open_run
-from boundlab.runs.pack import part_folders
+from boundlab.runs.pack import part_folders, read_pack
+from boundlab.runs.packing import pack
 from boundlab.runs.places import PACK
 from boundlab.specs.arch import ArchSpec
 from tests.evaluation.test_theorem_d import ARCHES, digits, random_checkpoint
@@ -203,6 +205,18 @@ def test_the_command_keeps_the_network_beside_its_certificates(tmp_path, capsys)
     seen = run_over(kept, output_of(kept, digits()[0]), digits()[0])
     assert seen.error == run.coded[3].train_error
     assert f"{run.coded[3].value(0.001):.4f}" in capsys.readouterr().out
+    # both travel into a part of a pack, and so does the network that is made for its certificate
+    assert pack(tmp_path / "pack", tmp_path, []) == 1
+    (packed,) = read_pack(tmp_path / "pack")
+    assert packed.coded == run.coded
+    made = trained_network_file(tmp_path / "pack", home.name)
+    assert made.read_bytes() == trained_network_file(home, home.name).read_bytes()
+    away = made.rename(tmp_path / "away")
+    trained_network_file(home, home.name).rename(made)
+    with pytest.raises(RunError, match="--theorem d --train"):
+        pack(tmp_path / "another", tmp_path, [])
+    assert not (tmp_path / "another").exists()
+    away.rename(trained_network_file(home, home.name))
     # what is in the wrong file is left out, and the rest stays
     stored = json.loads((home / TRAINED).read_text())
     plain = [{k: v for k, v in one.items() if k != "trained"} for one in stored[home.name]]
