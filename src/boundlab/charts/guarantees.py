@@ -9,17 +9,18 @@ from typing import Any
 import plotly.graph_objects as go
 
 from boundlab.analysis.guarantees import Guarantee
-from boundlab.charts.theme import ALERT, FONT, INK, STYLES, VEIL, axis_look, vacuous_zone
+from boundlab.charts.theme import ALERT, FONT, INK, STYLES, VEIL, axis_look, styles, vacuous_zone
 from boundlab.text import percent
 
 _ROW = 54  # pixels per guarantee: its title above its bar, so that a phone has room for the number
 _BELOW = 0.3  # of a row, below the last bar, for the words about the lines
 _FAR = 70  # a longer bar has its number inside
 _TOP = 130  # end of the axis; a longer bar is cut there and its number says so
+_THEOREM_D = styles("strict")["theorem_d"]
 COLOURS = {
     "theorem_s2": (STYLES["doubled"].light, STYLES["doubled"].dark),
     "theorem_s": (STYLES["sparse"].light, STYLES["sparse"].dark),
-    "theorem_d": ("#B3446C", "#E58AAE"),
+    "theorem_d": (_THEOREM_D.light, _THEOREM_D.dark),
     "pac_bayes_fixed": ("#7A5195", "#C3A2E0"),
     "pac_bayes_learnt": ("#3B6EA8", "#7FB2E8"),
     "holdout": ("#1B7F3B", "#5CC97E"),
