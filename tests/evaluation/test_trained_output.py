@@ -37,6 +37,7 @@ from boundlab.runs.pack import part_folders, read_pack
 from boundlab.runs.packing import pack
 from boundlab.runs.places import PACK
 from boundlab.specs.arch import ArchSpec
+from boundlab.specs.grid import load_grid
 from tests.evaluation.test_theorem_d import ARCHES, digits, random_checkpoint
 
 DENSE = ArchSpec(in_shape=(1, 8, 8), channels=6, conv_layers=2, hidden=(7,), pool=("avg2", ""), bias=True)
@@ -225,6 +226,19 @@ def test_the_command_keeps_the_network_beside_its_certificates(tmp_path, capsys)
     assert len(damaged.coded) == 2
     assert TRAINED in damaged.trouble
     assert CodedCertificate.from_dict(stored[home.name][0]).to_dict() == stored[home.name][0]
+
+
+def test_a_shipped_network_trained_for_theorem_d2_is_promised_little_error(whole_pack):
+    (spec,) = load_grid(PACK.parent / "grid_coded.toml")
+    (run,) = (run for run in whole_pack if run.id == spec.id)
+    assert (run.spec.train.loss, run.at_plateau, run.trained) == ("certificate_d", True, True)
+    for trained in (False, True):
+        (d2,) = (one for one in run.coded if one.theorem == "D2" and one.trained is trained)
+        assert d2.value(0.001) < (0.115 if trained else 0.125)
+        assert d2.test_error < 0.02
+        if not trained:  # the stored network is on its grid: rounding moves nothing
+            assert d2.test_error == pytest.approx(run.final["test_error"], abs=1e-4)
+            assert d2.train_error == pytest.approx(run.final["train_error"], abs=1e-4)
 
 
 def test_shipped_networks_made_for_their_certificate_are_what_it_says(whole_pack):
