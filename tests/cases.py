@@ -54,3 +54,4 @@ CERTIFIED = {
     "batch_size": 32,
     "arch": {"channels": 4, "conv_layers": 1, "kernel_size": 2, "stride": 2},
 }
+CODED = CERTIFIED | {"preset": "coded"}

@@ -11,6 +11,7 @@ from boundlab.bounds.coded import CodedCertificate
 from boundlab.bounds.theorem_d import Pair, loss, mean_profile
 from boundlab.cli.main import main
 from boundlab.data.splits import Split
+from boundlab.errors import RunError
 from boundlab.evaluation.coded_network import hidden_tensors, output_of, rounded_network, run_over
 from boundlab.evaluation.merging import can_merge, merged, widths, with_widths
 from boundlab.evaluation.noise_scale import scores
@@ -32,9 +33,11 @@ from boundlab.quantities.weight_code import (
 )
 from boundlab.runs.coded import TRAINED, trained_network_file
 from boundlab.runs.folder import open_run
-from boundlab.runs.pack import part_folders
+from boundlab.runs.pack import part_folders, read_pack
+from boundlab.runs.packing import pack
 from boundlab.runs.places import PACK
 from boundlab.specs.arch import ArchSpec
+from boundlab.specs.grid import load_grid
 from tests.evaluation.test_theorem_d import ARCHES, digits, random_checkpoint
 
 DENSE = ArchSpec(in_shape=(1, 8, 8), channels=6, conv_layers=2, hidden=(7,), pool=("avg2", ""), bias=True)
@@ -203,6 +206,18 @@ def test_the_command_keeps_the_network_beside_its_certificates(tmp_path, capsys)
     seen = run_over(kept, output_of(kept, digits()[0]), digits()[0])
     assert seen.error == run.coded[3].train_error
     assert f"{run.coded[3].value(0.001):.4f}" in capsys.readouterr().out
+    # both travel into a part of a pack, and so does the network that is made for its certificate
+    assert pack(tmp_path / "pack", tmp_path, []) == 1
+    (packed,) = read_pack(tmp_path / "pack")
+    assert packed.coded == run.coded
+    made = trained_network_file(tmp_path / "pack", home.name)
+    assert made.read_bytes() == trained_network_file(home, home.name).read_bytes()
+    away = made.rename(tmp_path / "away")
+    trained_network_file(home, home.name).rename(made)
+    with pytest.raises(RunError, match="--theorem d --train"):
+        pack(tmp_path / "another", tmp_path, [])
+    assert not (tmp_path / "another").exists()
+    away.rename(trained_network_file(home, home.name))
     # what is in the wrong file is left out, and the rest stays
     stored = json.loads((home / TRAINED).read_text())
     plain = [{k: v for k, v in one.items() if k != "trained"} for one in stored[home.name]]
@@ -211,6 +226,19 @@ def test_the_command_keeps_the_network_beside_its_certificates(tmp_path, capsys)
     assert len(damaged.coded) == 2
     assert TRAINED in damaged.trouble
     assert CodedCertificate.from_dict(stored[home.name][0]).to_dict() == stored[home.name][0]
+
+
+def test_a_shipped_network_trained_for_theorem_d2_is_promised_little_error(whole_pack):
+    (spec,) = load_grid(PACK.parent / "grid_coded.toml")
+    (run,) = (run for run in whole_pack if run.id == spec.id)
+    assert (run.spec.train.loss, run.at_plateau, run.trained) == ("certificate_d", True, True)
+    for trained in (False, True):
+        (d2,) = (one for one in run.coded if one.theorem == "D2" and one.trained is trained)
+        assert d2.value(0.001) < (0.115 if trained else 0.125)
+        assert d2.test_error < 0.02
+        if not trained:  # the stored network is on its grid: rounding moves nothing
+            assert d2.test_error == pytest.approx(run.final["test_error"], abs=1e-4)
+            assert d2.train_error == pytest.approx(run.final["train_error"], abs=1e-4)
 
 
 def test_shipped_networks_made_for_their_certificate_are_what_it_says(whole_pack):

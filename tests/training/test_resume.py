@@ -27,7 +27,7 @@ from boundlab.training.attempts import Team, train_team
 from boundlab.training.loop import Training
 from boundlab.training.session import Attempt
 from boundlab.training.worker import train_run
-from tests.cases import CERTIFIED, TRAINED
+from tests.cases import CERTIFIED, CODED, TRAINED
 
 
 def test_killed_and_resumed_equals_uninterrupted(finished, tmp_path):
@@ -137,8 +137,9 @@ def certified(tmp_path_factory):
     return train_run(RunSpec.from_dict(CERTIFIED), tmp_path_factory.mktemp("certified"))
 
 
-def test_a_certificates_training_resumes_where_its_schedule_stood(tmp_path):
-    spec, folder = interrupted(tmp_path / "interrupted", CERTIFIED)
+@pytest.mark.parametrize("given", [CERTIFIED, CODED], ids=["Theorem S", "Theorem D2"])
+def test_a_certificates_training_resumes_where_its_schedule_stood(tmp_path, given):
+    spec, folder = interrupted(tmp_path / "interrupted", given)
     train_run(spec, tmp_path / "interrupted")
     whole = train_run(spec, tmp_path / "whole")
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "epochs.parquet"), pd.read_parquet(whole / "epochs.parquet"))

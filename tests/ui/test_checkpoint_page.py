@@ -72,7 +72,17 @@ def test_every_bound_is_there_as_the_command_line_has_it_or_its_reason(tmp_path,
     expected = evaluate_file(path, "digits", Settings(convention, 0.01))
     said = expected["bounds"] | {"doubled": expected["theorem_s2"]}
     shown = table(app)
-    assert len(shown) == len(ALL)
+    texts = " ".join(m.value for m in app.markdown)
+    rounded = [b for b in app.get("download_button") if b.proto.label == "Network with rounded weights"]
+    if convention == "strict":
+        coded = expected["theorem_d"]
+        assert shown.loc["Theorem D"]["value"] == pytest.approx(coded["value"], rel=1e-12)
+        assert f"**Theorem {coded['theorem']}**: " in texts
+        assert f"{coded['bits']:,} bits say all of them; it errs on" in texts
+        assert len(rounded) == 1
+    else:
+        assert not rounded
+    assert len(shown) == len(ALL) + (convention == "strict")
     for bound in ALL:
         row, one = shown.loc[styles(convention)[bound.key].name], said[bound.key]
         if one["value"] is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from boundlab.errors import CheckpointError, RunError
+from boundlab.evaluation import upload_worker
 from boundlab.evaluation.report import evaluate_file, report
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.settings import Settings
@@ -65,14 +66,74 @@ def test_it_finds_what_the_command_line_finds(upload_server, tmp_path, conventio
     settings = Settings(convention, 0.01)
     found = upload_server.result(upload)
     assert found.title == "my net"
-    assert same_but_for_theorem_d(report(found, settings), evaluate_file(path, "digits", settings))
+    assert found.coded
+    coded = found.coded if convention == "strict" else ()  # evaluate computes Theorem D in that one alone
+    shown, computed = report(found, settings, coded=coded), evaluate_file(path, "digits", settings)
+    assert json.dumps(shown) == json.dumps(computed)
 
 
-def same_but_for_theorem_d(shown, computed):
-    """Equal to the last digit; Theorem D, which takes minutes, is the command's alone."""
-    assert shown.pop("theorem_d")["value"] is None
-    assert computed.pop("theorem_d")
-    return json.dumps(shown) == json.dumps(computed)
+def test_what_was_measured_is_there_before_theorem_d(upload_server, tmp_path):
+    upload = upload_server.hold(checkpoint(tmp_path).read_bytes(), "my net")
+    upload_server.measure(upload, "digits", None)
+    deadline, early = time.monotonic() + PATIENCE, None
+    while (now := upload_server.update(upload))["state"] not in ENDED:
+        assert time.monotonic() < deadline
+        if now.get("measured") and early is None:
+            early = upload_server.result(upload)
+        time.sleep(0.005)
+    final = upload_server.result(upload)
+    assert [one.theorem for one in final.coded] == ["D", "D2"]
+    assert early is not None
+    if not early.coded:  # else it was read after the last word
+        assert early.not_coded == "computing it broke off"
+    assert dict(early.record) == dict(final.record)
+
+
+def test_a_worker_that_ends_within_theorem_d_leaves_what_was_measured(upload_server, tmp_path):
+    upload = upload_server.hold(checkpoint(tmp_path).read_bytes(), "my net")
+    upload_server.measure(upload, "digits", None)
+    deadline = time.monotonic() + PATIENCE
+    while not upload_server.update(upload).get("measured"):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    upload.worker.process.kill()
+    now, _ = outcome(upload_server, upload)
+    found = upload_server.result(upload)
+    assert now["state"] == "done"
+    assert found.coded or found.not_coded == "computing it broke off"
+
+
+@pytest.mark.parametrize(
+    ("left", "spent", "words"),
+    [
+        (60.0, (0.0, 1.0), None),
+        (60.0, (0.0, 10.0), r"about 4 minutes"),
+        (20.0, (0.0, 1.0), "longer than an upload may"),
+    ],
+)
+def test_theorem_d_gives_up_as_soon_as_it_is_clear_that_it_takes_too_long(monkeypatch, left, spent, words):
+    said, clock = [], iter((*spent, spent[1] + 1))
+    monkeypatch.setattr(upload_worker.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(upload_worker.time, "process_time", lambda: 0.0)
+    watch = upload_worker._Watch(said.append, left)
+    if words is None:
+        watch("roundings", 1, 0)
+        watch("training images", 100, 1000)
+        assert said == ["Theorem D: roundings, 1 tried", "Theorem D: training images, 100 of 1,000"]
+    else:
+        with pytest.raises(ValueError, match=words):
+            watch("roundings", 1, 0)
+
+
+def test_so_many_hidden_weights_that_theorem_d_promises_nothing_are_said_at_once(upload_server, tmp_path):
+    arch = ArchSpec(kind="mlp", in_shape=(1, 8, 8), hidden=(600,))
+    path = write_checkpoint(tmp_path / "wide", arch, reference_weights(arch, 0))
+    upload, now, _ = measured(upload_server, path.read_bytes())
+    assert now["state"] == "done"
+    found = upload_server.result(upload)
+    assert found.coded == ()
+    assert found.not_coded.startswith("it would promise nothing: its 38,400 hidden weights and biases take at least ")
+    assert report(found, Settings("strict"), not_coded=found.not_coded)["theorem_d"]["reason"] == found.not_coded
 
 
 def test_a_sub_task(upload_server, tmp_path):
@@ -301,6 +362,6 @@ def test_other_kinds(upload_server, tmp_path, kind):
     upload, now, _ = measured(upload_server, path.read_bytes())
     assert now["state"] == "done", now
     settings = Settings("strict")
-    assert same_but_for_theorem_d(
-        report(upload_server.result(upload), settings), evaluate_file(path, "digits", settings)
-    )
+    found = upload_server.result(upload)
+    shown = report(found, settings, coded=found.coded, not_coded=found.not_coded)
+    assert json.dumps(shown) == json.dumps(evaluate_file(path, "digits", settings))

@@ -59,13 +59,14 @@ def guarantees(run: Run, record: pd.DataFrame, delta: float) -> list[Guarantee]:
 
 
 def guarantees_about(subject: Subject, delta: float) -> list[Guarantee]:
-    """Theorems S2 and S and hold-out about a measured network, each with delta / (number of those that have one); raises
+    """Theorems S2, S and D and hold-out about a measured network, each with delta / (number of those that have one); raises
     ValueError where the network was not run over the data."""
     if subject.test_error is None:
         raise ValueError("the network was not run over the data: nothing can be promised about its errors")
     reasons = {kind: refusal(name, subject.norms, subject.sample) for kind, name in _THEOREM_OF.items()}
-    share = delta / (1 + sum(reason is None for reason in reasons.values()))
+    share = delta / (1 + sum(reason is None for reason in reasons.values()) + bool(subject.coded))
     theorems = [_theorem(kind, subject.norms, subject.sample, share, reason) for kind, reason in reasons.items()]
+    theorems.append(coded_guarantee(subject.coded, share, None if subject.coded else subject.not_coded))
     return [*theorems, _holdout(subject.dataset, subject.labels, subject.test_error, share)]
 
 

@@ -108,6 +108,11 @@ def error_limit(mean_loss: float, kl: float, bits: float, n: int, delta: float, 
     return float(_limits(np.array([mean_loss]), np.array([kl]), bits, n, delta, np.array([pair.chance]))[0])
 
 
+def least_limit(bits: float, n: int) -> float:
+    """What no choice of the rest gets below with a code of so many bits: no loss, no divergence, delta 1."""
+    return -math.expm1(-bits * math.log(2) / n) / max(pair.chance for pair in PAIRS)
+
+
 def _limits(losses: Array, kls: Array, bits: float, n: int, delta: float, chances: Array) -> Array:
     """`error_limit`, elementwise."""
     price = (kls + bits * math.log(2) + math.log(len(PAIRS)) + math.log(2 * math.sqrt(n) / delta)) / n

@@ -52,7 +52,11 @@ STYLES = {
     "train_error": Style("Train error", "Train error", "#1D6E8E", "#65D5EC", "square-open", "dashdot", 2),
     "gap": Style("Generalization gap", "Gap", "#008044", "#4ADF96", "diamond-open"),
 }
-_STRICT = STYLES | {"sparse": replace(STYLES["sparse"], name="Theorem S", short="Theorem S", width=3)}
+_STRICT = STYLES | {
+    "sparse": replace(STYLES["sparse"], name="Theorem S", short="Theorem S", width=3),
+    # the smaller one of D and D2, of a network with rounded weights
+    "theorem_d": replace(STYLES["theorem_d2"], name="Theorem D", short="Theorem D", width=2.5),
+}
 # what a picture and its words are about: Theorem S2 where there is one, it is the one to quote
 LEADS = ("doubled", "sparse")
 ALERT = ("#A8321F", "#FF8E7A")

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from boundlab.bounds.concentration import kl_inverse
-from boundlab.bounds.theorem_d import Pair, density, nodes
+from boundlab.bounds.theorem_d import Pair
 from boundlab.data.splits import Split
 from boundlab.evaluation.coded_network import Output, features
 from boundlab.evaluation.noise_scale import DELTA, ScaleSearch
 from boundlab.evaluation.noise_shape import NoiseShape
 from boundlab.networks.checkpoint import Checkpoint
 from boundlab.quantities.norms import Array
+from boundlab.training.noise_loss import NoiseLoss, integral
 
 _BATCH = 3000
 _RATE = 0.1  # of Adam, for outputs; as a part of their root mean square
@@ -52,29 +53,6 @@ def reduced(
     return Reduced(basis, along, squares, train.labels)
 
 
-class _Loss(torch.autograd.Function):
-    """(n, C - 1) a_c to the mean of l; the mean product of Phi(v + a_c) under the density of a pair."""
-
-    @staticmethod
-    def forward(ctx, a: Tensor, places: Tensor, weights: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
-        kept, slope = torch.zeros(len(a)), torch.zeros_like(a)
-        for v, weight in zip(places.tolist(), weights.tolist(), strict=True):
-            x = a + v
-            factors = torch.special.ndtr(x)
-            product = factors.prod(dim=1)
-            kept += weight * product
-            # phi / Phi is about -x far to the left, where both vanish
-            ratio = torch.exp(-x.square() / 2) * (1 / math.sqrt(2 * math.pi)) / factors.clamp_min(1e-30)
-            slope += weight * product[:, None] * ratio
-        ctx.save_for_backward(slope / len(a))
-        return 1 - kept.mean()
-
-    @staticmethod
-    def backward(ctx, given: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[no-untyped-def, override]
-        (slope,) = ctx.saved_tensors
-        return -given * slope, None, None
-
-
 class OutputTraining:
     """Adam on M = mu Pi W and the logarithms of the noise's variances; both within the span of the basis."""
 
@@ -101,12 +79,7 @@ class OutputTraining:
 
     def loss(self, chosen: Tensor | slice) -> Tensor:
         """Mean of l over some of the examples, at the pair."""
-        places = nodes(self.classes)
-        weights = density(self.pair, self.classes) * (places[1] - places[0])
-        counts = np.abs(places) < 8
-        loss: Tensor = _Loss.apply(
-            self.scores(chosen), torch.from_numpy(places[counts]), torch.from_numpy(weights[counts])
-        )
+        loss: Tensor = NoiseLoss.apply(self.scores(chosen), *integral(self.pair, self.classes, 8))
         return loss
 
     def divergence(self) -> Tensor:

@@ -32,11 +32,17 @@ class RoundingSearch:
         self.tensors, self.spread = hidden_tensors(checkpoint), shape.spread
         self.size: float | None = None
         self.known: dict[tuple[int, ...], float] = {}
+        self._rounded: dict[tuple[int, int], Rounding] = {}
         self.watch: Callable[[int], None] = lambda tried: None
 
     def roundings(self, bits: tuple[int, ...]) -> list[Rounding]:
         """One rounding for each of the hidden tensors."""
-        return [best_rounding(tensor, b) for tensor, b in zip(self.tensors, bits, strict=True)]
+        return [self._rounding(place, b) for place, b in enumerate(bits)]
+
+    def _rounding(self, place: int, bits: int) -> Rounding:
+        if (place, bits) not in self._rounded:
+            self._rounded[place, bits] = best_rounding(self.tensors[place], bits)
+        return self._rounded[place, bits]
 
     def limit(self, bits: tuple[int, ...]) -> float:
         """Of Theorem D2, about: in float32, on the few images."""

@@ -12,14 +12,21 @@ from typing import NamedTuple
 import torch
 
 from boundlab.bounds.coded import CodedCertificate
-from boundlab.bounds.theorem_d import PAIRS, PairLimit
+from boundlab.bounds.theorem_d import PAIRS, PairLimit, least_limit
 from boundlab.data.splits import Split, seen
-from boundlab.evaluation.coded_network import Output, Seen, output_of, rounded_network, run_over
+from boundlab.evaluation.coded_network import (
+    Output,
+    Seen,
+    hidden_tensors,
+    output_of,
+    rounded_network,
+    run_over,
+)
 from boundlab.evaluation.noise_scale import ScaleSearch, scores
 from boundlab.evaluation.noise_shape import NoiseShape, principal, shaped
 from boundlab.evaluation.roundings import RoundingSearch, code_bits
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
-from boundlab.quantities.weight_code import Rounding
+from boundlab.quantities.weight_code import Rounding, shortest_length
 from boundlab.specs.run import RunSpec
 
 _FEW, _FOR_DIRECTIONS, _MORE = 2000, 3000, 5000  # images that choices are made with
@@ -41,10 +48,12 @@ def certify_coded(
     """Certificates of a network on its training sample, pixels in [0, 1] as it sees them before `normalize`.
 
     Every choice made here is covered: it may depend on the sample. The same network and images give the same certificate.
-    Raises ValueError for an output layer that does not tell classes apart, or not in finite numbers.
+    Raises ValueError for an output layer that does not tell classes apart, or not in finite numbers, and, before long, for so
+    many hidden weights that nothing below 1 can come of it.
     """
     n, few = len(train.labels), sub_sample(train, _FEW, 0)
     check_output(output_of(checkpoint, few))
+    check_code(checkpoint, n)
     before = principal(checkpoint, output_of(checkpoint, few), few, _DIRECTIONS)
     search = RoundingSearch(checkpoint, few, n, shaped(*before, _PULLS[len(_PULLS) // 2]))
     roundings = search.best(lambda tried: progress("roundings", tried, 0))
@@ -57,12 +66,16 @@ def certify_coded(
     rough = run_over(made, output, few, directions, torch.float32).exact()
     at = min(range(len(shape)), key=lambda i: fit.choose(rough, shape[i], search.size, 1.2)[1].limit)
     found = run_over(made, output, train, directions, watch=lambda done: progress("training images", done, n))
-    unseen = None if test is None else run_over(made, output, test)
+    unseen = None if test is None else _over_test(made, output, test, progress)
     errors = (found.error, None if unseen is None else unseen.error)
     plain = fit.made(found, None, None, roundings, errors, search.size)
     fine = [_PULLS[at] * 2.0**k for k in (-1, 0, 1)]
     pull = min(fine, key=lambda p: fit.choose(_some(found), shaped(directions, shares, p), search.size, 1.1)[1].limit)
     return Coded((plain, fit.made(found, shaped(directions, shares, pull), pull, roundings, errors, search.size)), made)
+
+
+def _over_test(made: Checkpoint, output: Output, test: Split, progress: CodedProgress) -> Seen:
+    return run_over(made, output, test, watch=lambda done: progress("test images", done, len(test.labels)))
 
 
 def certify_coded_run(
@@ -79,6 +92,19 @@ def check_output(output: Output) -> None:
     """Raises ValueError for an output layer that does not tell classes apart, or not in finite numbers."""
     if not 0 < output.norm < math.inf:
         raise ValueError("it assumes that the output layer's rows differ, and that their norm is finite")
+
+
+def check_code(checkpoint: Checkpoint, n: int) -> None:
+    """Raises ValueError where the shortest code that is tried for the hidden weights promises nothing for certain."""
+    tensors = hidden_tensors(checkpoint)
+    if sum(tensor.size for tensor in tensors) < n / 10:  # tens of bits per weight would be needed
+        return
+    bits = sum(shortest_length(tensor) for tensor in tensors)
+    if least_limit(bits, n) >= 1:
+        raise ValueError(
+            f"it would promise nothing: its {sum(t.size for t in tensors):,} hidden weights and biases take at least {bits:,} bits, "
+            f"{bits / n:.1f} for each of {n:,} images; with fewer weights it may"
+        )
 
 
 def sub_sample(data: Split, size: int, seed: int) -> Split:

@@ -204,9 +204,9 @@ def epochs_for_plateau(spec: RunSpec) -> int | None:
     """The least number of epochs with which `spec` reaches `PLATEAU`.
 
     None where none does (no weight decay, or a preset that drops the rate at fixed epochs), or where the rule is not
-    about the run (loss "certificate").
+    about the run (losses that are certificates).
     """
-    if spec.train.loss == "certificate":
+    if spec.train.loss != "mse":
         return None
     n = sample_size(spec)
 

@@ -49,6 +49,16 @@ class StackedNetworks:
         # what weight_norm calls; a row of all of a member's numbers has one norm, as `dim=None` has for one network
         return torch._weight_norm(v.flatten(1), g[:, None], 0).view_as(v)
 
+    def put(self, place: int, weight: Tensor) -> None:
+        """Make (members, *weight_shape) the effective weights of the layer at `place`."""
+        layer = self.layers[place]
+        if not self.shapes[place].weight_norm:
+            self.parameters[f"{layer}.weight"].copy_(weight)
+            return
+        self.parameters[f"{layer}.{_V}"].copy_(weight)
+        g = self.parameters[f"{layer}.{_G}"]
+        g.copy_(weight.flatten(1).norm(dim=1).view_as(g))
+
     def biases(self, parameters: dict[str, Tensor]) -> list[Tensor | None]:
         """Per layer (members, ...), None where the layers have none."""
         return [parameters.get(f"{layer}.bias") for layer in self.layers]

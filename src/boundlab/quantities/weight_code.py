@@ -19,7 +19,8 @@ from scipy.special import gammaln
 from boundlab.quantities.norms import Array
 
 FEWEST_BITS, MOST_BITS = 2, 9  # bits per weight
-_HEAD = 1 + 3 + 16
+HEAD = 1 + 3 + 16  # bits of a tensor before its levels
+_ON_GRID = 4  # bits, up to which every grid that the largest weight lies on is tried
 _CLIPS = np.linspace(0.2, 1.0, 33)  # of the largest weight, tried as the end of the levels
 
 
@@ -53,14 +54,23 @@ def best_rounding(weights: Array, bits: int) -> Rounding:
     half = 2 ** (bits - 1)
     # a scale may be negative: there is one more level on one side than on the other
     ends = (-half, half - 0.5)
-    tried = [Rounding(bits, as_bfloat16(largest * clip / end)) for clip in _CLIPS for end in ends]
+    # weights that lie on a grid already stay what they are
+    grids = range(1, half) if bits <= _ON_GRID else ()
+    scales = [largest * clip / end for clip in _CLIPS for end in ends] + [largest / k for k in grids]
+    tried = [Rounding(bits, as_bfloat16(scale)) for scale in scales]
     return min(tried, key=lambda one: float(np.square(one.rounded(flat) - flat).sum()))
 
 
 def code_length(levels: Array, bits: int) -> int:
     """Bits that `written` takes for one tensor."""
     flat, counted = _lengths(levels, bits)
-    return _HEAD + min(flat, counted)
+    return HEAD + min(flat, counted)
+
+
+def shortest_length(weights: Array) -> int:
+    """Bits of the shortest code among `best_rounding`s of a tensor, whatever is lost by it."""
+    roundings = [best_rounding(weights, bits) for bits in range(FEWEST_BITS, MOST_BITS + 1)]
+    return min(code_length(one.levels(weights), one.bits) for one in roundings)
 
 
 def _lengths(levels: Array, bits: int) -> tuple[int, int]:
@@ -88,12 +98,12 @@ def read_back(code: str, shapes: Iterable[tuple[int, ...]]) -> list[Array]:
     """The rounded weights of `written`, float64; raises ValueError where bits are missing or left over."""
     tensors, at = [], 0
     for shape in shapes:
-        size, head = math.prod(shape), code[at : at + _HEAD]
-        if len(head) < _HEAD:
+        size, head = math.prod(shape), code[at : at + HEAD]
+        if len(head) < HEAD:
             raise ValueError(f"the code ends after {len(code)} bits, before the tensor of shape {shape}")
         bits, top = int(head[1:4], 2) + FEWEST_BITS, int(head[4:], 2)
         scale = float(np.array([top << 16], np.uint32).view(np.float32)[0])
-        at += _HEAD
+        at += HEAD
         if head[0] == "0":
             body = code[at : at + bits * size]
             symbols = [int(body[i : i + bits], 2) for i in range(0, len(body), bits)]
@@ -102,7 +112,7 @@ def read_back(code: str, shapes: Iterable[tuple[int, ...]]) -> list[Array]:
         if len(symbols) < size:
             raise ValueError(f"the code ends within the tensor of shape {shape}")
         levels = np.array(symbols, np.int64) - 2 ** (bits - 1)
-        at += code_length(levels, bits) - _HEAD
+        at += code_length(levels, bits) - HEAD
         tensors.append((levels * scale).reshape(shape))
     if at != len(code):
         raise ValueError(f"the code has {len(code)} bits, its tensors take {at}")

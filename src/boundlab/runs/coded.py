@@ -14,6 +14,7 @@ from boundlab.bounds.coded import BOTH, CodedCertificate
 from boundlab.errors import RunError
 from boundlab.quantities.weight_code import narrowed_length
 from boundlab.runs.run import Run
+from boundlab.specs.shapes import LayerShape
 from boundlab.system.files import read_json, write_atomic
 from boundlab.system.locks import locked_folder
 
@@ -65,7 +66,12 @@ def with_coded(run: Run, given: Any, folder: Path, file: str = CODED) -> Run:
 
 def check_coded(run: Run, found: CodedCertificate) -> None:
     """Raises RunError when a certificate is not about the run: n, classes, tensors, the code's length and the divergence."""
-    shapes = run.spec.arch.shapes()
+    norm = run.norms(run.records.iloc[-1:]).layers[-1].centered_frobenius[0]
+    check_about(found, run.spec.arch.shapes(), run.sample.n, norm, run.id)
+
+
+def check_about(found: CodedCertificate, shapes: Sequence[LayerShape], n: int, norm: float, name: str) -> None:
+    """The same of any network called `name`; `norm`: of its output layer, class mean subtracted."""
     sizes = [
         size
         for s in shapes[:-1]
@@ -75,14 +81,14 @@ def check_coded(run: Run, found: CodedCertificate) -> None:
     most += 16 * shapes[-1].bias
     if found.trained:
         most += narrowed_length([s.out_channels for s in shapes[:-1]])
-    scale = run.norms(run.records.iloc[-1:]).layers[-1].centered_frobenius[0] * found.mu
+    scale = norm * found.mu
     # a trained output layer is not the run's
     fits = found.trained or shapes[-1].bias or abs(found.size - scale) <= 1e-4 * scale
     known = (found.n, found.classes, len(found.roundings), found.constant is not None)
-    if known != (run.sample.n, shapes[-1].out_channels, len(sizes), shapes[-1].bias) or found.bits > most or not fits:
+    if known != (n, shapes[-1].out_channels, len(sizes), shapes[-1].bias) or found.bits > most or not fits:
         raise RunError(
-            f"the certificate of Theorem {found.theorem} is not about {run.id} (n {found.n}, {found.classes} classes, "
-            f"{len(found.roundings)} coded tensors of {found.bits} bits, size {found.size:.6g}; the run has {run.sample.n}, "
+            f"the certificate of Theorem {found.theorem} is not about {name} (n {found.n}, {found.classes} classes, "
+            f"{len(found.roundings)} coded tensors of {found.bits} bits, size {found.size:.6g}; it has {n}, "
             f"{shapes[-1].out_channels}, {len(sizes)} of at most {most}, {scale:.6g})"
         )
 

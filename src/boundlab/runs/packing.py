@@ -9,10 +9,12 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from boundlab.errors import RunError
+from boundlab.runs.certificates import CERTIFICATES
+from boundlab.runs.coded import CODED, TRAINED, trained_network_file
 from boundlab.runs.folder import list_runs
 from boundlab.runs.pack import network_file, open_parts, part_folders
 from boundlab.runs.part import CHECKPOINTS, INDEX, RECORDS, write_part
-from boundlab.runs.run import Found
+from boundlab.runs.run import Found, Run
 from boundlab.runs.thinning import MOST_RECORDS, thinned
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import make_folder, write_atomic
@@ -79,23 +81,42 @@ def pack(
             f"no finished runs in {folders} that are not packed yet; train some with `boundlab sweep GRID --out {folders}`"
         )
     thin = [dataclasses.replace(run, records=thinned(run.records, most)) for run in fresh]
-    networks = _networks([run.id for run in fresh if any(fnmatch(run.id, p) for p in checkpoints)], folders)
+    files = _networks([run.id for run in fresh if any(fnmatch(run.id, p) for p in checkpoints)], folders, part)
+    files |= _made_for_certificates(fresh, folders, part)
     try:
         make_folder(part / CHECKPOINTS)
-        for run, network in networks.items():
-            write_atomic(network_file(part, run), network.read_bytes())
+        for place, network in files.items():
+            make_folder(place.parent)
+            write_atomic(place, network.read_bytes())
         write_part(thin, part)
     except OSError:  # half a part would be in the way of the next try; all of it is ours (`new_part`)
-        for leftover in (part / RECORDS, part / INDEX, *(part / CHECKPOINTS).glob("*.safetensors")):
-            leftover.unlink(missing_ok=True)
+        for name in (RECORDS, INDEX, CERTIFICATES, CODED, TRAINED):
+            (part / name).unlink(missing_ok=True)
+        for place in files:
+            place.unlink(missing_ok=True)
         raise
     return len(fresh)
 
 
-def _networks(kept: list[str], folders: Path) -> dict[str, Path]:
-    """The networks of finished runs; raises RunError where one is missing."""
-    networks = {run: folders / run / "network.safetensors" for run in kept}
+def _networks(kept: list[str], folders: Path, part: Path) -> dict[Path, Path]:
+    """Where the networks of finished runs go, and where they are; raises RunError where one is missing."""
+    networks = {network_file(part, run): folders / run / "network.safetensors" for run in kept}
     for network in networks.values():
         if not network.is_file():
             raise RunError(f"{network.parent} has no network.safetensors; delete that folder and train it again")
     return networks
+
+
+def _made_for_certificates(runs: Sequence[Run], folders: Path, part: Path) -> dict[Path, Path]:
+    """The same of the networks that were made for a certificate."""
+    files = {}
+    for run in runs:
+        if any(one.trained for one in run.coded):
+            network = trained_network_file(folders / run.id, run.id)
+            if not network.is_file():
+                raise RunError(
+                    f"{network} is not there, and {network.parent.parent / TRAINED} is about it; run `boundlab certify {run.id} "
+                    f"--theorem d --train --runs {folders}` again"
+                )
+            files[trained_network_file(part, run.id)] = network
+    return files

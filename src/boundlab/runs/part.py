@@ -30,7 +30,7 @@ Samples = list[tuple[Any, Scaling, SampleStats]]
 
 
 def write_part(runs: Iterable[Run], folder: Path) -> None:
-    """Finished runs as a part: one parquet of all records, one JSON, written last, of specs and (shared) samples."""
+    """Finished runs as a part: one parquet of all records, their certificates, one JSON, written last, of specs and (shared) samples."""
     runs = sorted(runs, key=lambda run: run.id)
     make_folder(folder)
     samples: list[dict[str, Any]] = []
@@ -43,9 +43,9 @@ def write_part(runs: Iterable[Run], folder: Path) -> None:
     write_parquet(frame, folder / RECORDS)
     certificates.write_certificates({run.id: [c.to_dict() for c in run.certificates] for run in runs}, folder)
     for run in runs:
-        # a network made for its certificate stays with the run it was made of
-        if own := [one for one in run.coded if not one.trained]:
-            store_coded(folder, run.id, own)
+        for file in (CODED, TRAINED):
+            if own := [one for one in run.coded if one.trained == (file == TRAINED)]:
+                store_coded(folder, run.id, own, file)
     write_atomic(folder / INDEX, json.dumps({"runs": entries, "samples": samples}) + "\n")
 
 

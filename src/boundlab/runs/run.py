@@ -67,8 +67,8 @@ class Run:
 
     @property
     def at_plateau(self) -> bool:
-        """Whether rho had time to come down (empirical rule, about weight decay; loss "certificate" does without)."""
-        return self.spec.train.loss == "certificate" or self.plateau_number >= PLATEAU
+        """Whether rho had time to come down (empirical rule, about weight decay; losses that are certificates do without)."""
+        return self.spec.train.loss != "mse" or self.plateau_number >= PLATEAU
 
     @property
     def trained(self) -> bool:

@@ -51,6 +51,22 @@ PRESETS = {
         raw=True,
         figures=False,
     ),
+    "coded": Preset(
+        bias=False,
+        epochs=30,
+        lr=0.1,
+        momentum=0.9,
+        init="he",
+        warmup=True,
+        clip_norm=1.0,
+        drops=(0.7, 0.9),
+        drops_in="fraction",
+        record_epochs=5,
+        loss="certificate_d",
+        weight_decay=0.0,
+        batch_size=500,
+        figures=False,
+    ),
 }
 
 

@@ -46,7 +46,8 @@ def data_of(dataset: str, labels: Sequence[Sequence[int]] | None, in_shape: tupl
 def asked(spec: RunSpec) -> str:
     """What training weighed beside the errors."""
     train = spec.train
-    return f"λ = {train.weight_decay:g}" if train.loss == "mse" else f"weight {train.certificate_weight:g}"
+    by_loss = {"mse": f"λ = {train.weight_decay:g}", "certificate": f"weight {train.certificate_weight:g}"}
+    return by_loss.get(train.loss, "for Theorem D2")
 
 
 def described(spec: RunSpec) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ _SCHEMA = 1  # raise when training or the recorded quantities change meaning: ol
 PLATEAU = 4.0  # empirical: below this number rho has not come down yet
 LARGEST_MARGIN = 1e300  # a product with it must not overflow
 DEVICES = ("auto", "cpu", "cuda")
-_LOSSES = ("mse", "certificate")
+_LOSSES = ("mse", "certificate", "certificate_d")
 _NUMBERS = ("label_noise", "weight_decay", "lr", "momentum", "certificate_weight")
 Labels = tuple[tuple[int, ...], ...]  # a sub-task: one tuple of the data set's labels per class
 _NOT_CERTIFICATE = 'certificate_weight belongs to loss "certificate"; leave it out for loss "{}"'
@@ -66,8 +66,8 @@ class TrainSpec:
             object.__setattr__(self, name, float(getattr(self, name)) + 0.0)
         if self.loss != "certificate" and self.certificate_weight != 1.0:
             raise ValueError(_NOT_CERTIFICATE.format(self.loss))
-        if self.loss == "certificate" and self.weight_decay != 0:
-            raise ValueError(f'weight_decay must be 0 for loss "certificate", got {self.weight_decay:g}')
+        if self.loss != "mse" and self.weight_decay != 0:
+            raise ValueError(f'weight_decay must be 0 for loss "{self.loss}", got {self.weight_decay:g}')
 
     def _check_task(self) -> None:
         """The limits that depend on the data set."""
@@ -104,9 +104,9 @@ class RunSpec:
                 f"{data.name} needs in_shape {list(data.in_shape)} (or an even number less: the middle) and {classes} classes, "
                 f"got {list(self.arch.in_shape)} and {self.arch.classes}"
             )
-        if self.train.loss == "certificate" and self.arch.bias:
+        if self.train.loss != "mse" and self.arch.bias:
             raise ValueError(
-                'loss "certificate" needs a network without biases (it trains no weights on a constant), got bias true'
+                f'loss "{self.train.loss}" needs a network without biases (it trains no weights on a constant), got bias true'
             )
         unshared_max = self.arch.kind == "lc" and any(pool.startswith("max") for pool in self.arch.per_layer("pool"))
         if self.train.loss == "certificate" and unshared_max:
@@ -150,7 +150,7 @@ class RunSpec:
         text = json.dumps({**self.to_dict(), "schema": _SCHEMA}, sort_keys=True, separators=(",", ":"))
         t = self.train
         name = self.arch.title.lower().replace(" ", "-").replace(",", ".")
-        rule = f"wd{t.weight_decay:g}" if t.loss == "mse" else f"cert{t.certificate_weight:g}"
+        rule = {"mse": f"wd{t.weight_decay:g}", "certificate": f"cert{t.certificate_weight:g}"}.get(t.loss, "certd")
         return f"{t.dataset}-{name}-{rule}-s{t.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def drop_steps(self, steps_per_epoch: int) -> tuple[int, ...]:

@@ -47,7 +47,9 @@ def train_team(team: Team, data: Sequence[tuple[Split, Split]], device: str, sta
     `started`: when setting up began (time.monotonic). What ends early says so in its status and gives its lock back; Diverged
     and Interrupted are raised when that was the last one, with the states saved. Raises OSError.
     """
-    tries = list(plans(device, team.specs[0].train.batch_size))
+    train = team.specs[0].train
+    # what loss "certificate_d" says of a minibatch is no mean over its parts
+    tries = list(plans(device, train.batch_size, in_parts=train.loss != "certificate_d"))
     for place, part, note in tries:
         for attempt in team.attempts.values():
             attempt.beat.note = note
@@ -62,11 +64,11 @@ def train_team(team: Team, data: Sequence[tuple[Split, Split]], device: str, sta
             torch.cuda.empty_cache()
 
 
-def plans(device: str, batch: int) -> Iterator[tuple[str, int | None, str | None]]:
+def plans(device: str, batch: int, in_parts: bool = True) -> Iterator[tuple[str, int | None, str | None]]:
     """(device, images at a time or None for all, what to say of it), in the order in which they are tried."""
     yield device, None, None
     small = f"the GPU's memory is too small for batches of {batch}: going on"
-    for part in (part for part in _PARTS if part < batch):
+    for part in (part for part in _PARTS if part < batch and in_parts):
         yield device, part, f"{small} " + (f"in parts of {part}" if part > 1 else "one image at a time")
     if device != "cpu":
         yield "cpu", None, "the GPU's memory is too small for this network: going on on the CPU"
@@ -199,6 +201,7 @@ class _Trainer:
 
     def _seal(self) -> None:
         training, seconds = self.training, self._trained()
+        training.steps.settle()
         images = training.schedule.images * training.schedule.spec.train.epochs
         spent: dict[str, Any] = {
             "seconds": round(seconds, 1),

@@ -57,7 +57,8 @@ class Training:
         self.finished = 0  # steps
         self.losses: list[Tensor] = []  # (members,) of this epoch's steps since its last record
         self.due = True  # whether the record of step `finished` is still to be made
-        captured = self.rates.device.type == "cuda" and part is None  # a capture keeps memory of its own
+        # a capture keeps memory of its own, and no step that looks at its numbers can be captured
+        captured = self.rates.device.type == "cuda" and part is None and not self.steps.loss.rounds
         run_step = hooks.run_step or (CapturedStep if captured else lambda plain: plain)
         self.step: Step = run_step(self.steps.step)
 
@@ -194,14 +195,15 @@ class Training:
     def _evaluating(self) -> Iterator[None]:
         started = time.monotonic()
         try:
-            yield
+            with self.steps.kept_weights():
+                yield
         finally:
             self.evaluating += time.monotonic() - started
 
     def state(self, place: int) -> dict[str, Tensor]:
         """Tensors from which `restore` continues exactly: a member's parameters and momentum, position, losses not yet
         averaged."""
-        kept = [("param", self.networks.parameters), ("momentum", self.steps.sgd.speed)]
+        kept = [("param", self.steps.trained), ("momentum", self.steps.sgd.speed)]
         state = {f"{kind}.{k}": rows[place].detach().cpu().clone() for kind, all_ in kept for k, rows in all_.items()}
         losses = torch.stack(self.losses)[:, place].cpu() if self.losses else torch.zeros(0)
         return state | {

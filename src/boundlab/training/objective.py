@@ -1,4 +1,4 @@
-"""What training minimises: mean squared error, or the certificate of Theorem S (bounds/theorem_s.md)."""
+"""What training minimises: mean squared error, or the certificate of Theorem S (bounds/theorem_s.md) or D2 (`noise_loss`)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from boundlab.bounds.theorem_s import complexity_per_norm
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.run import RunSpec
 from boundlab.specs.shapes import LayerShape
+from boundlab.training.noise_loss import CodedObjective
 
 _HINGE_UNTIL, _RAMP_FROM = 0.1, 0.3  # fractions of the steps; between them the cap comes down to the ramp's 1
 _FIRST_CAP = 3.0
@@ -25,12 +26,33 @@ class Objective(Protocol):
     `out`: (members, batch, classes); `labels`: (members, batch); `weights`: per layer (members, *weight_shape).
     """
 
+    rounds: bool  # whether `rounded` changes anything
+
     def __call__(self, out: Tensor, labels: Tensor, weights: Sequence[Tensor]) -> Tensor: ...
 
     def at(self, fraction: float) -> None: ...
 
+    def rounded(self, weights: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The weights that the network is run with."""
 
-class MeanSquaredError:
+    def see(self, place: int, x: Tensor) -> None:
+        """Gets the input of every layer."""
+
+
+class _AsItIs:
+    """Of a network that is run with its weights as they are, and seen by its outputs alone."""
+
+    rounds = False
+
+    def rounded(self, weights: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The same."""
+        return weights
+
+    def see(self, place: int, x: Tensor) -> None:
+        """Nothing."""
+
+
+class MeanSquaredError(_AsItIs):
     """Mean over examples and outputs of the squared distance to one-hot labels, as in the paper."""
 
     def __call__(self, out: Tensor, labels: Tensor, weights: Sequence[Tensor]) -> Tensor:
@@ -40,7 +62,7 @@ class MeanSquaredError:
         """The same throughout."""
 
 
-class Certificate:
+class Certificate(_AsItIs):
     """mean min(cap, max(0, 1 - margin)) + weight x complexity at margin 1.
 
     With cap 1 and weight 1 this is Theorem S's value without its confidence term, at margin 1: no restriction, since
@@ -89,5 +111,7 @@ def objective(specs: Sequence[RunSpec], samples: Sequence[SampleStats], like: Te
     """The loss that `specs` name, which is one for all; `samples`: of each one's training images; `like`: a parameter."""
     if specs[0].train.loss == "mse":
         return MeanSquaredError()
+    if specs[0].train.loss == "certificate_d":
+        return CodedObjective(specs[0].arch.shapes(), [sample.n for sample in samples], like)
     weights = [spec.train.certificate_weight for spec in specs]
     return Certificate(specs[0].arch.shapes(), samples, weights, like)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ class Steps:
     ) -> None:
         self.networks, self.part = networks, part
         self.loss = objective(specs, samples, next(iter(networks.parameters.values())))
+        self.trained = networks.parameters  # what training goes on from, also while `kept_weights`
         train = [spec.train for spec in specs]
         self.sgd = Sgd(networks.parameters, train, PRESETS[train[0].preset].clip_norm)
 
@@ -31,6 +33,26 @@ class Steps:
         losses, gradients = self.gradients(images, labels)
         self.sgd.step(gradients, rates)
         return losses
+
+    @contextmanager
+    def kept_weights(self) -> Iterator[None]:
+        """Meanwhile the networks have the weights that they are measured and kept with: those that the loss runs them with."""
+        if self.loss.rounds:
+            self.trained = {name: rows.clone() for name, rows in self.networks.parameters.items()}
+        self.settle()
+        try:
+            yield
+        finally:
+            if self.loss.rounds:
+                for name, rows in self.networks.parameters.items():
+                    rows.copy_(self.trained[name])
+                self.trained = self.networks.parameters
+
+    def settle(self) -> None:
+        """Give the networks these weights for good."""
+        if self.loss.rounds:
+            for place, weight in enumerate(self.loss.rounded(self.networks.weights(self.networks.parameters))):
+                self.networks.put(place, weight)
 
     def gradients(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """(members,) losses of their minibatches and the gradients of all parameters, in parts of `part` images whose losses
@@ -49,6 +71,7 @@ class Steps:
     def _backward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         networks = self.networks
         parameters = {name: tensor.detach().requires_grad_() for name, tensor in networks.parameters.items()}
-        weights = networks.weights(parameters)
-        losses = self.loss(networks.outputs(images, weights, networks.biases(parameters)), labels, weights)
+        weights = self.loss.rounded(networks.weights(parameters))
+        outputs = networks.outputs(images, weights, networks.biases(parameters), self.loss.see)
+        losses = self.loss(outputs, labels, weights)
         return losses.detach(), torch.autograd.grad(losses.sum(), list(parameters.values()))

@@ -24,7 +24,7 @@ FIGURES, CERTIFIED = "figures", "certified"
 _OWN = "trained here"
 _KINDS_HELP = {
     FIGURES: "the runs of the paper's four figures, trained for accuracy",
-    CERTIFIED: "small networks trained so that Theorems S and S2 say something about them",
+    CERTIFIED: "small networks trained so that Theorems S and S2, or D2, say something about them",
     _OWN: "every finished run of this server's own, whatever it is",
 }
 _WEIGHT_HELP = (
@@ -142,9 +142,11 @@ def run_caption(run: Run, label: str) -> str:
     asked = f"λ = {train.weight_decay:g}"
     if train.loss == "certificate":
         asked = f"trained for its certificate, weight {train.certificate_weight:g}"
+    if train.loss == "certificate_d":
+        asked = "trained for Theorem D2"
     made = recipe(run.spec)
     own = run.id not in shipped_by_id()
-    usual = made == "short" or (train.preset == "certified" and not own)  # shipped in several forms
+    usual = made == "short" or (train.preset in ("certified", "coded") and not own)  # shipped in several forms
     parts = [run.spec.arch.title, task(run.spec), asked, "" if usual else f"recipe {made}", f"seed {train.seed}"]
     return " · ".join(filter(None, [*parts, "trained here" if own else "", f"epoch {label}"]))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
-from boundlab.bounds.coded import best
+from boundlab.bounds.coded import CodedCertificate, best
 from boundlab.checkpoints.rounding import rounded_file
 from boundlab.runs.coded import trained_network_file
 from boundlab.runs.pack import network_file, part_folders
@@ -22,10 +23,22 @@ def offer_rounded_network(run: Run, delta: float) -> None:
     made_for_it = trained_network(run.id)
     if found.trained and made_for_it is None:
         return
+    if found.trained and made_for_it:
+        _offer("Network made for it", made_for_it.read_bytes, f"{run.id}-certified")
+    else:
+        offer_rounded(path, found, run.id)
+
+
+def offer_rounded(path: Path, found: CodedCertificate, name: str) -> None:
+    """A button for the network at `path` with its hidden weights rounded as a certificate says; made when it is asked for."""
+    _offer("Network with rounded weights", lambda: rounded_file(path, found.roundings), f"{name}-rounded")
+
+
+def _offer(label: str, content: Callable[[], bytes], name: str) -> None:
     st.download_button(
-        "Network made for it" if found.trained else "Network with rounded weights",
-        made_for_it.read_bytes if found.trained and made_for_it else lambda: rounded_file(path, found.roundings),
-        f"{run.id}-{'certified' if found.trained else 'rounded'}.safetensors",
+        label,
+        content,
+        f"{name}.safetensors",
         "application/octet-stream",
         icon=":material/download:",
         on_click="ignore",

@@ -44,4 +44,4 @@ def shipped_runs() -> list[Run]:
 
 def certified_runs() -> list[Run]:
     """The shipped runs trained for their certificate."""
-    return [run for run in shipped_runs() if run.spec.train.loss == "certificate"]
+    return [run for run in shipped_runs() if run.spec.train.loss != "mse"]

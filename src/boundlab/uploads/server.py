@@ -102,7 +102,7 @@ class UploadServer:
         """Reap and start what is due; returns how this upload stands.
 
         state: "idle", "queued" (and `ahead`), "running" (and `part`), "done" or "failed" (and `error`); `arch`: its network,
-        once the file is found sound.
+        once the file is found sound; `measured`: there is a `result`, to which Theorem D may still come.
         """
         with self._lock:
             self._reap_and_start()
@@ -114,11 +114,13 @@ class UploadServer:
         path = upload.folder / STATUS
         now: dict[str, Any] = read_json(path) if path.exists() else {"state": "running", "part": "starting"}
         if code is not None and now["state"] == "running":
+            if now.get("measured"):  # what was found before it broke off
+                return now | {"state": "done"}
             return now | {"state": "failed", "error": self._why(upload, code)}
         return now
 
     def result(self, upload: Upload) -> Subject:
-        """What the worker found; raises RunError before it is done."""
+        """What the worker found; raises RunError before it is measured."""
         return Subject.from_dict(read_json(upload.folder / SUBJECT))
 
     def drop(self, upload: Upload) -> None:

@@ -181,7 +181,7 @@ def loss_notice(run: Run, drops: list[float]) -> str:
         words.append(
             f"The learning rate falls at epoch {left[0]} next." if left else "The learning rate has fallen for good."
         )
-    if train.loss == "certificate":
+    if train.loss != "mse":
         return " ".join(words)
     enough = f"at least {PLATEAU:g}, enough" if run.at_plateau else f"less than {PLATEAU:g}: too few"
     return " ".join(words) + (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import streamlit as st
 from boundlab.analysis.subject import Subject
 from boundlab.bounds import ALL
 from boundlab.bounds.base import evaluate, only
+from boundlab.bounds.coded import best
 from boundlab.bounds.concentration import clopper_pearson
 from boundlab.charts.ladder import ladder
 from boundlab.charts.theme import FONT, INK, VEIL, styles
@@ -30,14 +32,25 @@ _MEASURED = ("holdout", "test_error")
 
 
 def every_bound(subject: Subject, settings: Settings) -> pd.DataFrame:
-    """One row per bound: series, value, complexity, confidence, empirical, margin (NaN where there is none), reason."""
+    """One row per bound: series, value, complexity, confidence, empirical, margin (NaN where there is none), reason. In `strict`
+    Theorem D too, or D2, whichever is smaller."""
     rows = []
     for bound in ALL:
         made = evaluate(bound, subject.norms, subject.sample, settings)
         parts = {name: getattr(made, name) for name in ("value", "complexity", "confidence", "empirical", "margin")}
         numbers = {name: np.nan if part is None else only(part) for name, part in parts.items()}
         rows.append({"series": bound.key, **numbers, "reason": made.reason or ""})
+    if settings.convention == "strict":
+        rows.append(_theorem_d(subject, settings.delta))
     return pd.DataFrame(rows)
+
+
+def _theorem_d(subject: Subject, delta: float) -> dict[str, Any]:
+    found = best(subject.coded, delta)
+    row = dict.fromkeys(("value", "complexity", "confidence", "empirical", "margin"), np.nan) | {"series": "theorem_d"}
+    if found is None:
+        return row | {"reason": subject.not_coded}
+    return row | {"value": found.value(delta), "reason": ""}
 
 
 def most_numbers(subject: Subject) -> str:
@@ -53,7 +66,9 @@ def ladder_section(table: pd.DataFrame, subject: Subject, settings: Settings) ->
     values["test_error"] = subject.test_error
     size = DATASETS[subject.dataset].test_images(subject.labels)
     values["holdout"] = float(clopper_pearson(values["test_error"], size, settings.delta))
-    order = [bound.key for bound in ALL if settings.convention in bound.formulas]
+    order = formulas_of = [bound.key for bound in ALL if settings.convention in bound.formulas]
+    if settings.convention == "strict":
+        order = [*order, "theorem_d"]
     logs = np.log2(values[values > 0])
     low, high = float(np.floor(logs.min())), float(np.ceil(max(logs.max(), 1.0)))
     reach = (low - 0.06 * (high - low), high + 0.06 * (high - low))
@@ -62,7 +77,7 @@ def ladder_section(table: pd.DataFrame, subject: Subject, settings: Settings) ->
     _say_why(figure, table.set_index("series")["reason"], [*order, *_MEASURED])
     chart.show(figure, "chart_checkpoint", words)
     st.markdown(words)
-    formulas(settings.convention, order)
+    formulas(settings.convention, formulas_of)
 
 
 def _say_why(figure: go.Figure, reasons: pd.Series, shown: list[str]) -> None:

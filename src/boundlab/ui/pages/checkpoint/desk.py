@@ -25,6 +25,9 @@ class Desk:
         self.server = upload_server()
         self.upload: Upload | None = None
         self.error: str | None = None  # why the last file was refused
+        self.known: bool | None = (
+            None  # whether the session's subject has all that will be found; None: there is none yet
+        )
 
     def receive(self, file: UploadedFile, dataset: str, labels: Labels | None) -> None:
         """Take a file in and have it measured."""
@@ -45,6 +48,7 @@ class Desk:
         """Measure the same file on other data."""
         if self.upload is not None:
             st.session_state.pop(UNSAVED, None)
+            self.known = None
             self.server.measure(self.upload, dataset, labels)
 
     def update(self) -> dict[str, Any]:
@@ -52,8 +56,9 @@ class Desk:
         if self.upload is None:
             return {"state": "idle"}
         now = self.server.update(self.upload)
-        if now["state"] == "done" and UNSAVED not in st.session_state:
+        if now.get("measured") and self.known != (now["state"] == "done"):
             st.session_state[UNSAVED] = self.server.result(self.upload)
+            self.known = now["state"] == "done"
         if now["state"] == "failed" and not now.get("arch"):
             self.clear()
             self.error = now["error"]
@@ -63,7 +68,7 @@ class Desk:
     def clear(self) -> None:
         """Drop the upload and what was found."""
         self.close()
-        self.error = None
+        self.error = self.known = None
         st.session_state.pop(UNSAVED, None)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from boundlab.ui.pages.checkpoint.results import results
 from boundlab.ui.privacy import plain
 from boundlab.ui.visitor import at_home, visitor
 from boundlab.uploads import kept
-from boundlab.uploads.protocol import memory_limit
+from boundlab.uploads.protocol import NETWORK, memory_limit
 from boundlab.uploads.server import MOST_MB, MOST_WORKERS, SECONDS
 
 _LINK = "checkpoint"  # in the address: the key of the kept one that is shown
@@ -59,14 +60,14 @@ def checkpoint(controls: Controls) -> None:
     st.html(_LATEST)
     _example(mine, dataset)
     busy = now["state"] in _BUSY
-    st.fragment(_progress, run_every=0.5 if busy else None)(mine, busy)
+    st.fragment(_progress, run_every=0.5 if busy else None)(mine, (busy, now.get("measured")))
     if not busy:
         _other_data(mine, dataset, labels)
     if note := st.session_state.pop(_NOTE, None):
         st.error(f"{plain(note)}.")
-    subject = _shown(mine, me)
+    subject, network = _shown(mine, me, busy)
     if subject is not None:
-        results(controls, subject)
+        results(controls, subject, network)
     _kept(me)
     how_to()
 
@@ -131,10 +132,10 @@ def _received(mine: Desk, key: str, dataset: str, labels: Labels | None) -> None
         put(_LINK, [])
 
 
-def _progress(mine: Desk, was_busy: bool) -> None:
-    """How far the upload worker is."""
+def _progress(mine: Desk, was: tuple[bool, bool | None]) -> None:
+    """How far the upload worker is; `was`: whether it was at work, and had measured something, when the page was drawn."""
     now = mine.update()
-    if (now["state"] in _BUSY) != was_busy:
+    if (now["state"] in _BUSY, now.get("measured")) != was:
         st.rerun()
     if now["state"] == "queued":
         st.info(
@@ -166,23 +167,25 @@ def _act(what: partial[Any]) -> None:
     st.session_state[_NOTE] = failure(what)
 
 
-def _shown(mine: Desk, me: str) -> Subject | None:
-    """The kept one that the link names, else the session's upload."""
+def _shown(mine: Desk, me: str, busy: bool) -> tuple[Subject | None, Path | None]:
+    """The kept one that the link names, else the session's upload; and its network, if it is at hand."""
     if key := get(_LINK):
         try:
             if one := kept.find(key):
-                return one.subject
+                return one.subject, one.folder / NETWORK
             st.warning(f"This server keeps no checkpoint {quoted([key])}; it was deleted, or the link is wrong.")
         except RunError as error:
             st.warning(f"{plain(str(error))}.")
     subject: Subject | None = st.session_state.get(subjects.UNSAVED)
+    if subject is not None and busy:
+        return replace(subject, not_coded="it is being computed"), None
     if subject is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             if mine.upload:
                 st.button("Keep it", icon=":material/bookmark_add:", on_click=partial(_act, partial(_keep, mine, me)))
             st.button("Delete it", icon=":material/delete:", on_click=mine.clear)
             st.caption("Not kept: it is deleted when you leave.")
-    return subject
+    return subject, mine.upload.network if mine.upload else None
 
 
 def _keep(mine: Desk, me: str) -> None:

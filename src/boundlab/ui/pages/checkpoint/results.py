@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from boundlab.analysis.conditions import conditions
-from boundlab.analysis.guarantees import THEOREMS, Guarantee, guarantees_about, refusal
+from boundlab.analysis.guarantees import THEOREMS, Guarantee, coded_guarantee, guarantees_about, refusal
 from boundlab.analysis.margin_tradeoff import trade_off
 from boundlab.analysis.subject import Subject
 from boundlab.bounds.base import BIASES_IGNORED, effective_n, only
+from boundlab.bounds.coded import best
 from boundlab.charts.guarantees import guarantee_chart
 from boundlab.charts.margins_of_run import trade_off_chart
 from boundlab.quantities.doubts import doubts
@@ -23,6 +27,7 @@ from boundlab.ui.controls import Controls
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.checkpoint.bounds import every_bound, ladder_section, most_numbers, table_section
 from boundlab.ui.privacy import plain
+from boundlab.ui.rounded_network import offer_rounded
 from boundlab.ui.shipped import shipped_runs
 from boundlab.ui.tables import formatted
 from boundlab.words.guarantees import BEST, CHOICE, spelled_out, verdict
@@ -30,8 +35,8 @@ from boundlab.words.guarantees import BEST, CHOICE, spelled_out, verdict
 _NORMS = ("frobenius", "spectral_map", "spectral_kernel", "norm_21", "bias_norm", "patch_norm")
 
 
-def results(controls: Controls, subject: Subject) -> None:
-    """Everything, with the reader's settings."""
+def results(controls: Controls, subject: Subject, network: Path | None) -> None:
+    """Everything, with the reader's settings; `network`: its file, if it is at hand."""
     with st.container(horizontal=True):
         settings = choose_settings(controls, most_numbers(subject))
     st.markdown(f"#### {plain(subject.title)}")
@@ -43,6 +48,8 @@ def results(controls: Controls, subject: Subject) -> None:
         st.caption(f":material/info: {BIASES_IGNORED}")
     table = every_bound(subject, settings)
     ladder_section(table, subject, settings)
+    if settings.convention == "strict":
+        _rounded(subject, settings.delta, network)
     made = guarantees_about(subject, settings.delta)
     share = settings.delta / sum(p.limit is not None for p in made)
     with st.expander("What may be promised", icon=":material/verified:"):
@@ -53,6 +60,18 @@ def results(controls: Controls, subject: Subject) -> None:
         _margins(controls, subject, share)
     with st.expander("Norms per layer", icon=":material/layers:"):
         _norms(subject)
+
+
+def _rounded(subject: Subject, delta: float, network: Path | None) -> None:
+    """What Theorem D is about, and that network to take away."""
+    found = best(subject.coded, delta)
+    if found is None:
+        st.caption(f"Theorem D: no number, {plain(subject.not_coded)}.")
+        return
+    made = coded_guarantee(subject.coded, delta, None)
+    st.markdown(f"**{made.title}**: {decimals(made.limit or 0.0, 4)}. It is about {made.about}.")
+    if network is not None and found.roundings:
+        offer_rounded(network, found, re.sub(r"[^\w-]+", "-", subject.title))
 
 
 def _about(subject: Subject, settings: Settings) -> str:

@@ -37,7 +37,10 @@ _SEEDS = tuple(map(str, range(10)))
 _WEIGHTS = ("0.01", "0.03", "0.1", "0.3", "1", "3")
 _NOISES = ("0", "0.1", "0.2", "0.5", "1")
 _MOST_RUNS = 60
-_RECIPE_HELP = RECIPE_HELP + " · certified: minimises the certificate of Theorem S, no weight decay"
+_RECIPE_HELP = RECIPE_HELP + (
+    " · certified: minimises the certificate of Theorem S, no weight decay"
+    " · coded: that of Theorem D2, hidden weights rounded to 3 bits while training"
+)
 _DECAY_HELP = "One run per value (and seed). Type another number and press Enter to add it."
 _SEED_HELP = "One run per seed; the same seed gives the same run again."
 _NOISE_HELP = "Share of the training labels that are drawn anew, uniformly: the network can only memorise them."
@@ -118,6 +121,8 @@ def _training(controls: Controls, last: DeltaGenerator) -> tuple[dict[str, Any],
         if PRESETS[preset].loss == "certificate":
             weight = _choose(controls, "Weight of the complexity", _WEIGHTS, "certificate_weight", 200)
             axes = {"certificate_weight": [weight], "weight_decay": ["0"]}
+        elif PRESETS[preset].loss == "certificate_d":
+            axes = {"weight_decay": ["0"]}
         else:
             axes = {"weight_decay": _many(controls, "Weight decay λ", _WEIGHT_DECAYS, "weight_decay", _DECAY_HELP, 330)}
         axes["seed"] = _many(controls, "Seeds", _SEEDS, "seeds", _SEED_HELP, 240)

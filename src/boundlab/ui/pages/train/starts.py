@@ -17,6 +17,7 @@ ALL_LABELS = "all"
 _SIZES = (30_000, 12_000, 6_000, 3_000, 1_000, 500, 250)
 KIND_TITLES = ("conv", "lc", "mlp", "linear")
 _MOST_EPOCHS = 300
+_SMALL = 16  # pixels, below which a second convolution after pooling has no room
 
 
 def sizes(dataset: str) -> tuple[str, ...]:
@@ -34,21 +35,27 @@ def default_epochs(dataset: str, n: int | None, preset: str) -> int:
 def defaults(dataset: str = "digits", preset: str = "short", n: str = ALL_LABELS) -> dict[str, Any]:
     """Every value of the form, for one data set and recipe."""
     recipe = PRESETS[preset]
-    certified = recipe.loss == "certificate"
+    certified, coded = recipe.loss == "certificate", recipe.loss == "certificate_d"
+    if coded and min(DATASETS[dataset].in_shape[1:]) < _SMALL:
+        layers, channels, kernels = "1", "6", "3"
+    elif coded:
+        layers, channels, kernels = "2", "4,6", "5,3"
+    else:
+        layers, channels, kernels = ("1", "16", "4") if certified else ("3", "16", "2")
     return {
         "dataset": dataset,
         "task": "all classes",
         "n_train": n,
         "preset": preset,
         "kind": "conv",
-        "conv_layers": "1" if certified else "3",
-        "channels": "16",
-        "kernel_size": "4" if certified else "2",
+        "conv_layers": layers,
+        "channels": channels,
+        "kernel_size": kernels,
         "stride": "4" if certified else "1",
         "padding": "0",
         "dilation": "1",
         "groups": "1",
-        "pool": "none",
+        "pool": "max2" if coded else "none",
         "head": "flatten",
         "dense": "",
         "hidden": "64",
@@ -96,6 +103,12 @@ STARTS = (
         "mnist",
         "certified",
         changes={"task": "0 against 1"},
+    ),
+    Start(
+        "Coded",
+        "Ten digits of MNIST: 316 hidden weights of 3 bits each, trained for Theorem D2; then `boundlab certify --theorem d --train`.",
+        "mnist",
+        "coded",
     ),
     Start(
         "Noisy labels",
