@@ -18,7 +18,7 @@ from boundlab.networks.checkpoint import Checkpoint, save
 from boundlab.networks.input_scale import composed, scaled_first
 from boundlab.networks.layer_fields import geometry
 from boundlab.networks.layer_maps import apply_layer, pooled
-from boundlab.networks.sequential import PERMANENT, Layer, Placed, Reader, one_by_one
+from boundlab.networks.sequential import PERMANENT, Layer, NotAChain, Placed, Reader, one_by_one
 from boundlab.networks.tracing import chain, followed, unwrapped
 from boundlab.specs.arch import ArchSpec
 from boundlab.validation import numbers
@@ -106,7 +106,7 @@ def _parts(exact: nn.Module, in_shape: tuple[int, ...]) -> tuple[list[Placed], b
     if (found := chain(steps)) is None:
         branch = next(step for i, step in enumerate(steps) if step.join or step.sources != (i - 1,))
         where = branch.place or "the model's forward"
-        raise ValueError(
+        raise NotAChain(
             f"its layers do not follow each other: at {where} results of several meet, or one is used twice"
         )
     return found, flat

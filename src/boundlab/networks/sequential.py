@@ -29,6 +29,10 @@ Placed: TypeAlias = tuple[str, nn.Module]  # (place, module)
 _MONOTONE = (nn.Softmax, nn.LogSoftmax, nn.Sigmoid)  # left out at the end: the largest output stays the largest
 
 
+class NotAChain(ValueError):
+    """A network that is no chain of layers as an ArchSpec has them; it may be a graph (`branched`)."""
+
+
 @dataclass
 class Layer:
     """A parametrised layer and what follows it. `weight`, `bias`: effective, float64; `folded`: batch norm is in them."""
@@ -56,7 +60,7 @@ class Layer:
 
 
 class Reader:
-    """Takes (place, module) one by one; raises ValueError naming the first that has no place in an ArchSpec.
+    """Takes (place, module) one by one; raises NotAChain naming the first that has no place in an ArchSpec.
 
     `dropped`: whether the model ends with a Softmax, LogSoftmax or Sigmoid; `single`: whether it has one output z, which is
     read as (-z/2, z/2): the same decisions and margins."""
@@ -69,7 +73,7 @@ class Reader:
         self._end()
 
     def _refuse(self, why: str) -> NoReturn:
-        raise ValueError(f"module {self.place} ({self.module}) cannot be exported: {why}")
+        raise NotAChain(f"module {self.place} ({self.module}) cannot be exported: {why}")
 
     def _take(self) -> None:
         module = self.module
