@@ -272,6 +272,13 @@ def test_a_network_that_is_no_chain_has_the_bounds_that_hold_for_it(model):
         assert key == "gonon" or (bound["value"] is None and "layers that follow each other" in bound["reason"])
     assert "at most" in repr(report)
     json.dumps(report)
+    strict = boundlab.evaluate(network, (images[:200], labels[:200]), convention="strict")
+    assert strict["bounds"]["gonon"]["value"] is None
+    if model is Preactivated:
+        assert "ends with a dense layer" in strict["theorem_d"]["reason"]
+    else:
+        assert strict["theorem_d"]["value"] <= 1
+        assert strict["theorem_d"]["bits"] > 0
 
 
 def test_a_chain_read_as_a_graph_has_the_same_bound_of_path_norms():

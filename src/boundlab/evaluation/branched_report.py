@@ -14,9 +14,11 @@ import torch
 from boundlab.analysis.conditions import conditions
 from boundlab.bounds import LITERATURE, gonon
 from boundlab.bounds.base import Value, chosen_margin, effective_n, value_of
+from boundlab.bounds.coded import coded_json
 from boundlab.data.inspection import repeated
 from boundlab.data.splits import Split, cut_window
-from boundlab.evaluation.report import hold_out_json, sample_json, value_json
+from boundlab.evaluation.report import NOT_CODED, hold_out_json, sample_json, value_json
+from boundlab.evaluation.theorem_d import certify_coded
 from boundlab.networks.branched import Branched
 from boundlab.networks.graph import depth, path_norm
 from boundlab.networks.outcome import Outcome, margin_errors, outcome
@@ -65,7 +67,7 @@ def report_on_branched(
         "norms": {"path_l1": None if paths is None else float(paths.norm), "parameters": network.parameters},
         "bounds": {key: value_json(value) for key, value in reasons.items()},
         "theorem_s2": {"value": None, "reason": f"{_NO_CHAIN} ({why})"},
-        "theorem_d": {"value": None, "reason": "not computed for networks of this kind"},
+        "theorem_d": _theorem_d(network, train, test, settings, errors),
         "hold_out": hold_out_json(None if unseen is None else unseen.error, test, settings.delta),
         "errors": {"train": None if seen is None else seen.error, "test": None if unseen is None else unseen.error},
         "warnings": doubts(record, network.inputs.in_shape),
@@ -100,6 +102,16 @@ def _gonon(
         return Value(None, reason="it assumes that the sample has at least 2 images, not all of them black")
     ramp = np.nan if seen is None else margin_errors(seen.margins, np.array([chosen_margin(settings)]))[0][0]
     return value_of(gonon.of_paths(paths, ramp, sample, settings))
+
+
+def _theorem_d(network: Branched, train: Split, test: Split | None, settings: Settings, errors: bool) -> dict[str, Any]:
+    if not errors or settings.convention != "strict":
+        return {"value": None, "reason": NOT_CODED}
+    try:
+        found = certify_coded(network, train, test).certificates
+    except ValueError as error:
+        return {"value": None, "reason": str(error)}
+    return coded_json(found, settings.delta) or {"value": None, "reason": NOT_CODED}
 
 
 def _copies(train: Split, test: Split | None) -> dict[str, int]:

@@ -39,7 +39,7 @@ from boundlab.system.devices import usable_cores
 from boundlab.system.kept import kept
 
 UPPER = "spectral_map_upper"  # of a layer, in records of checkpoints and in the report
-_NOT_CODED = "computed in the strict convention, unless the passes over the data are left out (--no-errors)"
+NOT_CODED = "computed in the strict convention, unless the passes over the data are left out (--no-errors)"
 _NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
 
 
@@ -124,7 +124,7 @@ def report(
     settings: Settings,
     seen: Outcome | None = None,
     coded: tuple[CodedCertificate, ...] = (),
-    not_coded: str = _NOT_CODED,
+    not_coded: str = NOT_CODED,
 ) -> dict[str, Any]:
     """Norms, every bound and errors as JSON; `seen`: for exact errors at the margin asked for.
 
@@ -186,7 +186,7 @@ def report_on(
     """`report` of a checkpoint measured on (train, test), those of the sub-task `labels` if there are any; in the strict
     convention with Theorem D, which takes minutes for large networks."""
     subject, seen = measure_checkpoint(checkpoint, data, dataset, title, errors, root=root, workers=usable_cores())
-    coded, not_coded = tuple[CodedCertificate, ...](), _NOT_CODED
+    coded, not_coded = tuple[CodedCertificate, ...](), NOT_CODED
     if seen is not None and settings.convention == "strict":
         train, test = (None if part is None else cut_window(part, checkpoint.arch.in_shape) for part in data)
         assert train is not None

@@ -7,13 +7,14 @@ import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
 import torch
 
 from boundlab.bounds.coded import CodedCertificate
 from boundlab.bounds.theorem_d import PAIRS, PairLimit
 from boundlab.data.splits import Split, seen
+from boundlab.evaluation.codable import Network
 from boundlab.evaluation.coded_network import Output, Seen, output_of, rounded_network, run_over
 from boundlab.evaluation.noise_scale import ScaleSearch, scores
 from boundlab.evaluation.noise_shape import NoiseShape, principal, shaped
@@ -28,27 +29,27 @@ _PULLS = tuple(4.0**k for k in range(2, 9))
 CodedProgress = Callable[[str, int, int], None]  # what is done, how far, of how many images
 
 
-class Coded(NamedTuple):
+class Coded(NamedTuple, Generic[Network]):
     """The certificates of Theorems D and D2, and the network that they are about."""
 
     certificates: tuple[CodedCertificate, ...]
-    network: Checkpoint
+    network: Network
 
 
 def certify_coded(
-    checkpoint: Checkpoint, train: Split, test: Split | None, progress: CodedProgress = lambda *_: None
-) -> Coded:
+    network: Network, train: Split, test: Split | None, progress: CodedProgress = lambda *_: None
+) -> Coded[Network]:
     """Certificates of a network on its training sample, pixels in [0, 1] as it sees them before `normalize`.
 
     Every choice made here is covered: it may depend on the sample. The same network and images give the same certificate.
     Raises ValueError for an output layer that does not tell classes apart, or not in finite numbers.
     """
     n, few = len(train.labels), sub_sample(train, _FEW, 0)
-    check_output(output_of(checkpoint, few))
-    before = principal(checkpoint, output_of(checkpoint, few), few, _DIRECTIONS)
-    search = RoundingSearch(checkpoint, few, n, shaped(*before, _PULLS[len(_PULLS) // 2]))
+    check_output(output_of(network, few))
+    before = principal(network, output_of(network, few), few, _DIRECTIONS)
+    search = RoundingSearch(network, few, n, shaped(*before, _PULLS[len(_PULLS) // 2]))
     roundings = search.best(lambda tried: progress("roundings", tried, 0))
-    made = rounded_network(checkpoint, roundings)
+    made = rounded_network(network, roundings)
     output = output_of(made, few)
     bits = code_bits(search.tensors, roundings, output.constant is not None)
     directions, shares = principal(made, output, sub_sample(train, _FOR_DIRECTIONS, 1), _DIRECTIONS)
@@ -67,7 +68,7 @@ def certify_coded(
 
 def certify_coded_run(
     spec: RunSpec, network: Path, root: Path | None = None, progress: CodedProgress = lambda *_: None
-) -> Coded:
+) -> Coded[Checkpoint]:
     """Certificates of a run's `network` file on the images it was trained on; raises ValueError, CheckpointError, DataError."""
     torch.set_num_threads(1)
     train, test = seen(spec, root)
