@@ -8,7 +8,8 @@ import torch
 
 from boundlab.checkpoints.rounding import rounded_file
 from boundlab.errors import CheckpointError
-from boundlab.evaluation.coded_network import hidden_tensors, rounded_network
+from boundlab.evaluation.codable import hidden_tensors
+from boundlab.evaluation.coded_network import rounded_network
 from boundlab.networks import build
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint, save
 from boundlab.quantities.weight_code import best_rounding

@@ -9,12 +9,19 @@ import torch
 from torch import nn
 
 import boundlab
+from boundlab.bounds.concentration import clopper_pearson
 from boundlab.cli.main import main
+from boundlab.data.splits import Split
 from boundlab.data.splits import load_splits as load_data
 from boundlab.errors import CheckpointError, DataError
+from boundlab.evaluation.branched_report import report_on_branched
+from boundlab.networks.branched import branched
 from boundlab.runs.places import PACK
+from boundlab.specs.settings import Settings
 from tests.cases import checkpoint
 from tests.conftest import write_checkpoint
+from tests.networks.test_graph import Inception, Preactivated, ResNet
+from tests.networks.test_tracing import trained
 
 
 def model(seed: int = 0) -> nn.Sequential:
@@ -84,7 +91,11 @@ def test_own_arrays_give_the_numbers_of_the_same_data_set(tmp_path):
             "conditions": [],
         }
     alone = boundlab.evaluate(net, tensors[:2], convention="theorem")
-    assert alone == expected | {"dataset": "your data", "conditions": [], "errors": expected["errors"] | {"test": None}}
+    without = {
+        "errors": expected["errors"] | {"test": None},
+        "hold_out": {"value": None, "reason": "there are no test images"},
+    }
+    assert alone == expected | {"dataset": "your data", "conditions": []} | without
 
 
 def test_bytes_and_features_and_the_middle_of_larger_images():
@@ -229,5 +240,57 @@ def test_it_reads_well():
     assert 0 < output["centered_bias_norm"] <= output["max_bias_norm"] == output["bias_norm"]
     assert all(len(line) < 400 for line in text.splitlines())
     table = report._repr_html_()
-    assert table.count("<tr>") == len(report["bounds"]) + 4
+    # two errors, hold-out, S, S2, D; the others share one reason
+    assert table.count("<tr>") == 7
+    assert all(key in table for key in report["bounds"])
+    assert (
+        report["errors"]["test"]
+        < report["hold_out"]["value"]
+        == pytest.approx(clopper_pearson(report["errors"]["test"], 360, 0.001))
+    )
     assert json.loads(json.dumps(report)) == report
+
+
+@pytest.mark.parametrize("model", [ResNet, Inception, Preactivated])
+def test_a_network_that_is_no_chain_has_the_bounds_that_hold_for_it(model):
+    torch.manual_seed(1)
+    network, rng = trained(model()), torch.Generator().manual_seed(0)
+    classes = {ResNet: 10, Inception: 4, Preactivated: 5}[model]
+    images, labels = torch.rand(300, 1, 8, 8, generator=rng), torch.randint(0, classes, (300,), generator=rng)
+    report = boundlab.evaluate(network, (images[:200], labels[:200], images[200:], labels[200:]), convention="theorem")
+    with torch.no_grad():
+        outputs = network.eval()(images)
+    wrong = (outputs.argmax(1) != labels).double()
+    assert report["errors"] == {"train": float(wrong[:200].mean()), "test": float(wrong[200:].mean())}
+    assert report["errors"]["test"] < report["hold_out"]["value"] <= 1
+    assert (report["spec"]["kind"], report["spec"]["model"]) == ("graph", model.__name__)
+    assert all(source < i for i, step in enumerate(report["spec"]["operations"]) for source in step["of"])
+    gonon = report["bounds"]["gonon"]
+    assert gonon["factors"]["path_norm"] == pytest.approx(report["norms"]["path_l1"])
+    assert gonon["value"] > 1
+    for key, bound in report["bounds"].items():
+        assert key == "gonon" or (bound["value"] is None and "layers that follow each other" in bound["reason"])
+    assert "at most" in repr(report)
+    json.dumps(report)
+    strict = boundlab.evaluate(network, (images[:200], labels[:200]), convention="strict")
+    assert strict["bounds"]["gonon"]["value"] is None
+    if model is Preactivated:
+        assert "ends with a dense layer" in strict["theorem_d"]["reason"]
+    elif model is ResNet:
+        assert "it would promise nothing" in strict["theorem_d"]["reason"]
+    else:
+        assert strict["theorem_d"]["value"] <= 1
+        assert strict["theorem_d"]["bits"] > 0
+
+
+def test_a_chain_read_as_a_graph_has_the_same_bound_of_path_norms():
+    rng = torch.Generator().manual_seed(0)
+    images, labels = torch.rand(120, 1, 8, 8, generator=rng), torch.randint(0, 10, (120,), generator=rng)
+    net = model()
+    chain = boundlab.evaluate(net, (images, labels), convention="theorem", margin=0.5)
+    splits = Split(images, labels), None
+    settings = Settings("theorem", margin=0.5)
+    graph = report_on_branched(branched(net, (1, 8, 8)), splits, "your data", settings, "it is one")
+    assert graph["bounds"]["gonon"]["value"] == pytest.approx(chain["bounds"]["gonon"]["value"], rel=1e-6)
+    assert graph["bounds"]["gonon"]["factors"] == pytest.approx(chain["bounds"]["gonon"]["factors"], rel=1e-6)
+    assert graph["hold_out"] == chain["hold_out"] == {"value": None, "reason": "there are no test images"}

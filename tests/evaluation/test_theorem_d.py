@@ -13,14 +13,8 @@ from boundlab.bounds.coded import CodedCertificate
 from boundlab.bounds.theorem_d import divergence, error_limit, loss, mean_profile
 from boundlab.cli.main import main
 from boundlab.data.splits import Split, apply_task
-from boundlab.evaluation.coded_network import (
-    hidden_net,
-    hidden_tensors,
-    output_of,
-    pixels_fed,
-    rounded_network,
-    run_over,
-)
+from boundlab.evaluation.codable import hidden_net, hidden_tensors, pixels_fed
+from boundlab.evaluation.coded_network import output_of, rounded_network, run_over
 from boundlab.evaluation.noise_scale import ScaleSearch, scores
 from boundlab.evaluation.noise_shape import NoiseShape, principal, shaped
 from boundlab.evaluation.theorem_d import certify_coded

@@ -12,7 +12,8 @@ from boundlab.bounds.theorem_d import Pair, loss, mean_profile
 from boundlab.cli.main import main
 from boundlab.data.splits import Split
 from boundlab.errors import RunError
-from boundlab.evaluation.coded_network import hidden_tensors, output_of, rounded_network, run_over
+from boundlab.evaluation.codable import hidden_tensors
+from boundlab.evaluation.coded_network import output_of, rounded_network, run_over
 from boundlab.evaluation.merging import can_merge, merged, widths, with_widths
 from boundlab.evaluation.noise_scale import scores
 from boundlab.evaluation.noise_shape import principal, shaped

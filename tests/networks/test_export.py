@@ -173,7 +173,7 @@ def test_initial_weights_are_stored(tmp_path):
 
 class Odd(nn.Conv2d):
     def forward(self, x):
-        return super().forward(x) * 2
+        return super().forward(x).sin()
 
 
 def pruned() -> nn.Module:
@@ -220,12 +220,16 @@ REFUSED = {
         [local(arch_of("lc", in_shape=SHAPE, conv_layers=1)), nn.ReLU(), conv(4, 4, 2), nn.ReLU(), *END],
         "cannot be mixed",
     ),
-    "softmax": ([conv(1, 4, 2), nn.ReLU(), *END, nn.Softmax(1)], "does not change which class has the largest"),
+    "softmax first": ([conv(1, 4, 2), nn.ReLU(), nn.Softmax(1), *END], "nothing may follow a Softmax"),
+    "softmax over examples": (
+        [conv(1, 4, 2), nn.ReLU(), *END, nn.Softmax(0)],
+        "only a Softmax or LogSoftmax over the classes",
+    ),
+    "sigmoids": ([conv(1, 4, 2), nn.ReLU(), *END, nn.Sigmoid()], "or the Sigmoid of a single output"),
     "relu last": ([nn.Flatten(), nn.Linear(64, 10), nn.ReLU()], "no ReLU after the last layer, module 1"),
     "empty": ([nn.Flatten()], "no layer with weights"),
-    "one output": ([nn.Flatten(), nn.Linear(64, 1)], "has one output, the bounds are about one output per class"),
     "other size": ([nn.Flatten(), nn.Linear(65, 10)], "does not take inputs of in_shape 1x8x8"),
-    "own forward": ([Odd(1, 4, 2), nn.ReLU(), *END], "a forward of its own"),
+    "own forward": ([Odd(1, 4, 2), nn.ReLU(), *END], "sin is not among the operations"),
     "pruned": ([nn.Flatten(), pruned()], "prune.remove"),
     "nan": ([nn.Flatten(), unfinished()], "every weight must be finite"),
 }
@@ -357,11 +361,13 @@ def test_old_style_weight_norm_is_refused(run_before):
         checkpoint_of(model, SHAPE)
 
 
-def test_only_a_sequential_and_a_safetensors_file(tmp_path):
-    with pytest.raises(ValueError, match=r"must be a torch\.nn\.Sequential, got Linear"):
+def test_only_a_module_that_takes_the_inputs_and_a_safetensors_file(tmp_path):
+    with pytest.raises(ValueError, match=r"must be a torch\.nn\.Module, got function"):
+        boundlab.export(conv, tmp_path / "net.safetensors", SHAPE)
+    with pytest.raises(
+        ValueError, match=r"Linear could not be followed on inputs of in_shape 1x8x8 \(.*8\] X \[2, 3\]"
+    ):
         boundlab.export(nn.Linear(2, 3), tmp_path / "net.safetensors", SHAPE)
-    with pytest.raises(ValueError, match=r"got DataParallel; give what it wraps"):
-        boundlab.export(nn.DataParallel(nn.Sequential(nn.Linear(2, 3))), tmp_path / "net.safetensors", SHAPE)
     with pytest.raises(ValueError, match=r"must end in \.safetensors"):
         boundlab.export(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), tmp_path / "net.pt", SHAPE)
 
@@ -375,7 +381,7 @@ def make():
     return net
 def fails():
     raise KeyError("weights.pt")
-wrong = nn.Linear(2, 3)
+wrong = 3
 """
 
 
@@ -395,7 +401,10 @@ def test_the_command_exports_what_the_users_module_makes(tmp_path, monkeypatch, 
     [
         (["ownnet2:fails", "x.safetensors"], "KeyError: 'weights.pt'"),
         (["ownnet2:nothing", "x.safetensors"], "has no nothing"),
-        (["ownnet2:wrong", "x.safetensors"], "is a Linear"),
+        (
+            ["ownnet2:wrong", "x.safetensors"],
+            "must be a torch.nn.Module or a function that returns one; ownnet2:wrong is a int",
+        ),
         (["nowhere_to_be_found:net", "x.safetensors"], "ModuleNotFoundError"),
         (["ownnet2", "x.safetensors"], "must be named MODULE:NAME"),
         (["ownnet2:net", "x.safetensors"], "does not take inputs of in_shape 1x28x28"),

@@ -137,9 +137,13 @@ def evaluate(bound: Bound, net: NetworkNorms, sample: SampleStats, settings: Set
         return Value(None, reason="it assumes that the sample has at least 2 images, not all of them black")
     if (assumption := broken(bound, net, sample, settings)) is not None:
         return Value(None, reason=f"it assumes that {assumption.sentence}")
-    shape = net.path_l1.shape
     with np.errstate(invalid="ignore"):  # NaN is "not measured" and stays NaN
         terms = formula.terms(net, sample, settings)
+    return value_of(terms, net.path_l1.shape)
+
+
+def value_of(terms: Terms, shape: tuple[int, ...] = ()) -> Value:
+    """What evaluated terms add up to, in the norms' leading `shape`. Beyond 1e308 a value is infinite."""
     with np.errstate(over="ignore"):  # beyond 1e308 a bound is infinite, and says so
         complexity = np.exp(_added(terms.log_factors, shape))
     confidence, empirical = _added(terms.additive, shape), np.broadcast_to(terms.empirical, shape)

@@ -4,6 +4,7 @@ challenges", ICLR 2024, arXiv 2310.01225, Theorem 3.1 as sharpened in Remark 3.1
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from boundlab.bounds.base import (
     IID,
@@ -17,15 +18,29 @@ from boundlab.bounds.base import (
     effective_n,
     empirical,
 )
-from boundlab.quantities.norms import NetworkNorms, log
+from boundlab.quantities.norms import Array, NetworkNorms, log
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.settings import Settings
 
 
-def _input_limit(net: NetworkNorms, sample: SampleStats) -> float:
-    """B: largest absolute input; a bias is a weight on an input of 1, which then counts too."""
-    biased = any(shape.bias for shape in net.shapes)
-    return max(sample.fed.max_abs, 1.0) if biased else sample.fed.max_abs
+@dataclass(frozen=True)
+class Paths:
+    """What the theorem sees of a network. `norm`: sum over paths of the products of absolute weights; `layers` on the longest path, without
+    max-pools, and `max_pools`: the areas of those on it; `inputs`: how many numbers go in; `biased`: whether any is added."""
+
+    norm: Array | float
+    layers: int
+    max_pools: tuple[int, ...]
+    inputs: int
+    biased: bool
+
+
+def _paths(net: NetworkNorms) -> Paths:
+    first = net.shapes[0]
+    # a max-pool is a layer of neurons of the paper's model; average pooling is part of the layer after it
+    areas = tuple(pool.area for s in net.shapes for pool in s.pools if pool.kind == "max")
+    inputs = first.in_channels * first.in_size[0] * first.in_size[1]
+    return Paths(net.path_l1, len(net.layers), areas, inputs, any(shape.bias for shape in net.shapes))
 
 
 def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:
@@ -33,22 +48,28 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
 
     Of the expected gap: no delta and no additive term.
     """
-    n, depth, margin = effective_n(sample, settings), len(net.layers), chosen_margin(settings)
-    first, areas = net.shapes[0], [pool.area for s in net.shapes for pool in s.pools if pool.kind == "max"]
-    inputs = first.in_channels * first.in_size[0] * first.in_size[1]
-    # a max-pool is a layer of neurons of the paper's model; average pooling is part of the layer after it
-    logarithms = (depth + len(areas)) * math.log(3) + math.log((inputs + 1) * sample.classes)
+    return of_paths(_paths(net), empirical(net, chosen_margin(settings), "ramp"), sample, settings)
+
+
+def of_paths(paths: Paths, ramp: Array | float, sample: SampleStats, settings: Settings) -> Terms:
+    """`theorem` of any network of ReLU and max-pooling neurons (Gonon et al. 2024, Theorem 3.1), whatever leads where; `ramp`: its
+    training error at the margin."""
+    n, margin = effective_n(sample, settings), chosen_margin(settings)
+    # B: largest absolute input; a bias is a weight on an input of 1, which then counts too
+    largest = max(sample.fed.max_abs, 1.0) if paths.biased else sample.fed.max_abs
+    areas = paths.max_pools
+    logarithms = (paths.layers + len(areas)) * math.log(3) + math.log((paths.inputs + 1) * sample.classes)
     logarithms += len(areas) * math.log(max(areas, default=1))
     factors = {
-        "path_norm": log(net.path_l1),
+        "path_norm": log(paths.norm),
         "constant": math.log(4),
         "loss": 0.5 * math.log(2),
         "margin": -math.log(margin),
         "depth": 0.5 * math.log(logarithms),
-        "data": math.log(_input_limit(net, sample)),
+        "data": math.log(largest),
         "sample_size": -0.5 * math.log(n),
     }
-    return Terms(factors, {}, empirical(net, margin, "ramp"), margin)
+    return Terms(factors, {}, ramp, margin)
 
 
 BOUND = Bound(

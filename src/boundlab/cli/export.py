@@ -10,9 +10,11 @@ from boundlab.cli.arguments import Commands, comma_list, command, decimal, integ
 
 def add_to(commands: Commands) -> None:
     """The command and its arguments."""
-    sub = command(commands, "export", "a torch.nn.Sequential of your own as a .safetensors checkpoint", _run)
+    sub = command(commands, "export", "a network of your own, a torch.nn.Module, as a .safetensors checkpoint", _run)
     sub.add_argument(
-        "model", metavar="MODULE:NAME", help="a Sequential, or a function that returns one; runs your code"
+        "model",
+        metavar="MODULE:NAME",
+        help="a torch.nn.Module whose layers follow each other, or a function that returns one; runs your code",
     )
     sub.add_argument("file", type=Path, metavar="OUT.safetensors")
     sub.add_argument(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,36 +12,31 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from boundlab.data.splits import Split
-from boundlab.networks.build import from_weights
+from boundlab.evaluation.codable import (
+    Network,
+    absolute_net,
+    hidden_net,
+    hidden_tensors,
+    inputs_of,
+    largest_map,
+    output_layer,
+    pixels_fed,
+    summands,
+    with_hidden,
+)
+from boundlab.networks.branched import Branched
 from boundlab.networks.checkpoint import Checkpoint
-from boundlab.networks.sample_stats import feed
 from boundlab.quantities.norms import Array
 from boundlab.quantities.weight_code import Rounding, as_bfloat16
 
 _BLOCK = 100  # images whose features are multiplied at once
-_BYTES = 2**20  # of the widest maps of one batch: they stay in cache (2 to 5 times faster than hundreds of images)
+_BYTES = 2**20  # of the largest_map maps of one batch: they stay in cache (2 to 5 times faster than hundreds of images)
 
 
-def hidden_tensors(checkpoint: Checkpoint) -> list[Array]:
-    """What is coded, float64: of every layer but the last its weights, then its biases, if it has them."""
-    pairs = zip(checkpoint.weights[:-1], checkpoint.biases[:-1], strict=True)
-    return [part.double().numpy() for pair in pairs for part in pair if part is not None]
-
-
-def with_hidden(checkpoint: Checkpoint, tensors: Sequence[Array]) -> Checkpoint:
-    """The network with `hidden_tensors` replaced, in float32; its output layer as it was, no initial weights."""
-    parts = iter([torch.from_numpy(np.asarray(t, np.float32)) for t in tensors])
-    weights, biases = list(checkpoint.weights), list(checkpoint.biases)
-    for i in range(len(weights) - 1):
-        weights[i] = next(parts)
-        biases[i] = None if biases[i] is None else next(parts)
-    return dataclasses.replace(checkpoint, weights=weights, biases=biases, init=None)
-
-
-def rounded_network(checkpoint: Checkpoint, roundings: Sequence[Rounding]) -> Checkpoint:
+def rounded_network(network: Network, roundings: Sequence[Rounding]) -> Network:
     """The network that Theorem D is about."""
-    pairs = zip(roundings, hidden_tensors(checkpoint), strict=True)
-    return with_hidden(checkpoint, [rounding.rounded(tensor) for rounding, tensor in pairs])
+    pairs = zip(roundings, hidden_tensors(network), strict=True)
+    return with_hidden(network, [rounding.rounded(tensor) for rounding, tensor in pairs])
 
 
 @dataclass(frozen=True)
@@ -63,28 +57,17 @@ class Output:
         return z if self.constant is None else F.pad(z, (0, 1), value=self.constant)
 
 
-def output_of(checkpoint: Checkpoint, few: Split) -> Output:
-    """The checkpoint's output layer; the constant is as large as the features of `few` images are long."""
-    weight, bias = checkpoint.weights[-1].double(), checkpoint.biases[-1]
+def output_of(network: Checkpoint | Branched, few: Split) -> Output:
+    """The network's output layer; the constant is as large as the features of `few` images are long."""
+    weight, bias = output_layer(network)
     weight = weight - weight.mean(dim=0)
     if bias is None:
         return Output(weight, None)
     with torch.no_grad():
-        z = hidden_net(checkpoint)(pixels_fed(checkpoint, few.images[:100], torch.float64))
+        z = hidden_net(network)(pixels_fed(network, few.images[:100], torch.float64))
     constant = as_bfloat16(float(z.norm(dim=1).median())) or 1.0
-    bias = bias.double() - bias.double().mean()
+    bias = bias - bias.mean()
     return Output(torch.cat([weight, bias[:, None] / constant], dim=1), constant)
-
-
-def pixels_fed(checkpoint: Checkpoint, images: Tensor, dtype: torch.dtype) -> Tensor:
-    """What the network is fed, of pixels in [0, 1]."""
-    return feed(images.to(dtype, copy=True), checkpoint.arch.normalize)
-
-
-def hidden_net(checkpoint: Checkpoint, dtype: torch.dtype = torch.float64) -> nn.Sequential:
-    """The network without its output layer."""
-    *hidden, _ = from_weights(checkpoint.arch, checkpoint.weights, checkpoint.biases)
-    return nn.Sequential(*hidden).to(dtype)
 
 
 @dataclass(frozen=True)
@@ -110,7 +93,7 @@ class Seen:
 
 @torch.no_grad()
 def run_over(
-    checkpoint: Checkpoint,
+    network: Checkpoint | Branched,
     output: Output,
     data: Split,
     directions: Tensor | None = None,
@@ -122,27 +105,26 @@ def run_over(
     turned = (torch.zeros(len(weight), 0) if directions is None else directions).to(dtype)
     # made whole: small results of each block would lie between the large ones that are given back, and keep that memory in pieces
     ahead, squares, projections = np.empty((n, weight.shape[1] - 1)), np.empty(n), np.empty((n, turned.shape[1]))
-    for z, labels in zip(features(checkpoint, output, data, dtype), data.labels.split(_BLOCK), strict=True):
+    for z, labels in zip(features(network, output, data, dtype), data.labels.split(_BLOCK), strict=True):
         now = slice(done, done + len(z))
         ahead[now] = _ahead((z @ weight).double(), labels)
         squares[now] = z.double().square().sum(dim=1).numpy()
         projections[now] = (z @ turned).double().numpy()
         done += len(z)
         watch(done)
-    off = _off(checkpoint, output, data, torch.finfo(dtype).eps / 2)
+    off = _off(network, output, data, torch.finfo(dtype).eps / 2)
     return Seen(ahead, squares, projections, len(weight), *off)
 
 
 @torch.no_grad()
-def features(checkpoint: Checkpoint, output: Output, data: Split, dtype: torch.dtype) -> Iterator[Tensor]:
+def features(network: Checkpoint | Branched, output: Output, data: Split, dtype: torch.dtype) -> Iterator[Tensor]:
     """(<= `_BLOCK`, d) what the output layer sees of the images in turn; the next block takes the place of the last."""
-    net, shapes = hidden_net(checkpoint, dtype), checkpoint.arch.shapes()
-    widest = max(max(s.in_channels * math.prod(s.in_size), s.out_channels * s.positions) for s in shapes)
-    size = max(1, min(_BLOCK, _BYTES // (widest * dtype.itemsize)))
+    net = hidden_net(network, dtype)
+    size = max(1, min(_BLOCK, _BYTES // (largest_map(network) * dtype.itemsize)))
     block = torch.empty(_BLOCK, output.weight.shape[1], dtype=dtype)
     for images in data.images.split(_BLOCK):
         for part, few in zip(block.split(size), images.split(size), strict=False):
-            part[: len(few)] = output.features(net, pixels_fed(checkpoint, few, dtype))
+            part[: len(few)] = output.features(net, pixels_fed(network, few, dtype))
         yield block[: len(images)]
 
 
@@ -153,17 +135,15 @@ def _ahead(outputs: Tensor, labels: Tensor) -> Array:
     return found
 
 
-def _off(checkpoint: Checkpoint, output: Output, data: Split, unit: float) -> tuple[float, float]:
+def _off(network: Checkpoint | Branched, output: Output, data: Split, unit: float) -> tuple[float, float]:
     """What rounding can do to a difference of outputs, and to the features: a sum of k numbers, in any order, is off by at most
     k units of the sum of absolute values, and the network with absolute weights of the largest absolute inputs is never below
     that sum. Twice that, so that nothing else that small matters."""
-    shapes, normalize = checkpoint.arch.shapes(), checkpoint.arch.normalize
+    normalize = inputs_of(network).normalize
     pixels = data.images.abs().amax(dim=0, keepdim=True).double()
     largest = pixels if normalize is None else (pixels + abs(normalize[0])) / normalize[1]
-    biases = [None if b is None else b.abs() for b in checkpoint.biases]
-    absolute = dataclasses.replace(checkpoint, weights=[w.abs() for w in checkpoint.weights], biases=biases)
-    top = output.features(hidden_net(absolute), largest)
-    steps = 8 + sum(s.fan_in + 8 + sum(pool.area for pool in s.pools) for s in shapes[:-1])
+    top = output.features(absolute_net(network), largest)
+    steps = 8 + summands(network)
     features = 2 * steps * unit * float(top.norm())
     sums = float((top @ output.weight.abs().T).max())
     return 4 * (steps + output.weight.shape[1] + 8) * unit * sums, features

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from boundlab.data.splits import Split
 from boundlab.evaluation.coded_network import Output, features
+from boundlab.networks.branched import Branched
 from boundlab.networks.checkpoint import Checkpoint
 from boundlab.quantities.norms import Array
 
@@ -34,11 +35,11 @@ class NoiseShape:
 
 
 @torch.no_grad()
-def principal(checkpoint: Checkpoint, output: Output, few: Split, most: int) -> tuple[Tensor, Array]:
+def principal(network: Checkpoint | Branched, output: Output, few: Split, most: int) -> tuple[Tensor, Array]:
     """((d, k) orthonormal directions, (k,) their shares of the features' squared length, falling), k at most `most`; every
     image counts the same, however long its features are."""
     z, done = torch.empty(len(few.labels), output.weight.shape[1]), 0
-    for part in features(checkpoint, output, few, torch.float32):
+    for part in features(network, output, few, torch.float32):
         z[done : done + len(part)] = part / part.norm(dim=1, keepdim=True).clamp_min(1e-30)
         done += len(part)
     wide = z.shape[1] > len(z)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,14 @@ from boundlab.data.arrays import NAMES, read_arrays
 from boundlab.data.npz import read_npz
 from boundlab.data.splits import Split, apply_task, as_split
 from boundlab.errors import DataError
+from boundlab.evaluation.branched_report import report_on_branched
 from boundlab.evaluation.report import report_on
+from boundlab.networks.branched import Branched, branched
 from boundlab.networks.build import LocallyConnected2d
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.networks.export import checkpoint_of
+from boundlab.networks.sequential import NotAChain
+from boundlab.specs.arch import ArchSpec
 from boundlab.specs.own_data import DATASETS, at_root
 from boundlab.specs.run import TrainSpec, label_groups
 from boundlab.specs.settings import Settings
@@ -38,9 +42,16 @@ class Report(dict[str, Any]):
             return "not measured" if value is None else percent(value)
 
         rows = [(f"{part} error", told(self["errors"][part])) for part in ("train", "test")]
+        if (limit := self["hold_out"]["value"]) is not None:
+            rows.append(("hold-out", f"at most {percent(limit)}"))
         proved = ("theorem_s2", "theorem_d") if self["convention"] == "strict" else ("theorem_s2",)
+        silent: dict[str, list[str]] = {}
         for key, bound in (self["bounds"] | {name: self[name] for name in proved}).items():
-            rows.append((key, f"- ({bound['reason']})" if bound["value"] is None else f"{bound['value']:.4g}"))
+            if bound["value"] is None:
+                silent.setdefault(bound["reason"], []).append(key)
+            else:
+                rows.append((key, f"{bound['value']:.4g}"))
+        rows += [(", ".join(keys), f"- ({reason})") for reason, keys in silent.items()]
         return rows
 
     def _notes(self) -> list[str]:
@@ -62,7 +73,7 @@ class Report(dict[str, Any]):
 
 
 def evaluate(
-    model: nn.Sequential | str | Path,
+    model: nn.Module | str | Path,
     data: Any,
     convention: str = "published",
     delta: float = 0.001,
@@ -77,11 +88,12 @@ def evaluate(
 ) -> Report:
     """Norms, every bound and errors of a network, as `boundlab evaluate` has them.
 
-    `model`: a Sequential that `boundlab.export` takes, or the path of a checkpoint. `data`: the name of a data set, arrays
+    `model`: an nn.Module that `boundlab.export` takes, or the path of a checkpoint; of a module whose layers do not follow each other
+    (residual sums, channels side by side) the bounds that hold for it: Gonon's, Theorem D, the hold-out limit. `data`: the name of a data set, arrays
     or tensors `(x_train, y_train)` or `(x_train, y_train, x_test, y_test)`, or a dictionary or `.npz` with these names or
     others that `boundlab.data.arrays` knows; images are (n, height, width), (n, channels, height, width), channels last, or
     (n, features); whole numbers are divided by 255. `in_shape` smaller than the images: their middle. `normalize`: (mean,
-    deviation) that a Sequential's inputs had. `labels`: a sub-task. The model is not changed. Raises ValueError,
+    deviation) that a module's inputs had. `labels`: a sub-task. The model is not changed. Raises ValueError,
     CheckpointError or DataError.
     """
     settings = Settings(convention, delta, n, margin)
@@ -93,9 +105,22 @@ def evaluate(
         name = data if isinstance(data, str) and data in DATASETS else _OWN
         read = _from_file(model, name, groups, shape, normalize) if isinstance(model, str | Path) else None
         splits = _data(name, data, groups, _channels(model, read, shape), data_root)
-        checkpoint = read or checkpoint_of(model, shape or tuple(splits[0].images.shape[1:]), normalize)  # type: ignore[arg-type]
-        _fits(checkpoint, splits)
-        return Report(report_on(checkpoint, splits, name, settings, errors, root=data_root, labels=groups))
+        network, why = (read, "") if read else _followed(model, shape or tuple(splits[0].images.shape[1:]), normalize)
+        if isinstance(network, Branched):
+            _fits(network.inputs, splits)
+            return Report(report_on_branched(network, splits, name, settings, why, errors, data_root, groups))
+        _fits(network.arch, splits)
+        return Report(report_on(network, splits, name, settings, errors, root=data_root, labels=groups))
+
+
+def _followed(model: Any, in_shape: tuple[Any, ...], normalize: Any) -> tuple[Checkpoint | Branched, str]:
+    """The network that a model is, and why it is no chain of layers where it is none. Raises ValueError."""
+    try:
+        return checkpoint_of(model, in_shape, normalize), ""
+    except NotAChain as error:
+        with suppress(ValueError):
+            return branched(model, in_shape, normalize), str(error)
+        raise
 
 
 @contextmanager
@@ -167,8 +192,8 @@ def _for_numpy(given: Any) -> Any:
     return (dense.float() if dense.dtype == torch.bfloat16 else dense).numpy()
 
 
-def _fits(checkpoint: Checkpoint, data: Data) -> None:
-    arch, largest = checkpoint.arch, max(int(part.labels.max()) for part in data if part is not None)
+def _fits(arch: ArchSpec, data: Data) -> None:
+    largest = max(int(part.labels.max()) for part in data if part is not None)
     for part in filter(None, data):
         have = tuple(part.images.shape[1:])
         cut = [a - b for a, b in zip(have[1:], arch.in_shape[1:], strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from boundlab.analysis.subject import Subject
 from boundlab.bounds import BY_KEY, LITERATURE
 from boundlab.bounds.base import BIASES_IGNORED, Value, effective_n, evaluate
 from boundlab.bounds.coded import CodedCertificate, coded_json
+from boundlab.bounds.concentration import clopper_pearson
 from boundlab.data.inspection import altered, repeated
 from boundlab.data.splits import Split, apply_task, cut_window
 from boundlab.evaluation.precision import check_weights, precision
@@ -30,13 +31,15 @@ from boundlab.quantities.doubts import COUNTS, doubts
 from boundlab.quantities.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms
 from boundlab.quantities.paths import path_energy
 from boundlab.quantities.records import norm_column
+from boundlab.quantities.sample import SampleStats
 from boundlab.specs.run import Labels, TrainSpec
 from boundlab.specs.settings import Settings
+from boundlab.specs.shapes import LayerShape
 from boundlab.system.devices import usable_cores
 from boundlab.system.kept import kept
 
 UPPER = "spectral_map_upper"  # of a layer, in records of checkpoints and in the report
-_NOT_CODED = "computed in the strict convention, unless the passes over the data are left out (--no-errors)"
+D_LEFT_OUT = "computed in the strict convention, unless the passes over the data are left out (--no-errors)"
 _NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
 
 
@@ -121,7 +124,7 @@ def report(
     settings: Settings,
     seen: Outcome | None = None,
     coded: tuple[CodedCertificate, ...] = (),
-    not_coded: str = _NOT_CODED,
+    not_coded: str = D_LEFT_OUT,
 ) -> dict[str, Any]:
     """Norms, every bound and errors as JSON; `seen`: for exact errors at the margin asked for.
 
@@ -139,7 +142,7 @@ def report(
         "n": effective_n(sample, settings),
         "delta": settings.delta,
         "convention": settings.convention,
-        "sample": _sample_json(subject),
+        "sample": sample_json(sample, subject.arch.shapes(), subject.record),
         "norms": _norms_json(norms, [subject.record.get(norm_column(i, UPPER)) for i in range(len(norms.layers))]),
         "bounds": {bound.key: value_json(evaluate(bound, norms, sample, settings)) for bound in LITERATURE},
         "theorem_s2": value_json(evaluate(BY_KEY["doubled"], norms, sample, settings)),
@@ -183,7 +186,7 @@ def report_on(
     """`report` of a checkpoint measured on (train, test), those of the sub-task `labels` if there are any; in the strict
     convention with Theorem D, which takes minutes for large networks."""
     subject, seen = measure_checkpoint(checkpoint, data, dataset, title, errors, root=root, workers=usable_cores())
-    coded, not_coded = tuple[CodedCertificate, ...](), _NOT_CODED
+    coded, not_coded = tuple[CodedCertificate, ...](), D_LEFT_OUT
     if seen is not None and settings.convention == "strict":
         train, test = (None if part is None else cut_window(part, checkpoint.arch.in_shape) for part in data)
         assert train is not None
@@ -191,7 +194,8 @@ def report_on(
             coded = certify_coded(checkpoint, train, test).certificates
         except ValueError as error:
             not_coded = str(error)
-    return report(dataclasses.replace(subject, labels=labels), settings, seen, coded, not_coded)
+    made = report(dataclasses.replace(subject, labels=labels), settings, seen, coded, not_coded)
+    return made | {"hold_out": hold_out_json(subject.test_error, data[1], settings.delta)}
 
 
 def _margins(seen: Outcome, margin: float | None) -> MarginErrors:
@@ -200,8 +204,19 @@ def _margins(seen: Outcome, margin: float | None) -> MarginErrors:
     return MarginErrors(grid, *margin_errors(seen.margins, grid))
 
 
-def _sample_json(subject: Subject) -> dict[str, Any]:
-    sample, shapes = subject.sample, subject.arch.shapes()
+def hold_out_json(test_error: float | None, test: Split | None, delta: float) -> dict[str, Any]:
+    """What the test images alone promise (Clopper and Pearson 1934), with probability 1 - delta over them: `value` of the error, from `n`."""
+    if test_error is None or test is None:
+        return {
+            "value": None,
+            "reason": "there are no test images" if test is None else "errors were left out (--no-errors)",
+        }
+    n = len(test.labels)
+    return {"value": float(clopper_pearson(test_error, n, delta)), "n": n}
+
+
+def sample_json(sample: SampleStats, shapes: Sequence[LayerShape], record: Mapping[str, Any]) -> dict[str, Any]:
+    """n, what is odd about the sample (`record`, where it was counted), and its pixels, as given (raw) and as a network gets them (fed)."""
     parts = {}
     for name, stats in (("raw", sample.raw), ("fed", sample.fed)):
         parts[name] = {
@@ -210,7 +225,7 @@ def _sample_json(subject: Subject) -> dict[str, Any]:
             "max_norm": stats.max_norm,
             "path_energy_root": math.sqrt(path_energy(stats.pixel_energy, shapes)),
         }
-    counts = {name: subject.record[name] for name in COUNTS if name in subject.record}
+    counts = {name: record[name] for name in COUNTS if name in record}
     return {"n": sample.n, **counts, **parts}
 
 

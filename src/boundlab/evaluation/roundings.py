@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 
 from boundlab.data.splits import Split
-from boundlab.evaluation.coded_network import hidden_tensors, output_of, rounded_network, run_over
+from boundlab.evaluation.codable import hidden_tensors
+from boundlab.evaluation.coded_network import output_of, rounded_network, run_over
 from boundlab.evaluation.noise_scale import ScaleSearch, scores
 from boundlab.evaluation.noise_shape import NoiseShape
+from boundlab.networks.branched import Branched
 from boundlab.networks.checkpoint import Checkpoint
 from boundlab.quantities.norms import Array
 from boundlab.quantities.weight_code import FEWEST_BITS, MOST_BITS, Rounding, best_rounding, code_length
@@ -27,9 +29,9 @@ class RoundingSearch:
     """Roundings that make the limit small on some of the images; any choice is covered. `shape`: of the noise, for all of them;
     `header`: bits of the code that are not of a tensor."""
 
-    def __init__(self, checkpoint: Checkpoint, few: Split, n: int, shape: NoiseShape, header: int = 0) -> None:
-        self.checkpoint, self.few, self.n, self.shape, self.header = checkpoint, few, n, shape, header
-        self.tensors, self.spread = hidden_tensors(checkpoint), shape.spread
+    def __init__(self, network: Checkpoint | Branched, few: Split, n: int, shape: NoiseShape, header: int = 0) -> None:
+        self.network, self.few, self.n, self.shape, self.header = network, few, n, shape, header
+        self.tensors, self.spread = hidden_tensors(network), shape.spread
         self.size: float | None = None
         self.known: dict[tuple[int, ...], float] = {}
         self._rounded: dict[tuple[int, int], Rounding] = {}
@@ -48,7 +50,7 @@ class RoundingSearch:
         """Of Theorem D2, about: in float32, on the few images."""
         if bits not in self.known:
             roundings = self.roundings(bits)
-            made = rounded_network(self.checkpoint, roundings)
+            made = rounded_network(self.network, roundings)
             output = output_of(made, self.few)
             seen = run_over(made, output, self.few, self.shape.directions, torch.float32).exact()
             found = scores(seen, self.shape.less)

@@ -7,24 +7,19 @@ import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
 import torch
 
 from boundlab.bounds.coded import CodedCertificate
 from boundlab.bounds.theorem_d import PAIRS, PairLimit, least_limit
 from boundlab.data.splits import Split, seen
-from boundlab.evaluation.coded_network import (
-    Output,
-    Seen,
-    hidden_tensors,
-    output_of,
-    rounded_network,
-    run_over,
-)
+from boundlab.evaluation.codable import Network, hidden_tensors
+from boundlab.evaluation.coded_network import Output, Seen, output_of, rounded_network, run_over
 from boundlab.evaluation.noise_scale import ScaleSearch, scores
 from boundlab.evaluation.noise_shape import NoiseShape, principal, shaped
 from boundlab.evaluation.roundings import RoundingSearch, code_bits
+from boundlab.networks.branched import Branched
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.quantities.weight_code import Rounding, shortest_length
 from boundlab.specs.run import RunSpec
@@ -35,16 +30,16 @@ _PULLS = tuple(4.0**k for k in range(2, 9))
 CodedProgress = Callable[[str, int, int], None]  # what is done, how far, of how many images
 
 
-class Coded(NamedTuple):
+class Coded(NamedTuple, Generic[Network]):
     """The certificates of Theorems D and D2, and the network that they are about."""
 
     certificates: tuple[CodedCertificate, ...]
-    network: Checkpoint
+    network: Network
 
 
 def certify_coded(
-    checkpoint: Checkpoint, train: Split, test: Split | None, progress: CodedProgress = lambda *_: None
-) -> Coded:
+    network: Network, train: Split, test: Split | None, progress: CodedProgress = lambda *_: None
+) -> Coded[Network]:
     """Certificates of a network on its training sample, pixels in [0, 1] as it sees them before `normalize`.
 
     Every choice made here is covered: it may depend on the sample. The same network and images give the same certificate.
@@ -52,12 +47,12 @@ def certify_coded(
     many hidden weights that nothing below 1 can come of it.
     """
     n, few = len(train.labels), sub_sample(train, _FEW, 0)
-    check_output(output_of(checkpoint, few))
-    check_code(checkpoint, n)
-    before = principal(checkpoint, output_of(checkpoint, few), few, _DIRECTIONS)
-    search = RoundingSearch(checkpoint, few, n, shaped(*before, _PULLS[len(_PULLS) // 2]))
+    check_output(output_of(network, few))
+    check_code(network, n)
+    before = principal(network, output_of(network, few), few, _DIRECTIONS)
+    search = RoundingSearch(network, few, n, shaped(*before, _PULLS[len(_PULLS) // 2]))
     roundings = search.best(lambda tried: progress("roundings", tried, 0))
-    made = rounded_network(checkpoint, roundings)
+    made = rounded_network(network, roundings)
     output = output_of(made, few)
     bits = code_bits(search.tensors, roundings, output.constant is not None)
     directions, shares = principal(made, output, sub_sample(train, _FOR_DIRECTIONS, 1), _DIRECTIONS)
@@ -74,13 +69,13 @@ def certify_coded(
     return Coded((plain, fit.made(found, shaped(directions, shares, pull), pull, roundings, errors, search.size)), made)
 
 
-def _over_test(made: Checkpoint, output: Output, test: Split, progress: CodedProgress) -> Seen:
+def _over_test(made: Checkpoint | Branched, output: Output, test: Split, progress: CodedProgress) -> Seen:
     return run_over(made, output, test, watch=lambda done: progress("test images", done, len(test.labels)))
 
 
 def certify_coded_run(
     spec: RunSpec, network: Path, root: Path | None = None, progress: CodedProgress = lambda *_: None
-) -> Coded:
+) -> Coded[Checkpoint]:
     """Certificates of a run's `network` file on the images it was trained on; raises ValueError, CheckpointError, DataError."""
     torch.set_num_threads(1)
     train, test = seen(spec, root)
@@ -94,9 +89,9 @@ def check_output(output: Output) -> None:
         raise ValueError("it assumes that the output layer's rows differ, and that their norm is finite")
 
 
-def check_code(checkpoint: Checkpoint, n: int) -> None:
+def check_code(network: Checkpoint | Branched, n: int) -> None:
     """Raises ValueError where the shortest code that is tried for the hidden weights promises nothing for certain."""
-    tensors = hidden_tensors(checkpoint)
+    tensors = hidden_tensors(network)
     if sum(tensor.size for tensor in tensors) < n / 10:  # tens of bits per weight would be needed
         return
     bits = sum(shortest_length(tensor) for tensor in tensors)

@@ -10,7 +10,8 @@ import torch
 
 from boundlab.bounds.theorem_d import Pair
 from boundlab.data.splits import Split, seen
-from boundlab.evaluation.coded_network import hidden_tensors, output_of, rounded_network, run_over
+from boundlab.evaluation.codable import hidden_tensors
+from boundlab.evaluation.coded_network import output_of, rounded_network, run_over
 from boundlab.evaluation.merging import can_merge, merged, widths
 from boundlab.evaluation.noise_shape import principal, shaped
 from boundlab.evaluation.output_training import OutputTraining, reduced
@@ -33,7 +34,7 @@ def certify_trained(
     test: Split | None,
     progress: CodedProgress = lambda *_: None,
     epochs: int = _EPOCHS,
-) -> Coded:
+) -> Coded[Checkpoint]:
     """Certificates of the network made of `checkpoint`, and that network; pixels in [0, 1]. Raises ValueError as
     `certify_coded`, from which it differs in what is certified, not in how."""
     n, few = len(train.labels), sub_sample(train, _FEW, 0)
@@ -88,7 +89,7 @@ def _shortest(
 
 def certify_trained_run(
     spec: RunSpec, network: Path, root: Path | None = None, progress: CodedProgress = lambda *_: None
-) -> Coded:
+) -> Coded[Checkpoint]:
     """`certify_trained` of a run's `network` file on the images it was trained on; raises ValueError, CheckpointError, DataError."""
     torch.set_num_threads(1)
     train, test = seen(spec, root)

@@ -1,4 +1,4 @@
-"""`boundlab.export(model, path, in_shape)`: a plain `torch.nn.Sequential` as a checkpoint that every bound can be asked about."""
+"""`boundlab.export(model, path, in_shape)`: a model whose layers follow each other as a checkpoint that every bound can be asked about."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from boundlab.checkpoints.header import LARGEST_DIMENSION
+from boundlab.networks.build import LocallyConnected2d
 from boundlab.networks.checkpoint import Checkpoint, save
+from boundlab.networks.input_scale import composed, scaled_first
+from boundlab.networks.layer_fields import geometry
 from boundlab.networks.layer_maps import apply_layer, pooled
-from boundlab.networks.sequential import PERMANENT, Layer, Reader, geometry
+from boundlab.networks.sequential import PERMANENT, Layer, NotAChain, Placed, Reader, one_by_one
+from boundlab.networks.tracing import chain, followed, unwrapped
 from boundlab.specs.arch import ArchSpec
 from boundlab.validation import numbers
 
@@ -25,15 +29,16 @@ _CLOSE = 1e-9  # relative to the largest output, in float64
 
 
 def checkpoint_of(
-    model: nn.Sequential,
+    model: nn.Module,
     in_shape: Sequence[int],
-    normalize: Sequence[float] | None = None,
-    init: nn.Sequential | None = None,
+    normalize: Sequence[Any] | None = None,
+    init: nn.Module | None = None,
 ) -> Checkpoint:
     """The network that `model` is in eval mode: batch norm folded in, weight and spectral norm made effective weights.
 
+    Its layers follow each other; a Softmax or LogSoftmax at the end is left out, a single output z becomes (-z/2, z/2).
     `in_shape`: (channels, height, width). `normalize`: (mean, deviation) that its inputs had subtracted and divided, None
-    for pixels in [0, 1]. `init`: the same model before training. There are biases where a layer has them, even if all are zero:
+    for pixels in [0, 1]; what the model itself does so to its inputs is added to it. `init`: the same model before training. There are biases where a layer has them, even if all are zero:
     the architecture decides, as Theorems S and S2 need it. The model is not changed. Raises ValueError naming what has no place
     in an ArchSpec, or when both do not compute the same.
     """
@@ -47,11 +52,11 @@ def checkpoint_of(
 
 
 def export(
-    model: nn.Sequential,
+    model: nn.Module,
     path: str | Path,
     in_shape: Sequence[int],
-    normalize: Sequence[float] | None = None,
-    init: nn.Sequential | None = None,
+    normalize: Sequence[Any] | None = None,
+    init: nn.Module | None = None,
 ) -> Path:
     """Write `checkpoint_of(model, ...)` as a .safetensors file; returns its path. Raises ValueError or OSError."""
     path = Path(path)
@@ -62,20 +67,24 @@ def export(
 
 
 def _read(
-    model: nn.Sequential, in_shape: Sequence[int], normalize: Sequence[float] | None
+    model: nn.Module, in_shape: Sequence[int], normalize: Sequence[Any] | None
 ) -> tuple[ArchSpec, list[Tensor], list[Tensor | None]]:
-    if not isinstance(model, nn.Sequential):
-        wrapped = "give what it wraps (.module or ._orig_mod)" if _wraps(model) else "write it as one"
-        raise ValueError(f"the model must be a torch.nn.Sequential, got {type(model).__name__}; {wrapped}")
-    _check_plain(model)
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"the model must be a torch.nn.Module, got {type(model).__name__}")
+    model = unwrapped(model)
+    check_plain(model)
     dtypes = [p.dtype for p in model.parameters()]
+    size = ArchSpec(
+        kind="mlp", in_shape=numbers("in_shape", in_shape, ("channels", "height", "width")), hidden=()
+    ).in_shape
     with torch.no_grad():
-        exact = _double(model)
-        read = Reader(exact)
-        fed = None if normalize is None else numbers("normalize", normalize, ("mean", "deviation"))
-        arch = _arch(read, numbers("in_shape", in_shape, ("channels", "height", "width")), fed)
+        exact = double(model)
+        parts, flat = _parts(exact, size)
+        parts, scaled = scaled_first(parts)
+        read = Reader(parts)
+        arch = _arch(read, size, composed(normalize, scaled))
         found = Checkpoint(arch, [s.weight for s in read.layers], [_bias(s, arch) for s in read.layers], None)
-        _compare(exact, found, flat=not any(isinstance(m, nn.Flatten) for m in model.modules()))
+        _compare(exact, found, read, scaled, flat)
     one = dtypes[0] if len(set(dtypes)) == 1 and dtypes[0] in _WRITTEN else torch.float64
     rounded = [torch.float64 if layer.folded else one for layer in read.layers]
     for tensor in (*found.weights, *(b for b in found.biases if b is not None)):
@@ -88,11 +97,26 @@ def _read(
     return arch, weights, biases
 
 
-def _wraps(model: object) -> bool:
-    return any(isinstance(getattr(model, name, None), nn.Sequential) for name in ("module", "_orig_mod"))
+def _parts(exact: nn.Module, in_shape: tuple[int, ...]) -> tuple[list[Placed], bool]:
+    """What `exact` does, one after the other, and whether it takes flattened inputs. A Sequential of torch's own modules is read as
+    it is written; anything else is followed while it runs. Raises ValueError."""
+    if isinstance(exact, nn.Sequential) and all(_ours(module) for _, module in one_by_one(exact)):
+        return list(one_by_one(exact)), not any(isinstance(m, nn.Flatten) for m in exact.modules())
+    steps, flat = followed(exact, in_shape)
+    if (found := chain(steps)) is None:
+        branch = next(step for i, step in enumerate(steps) if step.join or step.sources != (i - 1,))
+        where = branch.place or "the model's forward"
+        raise NotAChain(
+            f"its layers do not follow each other: at {where} results of several meet, or one is used twice"
+        )
+    return found, flat
 
 
-def _check_plain(model: nn.Sequential) -> None:
+def _ours(module: nn.Module) -> bool:
+    return isinstance(module, LocallyConnected2d) or type(module).__module__.startswith("torch.nn.")
+
+
+def check_plain(model: nn.Module) -> None:
     """Raises ValueError for a tensor that has no values, or not one for every place."""
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         if tensor.is_meta:
@@ -103,7 +127,7 @@ def _check_plain(model: nn.Sequential) -> None:
             raise ValueError(f"{name} is {tensor.dtype}; the weights must be real floating-point numbers")
 
 
-def _double(model: nn.Sequential) -> nn.Sequential:
+def double(model: nn.Module) -> nn.Module:
     """A copy in float64 and eval mode on the CPU."""
     try:
         return copy.deepcopy(model).cpu().double().eval()
@@ -147,13 +171,13 @@ def outputs(checkpoint: Checkpoint, x: Tensor) -> Tensor:
     return x
 
 
-def _compare(model: nn.Sequential, found: Checkpoint, flat: bool) -> None:
+def _compare(exact: nn.Module, found: Checkpoint, read: Reader, scaled: tuple[float, float], flat: bool) -> None:
     """Raise ValueError unless both give the same outputs on random inputs; `flat`: the model wants flattened ones."""
     if not all(bool(torch.isfinite(w).all()) for w in [*found.weights, *(b for b in found.biases if b is not None)]):
         raise ValueError("the model has NaN or infinite weights; every weight must be finite")
     x = torch.randn(_TESTED, *found.arch.in_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     try:
-        expected = model(x.flatten(1) if flat and found.arch.kind == "mlp" else x)
+        expected = exact(x.flatten(1) if flat and found.arch.kind == "mlp" else x)
         if not isinstance(expected, Tensor):
             raise TypeError(f"its output is a {type(expected).__name__}, not a tensor")
     except Exception as error:  # whatever a stranger's hooks raise
@@ -161,16 +185,26 @@ def _compare(model: nn.Sequential, found: Checkpoint, flat: bool) -> None:
         raise ValueError(
             f"the model does not take inputs of in_shape {size} ({(str(error) or type(error).__name__).splitlines()[0]})"
         ) from error
-    got = outputs(found, x)
-    if expected.shape != got.shape or not bool((expected - got).abs().max() <= _CLOSE * expected.abs().max()):
+    if not _alike(expected, outputs(found, x * scaled[0] + scaled[1]), read):
         raise ValueError(
             "the exported network does not compute what the model computes, so nothing was written; does a module have "
             "hooks or a forward of its own?"
         )
 
 
-def load_model(named: str) -> nn.Sequential:
-    """The Sequential that MODULE:NAME is, or returns when called, MODULE sought in the working directory first.
+def _alike(expected: Tensor, got: Tensor, read: Reader) -> bool:
+    """Whether the model's outputs are those of the checkpoint, the end that was left out put back."""
+    if read.single:
+        got = got[:, 1:] - got[:, :1]
+        expected = expected.reshape(len(expected), -1)
+    if read.dropped:
+        got = got.sigmoid() if read.single else got.log_softmax(dim=1)
+        expected = expected if read.single or bool((expected < 0).any()) else expected.log()
+    return expected.shape == got.shape and bool((expected - got).abs().max() <= _CLOSE * expected.abs().max())
+
+
+def load_model(named: str) -> nn.Module:
+    """The nn.Module that MODULE:NAME is, or returns when called, MODULE sought in the working directory first.
 
     Runs the user's own code. Raises ValueError for anything else.
     """
@@ -185,7 +219,7 @@ def load_model(named: str) -> nn.Sequential:
         raise ValueError(f"{named} could not be made: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(Path.cwd()))
-    if not isinstance(made, nn.Sequential):
+    if not isinstance(made, nn.Module):
         got = f"module {module} has no {name}" if found is None else f"{named} is a {type(made).__name__}"
-        raise ValueError(f"{named} must be a torch.nn.Sequential or a function that returns one; {got}")
+        raise ValueError(f"{named} must be a torch.nn.Module or a function that returns one; {got}")
     return made

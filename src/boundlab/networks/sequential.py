@@ -1,10 +1,10 @@
-"""Reading a plain `torch.nn.Sequential`: its layers in order, with what follows each of them; batch norm is folded in."""
+"""Reading modules that are applied one after the other: layers in order, with what follows each of them; batch norm is folded in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
 from boundlab.networks.build import LocallyConnected2d
+from boundlab.networks.traced_modules import Affine
 
 _SUPPORTED = (
     "Conv2d, boundlab.networks.build.LocallyConnected2d, Linear, ReLU, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d(1), BatchNorm1d, "
@@ -21,9 +22,15 @@ PERMANENT = (
     "make old-style weight norm, spectral norm and pruning permanent with torch.nn.utils.remove_weight_norm, "
     "remove_spectral_norm or prune.remove"
 )
+_BATCH_NORM, _NUMBERS = "batch norm", "a product or sum with numbers"
 _IGNORED = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 _SPATIAL = (nn.Conv2d, LocallyConnected2d)
-_MONOTONE = (nn.Softmax, nn.LogSoftmax)
+Placed: TypeAlias = tuple[str, nn.Module]  # (place, module)
+_MONOTONE = (nn.Softmax, nn.LogSoftmax, nn.Sigmoid)  # left out at the end: the largest output stays the largest
+
+
+class NotAChain(ValueError):
+    """A network that is no chain of layers as an ArchSpec has them; it may be a graph (`branched`)."""
 
 
 @dataclass
@@ -53,38 +60,47 @@ class Layer:
 
 
 class Reader:
-    """Takes a model's modules one by one; raises ValueError naming the first that has no place in an ArchSpec."""
+    """Takes (place, module) one by one; raises NotAChain naming the first that has no place in an ArchSpec.
 
-    def __init__(self, model: nn.Sequential) -> None:
+    `dropped`: whether the model ends with a Softmax, LogSoftmax or Sigmoid; `single`: whether it has one output z, which is
+    read as (-z/2, z/2): the same decisions and margins."""
+
+    def __init__(self, parts: Iterable[Placed]) -> None:
         self.layers: list[Layer] = []
-        self.averaged = self.flat = False
-        for self.place, self.module in _parts(model):
+        self.averaged = self.flat = self.dropped = self.single = False
+        for self.place, self.module in parts:
             self._take()
         self._end()
 
     def _refuse(self, why: str) -> NoReturn:
-        raise ValueError(f"module {self.place} ({self.module}) cannot be exported: {why}")
+        raise NotAChain(f"module {self.place} ({self.module}) cannot be exported: {why}")
 
     def _take(self) -> None:
         module = self.module
         if isinstance(module, _IGNORED):
             return
+        if self.dropped and not isinstance(module, nn.Flatten):
+            self._refuse(
+                "nothing may follow a Softmax, LogSoftmax or Sigmoid, which is left out at the end of a network"
+            )
         if isinstance(module, (*_SPATIAL, nn.Linear)):
             self._layer(module)
         elif isinstance(module, nn.ReLU):
             self._last("a ReLU").relu = True
         elif isinstance(module, _BatchNorm):
             self._batch_norm(module)
+        elif isinstance(module, Affine):
+            self._affine(module)
         elif isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
             self._pool(module)
         elif isinstance(module, nn.AdaptiveAvgPool2d):
             self._average(module)
         elif isinstance(module, nn.Flatten):
-            if (module.start_dim, module.end_dim) != (1, -1):
+            if module.start_dim != 1 or module.end_dim not in (-1, 3):
                 self._refuse("Flatten must keep the first dimension alone and flatten the others: use nn.Flatten()")
             self.flat = True
         elif isinstance(module, _MONOTONE):
-            self._refuse("leave it out at the end of a network; it does not change which class has the largest output")
+            self._monotone(module)
         else:
             self._refuse(f"supported are {_SUPPORTED}; replace it and train again")
 
@@ -110,23 +126,38 @@ class Reader:
         self.layers.append(Layer(self.place, module, module.weight.detach(), None if bias is None else bias.detach()))  # type: ignore[operator, union-attr]
 
     def _batch_norm(self, module: _BatchNorm) -> None:
-        layer = self._last("batch norm")
-        if layer.relu or layer.pools or self.averaged or (self.flat and layer.spatial):
-            self._refuse(
-                f"batch norm can only be folded into the layer right before it; here {layer.place} is further away, and "
-                "moving it changes the network: train with batch norm right after every layer"
-            )
         mean, variance = module.running_mean, module.running_var
         if mean is None or variance is None:
             self._refuse("it has no running statistics to fold; train it with track_running_stats=True")
         if not bool(torch.isfinite(mean).all() & torch.isfinite(variance).all() & (variance >= 0).all()):
             self._refuse("its running statistics are NaN, infinite or negative; train it again, or on data without NaN")
         scale = (variance + module.eps).rsqrt() * (1.0 if module.weight is None else module.weight.detach())
-        shift = -mean * scale + (0.0 if module.bias is None else module.bias.detach())
+        self._fold(_BATCH_NORM, scale, -mean * scale + (0.0 if module.bias is None else module.bias.detach()))
+
+    def _affine(self, module: Affine) -> None:
+        layer = self._last(_NUMBERS)
+        channels = layer.weight.shape[1 if isinstance(layer.module, LocallyConnected2d) else 0]
+        for tensor in (module.scale, module.shift):
+            if tensor.numel() not in (1, channels) or (layer.spatial and tensor.ndim and tensor.shape[1:].numel() > 1):
+                self._refuse("only one number for all outputs, or one per channel, can be folded into the layer before")
+        scale, shift = (tensor.flatten().expand(channels) for tensor in (module.scale, module.shift))
+        self._fold(_NUMBERS, scale, shift)
+
+    def _fold(self, what: str, scale: Tensor, shift: Tensor) -> None:
+        """Make a scale and shift per channel part of the layer right before."""
+        layer = self._last(what)
+        if layer.relu or layer.pools or self.averaged or (self.flat and layer.spatial):
+            self._refuse(
+                f"{what} can only be folded into the layer right before it; here {layer.place} is further away, and "
+                f"moving it changes the network: train with {what} right after every layer"
+            )
         axis = 1 if isinstance(layer.module, LocallyConnected2d) else 0  # of the output channels
         layer.weight = layer.weight * scale.reshape([-1 if i == axis else 1 for i in range(layer.weight.ndim)])
+        layer.folded = True
+        if layer.bias is None and not bool(shift.any()) and what != _BATCH_NORM:
+            return
         before = layer.weight.new_zeros(layer.weight.shape[: axis + 1]) if layer.bias is None else layer.bias
-        layer.bias, layer.folded = before * scale + shift, True
+        layer.bias = before * scale + shift
 
     def _pool(self, module: nn.MaxPool2d | nn.AvgPool2d) -> None:
         layer = self._last("a pool")
@@ -148,10 +179,37 @@ class Reader:
         if sizes[0] > 1:
             layer.pools.append(f"{kind}{sizes[0]}")
 
+    def _monotone(self, module: nn.Module) -> None:
+        classes = len(self._last("it").weight)
+        if getattr(module, "dim", 1) not in (1, -1, None) or (isinstance(module, nn.Sigmoid) and classes > 1):
+            self._refuse(
+                "only a Softmax or LogSoftmax over the classes, or the Sigmoid of a single output, can be left out at the end"
+            )
+        self.dropped = True
+
     def _average(self, module: nn.AdaptiveAvgPool2d) -> None:
         layer = self._last("a global average")
+        if self._is_classifier(layer):
+            self._average_first()
+            return
         if _pair(module.output_size) != (1, 1) or not layer.spatial or self.flat or not layer.relu:
             self._refuse("only AdaptiveAvgPool2d(1) is supported, after the ReLU of the last convolution")
+        self.averaged = True
+
+    def _is_classifier(self, layer: Layer) -> bool:
+        """Whether it is a 1x1 convolution without ReLU after another convolution, as networks in networks end."""
+        module = layer.module
+        plain = isinstance(module, nn.Conv2d) and {*module.kernel_size, *module.stride, module.groups} == {1}
+        return plain and module.padding in ("same", "valid", (0, 0)) and not layer.relu and len(self.layers) > 1  # type: ignore[union-attr]
+
+    def _average_first(self) -> None:
+        """Averages before the 1x1 convolution in place of after it, which is the same: there it is a dense layer."""
+        last, before = self.layers[-1], self.layers[-2]
+        if not before.relu:
+            self._refuse("there must be a ReLU before the 1x1 convolution that it averages; put nn.ReLU() there")
+        weight = last.weight.flatten(1)
+        made = nn.Linear(weight.shape[1], len(weight), last.bias is not None, device="meta")
+        self.layers[-1] = Layer(last.place, made, weight, last.bias, last.folded)
         self.averaged = True
 
     def _end(self) -> None:
@@ -164,10 +222,9 @@ class Reader:
                 "model with nn.Flatten() and nn.Linear(features, classes)"
             )
         if len(last.weight) < 2:
-            raise ValueError(
-                f"the last layer, module {last.place} ({last.module}), has one output, the bounds are about one output per class; "
-                "end the model with two, weights -w/2 and w/2 (and biases -b/2 and b/2), which decide as the sign of the one does"
-            )
+            self.single = True
+            last.weight = torch.cat([-last.weight / 2, last.weight / 2])
+            last.bias = None if last.bias is None else torch.cat([-last.bias / 2, last.bias / 2])
         if last.relu:
             raise ValueError(f"there must be no ReLU after the last layer, module {last.place}; leave it out")
 
@@ -176,50 +233,11 @@ def _pair(value: Any) -> tuple[Any, Any]:
     return (value[0], value[-1]) if isinstance(value, tuple | list) else (value, value)
 
 
-def _parts(model: nn.Sequential, place: str = "") -> Iterator[tuple[str, nn.Module]]:
+def one_by_one(model: nn.Sequential, place: str = "") -> Iterator[Placed]:
     """(place, module) in the order they are applied, nested Sequentials flattened."""
     for name, module in model._modules.items():
         assert module is not None
         if isinstance(module, nn.Sequential):
-            yield from _parts(module, f"{place}{name}.")
+            yield from one_by_one(module, f"{place}{name}.")
         else:
             yield f"{place}{name}", module
-
-
-def geometry(layers: list[Layer]) -> dict[str, list[Any]]:
-    """ArchSpec's per-layer fields of the spatial layers; raises ValueError for a convolution that is not square or is
-    padded by anything but zeros."""
-    found: dict[str, list[Any]] = {}
-    for layer in layers:
-        for name, value in (_own if isinstance(layer.module, LocallyConnected2d) else _conv)(layer).items():
-            found.setdefault(name, []).append(value)
-        found.setdefault("pool", []).append("".join(layer.pools))
-    return found
-
-
-def _own(layer: Layer) -> dict[str, Any]:
-    assert isinstance(layer.module, LocallyConnected2d)
-    shape = layer.module.shape
-    fixed = {"stride": shape.stride, "padding": shape.padding, "dilation": shape.dilation, "groups": 1}
-    return {"channels": shape.out_channels, "kernel_size": shape.kernel, **fixed}
-
-
-def _conv(layer: Layer) -> dict[str, Any]:
-    module = layer.module
-    assert isinstance(module, nn.Conv2d)
-    padding: Any = module.padding
-    if padding == "same":  # zeros on both sides alike, when there is an even number of them
-        padding = tuple(d * (k - 1) / 2 for d, k in zip(module.dilation, module.kernel_size, strict=True))
-    sizes = {
-        "kernel_size": module.kernel_size,
-        "stride": module.stride,
-        "padding": (0, 0) if padding == "valid" else padding,
-        "dilation": module.dilation,
-    }
-    if module.padding_mode != "zeros" or any(a != b or a != int(a) for a, b in sizes.values()):
-        raise ValueError(
-            f"module {layer.place} ({module}) cannot be exported: kernel, stride, padding and dilation must be the same in both "
-            "directions, and padding with zeros on both sides alike; change it and train again"
-        )
-    plain = {name: int(value[0]) for name, value in sizes.items()}
-    return {"channels": module.out_channels, "groups": module.groups, **plain}

@@ -20,7 +20,7 @@ def how_to() -> None:
         st.code(SPEC_TEMPLATE, "json")
         st.download_button("Download the template", SPEC_TEMPLATE, "spec.json", "application/json", on_click="ignore")
         st.markdown(
-            "For a `torch.nn.Sequential` this writes weights and spec, or says why not; in Boundlab, `boundlab export` does, and folds BatchNorm in "
-            "too. Folding leaves biases, which Theorems S, S2 and D count and not every bound of the literature does:"
+            "For a `torch.nn.Sequential` this writes weights and spec, or says why not; in Boundlab, `boundlab export` does, "
+            "for any `nn.Module` whose layers follow each other, and folds BatchNorm in too. Folding leaves biases, which Theorems S, S2 and D count and not every bound of the literature does:"
         )
         st.code(EXPORT_SNIPPET, "python")
