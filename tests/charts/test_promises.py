@@ -61,7 +61,11 @@ def test_the_truth_is_marked_on_what_is_about_this_network_alone(networks):
     assert found.x == (4.0, 4.0, None)
     assert all(y is None or y < 0.5 for y in found.y)
     made = {row.note: row.itself for row in rows(drawn_lines(networks, True), networks)}
-    assert made["noisy copy of this, fixed prior"] is made["rounded copy of this"] is False
+    assert made["noisy copy of this"] is made["rounded copy of this"] is False
+    names = {row.name: row.note for row in rows(drawn_lines(networks, True), networks)}
+    assert names["PAC-Bayes, fixed prior"] == "noisy copy of this"
+    alone = {row.name: row.note for row in rows(drawn_lines(networks, False), networks)}
+    assert alone["PAC-Bayes"] == "noisy copy of this, fixed prior"
     assert made["needs test images"] is made["this network"] is made["older bound"] is True
 
 

@@ -70,8 +70,8 @@ def test_beside_a_number_stands_which_network_and_which_prior():
         "this network",
     ]
     assert [card(one, 0.9)[2][1].split(": ")[1] for one in (noisy, other)] == [
-        "images, noise, fixed prior",
-        "images, noise, learnt prior",
+        "images, fixed prior",
+        "images, learnt prior",
     ]
 
 

@@ -29,7 +29,7 @@ CHOICE = (
 
 _HOW = {  # family -> what a card calls the argument, and what it is made from and costs
     "holdout": ("Fresh images", "{n} images kept back"),
-    "pac_bayes": ("PAC-Bayes", "images, noise"),
+    "pac_bayes": ("PAC-Bayes", "images"),
     "theorem_s": (None, "training images alone"),
     "theorem_d": (None, "training images, code"),
 }

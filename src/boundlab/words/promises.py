@@ -47,8 +47,8 @@ def _row(line: Line, lines: Sequence[Line], networks: Sequence[Promised]) -> Row
         )
     alone = sum(_argument(other) == _argument(line) for other in lines) == 1
     itself = about_itself(line.guarantee) or needs_test_images(line.guarantee)
-    name, note = _named(line.guarantee, networks[0], alone), _note(line.guarantee)
-    return Row(line.key, name, note, line.values, hovers, itself=itself)
+    name = _named(line.guarantee, networks[0], alone)
+    return Row(line.key, name, _note(line.guarantee, name), line.values, hovers, itself=itself)
 
 
 def _argument(line: Line) -> str:
@@ -62,9 +62,11 @@ def _named(guarantee: Guarantee, network: Promised, alone: bool) -> str:
     return guarantee.title.split(",")[0] if alone else guarantee.title
 
 
-def _note(guarantee: Guarantee) -> str:
-    """What it is about, in few words."""
-    return "needs test images" if needs_test_images(guarantee) else about_whom(guarantee)
+def _note(guarantee: Guarantee, name: str) -> str:
+    """What it is about, in few words that the name beside it lacks."""
+    if needs_test_images(guarantee):
+        return "needs test images"
+    return ", ".join(part for part in about_whom(guarantee).split(", ") if part not in name)
 
 
 def _hover(line: Line, network: Promised, value: float | None) -> str:
