@@ -299,10 +299,13 @@ def test_runs_made_for_their_certificate_are_not_on_the_figure_pages(pack, monke
     )
     monkeypatch.setattr(shelf, "shipped_runs", lambda: [certified, source])
     assert shelf.visible_runs().figured("mnist") == [source]
-    st.cache_data.clear()
+    caches = (st.cache_data, st.cache_resource)
+    for cache in caches:
+        cache.clear()
     assert set(run_tables.runs_of("mnist")["run"]) == {source.id}
     assert set(run_tables.table("mnist", Settings())["run"]) == {source.id}
-    st.cache_data.clear()
+    for cache in caches:
+        cache.clear()
 
 
 def test_published_is_never_shown_as_a_guarantee():
