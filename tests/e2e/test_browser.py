@@ -130,12 +130,73 @@ def test_a_changed_control_keeps_the_position_and_the_zoom(browser, server):
     still(page)
     zoomed = page.evaluate(SEEN)
     page.evaluate(MARK)
+    lines = page.evaluate(LINES)
     page.get_by_role("slider", name="Channels H").focus()
     page.keyboard.press("ArrowLeft")
     page.wait_for_url("**channels=8**", timeout=60_000)
-    page.wait_for_function(f"() => !({MARKED})()", timeout=60_000)  # a new chart
-    page.wait_for_function(f"old => ({SEEN})() === old", arg=zoomed, timeout=60_000)
+    page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=60_000)
+    settle(page)
+    assert page.evaluate(MARKED)  # the same chart, moved
+    assert page.evaluate(SEEN) == zoomed
+    page.get_by_role("button", name="More").click()
+    page.get_by_test_id("stButtonGroup").get_by_text("Test error", exact=True).click()
+    page.wait_for_function(f"old => ({LINES})().split('M').length < old", arg=page.evaluate(LINES).count("M") + 1)
+    settle(page)
+    assert page.evaluate(MARKED)  # one line less
+    assert page.evaluate(SEEN) == zoomed
     assert handle(page).get_attribute("aria-valuetext") == "epoch 20"
+
+
+ALL = """() => JSON.stringify([...document.querySelectorAll('.js-plotly-plot')].map(plot => [plot._fullData.map(
+  ({name, x, y, text, customdata, line, marker}) => [name, x, y, text, customdata, line?.color, marker?.size]),
+  Object.entries(plot._fullLayout).filter(([name]) => /^[xy]axis/.test(name)).map(([name, axis]) =>
+    [name, axis.range, axis.ticktext, axis._rangeInitial0, axis._rangeInitial1]), plot._fullLayout.shapes.map(({y1}) => y1)]))"""
+
+
+@pytest.mark.parametrize(
+    ("start", "slider", "values"),
+    [
+        ("lambda?dataset=mnist", "Layers L", ["4", "5", "4", "3"]),  # other axes, other λ, with seeds and without
+        ("training?dataset=digits", "Channels H", ["32", "64", "32", "16", "8"]),
+        ("depth?dataset=digits", "Channels H", ["32", "16", "8"]),
+    ],
+)
+def test_a_slider_there_and_back_shows_what_the_link_shows(browser, server, start, slider, values):
+    page = visit(browser, f"{server}/{start}")
+    page.evaluate(MARK)
+    for value in values:
+        knob = page.get_by_role("slider", name=slider)
+        knob.focus()
+        higher = float(value) > float(knob.get_attribute("aria-valuetext"))
+        before = page.evaluate(ALL)
+        page.keyboard.press("ArrowRight" if higher else "ArrowLeft")
+        page.wait_for_function(f"old => ({ALL})() !== old", arg=before, timeout=60_000)
+        settle(page)
+        page.wait_for_timeout(300)
+        assert knob.get_attribute("aria-valuetext") == value
+        assert page.evaluate(MARKED)  # the same chart
+        assert page.evaluate(ALL) == visit(browser, page.url).evaluate(ALL)
+
+
+def test_a_moved_slider_shows_what_its_link_shows(browser, server):
+    """There and back again, with the handle at rest and moved: the same chart, never the lines of another network."""
+    page = visit(browser, f"{server}/lambda?dataset=digits")
+    page.evaluate(MARK)
+    for key, channels in (("ArrowRight", 32), ("ArrowLeft", 16), ("ArrowLeft", 8), ("ArrowRight", 16)):
+        before = page.evaluate(LINES)
+        page.get_by_role("slider", name="Channels H").focus()
+        page.keyboard.press(key)
+        page.wait_for_function(f"old => ({LINES})() !== old", arg=before, timeout=60_000)
+        settle(page)
+        if channels == 8:
+            before = page.evaluate(LINES)
+            handle(page).focus()
+            page.keyboard.press("Home")
+            page.wait_for_function(f"old => ({LINES})() !== old", arg=before, timeout=60_000)
+            page.wait_for_url("**epoch=0**", timeout=60_000)
+            settle(page)
+        assert page.evaluate(MARKED)
+        assert page.evaluate(LINES) == visit(browser, page.url).evaluate(LINES)
 
 
 def test_play_runs_to_the_end_and_can_be_paused(browser, server):

@@ -6,6 +6,7 @@ Ten browsers would measure Chromium. `streamlit.proto` is not a public interface
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -51,11 +52,12 @@ class Reply:
 
     @property
     def chart(self) -> str:
-        """The JSON of its last Plotly chart; raises ProtocolError when there is none."""
+        """The JSON of its last Plotly chart, and of the frames that move it; raises ProtocolError when there is no chart."""
         specs = [element.plotly_chart.spec for element, _ in self.elements if element.HasField("plotly_chart")]
         if not specs:
             raise ProtocolError("the reply has no chart")
-        return specs[-1]
+        sent = [element.bidi_component.json for element, _ in self.elements if element.HasField("bidi_component")]
+        return json.dumps([specs[-1], *(json.loads(data)["frames"] for data in sent if '"frames"' in data)])
 
 
 async def _ask(socket: ClientConnection, state: ClientState) -> Reply:

@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+from dataclasses import fields
 
 import pytest
 import streamlit as st
@@ -9,7 +10,7 @@ import streamlit as st
 from boundlab.charts.trend import Film
 from boundlab.ui.pages.figures import drawing
 from tests.ui.test_own_runs import LAMBDA, control, on_screen, out, source, stand_in  # noqa: F401 (fixtures)
-from tests.ui.test_pages import FIGURES, frames, line, open_link
+from tests.ui.test_pages import FIGURES, chart, frames, line, numbers, open_link
 
 CHOICES = [
     {},
@@ -74,7 +75,8 @@ def test_every_choice_has_its_own_picture(kept):
 
 def test_a_rerun_changes_nothing_that_is_kept(kept):
     def prints():
-        return [pickle.dumps(film) for film in films] + [picture.figure.to_json() for picture in pictures]
+        every = [[pickle.dumps(getattr(film, part.name)) for part in fields(film)] for film in films]
+        return every + [picture.figure.to_json() for picture in pictures]
 
     films, pictures = kept
     app = open_link(LAMBDA, dataset="digits", paper="CONV-3-200")
@@ -96,3 +98,51 @@ def test_a_run_that_comes_or_goes_makes_a_new_picture(out, source, finished, kep
     shutil.rmtree(out / run.id)
     assert shown(open_link(LAMBDA, dataset="digits")) == before
     assert len(films) == 2  # once it is gone, the first one again
+
+
+def figure(app):
+    (sent,) = app.get("plotly_chart")
+    return sent.proto.spec
+
+
+def traces(app):
+    drawn = chart(app)
+    axes = {name: axis["range"] for name, axis in drawn["layout"].items() if name.startswith(("xaxis", "yaxis"))}
+    return axes, [
+        {name: numbers(one.get(name)) for name in ("name", "x", "y", "text", "customdata")} for one in drawn["data"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "moves"),
+    [("lambda", {"channels": "8"}), ("lambda", {"layers": "6"}), ("training", {"channels": "64"})],
+    ids=str,
+)
+def test_the_browser_makes_the_next_picture_of_the_chart_that_is_there(page, moves):
+    """No new figure is sent for a moved slider, and what comes instead makes of it what the link of the new choice shows."""
+    page = next(p for p in FIGURES if p.key == page)
+    app = open_link(page, dataset="digits")
+    first, before = figure(app), traces(app)
+    was = {name: app.select_slider(key=name).value for name in moves}
+    for name, value in moves.items():
+        app.select_slider(key=name).set_value(value).run()
+    assert figure(app) == first
+    assert traces(app) != before
+    assert traces(app) == traces(open_link(page, dataset="digits", **moves))
+    for name, value in was.items():
+        app.select_slider(key=name).set_value(value).run()
+    assert figure(app) == first
+    assert traces(app) == before
+
+
+def test_a_chart_that_comes_back_is_drawn_as_it_is_now():
+    """Else it would show the lines of another network until the browser has moved it."""
+    app = open_link(LAMBDA, dataset="digits")
+    control(app, "panels").set_value("heat map").run()
+    control(app, "panels").set_value("one").run()
+    app.select_slider(key="channels").set_value("8").run()
+    moved = figure(app)
+    control(app, "panels").set_value("heat map").run()
+    control(app, "panels").set_value("one").run()
+    assert figure(app) != moved
+    assert figure(app) == figure(open_link(LAMBDA, dataset="digits", channels="8"))

@@ -38,8 +38,24 @@ def open_link(page, notes=True, **params):
 
 
 def chart(app):
+    """The chart as the browser shows it: the player moves it where its figure was drawn from other frames."""
     (figure,) = app.get("plotly_chart")
-    return json.loads(figure.proto.spec)
+    drawn = json.loads(figure.proto.spec)
+    for sent in players(app):
+        if sent["shift"]:
+            shift = json.loads(sent["shift"])
+            drawn = {"data": shift["data"], "layout": drawn["layout"] | shift["layout"]}
+        moved = sent["shift"] or sent["serial"] not in (None, drawn["layout"]["meta"]["stamp"])
+        if sent["frames"] and moved:
+            for index, part in zip(sent["traces"], sent["frames"][sent["at"]], strict=True):
+                drawn["data"][index] |= part
+    return drawn
+
+
+def players(app):
+    """What every player on the page got."""
+    sent = [json.loads(c.proto.json) for c in app.get("bidi_component") if "frames" in c.proto.json]
+    return [one | {"frames": json.loads(one["frames"])} for one in sent]
 
 
 def numbers(sent):
@@ -163,8 +179,8 @@ def test_hiding_every_line_is_no_mistake_of_the_link():
 
 def frames(app):
     """What the player got: per position, the moving traces."""
-    (sent,) = [c for c in app.get("bidi_component") if "frames" in c.proto.json]
-    return json.loads(sent.proto.json)
+    (sent,) = players(app)
+    return sent
 
 
 def test_the_handle_moves_the_lines_and_not_the_axes():
@@ -299,10 +315,13 @@ def test_runs_made_for_their_certificate_are_not_on_the_figure_pages(pack, monke
     )
     monkeypatch.setattr(shelf, "shipped_runs", lambda: [certified, source])
     assert shelf.visible_runs().figured("mnist") == [source]
-    st.cache_data.clear()
+    caches = (st.cache_data, st.cache_resource)
+    for cache in caches:
+        cache.clear()
     assert set(run_tables.runs_of("mnist")["run"]) == {source.id}
     assert set(run_tables.table("mnist", Settings())["run"]) == {source.id}
-    st.cache_data.clear()
+    for cache in caches:
+        cache.clear()
 
 
 def test_published_is_never_shown_as_a_guarantee():

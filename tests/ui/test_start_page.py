@@ -1,6 +1,5 @@
 """Page Start: the guess, the reveal, what is drawn and said at every λ, and what a link says."""
 
-import json
 import re
 
 import pytest
@@ -13,7 +12,7 @@ from boundlab.runs.run import Found
 from boundlab.ui import shipped
 from boundlab.ui.page import PAGES
 from boundlab.words.promises import promise_verdict
-from tests.ui.test_pages import chart, dead_runs, frames, open_link
+from tests.ui.test_pages import chart, dead_runs, frames, open_link, players
 
 __all__ = ["dead_runs"]
 START = next(page for page in PAGES if page.key == "start")
@@ -45,9 +44,7 @@ def test_it_opens_on_the_question_with_two_guesses():
     assert [slider.value for slider in app.select_slider] == ["50", "50"]
     assert [button.label for button in app.button] == ["Reveal", "Show without guessing"]
     assert len(app.get("plotly_chart")) == 1
-    assert not [
-        c for c in app.get("bidi_component") if json.loads(c.proto.json or "{}").get("frames")
-    ]  # nothing is given away
+    assert not [sent for sent in players(app) if sent["frames"]]  # nothing is given away
     assert "60,000" in app.caption[0].value
     assert [link.proto.label for link in app.sidebar.get("page_link")] == [page.title for page in PAGES]
     assert app.query_params == {}

@@ -93,6 +93,23 @@ def certificate(error: float, kl: float, layers: int, n: int, delta: float, grid
 
 
 @dataclass(frozen=True)
+class Rescaled:
+    """The posterior with its neurons rescaled (`rescaling`), which is the same distribution over functions: its divergence `kl` in nats, sigma_l of
+    the grid per layer, and `factors`, the natural logs of what the squared outputs of the hidden neurons are multiplied by."""
+
+    kl: float
+    prior_noise: tuple[float, ...]
+    factors: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        number("rescaled kl", self.kl, 0.0, 1e300)
+        for value in self.prior_noise:
+            number("rescaled prior_noise", value, 1e-300, 1e300)
+        for value in self.factors:
+            number("rescaled factors", value, -1e4, 1e4)
+
+
+@dataclass(frozen=True)
 class PacBayes:
     """What is stored of one certificate. Its value needs no data and no weights, so delta stays the reader's choice.
 
@@ -111,6 +128,7 @@ class PacBayes:
     wrong: int  # k of M
     seed: int
     prior_spec: RunSpec | None = None  # rebuilds a learnt prior
+    rescaled: Rescaled | None = None  # the same posterior nearer to a fixed prior
 
     def __post_init__(self) -> None:
         one_of("prior", self.prior, PRIORS)
@@ -129,6 +147,12 @@ class PacBayes:
                 number(name, value, 1e-300, 1e300)
         if (self.prior == "learnt") != (self.prior_spec is not None) or (self.prior == "learnt") != (self.n_prior > 0):
             raise ValueError("prior_spec and n_prior belong to a learnt prior, and only to one")
+        if self.rescaled is not None and (
+            self.prior != "fixed" or len(self.rescaled.prior_noise) != self.layers or self.rescaled.kl > self.kl
+        ):
+            raise ValueError(
+                "rescaled belongs to a fixed prior, has a prior_noise per layer and a kl of at most the plain one"
+            )
         if self.prior_spec is not None and self.prior_spec.train.n_train != self.n_prior:
             raise ValueError(f"n_prior is {self.n_prior}, but prior_spec has n_train {self.prior_spec.train.n_train}")
 
@@ -137,16 +161,21 @@ class PacBayes:
         """L, the output layer included."""
         return len(self.noise)
 
+    @property
+    def least_kl(self) -> float:
+        """KL(Q || P) in nats, over the rescalings that were tried."""
+        return self.kl if self.rescaled is None else self.rescaled.kl
+
     def parts(self, delta: float) -> CertificateParts:
         """Limit with probability 1 - delta over sample and draws (half each), and its parts; raises ValueError."""
         if not 0 < delta < 1:
             raise ValueError(f"delta must lie strictly between 0 and 1, got {delta!r}")
         limit = float(clopper_pearson(self.wrong / self.draws, self.draws, delta / 2))
         return CertificateParts(
-            value=certificate(limit, self.kl, self.layers, self.n, delta / 2, self.grid),
+            value=certificate(limit, self.least_kl, self.layers, self.n, delta / 2, self.grid),
             noisy_error=self.wrong / self.draws,
             noisy_error_limit=limit,
-            complexity=self.kl / self.n,
+            complexity=self.least_kl / self.n,
             grid=self.layers * math.log(self.grid) / self.n,
             confidence=math.log(2 * math.sqrt(self.n) / (delta / 2)) / self.n,
         )
@@ -158,21 +187,37 @@ class PacBayes:
     @classmethod
     def from_dict(cls, given: Any) -> PacBayes:
         """Build from JSON; raises ValueError."""
-        if not isinstance(given, dict) or set(given) != {f.name for f in dataclasses.fields(cls)}:
-            names = sorted(f.name for f in dataclasses.fields(cls))
-            raise ValueError(f"a certificate must be a JSON object with the fields {names}, got {str(given)[:60]}")
+        names = {f.name for f in dataclasses.fields(cls)}
+        if not isinstance(given, dict) or set(given) | {"rescaled"} != names:
+            raise ValueError(
+                f"a certificate must be a JSON object with the fields {sorted(names)}, got {str(given)[:60]}"
+            )
         fields = dict(given)
         for name in ("noise", "prior_noise"):
             fields[name] = tuple(given[name]) if isinstance(given[name], list) else given[name]
         if given["prior_spec"] is not None:
             fields["prior_spec"] = RunSpec.from_dict(given["prior_spec"])
+        if given.get("rescaled") is not None:
+            fields["rescaled"] = _rescaled(given["rescaled"])
         return cls(**fields)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, every field written out."""
+        """JSON form, every field written out; `rescaled` only where there is one."""
         spec = None if self.prior_spec is None else self.prior_spec.to_dict()
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return fields | {"noise": list(self.noise), "prior_noise": list(self.prior_noise), "prior_spec": spec}
+        fields |= {"noise": list(self.noise), "prior_noise": list(self.prior_noise), "prior_spec": spec}
+        if self.rescaled is None:
+            return {name: value for name, value in fields.items() if name != "rescaled"}
+        parts = {name: list(getattr(self.rescaled, name)) for name in ("prior_noise", "factors")}
+        return fields | {"rescaled": {"kl": self.rescaled.kl} | parts}
+
+
+def _rescaled(given: Any) -> Rescaled:
+    if not isinstance(given, dict) or set(given) != {"kl", "prior_noise", "factors"}:
+        raise ValueError(f"rescaled must have the fields kl, prior_noise and factors, got {str(given)[:60]}")
+    if not all(isinstance(given[name], list) for name in ("prior_noise", "factors")):
+        raise ValueError("rescaled prior_noise and factors must be lists of numbers")
+    return Rescaled(given["kl"], tuple(given["prior_noise"]), tuple(given["factors"]))
 
 
 def from_list(given: Any) -> tuple[PacBayes, ...]:

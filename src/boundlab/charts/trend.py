@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ class Picture:
     frames: tuple[tuple[Trace, ...], ...]  # per position, new data of the traces `moving`
     moving: list[int]
     stamp: str  # changes with what the frames show
+    written: str = ""  # the frames as JSON, where that was written once for all who see them
+    ground: str = ""  # changes with what stands still
+    shift: str = ""  # as JSON what stands still, where the figure was drawn with another ground
 
 
 class _Parts:
@@ -100,6 +104,28 @@ class Film:
     layout: dict[str, Any]
     stamp: str
     canvas: str  # changes where a reader's zoom should not be kept
+    kin: str = ""  # the same for films that a browser can make of each other's figures
+
+    @cached_property
+    def ground(self) -> str:
+        """Changes with what stands still."""
+        return stamp_of([self.still, self.fixed, self.layout])
+
+    @cached_property
+    def shift(self) -> str:
+        """What stands still, as JSON, for a browser that shows the figure of another film."""
+        parts = {"data": [*self.still, *self.fixed], "layout": self.layout, "canvas": self.canvas}
+        return json.dumps(parts, ensure_ascii=False)
+
+    @cached_property
+    def written(self) -> str:
+        """The frames as JSON; no frames where there is only one."""
+        return json.dumps(self.frames if len(self.frames) > 1 else (), ensure_ascii=False)
+
+    @property
+    def moving(self) -> list[int]:
+        """The traces that the frames are about."""
+        return list(range(len(self.still), len(self.still) + len(self.fixed)))
 
     def at(self, base: int = -1) -> Picture:
         """The picture with its figure drawn at position `base`."""
@@ -107,11 +133,13 @@ class Film:
             "stamp": self.stamp,
             "base": base % len(self.frames),
             "canvas": self.canvas,
+            "ground": self.ground,
         }
         data = [*self.still, *(fixed | part for fixed, part in zip(self.fixed, self.frames[base], strict=True))]
         figure = go.Figure({"data": data, "layout": self.layout | {"meta": meta}})
-        moving = list(range(len(self.still), len(data)))
-        return Picture(figure, self.frames if len(self.frames) > 1 else (), moving, self.stamp)
+        return Picture(
+            figure, self.frames if len(self.frames) > 1 else (), self.moving, self.stamp, self.written, self.ground
+        )
 
 
 def stamp_of(content: object) -> str:
@@ -152,10 +180,10 @@ def film(
         parts.fixed(), tuple(parts.moving(step) for step in sorted({*curves["frame"], *own["frame"]}))
     )
     place = [axis.key, canvas.x, canvas.y, list(canvas.panels), canvas.scale, canvas.convention]
-    stamp = stamp_of([frames, canvas.scale])
     look = layout(axis, canvas)
     look["annotations"] += [own_note(canvas)] if mine else []
-    return Film(still, fixed, frames, look, stamp, stamp_of(place))
+    stamp = stamp_of([frames, still, fixed, look])
+    return Film(still, fixed, frames, look, stamp, stamp_of(place), stamp_of([sorted(look), canvas.dark]))
 
 
 def trend(

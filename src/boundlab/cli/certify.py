@@ -41,6 +41,11 @@ def add_to(commands: Commands) -> None:
         action="store_true",
         help="with --theorem d: of a network made of the run's for it (channels merged, output layer trained), kept beside it",
     )
+    sub.add_argument(
+        "--rescale",
+        action="store_true",
+        help="of PAC-Bayes: only make stored certificates smaller by rescaling neurons; nothing is drawn",
+    )
     sub.add_argument("--prior", choices=PRIORS, default="fixed", help="of PAC-Bayes")
     sub.add_argument("--draws", type=positive, default=100_000, help="of PAC-Bayes: draws of (noise, example)")
     sub.add_argument("--seed", type=integer, default=0, help="of the draws; choose it before you see a result")
@@ -78,10 +83,20 @@ def _drawn(a: argparse.Namespace, run: Run, network: Path, home: Path) -> str:
     """By PAC-Bayes: certified, checked (what would not be read is not written), stored; what to say of it."""
     from boundlab.runs.certificates import check, store_certificate
 
-    certificate = _certificate(a, run, network)
+    certificate = _rescaled(run, network) if a.rescale else _certificate(a, run, network)
     check(run, certificate)
     store_certificate(home, run.id, certificate, a.pack)
     return f"{_line(certificate, 0.001)}; {decimals(certificate.value(0.05), 4)} at delta 0.05"
+
+
+def _rescaled(run: Run, network: Path) -> PacBayes:
+    """The run's stored certificate of the fixed prior, rescaled; raises RunError where there is none."""
+    from boundlab.evaluation.pac_bayes import rescaled_run
+
+    stored = next((one for one in run.certificates if one.prior == "fixed"), None)
+    if stored is None:
+        raise RunError("it has no certificate of the fixed prior to rescale; certify it without --rescale")
+    return rescaled_run(stored, run.spec, network)
 
 
 def _coded(a: argparse.Namespace, run: Run, network: Path, home: Path) -> str:
@@ -159,7 +174,8 @@ def _certificate(a: argparse.Namespace, run: Run, network: Path) -> PacBayes:
 
 def _line(found: PacBayes, delta: float) -> str:
     parts = found.parts(delta)
+    plain = "" if found.rescaled is None else f" (before neurons were rescaled {decimals(found.kl, 1)})"
     return (
         f"{found.prior} prior, test error under noise at most {decimals(parts.value, 4)} at delta {delta:g} "
-        f"({found.wrong} of {found.draws} draws wrong, at most {decimals(parts.noisy_error_limit, 4)}; KL {decimals(found.kl, 1)}, n {found.n})"
+        f"({found.wrong} of {found.draws} draws wrong, at most {decimals(parts.noisy_error_limit, 4)}; KL {decimals(found.least_kl, 1)}{plain}, n {found.n})"
     )

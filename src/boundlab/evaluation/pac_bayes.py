@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from boundlab.bounds.pac_bayes import LEAST, SCALE_GRID, PacBayes, best_prior_noise, certificate
+from boundlab.bounds.pac_bayes import LEAST, SCALE_GRID, PacBayes, Rescaled, best_prior_noise, certificate
+from boundlab.bounds.rescaling import Blocks, least
 from boundlab.data.splits import Split, seen
 from boundlab.errors import CheckpointError
 from boundlab.evaluation.noisy_network import DrawProgress, count_errors
@@ -23,6 +24,7 @@ from boundlab.training.worker import train_run
 from boundlab.validation import one_of, whole
 
 _SEARCH_DRAWS = 2000
+_WORTH = 0.999  # of the divergence, at most so much must be left for a rescaling to be kept
 _SEARCH_DELTA = 0.001  # the search aims at this one; the certificate holds for every delta
 
 
@@ -96,7 +98,35 @@ def certify_weights(
     rng = torch.Generator().manual_seed(2 * seed + 1)
     wrong = count_errors(sample, weights, noise.tolist(), shapes, draws, rng, progress)
     scales = (tuple(map(float, noise)), tuple(map(float, prior_noise)))
-    return PacBayes("fixed", len(sample.labels), 0, kl, *scales, len(SCALE_GRID), draws, wrong, seed)
+    made = PacBayes("fixed", len(sample.labels), 0, kl, *scales, len(SCALE_GRID), draws, wrong, seed)
+    return rescaled(made, weights, shapes)
+
+
+def rescaled(found: PacBayes, weights: Sequence[Tensor], shapes: Sequence[LayerShape]) -> PacBayes:
+    """The certificate with the divergence of the rescaled posterior, where rescaling makes it smaller; nothing is drawn again. Not of
+    networks whose layers are locally connected or grouped."""
+    if found.prior != "fixed" or any(shape.kind == "local" or shape.groups > 1 for shape in shapes):
+        return found
+    factors, prior_noise, kl = least(_blocks(weights, shapes, found.noise))
+    smaller = Rescaled(kl, prior_noise, tuple(map(float, factors))) if kl < _WORTH * found.kl else None
+    return dataclasses.replace(found, rescaled=smaller)
+
+
+def _blocks(weights: Sequence[Tensor], shapes: Sequence[LayerShape], noise: Sequence[float]) -> Blocks:
+    """Of the weights between two channels: a dense layer after a convolution reads all positions of a channel."""
+    squares, counts, before = [], [], 1
+    for weight, shape in zip(weights, shapes, strict=True):
+        parts = weight.double().square().reshape(len(weight), before, -1)
+        squares.append(parts.sum(dim=2).numpy())
+        counts.append(np.full(squares[-1].shape, float(parts.shape[2])))
+        before = shape.out_channels
+    return Blocks(tuple(squares), tuple(counts), tuple(noise))
+
+
+def rescaled_run(found: PacBayes, spec: RunSpec, network: Path) -> PacBayes:
+    """`rescaled` of a stored certificate of the run's `network` file; raises CheckpointError."""
+    checkpoint = load_checkpoint(network, spec.train.dataset, spec.arch.classes)
+    return rescaled(found, [weight.float() for weight in checkpoint.weights], checkpoint.arch.shapes())
 
 
 def prior_spec(spec: RunSpec, n: int) -> RunSpec:

@@ -25,6 +25,17 @@ _BUTTON = 40  # pixels that the button of `remote` takes
 TableOrCsv: TypeAlias = pd.DataFrame | Callable[[], str]  # what is drawn: a table, or a function that writes it as CSV
 
 
+class KeptFigure(go.Figure):  # type: ignore[misc]
+    """A figure that many reruns show and nobody changes: what Streamlit asks it for is made once."""
+
+    def __init__(self, figure: go.Figure) -> None:  # not the parent's, which would make the figure a second time
+        self._content: dict[str, object] = figure.to_dict()
+
+    def to_dict(self) -> dict[str, object]:
+        """As of any figure."""
+        return self._content
+
+
 def show(
     figure: go.Figure, key: str, alt: str, points: TableOrCsv | None = None, file: str = "", caption: str = ""
 ) -> None:

@@ -7,26 +7,38 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from boundlab.ui.once import once_per_table
+
 _ZERO = 1e-9  # weight decay 0 is farther from all others than they are from each other
 
 
 def nearest(table: pd.DataFrame, asked: Mapping[str, float], moved: str | None = None) -> dict[str, float]:
     """One combination of the columns in `asked` that a row of `table` has. `moved`, the column that the reader moved last,
     stays if it can; the others follow in their order, each to its nearest value, by ratio, of those that remain."""
+    return dict(_nearest(table, tuple(asked.items()), moved))
+
+
+@once_per_table
+def _nearest(table: pd.DataFrame, asked: tuple[tuple[str, float], ...], moved: str | None) -> dict[str, float]:
     chosen: dict[str, float] = {}
-    for column in sorted(asked, key=lambda column: column != moved):
-        target = _log(asked[column])
+    for column, value in sorted(asked, key=lambda item: item[0] != moved):
+        target = _log(value)
         chosen[column] = min(table[column].unique(), key=lambda value: (abs(_log(value) - target), value))
         table = table[table[column] == chosen[column]]
-    return {column: chosen[column] for column in asked}
+    return {column: chosen[column] for column, _ in asked}
 
 
 def possible(table: pd.DataFrame, column: str, chosen: Mapping[str, float]) -> set[float]:
     """The values of one column that there are rows of while the others stay."""
-    for other, value in chosen.items():
+    return set(_possible(table, column, tuple(chosen.items())))
+
+
+@once_per_table
+def _possible(table: pd.DataFrame, column: str, chosen: tuple[tuple[str, float], ...]) -> frozenset[float]:
+    for other, value in chosen:
         if other != column:
             table = table[table[other] == value]
-    return set(table[column])
+    return frozenset(table[column])
 
 
 def why(symbols: Mapping[str, str], asked: Mapping[str, float], chosen: Mapping[str, float], moved: str | None) -> str:

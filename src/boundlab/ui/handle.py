@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from boundlab.charts.trend import Film, Picture
 from boundlab.ui.address import here
 from boundlab.ui.controls import Controls
 from boundlab.ui.player import reported_position
@@ -34,3 +36,29 @@ def anchored(key: str, signature: object, at: int) -> int:
     if name not in st.session_state or st.session_state[name][0] != signature:
         st.session_state[name] = (signature, at)
     return int(st.session_state[name][1])
+
+
+class Standing:
+    """The figure that stands on this reader's page. The browser makes the picture of another film of its kin out of it, where
+    another figure would be another chart, drawn from nothing. Make it at the beginning of every run: a chart that one of them
+    did not draw begins anew."""
+
+    def __init__(self, key: str) -> None:
+        self._key = f"{key}_standing"
+        self._place, self._picture, self._shifted = st.session_state.pop(self._key, (None, None, False))
+
+    def picture(self, film: Film, draw: Callable[[], Picture]) -> Picture:
+        """The one that stands, with what the film has instead; else what `draw` makes, which stands from now on."""
+        place, picture = (here().visit, film.kin), self._picture
+        if picture is None or self._place != place or len(film.frames) < 2:
+            picture, self._shifted = dataclasses.replace(draw(), frames=(), written=""), False
+        self._shifted = self._shifted or picture.ground != film.ground
+        st.session_state[self._key] = (place, picture, self._shifted)
+        return dataclasses.replace(
+            picture,
+            frames=film.frames if len(film.frames) > 1 else (),
+            written=film.written,
+            moving=film.moving,
+            ground=film.ground,
+            shift=film.shift if self._shifted else "",
+        )

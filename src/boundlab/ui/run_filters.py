@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.ui.controls import Controls
+from boundlab.ui.once import once_per_table
 from boundlab.ui.variables import VARIABLES, Choice, narrow
 
 RECIPE_HELP = (
@@ -28,19 +29,24 @@ def filter_runs(controls: Controls, table: pd.DataFrame) -> tuple[pd.DataFrame, 
 
 def filter_trusted(controls: Controls, table: pd.DataFrame) -> pd.DataFrame:
     """Runs that trained and reached the plateau; the others on request: rho → 0 flatters a dead network."""
-    good = (table["trained"] & table["at_plateau"]).astype(bool)
-    flagged = table.loc[~good, "run"].nunique()
+    good, flagged = _trusted(table)
     runs = "one run" if flagged == 1 else f"{flagged} runs"
     label = f"Include {runs} that did not train or did not reach the plateau"
     if not flagged:
         controls.check("flagged", ("true", "false"), "Include runs that did not train or are not at plateau")
-    return table if flagged and controls.switch(label, "flagged") else table[good]
+    return table if flagged and controls.switch(label, "flagged") else good
+
+
+@once_per_table
+def _trusted(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """The rows of runs to trust, and how many runs the others are of."""
+    good = (table["trained"] & table["at_plateau"]).astype(bool)
+    return table[good], table.loc[~good, "run"].nunique()
 
 
 def filter_recipe(controls: Controls, table: pd.DataFrame) -> pd.DataFrame:
     """Runs of one training recipe; a choice only where there are several (recipes are not drawn on one line)."""
-    shipped = set(table[~table["trained_here"]]["recipe"])
-    recipes = sorted(table["recipe"].unique(), key=lambda r: (r not in shipped, r != "short", r))
+    recipes = list(_recipes(table))
     if len(recipes) < 2:
         controls.check("recipe", recipes or ["short"], "Recipe")
         return table
@@ -53,15 +59,34 @@ def filter_recipe(controls: Controls, table: pd.DataFrame) -> pd.DataFrame:
     else:
         chosen = controls.pick("Recipe", recipes, "recipe", RECIPE_HELP)
     st.session_state["recipe_was"] = (many, chosen)
-    return table[table["recipe"] == chosen]
+    return _of_recipe(table, chosen)
+
+
+@once_per_table
+def _recipes(table: pd.DataFrame) -> tuple[str, ...]:
+    """Those of shipped runs first."""
+    shipped = set(table[~table["trained_here"]]["recipe"])
+    return tuple(sorted(table["recipe"].unique(), key=lambda r: (r not in shipped, r != "short", r)))
+
+
+@once_per_table
+def _of_recipe(table: pd.DataFrame, recipe: str) -> pd.DataFrame:
+    return table[table["recipe"] == recipe]
 
 
 def filter_origin(controls: Controls, table: pd.DataFrame) -> pd.DataFrame:
     """With or without the runs trained here; a choice only where there are some."""
-    if not table["trained_here"].any():
+    shipped = _shipped(table)
+    if len(shipped) == len(table):
         controls.check("runs", _RUNS, "Runs")
         return table
-    return table if controls.pick("Runs", _RUNS, "runs", _RUNS_HELP) == "all" else table[~table["trained_here"]]
+    return table if controls.pick("Runs", _RUNS, "runs", _RUNS_HELP) == "all" else shipped
+
+
+@once_per_table
+def _shipped(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of runs that were not trained here."""
+    return table[~table["trained_here"].astype(bool)]
 
 
 def choose_network(

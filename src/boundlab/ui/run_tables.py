@@ -19,7 +19,7 @@ def _origin(table: pd.DataFrame) -> pd.DataFrame:
 
 
 # What is cached is made of the very runs that its key is about, `_seen`: asked for again, a reader might see more by then.
-@st.cache_data(show_spinner=False, max_entries=32)
+@st.cache_resource(show_spinner=False, max_entries=32)  # the same object at every rerun, see ui/once.py
 def _listing(dataset: str, version: str, _seen: VisibleRuns) -> pd.DataFrame:
     return _origin(runs_table(_seen.figured(dataset)))
 

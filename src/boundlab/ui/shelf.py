@@ -186,7 +186,13 @@ def find_run(name: str) -> Run:
 
 def datasets() -> list[str]:
     """The data sets that the figures have runs of, in the catalogue's order."""
-    known = {run.spec.train.dataset for run in visible_runs().all if has_place(run)}
+    now = visible_runs()
+    return _datasets(now.version, now)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _datasets(version: str, _seen: VisibleRuns) -> list[str]:
+    known = {run.spec.train.dataset for run in _seen.all if has_place(run)}
     return [name for name in DATASETS if name in known]
 
 

@@ -13,6 +13,7 @@ from boundlab.ui import address
 from boundlab.ui.address import Note
 from boundlab.ui.combinations import nearest, possible, why
 from boundlab.ui.controls import Controls
+from boundlab.ui.once import once_per_table, values_of
 from boundlab.words.untrained import SYMBOLS
 
 VARIABLES = {  # column -> (label, name in the link, preferred value)
@@ -84,7 +85,12 @@ def narrow(
 
 def standing_at(table: pd.DataFrame, at: Mapping[str, float]) -> pd.DataFrame:
     """The rows at one combination of some columns."""
-    for column, value in at.items():
+    return _standing_at(table, tuple(at.items()))
+
+
+@once_per_table
+def _standing_at(table: pd.DataFrame, at: tuple[tuple[str, float], ...]) -> pd.DataFrame:
+    for column, value in at:
         table = table[table[column] == value]
     return table
 
@@ -117,7 +123,7 @@ def _side_by_side(count: int, group: str) -> Sequence[DeltaGenerator]:
 def _slider(controls: Controls, column: str, table: pd.DataFrame, start: float, second: bool) -> _Slider:
     label, key, _ = VARIABLES[column]
     label, key = (f"Second: {label}", f"{key}2") if second else (label, key)
-    options, default = [f"{value:g}" for value in sorted(table[column].unique())], f"{start:g}"
+    options, default = [f"{value:g}" for value in values_of(table, column)], f"{start:g}"
     before = st.session_state.get(key)
     arriving = controls.arriving(key)
     value = controls.begin(key, options, label, default)

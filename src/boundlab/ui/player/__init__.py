@@ -5,6 +5,7 @@ The server learns the position when the handle rests, so that words, table and l
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -49,9 +50,18 @@ def player(
     """Draw it inside the container `stage...` of its chart. `labels`: one per position; `at`: where it stands; `caption`:
     what the picture shows, written on it when it is saved as `file`; `news`: `charts.progress.update_of` what the chart should
     be by now; `points`: writes what is drawn as CSV, when asked; `serial`: another one where the frames are newer ones of the
-    same picture; `words`: per position what is said above the handle, which is large then, **so** in bold; `hint`: under its
+    same picture; its stamp where the figure was drawn from these frames; `words`: per position what is said above the handle, which is large then, **so** in bold; `hint`: under its
     name; `speeds`: with a button for how fast it plays."""
-    data: dict[str, Any] = {"frames": picture.frames, "traces": picture.moving, "stamp": picture.stamp}
+    frames = picture.written or json.dumps(
+        picture.frames, ensure_ascii=False
+    )  # Streamlit writes a text faster than what it says
+    data: dict[str, Any] = {
+        "frames": frames,
+        "traces": picture.moving,
+        "stamp": picture.stamp,
+        "ground": picture.ground,
+        "shift": picture.shift,
+    }
     data |= {
         "name": name,
         "labels": labels if picture.frames else [],

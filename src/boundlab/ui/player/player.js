@@ -7,6 +7,8 @@ const SETTLED_AFTER = 600; // ms in which a new chart takes its final size
 const FASTER = { 1: 2, 2: 4, 4: 0.5, 0.5: 1 }; // the next speed at each
 const STILL = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
 
+const AXIS = /^[xy]axis\d*$/;
+
 const players = new WeakMap();
 const same = (a, b) => String(a) === String(b);
 
@@ -33,7 +35,7 @@ function chartIn(root, stamp) {
     return all.find((one) => one._fullLayout?.meta?.stamp === stamp()) ?? all[0];
   };
   const button = () => plot()?.querySelector(".updatemenu-button");
-  const axes = () => Object.entries(plot()._fullLayout).filter(([name]) => /^[xy]axis\d*$/.test(name));
+  const axes = () => Object.entries(plot()._fullLayout).filter(([name]) => AXIS.test(name));
   return {
     plot,
     ready: () => Boolean(button()),
@@ -64,16 +66,23 @@ function makePlayer(parent) {
   const chart = chartIn((parent.host ?? parent).closest('[class*="st-key-stage"]'), () => data?.stamp);
   const arrange = panelChooser(chart, get(".panels"));
   let data, setStateValue; // as the server last sent them
+  let frames = []; // of `data`, where they are a text
   let plot = null, meta = {}, zoom = {}; // the chart on screen, which figure it is, and the ranges the reader zoomed to
   let shown, rest, timer, queued;
   let laid; // the chart's data when `shown` was true of it: Streamlit lays its own figure out again as a new array
   let count = 0; // of news; the chart carries it, and loses it when Streamlit lays its own figure out again
+  let home; // the ranges of the axes unless the reader zoomed
   let heard, homes; // the news that the chart shows, and the y ranges it had unless the reader zoomed
   let forget = []; // takes this player's listeners off the chart
   let speed = 1;
+  let untouched = false; // the chart is as its figure has it
+  let ground; // which figure's axes, names and colours it has
   let waiting = null; // the format of a picture that is saved once the server's words are about this position
 
   const at = () => +input.value;
+
+  // The position that a chart nobody moved stands at; none where its figure was drawn from other frames than there are now.
+  const begun = () => (data?.serial && data.serial !== meta.stamp ? undefined : meta.base);
 
   // What is said at this position, **so** in bold: it moves with the picture.
   const say = () => {
@@ -83,14 +92,27 @@ function makePlayer(parent) {
     get(".words").dataset.said = words;
   };
 
+  // Make the picture of another choice of the chart that is there, axes and names included.
+  const shift = (to) => {
+    if (to.canvas !== meta.canvas) zoom = {};
+    const frame = new Map(data.traces.map((trace, i) => [trace, frames[at()][i]]));
+    home = Object.fromEntries(Object.entries(to.layout).filter(([name]) => AXIS.test(name)).map(([name, axis]) => [`${name}.range`, axis.range.slice()]));
+    for (const [name, range] of Object.entries(home))
+      [plot._fullLayout[name.split(".")[0]]._rangeInitial0, plot._fullLayout[name.split(".")[0]]._rangeInitial1] = range; // a double click goes there
+    for (const [name, range] of Object.entries(zoom)) to.layout[name.split(".")[0]].range = range.slice();
+    chart.call("react", to.data.map((part, i) => ({ ...part, ...frame.get(i) })), { ...plot.layout, ...to.layout, height: plot.layout.height, meta: { ...plot.layout.meta, ...to.layout.meta, panel: null } }); // Streamlit's own height of a full screen
+    [laid, ground, meta] = [plot.data, data.ground, { ...meta, canvas: to.canvas }];
+  };
+
   const draw = () => {
     get("output").textContent = data.labels[at()] ?? "";
     input.style.setProperty("--at", at() / Math.max(1, +input.max));
     say();
     input.setAttribute("aria-valuetext", `${data.name} ${data.labels[at()]}`);
-    if (!plot || meta.stamp !== data.stamp || at() === shown || !data.frames.length) return;
-    chart.call("animate", { data: data.frames[at()], traces: data.traces }, STILL);
-    shown = at();
+    if (!plot || meta.stamp !== data.stamp || at() === shown || !frames.length) return;
+    if (data.shift && data.ground !== ground) shift(JSON.parse(data.shift));
+    else chart.call("animate", { data: frames[at()], traces: data.traces }, STILL);
+    [shown, untouched] = [at(), false];
   };
 
   // A run that trains: the figure stays the one it was, and what is new comes here, for the picture that it is about alone.
@@ -108,7 +130,7 @@ function makePlayer(parent) {
   // Laid out again by Streamlit, it is where the server knew it to be.
   const drawAgain = () => {
     if (!plot || plot.data === laid || chart.plot() !== plot) return;
-    [laid, shown] = [plot.data, chart.meta().base];
+    [laid, shown, untouched, ground] = [plot.data, begun(), true, meta.ground];
     draw();
   };
 
@@ -127,12 +149,13 @@ function makePlayer(parent) {
     if (chart.plot() === plot || !chart.ready()) return;
     leave();
     if (meta.canvas !== chart.meta().canvas) zoom = {};
-    [plot, meta, shown, heard] = [chart.plot(), chart.meta(), chart.meta().base];
-    laid = plot.data;
+    [plot, meta, heard, untouched] = [chart.plot(), chart.meta(), undefined, true];
+    [laid, shown, ground] = [plot.data, begun(), meta.ground];
     homes = new Set([String(chart.ranges()["yaxis.range"])]);
     hear();
     arrange();
-    const home = chart.ranges(), since = performance.now();
+    const since = performance.now();
+    home = chart.ranges();
     const zoomAgain = () => {
       if (performance.now() - since > SETTLED_AFTER || Object.entries(zoom).every(([name, range]) => same(range, chart.ranges()[name])))
         return;
@@ -206,9 +229,11 @@ function makePlayer(parent) {
   watcher.observe((parent.host ?? parent).closest('[class*="st-key-stage"]'), { childList: true, subtree: true });
   return {
     update(sent, report) {
-      if (data && sent.serial !== data.serial) shown = undefined; // the same position shows something newer
+      const newer = data && sent.serial !== data.serial; // the same position shows something else
       const others = !data || !same(data.labels, sent.labels); // else the answer may be to an earlier report of the reader's
+      if (sent.frames !== data?.frames) frames = JSON.parse(sent.frames);
       [data, setStateValue] = [sent, report];
+      if (newer) shown = untouched ? begun() : undefined;
       get(".move").hidden = data.labels.length < 2;
       get("#speed").hidden = !data.speeds;
       get("#name").textContent = data.name;

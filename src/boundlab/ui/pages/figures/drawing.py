@@ -6,6 +6,7 @@ and only films and a few figures as they are (cache_resource); nobody changes th
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ import streamlit as st
 from boundlab.charts.canvas import canvas
 from boundlab.charts.theme import LEADS
 from boundlab.charts.trend import Film, Picture, film
+from boundlab.ui.chart import KeptFigure
 from boundlab.ui.pages.figures.numbers import csv, wide_table
 from boundlab.ui.pages.figures.paper import overlay
 from boundlab.ui.pages.figures.selection import panel_labels
@@ -64,7 +66,8 @@ def drawing(view: View, dark: bool) -> Drawing:
 
 @st.cache_resource(show_spinner=False, max_entries=16)  # garbage collection visits all parts of a figure
 def _picture(_view: View, key: str, dark: bool, base: int) -> Picture:
-    return _drawing(_view, key, dark).film.at(base)
+    made = _drawing(_view, key, dark).film.at(base)
+    return dataclasses.replace(made, figure=KeptFigure(made.figure))
 
 
 def picture(view: View, dark: bool, base: int) -> Picture:
@@ -74,32 +77,48 @@ def picture(view: View, dark: bool, base: int) -> Picture:
 
 @dataclass(frozen=True)
 class Reading:
-    """Words and numbers at one position of the handle."""
+    """What is said at one position of the handle, whether or not the notes are open."""
 
     headline: str
     caption: str
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What the notes hold at one position of the handle."""
+
     notices: list[tuple[str, str]]
     not_drawn: list[str]
     table: pd.DataFrame  # single runs
-    shared: dict[str, object]  # the same for all points of the CSV
+
+
+def _here(view: View, at: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Curves, and single runs' rows, at one position."""
+    rows, curves, own = view.rows(), view.curves(), view.own_curves()
+    value = view.frames()[at]
+    here, now = curves[curves["frame"] == value], rows[rows[view.handle.column] == value] if view.handle else rows
+    return here if len(here) else own[own["frame"] == value], now
+
+
+@st.cache_data(show_spinner=False, max_entries=512)
+def _reading(_view: View, key: str, at: int) -> Reading:
+    here, now = _here(_view, at)
+    return Reading(
+        figure_headline(here, _view.axis, _view.settings, _view.selection.panels),
+        figures.caption(now, _view.settings, own_over=True),
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=512)  # 10 kB each
-def _reading(_view: View, key: str, at: int) -> Reading:
-    axis, handle, shown, panel = _view.axis, _view.handle, _view.shown, _view.selection.panel
-    rows, curves, own = _view.rows(), _view.curves(), _view.own_curves()
-    value = _view.frames()[at]
-    here, now = curves[curves["frame"] == value], rows[rows[handle.column] == value] if handle else rows
-    here = here if len(here) else own[own["frame"] == value]
-    where = f"{handle.name} {panel_labels([value], handle)[0]}" if handle else ""
+def _noted(_view: View, key: str, at: int) -> Noted:
+    handle, shown = _view.handle, _view.shown
+    here, now = _here(_view, at)
+    where = f"{handle.name} {panel_labels([_view.frames()[at]], handle)[0]}" if handle else ""
     drawn = now[now["series"].isin(shown)]
-    return Reading(
-        figure_headline(here, axis, _view.settings, _view.selection.panels),
-        figures.caption(now, _view.settings, own_over=True),
+    return Noted(
         _notices(_view, here, now, where),
         figures.not_drawn(now[now["series"].isin(shown) | now["reason"].notna()], _view.scale),
-        wide_table(drawn.dropna(subset=["value"]), axis, shown, panel),
-        csv_columns(now, axis, _view.scale, _view.settings),
+        wide_table(drawn.dropna(subset=["value"]), _view.axis, shown, _view.selection.panel),
     )
 
 
@@ -116,8 +135,14 @@ def reading(view: View, at: int) -> Reading:
     return _reading(view, view.key, at)
 
 
-def points(view: View, over: Overlay, shared: dict[str, object], at: int) -> str:
+def noted(view: View, at: int) -> Noted:
+    """What the notes hold at one position."""
+    return _noted(view, view.key, at)
+
+
+def points(view: View, over: Overlay, at: int) -> str:
     """CSV of the points drawn at one position."""
+    shared = csv_columns(_here(view, at)[1], view.axis, view.scale, view.settings)
     value = view.frames()[at]
     curves, own = (
         rows[(rows["frame"] == value) & rows["series"].isin(view.shown)]

@@ -22,6 +22,7 @@ from boundlab.ui import chart
 from boundlab.ui.controls import Controls
 from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.layout import Figure
+from boundlab.ui.once import values_of
 from boundlab.ui.page import is_dark
 from boundlab.ui.player import save_bar
 from boundlab.ui.run_tables import table
@@ -68,7 +69,7 @@ class Ground:
 
 def has_heat_map(runs: pd.DataFrame) -> bool:
     """Whether two variables have more than one value."""
-    return sum(runs[column].nunique() > 1 for column in VARIABLES) > 1
+    return sum(len(values_of(runs, column)) > 1 for column in VARIABLES) > 1
 
 
 def show_heat_map() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from boundlab.ui.controls import Controls
+from boundlab.ui.once import once_per_table
 from boundlab.ui.pages.figures.selection import Selection
 from boundlab.ui.variables import standing_at
 
@@ -19,9 +20,9 @@ def own_control(controls: Controls, listing: pd.DataFrame, selection: Selection)
     """The ids of the runs of another recipe to draw over the shipped ones; none where there are none, or there is nothing shipped
     below them. `listing`: all runs on these data that the reader wants to see."""
     shown = selection.runs
-    if shown["trained_here"].all():
+    own = _trained_here(listing)
+    if own.empty or shown["trained_here"].all():
         return ()
-    own = listing[listing["trained_here"].astype(bool) & listing["trained"].astype(bool)]
     own = standing_at(own, selection.choice.at)
     if selection.panel:
         own = own[own[selection.panel].isin(list(selection.panels))]
@@ -32,3 +33,9 @@ def own_control(controls: Controls, listing: pd.DataFrame, selection: Selection)
     alike = shown["trained_here"].any()
     chosen = controls.choose("Your runs", [*([recipe] if alike else []), *others, _OFF], "own", _HELP, width=280)
     return tuple(own[own["recipe"] == chosen]["run"]) if chosen in others else ()
+
+
+@once_per_table
+def _trained_here(listing: pd.DataFrame) -> pd.DataFrame:
+    """The rows of runs that were trained here and learnt something."""
+    return listing[listing["trained_here"].astype(bool) & listing["trained"].astype(bool)]

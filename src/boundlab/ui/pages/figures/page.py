@@ -15,10 +15,11 @@ from boundlab.ui import chart
 from boundlab.ui.bound_choice import choose_convention, choose_delta, choose_series
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas, show_not_drawn
-from boundlab.ui.handle import anchored
+from boundlab.ui.handle import Standing
 from boundlab.ui.layout import EMPTY, Figure, figure_first
+from boundlab.ui.once import column_of
 from boundlab.ui.page import is_dark, title
-from boundlab.ui.pages.figures.drawing import Reading, drawing, picture, points, reading
+from boundlab.ui.pages.figures.drawing import drawing, noted, picture, points, reading
 from boundlab.ui.pages.figures.heat import (
     HEAT,
     HEAT_CONTROLS,
@@ -63,7 +64,7 @@ _PANELS_HELP = (
 @with_controls
 def explore(controls: Controls, axis: Axis) -> None:
     """Sentence, chart with its handle, controls, then the notes; a moved control reruns only this."""
-    place = figure_first(axis.key, HEIGHT + BAR)
+    place, standing = figure_first(axis.key, HEIGHT + BAR), Standing(f"player_{axis.key}")
     with place.row:
         dataset = controls.pick("Data", datasets(), "dataset", "MNIST: 60,000 images. digits: 1,437 images of 8×8.")
         sliders = st.container()
@@ -102,11 +103,11 @@ def explore(controls: Controls, axis: Axis) -> None:
         return
     with place.more:
         own = own_control(controls, every, selection)
-    view = View(axis, dataset, settings, scale, selection, peers["run"], paper, series, own)
-    _show(view, controls, place, peers)
+    view = View(axis, dataset, settings, scale, selection, column_of(peers, "run"), paper, series, own)
+    _show(view, controls, place, peers, standing)
 
 
-def _show(view: View, controls: Controls, place: Figure, peers: pd.DataFrame) -> None:
+def _show(view: View, controls: Controls, place: Figure, peers: pd.DataFrame, standing: Standing) -> None:
     axis, handle, key, dark = view.axis, view.handle, f"player_{view.axis.key}", is_dark()
     drawn = drawing(view, dark)
     names = panel_labels(drawn.values, handle)
@@ -115,25 +116,25 @@ def _show(view: View, controls: Controls, place: Figure, peers: pd.DataFrame) ->
         with place.stage:
             offer_training(at_handle(controls, view.selection), peers)
         return
-    base = anchored(key, (view.settings, view.scale, view.runs, view.own, view.paper, view.shown, dark), at)
     now = reading(view, at)
     file = f"boundlab-{view.dataset}-{axis.key}" + (f"-{handle.word}" if handle else "")
     words = " · ".join(filter(None, [now.caption, drawn.over.short]))
-    shot = picture(view, dark, base)
-    csv = functools.partial(points, view, drawn.over, now.shared, at)
+    shot = standing.picture(drawn.film, lambda: picture(view, dark, at))
+    csv = functools.partial(points, view, drawn.over, at)
     place.headline.markdown(now.headline)
     with place.stage:
         alt = f"Bounds, test and train error against {axis.title}; the sentence above says what the chart shows"
         chart.draw(shot.figure, f"chart_{axis.key}", alt)
-        player(key, shot, handle.name if handle else "", names, at, file, words, points=csv)
+        player(key, shot, handle.name if handle else "", names, at, file, words, points=csv, serial=drawn.film.stamp)
     if place.notes.open:
         with place.notes:
             st.caption(words)
-            _notes(view, now, drawn.over.note, peers)
+            _notes(view, at, drawn.over.note, peers)
 
 
-def _notes(view: View, now: Reading, paper_note: str, peers: pd.DataFrame) -> None:
+def _notes(view: View, at: int, paper_note: str, peers: pd.DataFrame) -> None:
     """What to notice at this position, what the overlay is, what is not drawn and why, every number."""
+    now = noted(view, at)
     for panel, words in now.notices:
         st.markdown(f"**{panel}**: {words}" if panel else words)
     if paper_note:

@@ -13,6 +13,7 @@ from boundlab.text import format_epoch
 from boundlab.ui.combinations import nearest
 from boundlab.ui.controls import Controls
 from boundlab.ui.handle import handle_at
+from boundlab.ui.once import once_per_table, values_of
 from boundlab.ui.variables import VARIABLES, Choice, narrow, preferred_start
 from boundlab.words.untrained import SYMBOLS
 
@@ -51,7 +52,7 @@ class Selection:
     @property
     def combinations(self) -> list[dict[str, float]]:
         """All that the picture has a place for, trained or not."""
-        values = {column: sorted(self.listing[column].unique()) for column in VARIABLES}
+        values: dict[str, list[float]] = {column: list(values_of(self.listing, column)) for column in VARIABLES}
         values |= {self.panel: list(self.panels)} if self.panel else {}
         values |= {column: [value] for column, value in self.choice.at.items()}
         return [dict(zip(values, combination, strict=True)) for combination in itertools.product(*values.values())]
@@ -63,28 +64,35 @@ def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -
     handle = _EPOCH if axis.key != "epoch" else None if panel == "weight_decay" else _LAMBDA
     moving = {axis.column, panel, handle.column if handle else None}
     still = [column for column in VARIABLES if column not in moving]
-    choice = narrow(controls, listing, still, best=_with_a_curve(listing, axis, still, panel))
+    choice = narrow(controls, listing, still, best=_with_a_curve(listing, axis, (*still, *([panel] if panel else []))))
     runs = choice.rows
     if panel is None or runs.empty:
         return Selection(runs, handle, None, {0.0: ""}, choice, listing)
-    values = sorted(runs[panel].astype(float).unique().tolist())
-    kept = [
-        values[i]
-        for i in np.unique(np.linspace(0, len(values) - 1, min(_MOST_PANELS, len(values))).round().astype(int))
-    ]
-    runs = runs[runs[panel].isin(kept)]
-    if handle is _LAMBDA:  # all panels move together: only through what every one of them has
-        common = set.intersection(*(set(rows["weight_decay"]) for _, rows in runs.groupby(panel)))
-        runs = runs[runs["weight_decay"].isin(common)] if common else runs
+    runs, kept = _in_panels(runs, panel, together=handle is _LAMBDA)
     titles = {value: f"{SYMBOLS[panel]} = {value:g}" for value in kept}
     return Selection(runs, handle, panel, titles, choice, listing)
 
 
-def _with_a_curve(listing: pd.DataFrame, axis: Axis, still: list[str], panel: str | None) -> pd.DataFrame:
+@once_per_table
+def _in_panels(runs: pd.DataFrame, panel: str, together: bool) -> tuple[pd.DataFrame, tuple[float, ...]]:
+    """The rows that the panels show, and the values of the panels; `together`: only at weight decays that every one of them has,
+    as all move together."""
+    values = sorted(runs[panel].astype(float).unique().tolist())
+    which = np.unique(np.linspace(0, len(values) - 1, min(_MOST_PANELS, len(values))).round().astype(int))
+    kept = tuple(values[i] for i in which)
+    runs = runs[runs[panel].isin(kept)]
+    if together:
+        common = set.intersection(*(set(rows["weight_decay"]) for _, rows in runs.groupby(panel)))
+        runs = runs[runs["weight_decay"].isin(common)] if common else runs
+    return runs, kept
+
+
+@once_per_table
+def _with_a_curve(listing: pd.DataFrame, axis: Axis, others: tuple[str, ...]) -> pd.DataFrame:
     """Leave out choices at which the axis has a single value, where there are others: nobody is led there."""
     if axis.key == "epoch":
         return listing
-    points = listing.groupby([*still, *([panel] if panel else [])])[axis.column].transform("nunique")
+    points = listing.groupby(list(others))[axis.column].transform("nunique")
     return listing[points > 1] if (points > 1).any() else listing
 
 
@@ -93,7 +101,7 @@ def panel_choices(listing: pd.DataFrame, axis: Axis) -> list[str]:
     return [
         name
         for name, column in _PANELS.items()
-        if column != axis.column and (column is None or listing[column].nunique() > 1)
+        if column != axis.column and (column is None or len(values_of(listing, column)) > 1)
     ]
 
 
@@ -112,7 +120,7 @@ def handle_position(controls: Controls, selection: Selection, names: list[str], 
         return 0
     every, default = names, handle.default if handle.default in names else names[-1]
     if handle is _LAMBDA and selection.panel is None:
-        every = panel_labels(sorted(selection.listing["weight_decay"].unique()), handle)
+        every = panel_labels(list(values_of(selection.listing, "weight_decay")), handle)
         default = f"{preferred_start(selection.listing)['weight_decay']:g}"
     at = handle_at(controls, key, handle.key, handle.name.removesuffix(" ="), every, names, few=handle is _LAMBDA)
     controls.keep(handle.key, at or default, default)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 import streamlit as st
@@ -10,6 +11,7 @@ import streamlit as st
 from boundlab.analysis.curves import by_axis, relative
 from boundlab.analysis.tables import Axis
 from boundlab.specs.settings import Settings
+from boundlab.ui.once import column_of
 from boundlab.ui.pages.figures.selection import Handle, Selection
 from boundlab.ui.run_tables import history, table
 from boundlab.ui.shelf import visible_runs
@@ -26,7 +28,7 @@ class View:
     settings: Settings
     scale: str
     selection: Selection
-    peers: pd.Series  # ids of all runs of the recipe, flagged ones too: their final values fix the axes
+    peers: tuple[str, ...]  # ids of all runs of the recipe, flagged ones too: their final values fix the axes
     paper: str
     shown: list[str]
     own: tuple[str, ...] = ()  # ids of runs of another recipe, trained here, that are drawn over these
@@ -39,15 +41,15 @@ class View:
     @property
     def runs(self) -> tuple[str, ...]:
         """The ids of those drawn."""
-        return tuple(self.selection.runs["run"])
+        return column_of(self.selection.runs, "run")
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Names everything that is drawn and said; equal for equal choices."""
-        how = (self.scale, tuple(self.selection.panels), tuple(self.peers), self.paper, tuple(self.shown))
+        how = (self.scale, tuple(self.selection.panels), self.peers, self.paper, tuple(self.shown))
         return repr((self._numbers, how))
 
-    @property
+    @cached_property
     def _numbers(self) -> tuple[object, ...]:
         """What fixes the curves: not how they are drawn."""
         handle = self.handle.key if self.handle else ""
