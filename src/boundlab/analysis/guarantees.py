@@ -162,9 +162,10 @@ def _pac_bayes(kind: str, run: Run, delta: float, reason: str | None) -> Guarant
         about = f"a noisy version of a network trained alike on {stored.n_prior:,} of the images"
         used = f"the other {stored.n:,} training images, {stored.draws:,} random draws; no test image"
     made = stored.parts(delta)
+    before = "" if stored.rescaled is None else f" (neurons rescaled; {decimals(stored.kl / stored.n, 4)} before)"
     parts = (
         f"error under noise {decimals(made.noisy_error, 4)}, at most {decimals(made.noisy_error_limit, 4)} for certain (δ/2); "
-        f"divergence {decimals(made.complexity, 4)} + grid {decimals(made.grid, 4)} + confidence {decimals(made.confidence, 4)} nats per image (δ/2)"
+        f"divergence {decimals(made.complexity, 4)}{before} + grid {decimals(made.grid, 4)} + confidence {decimals(made.confidence, 4)} nats per image (δ/2)"
     )
     return Guarantee(kind, title, about, used, made.value, parts)
 

@@ -46,7 +46,9 @@ NOTE = (
     "Holds with probability 1 - delta over the sample and the draws, half of delta each, for the network whose weights "
     "are perturbed afresh for every image; it says nothing about the network without noise. Under a learnt prior that network "
     "is the prior's own, of the same recipe but trained on the first part of the data. The draws are limited by Clopper and Pearson's exact "
-    "binomial limit, where Dziugaite and Roy and Pérez-Ortiz et al. invert kl once more: it holds with the same probability and is smaller."
+    "binomial limit, where Dziugaite and Roy and Pérez-Ortiz et al. invert kl once more: it holds with the same probability and is smaller. "
+    "Under a fixed prior KL is that of the same network with its neurons rescaled (each multiplied by a number and what reads it "
+    "divided by it, noise included), about as small as that makes it: the same functions are drawn (Rouchouse et al. 2025)."
 )
 BIBTEX = (
     "@misc{maurer2004note, author={Maurer, Andreas}, title={A Note on the {PAC} {B}ayesian Theorem}, "
@@ -57,6 +59,8 @@ BIBTEX = (
     "@article{perezortiz2021tighter, author={P{\\'e}rez-Ortiz, Mar{\\'i}a and Rivasplata, Omar and Shawe-Taylor, John and "
     "Szepesv{\\'a}ri, Csaba}, title={Tighter Risk Certificates for Neural Networks}, journal={Journal of Machine Learning "
     "Research}, volume={22}, number={227}, year={2021}}",
+    "@misc{rouchouse2025rescaling, author={Rouchouse, Damien and Gonon, Antoine and Gribonval, R{\\'e}mi and Guedj, Benjamin}, "
+    "title={Non-Vacuous Generalization Bounds: Can Rescaling Invariances Help?}, eprint={2509.26149}, archivePrefix={arXiv}, year={2025}}",
 )
 
 

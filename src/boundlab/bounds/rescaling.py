@@ -1,8 +1,8 @@
 """PAC-Bayes over rescalings: neurons multiplied by a number and what reads them divided by it, which leaves a ReLU network as it is and its
 divergence from the prior smaller.
 
-After Rouchouse, Gribonval, Guedj, "Rescaling-invariant PAC-Bayes bounds" (2025; cited from memory): a posterior and its image under
-rescalings are the same distribution over functions, so that the divergence of any of them will do.
+After Rouchouse, Gonon, Gribonval, Guedj, "Non-Vacuous Generalization Bounds: Can Rescaling Invariances Help?", arXiv 2509.26149, 2025: a
+posterior and its image under rescalings are the same distribution over functions, so that the divergence of any of them will do.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Blocks:
         return [ends[0], *hidden, ends[1]]
 
 
-def divergence(blocks: Blocks, factors: Array, prior_noise: Sequence[float]) -> float:
+def rescaled_divergence(blocks: Blocks, factors: Array, prior_noise: Sequence[float]) -> float:
     """KL(Q' || P) in nats: Q' the posterior N(W, s_l^2 I) rescaled, P = N(0, sigma_l^2 I) (Gaussian divergence, weight by weight)."""
     total, logs = 0.0, blocks.split(np.asarray(factors, dtype=float))
     for i, (squares, counts) in enumerate(zip(blocks.squares, blocks.counts, strict=True)):
@@ -73,8 +73,8 @@ def least(blocks: Blocks) -> tuple[Array, tuple[float, ...], float]:
     start = np.zeros(sum(blocks.neurons))
     found = minimize(_free, start, (blocks,), method="L-BFGS-B", jac=True, options={"maxiter": _STEPS}).x
     tried = [(factors, best_prior_noise_of(blocks, factors)) for factors in (start, _onto_grid(blocks, found))]
-    factors, noise = min(tried, key=lambda one: divergence(blocks, *one))
-    return factors, noise, divergence(blocks, factors, noise)
+    factors, noise = min(tried, key=lambda one: rescaled_divergence(blocks, *one))
+    return factors, noise, rescaled_divergence(blocks, factors, noise)
 
 
 def _free(factors: Array, blocks: Blocks) -> tuple[float, Array]:
