@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from boundlab.analysis.curves import by_axis, last_known, relative
 from boundlab.analysis.paper import read_paper
+from boundlab.analysis.sweep import ROUNDED
 from boundlab.analysis.tables import AXES, SERIES, final_table, history_table
 from boundlab.bounds import BY_KEY
 from boundlab.charts.canvas import Canvas
@@ -178,7 +179,7 @@ def test_the_ladder_places_every_value(pack):
 
 
 def test_every_series_has_its_own_look():
-    assert set(STYLES) == set(SERIES)
+    assert set(STYLES) == {*SERIES, ROUNDED}
     assert len({s.symbol for s in STYLES.values()}) == len(STYLES)
     assert len({(s.light, s.dark, s.dash) for s in STYLES.values()}) == len(STYLES)
 

@@ -18,9 +18,8 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from boundlab.analysis.subject import Subject
 from boundlab.checkpoints.header import check_fit, check_values, read_header
 from boundlab.errors import BoundlabError, DataError
 from boundlab.specs.own_data import DATASETS
@@ -29,6 +28,9 @@ from boundlab.system.memory import exceeded
 from boundlab.system.processes import end_with_parent
 from boundlab.text import one_line
 from boundlab.uploads.protocol import NETWORK, REQUEST, STATUS, SUBJECT, memory_limit
+
+if TYPE_CHECKING:
+    from boundlab.analysis.subject import Subject  # pandas takes half a second, and the file is checked first
 
 _WRITES = 16 * 2**20  # bytes of any file it writes
 _SPARE = 20.0  # seconds that Theorem D leaves of the limit

@@ -38,7 +38,7 @@ def scalars_of(normalize: Sequence[Any]) -> tuple[Any, Any]:
     found = []
     for value in numbers("normalize", normalize, ("mean", "deviation")):
         each = value if isinstance(value, list | tuple) and value else [value]
-        if any(one != each[0] for one in each):
+        if any(one != each[0] for one in each[1:]):
             raise ValueError(f"normalize must be one mean and one deviation for all channels, got {shown(normalize)}")
         found.append(each[0])
     return found[0], found[1]
