@@ -1,9 +1,13 @@
 """The Playground without a browser: handles, queue, links; nothing is trained here."""
 
+import json
 import shutil
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from boundlab.charts.trend import film
 from boundlab.jobs import queue
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.scheduler import Scheduler
@@ -13,6 +17,7 @@ from boundlab.specs.run import RunSpec
 from boundlab.system.devices import Device
 from boundlab.ui import server
 from boundlab.ui.page import PAGES
+from boundlab.ui.pages.playground import picture
 from boundlab.ui.shelf import own_runs, shelf
 from tests.cases import TRAINED
 from tests.ui.test_pages import open_link
@@ -125,3 +130,18 @@ def test_what_is_played_is_on_no_other_page_until_it_is_kept(machine, finished, 
     assert shown(True) == []
     assert shelf().find(spec.id) is not None  # the Playground finds it
     assert shown(False) == [spec.id]
+
+
+def test_the_last_sweep_stands_behind_every_moment_as_json_has_it():
+    """The browser gets what stands still as JSON, in which nothing is NaN."""
+    decays = [spec.train.weight_decay for spec in Played().specs]
+    ghost = pd.DataFrame(
+        {"series": "sparse", "weight_decay": decays, "mean": [2.0, np.nan, *[1.0] * (len(decays) - 2)]}
+    )
+    where = picture.ground(Played().specs, False, ghost, "another")
+    sparse = next(line for line in where.behind if line["name"].startswith("Sparse"))
+    written = json.loads(json.dumps(sparse, allow_nan=False))
+    assert written["x"] == pytest.approx(decays)
+    assert written["y"][1] is None
+    now = film(picture.blank(where.decays), picture._AXIS, picture._SHOWN, where.canvas, behind=where.behind)
+    assert sparse["y"] in [tuple(line["y"]) for line in now.still if "y" in line]
