@@ -57,6 +57,7 @@ def test_play_moves_every_curve_and_a_wider_network_leaves_the_last_as_a_ghost(b
     seen = set()
     while page.get_by_text("after 32 epochs").count() == 0:
         seen.add(lines(page))
+        assert not page.get_by_text("interrupted").count()
         page.wait_for_timeout(150)
         assert time.monotonic() - clicked < WHOLE / 1000
     print(f"there {time.monotonic() - clicked:.1f} s after the click, {len(seen)} pictures seen")

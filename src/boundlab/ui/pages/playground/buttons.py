@@ -49,7 +49,7 @@ def _state(sweep: Sweep) -> str:
             return _waiting(sweep)
         return f"**{count} networks**, one per λ, train at once."
     now = epoch_reached(list(sweep.latest.values()))
-    halted = "" if sweep.live else ", interrupted: Play goes on from there"
+    halted = ", interrupted: Play goes on from there" if sweep.missing else ""
     return f"**Epoch {math.floor(now)}** of {epochs}{halted}" + (f" · {left}" if (left := _left(sweep)) else "")
 
 
