@@ -29,7 +29,7 @@ def arrive(browser, url, height=720, dark=False):
 
 
 def finished(page):
-    page.get_by_text("after 32 epochs").wait_for(timeout=WHOLE)
+    page.get_by_text("after 30 epochs").wait_for(timeout=WHOLE)
     page.wait_for_function(f"() => ({LINES})().length > 0", timeout=60_000)
     settle(page)
 
@@ -55,7 +55,7 @@ def test_play_moves_every_curve_and_a_wider_network_leaves_the_last_as_a_ghost(b
     page.wait_for_function(f"old => ({LINES})() !== old", arg=before, timeout=WHOLE)
     print(f"first movement {time.monotonic() - clicked:.2f} s after the click")
     seen = set()
-    while page.get_by_text("after 32 epochs").count() == 0:
+    while page.get_by_text("after 30 epochs").count() == 0:
         seen.add(lines(page))
         assert not page.get_by_text("interrupted").count()
         page.wait_for_timeout(150)

@@ -16,7 +16,7 @@ KINDS = ("convolution", "not shared", "tree", "MLP")
 DECAYS = (1e-4, 2e-4, 4e-4, 8e-4, 1e-3, 2e-3, 3e-3, 4e-3, 8e-3, 1.5e-2, 2e-2, 3e-2)
 _FEW_DECAYS = (4e-4, 8e-4, 1e-3, 2e-3, 3e-3, 4e-3, 8e-3, 1.5e-2)  # of what trains longer
 _SMALL = 3000  # training images up to which all of DECAYS are trained
-_STEPS = 1440  # about so many for every network: 32 epochs of the digits
+_STEPS = 1350  # about so many for every network: 30 epochs of the digits, after which those of λ >= 0.003 are settled
 _MOST_EPOCHS = 300
 
 
