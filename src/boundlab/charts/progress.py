@@ -110,8 +110,8 @@ def behind_line(x: np.ndarray, y: np.ndarray, colour: str, name: str, width: flo
         "type": "scatter",
         "mode": "lines",
         "name": f"{name}{_COMPARED}",
-        "x": x[known].astype(np.float32),
-        "y": y[known].astype(np.float32),
+        "x": x[known].tolist(),
+        "y": y[known].round(4).tolist(),
         "line": {"color": faded(colour, 0.55), "width": width, "dash": _OTHER},
         "hoverinfo": "skip",
     }

@@ -26,7 +26,6 @@ from boundlab.analysis.sweep import (
     with_rounded_values,
 )
 from boundlab.analysis.tables import AXES
-from boundlab.charts import traces
 from boundlab.charts.canvas import Canvas
 from boundlab.charts.progress import behind_line
 from boundlab.charts.theme import FONT, INK, LEADS, VACUOUS, VEIL, faded
@@ -75,8 +74,7 @@ class Stage:
             rows = self.ghost[self.ghost["series"] == name]
             style = canvas.styles[name]
             x, y = rows[_AXIS.column].to_numpy(float), heights(rows["mean"].to_numpy(float), canvas)
-            line = behind_line(x, y, style.colour(self.dark), style.name, 2.5 if name in LEADS else 1.5)
-            lines.append(line | {"x": x.tolist(), "y": traces.rounded(y)})
+            lines.append(behind_line(x, y, style.colour(self.dark), style.name, 2.5 if name in LEADS else 1.5))
         return lines
 
     @property
