@@ -69,6 +69,7 @@ def test_it_finds_what_the_command_line_finds(upload_server, tmp_path, conventio
     assert found.coded
     coded = found.coded if convention == "strict" else ()  # evaluate computes Theorem D in that one alone
     shown, computed = report(found, settings, coded=coded), evaluate_file(path, "digits", settings)
+    assert computed.pop("hold_out")["value"] > computed["errors"]["test"]
     assert json.dumps(shown) == json.dumps(computed)
 
 
@@ -364,4 +365,6 @@ def test_other_kinds(upload_server, tmp_path, kind):
     settings = Settings("strict")
     found = upload_server.result(upload)
     shown = report(found, settings, coded=found.coded, not_coded=found.not_coded)
-    assert json.dumps(shown) == json.dumps(evaluate_file(path, "digits", settings))
+    computed = evaluate_file(path, "digits", settings)
+    assert computed.pop("hold_out")["n"] == 360
+    assert json.dumps(shown) == json.dumps(computed)
