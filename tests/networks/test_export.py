@@ -190,7 +190,7 @@ END = (nn.Flatten(), nn.Linear(196, 10))
 REFUSED = {
     "leaky": (
         [conv(1, 4, 2), nn.LeakyReLU(), *END],
-        "module 1 (LeakyReLU(negative_slope=0.01)) cannot be exported: supp",
+        "module 1 (LeakyReLU(negative_slope=0.01)) has no place in a chain of layers: supp",
     ),
     "nested": ([nn.Sequential(conv(1, 4, 2), nn.GELU()), *END], "module 0.1 (GELU("),
     "reflect": ([conv(1, 4, 3, padding=1, padding_mode="reflect"), nn.ReLU(), *END], "padding with zeros"),

@@ -44,7 +44,8 @@ def test_a_number_measured_earlier_says_of_which_epoch_it_is():
 def test_theorem_d2_is_about_the_network_with_rounded_weights(value, words):
     now = curves(test_error=0.04, sparse=16.0, golowich=1600.0, doubled=3.7, theorem_d2=value)
     assert sweep_verdict(now, 0.004).endswith(f"3.7, so none. With its hidden weights rounded (Theorem D2): {words}")
-    assert "computed" not in sweep_verdict(now, 0.004, coming=True)
+    assert "computed" not in sweep_verdict(now, 0.004)
+    assert sweep_verdict(now, 0.004, coming=True).endswith(f"{words} Those of the other networks are being computed.")
 
 
 def test_until_theorem_d2_is_there_the_verdict_says_that_it_is_computed():

@@ -50,7 +50,9 @@ class Report(dict[str, Any]):
             if bound["value"] is None:
                 silent.setdefault(bound["reason"], []).append(key)
             else:
-                rows.append((key, f"{bound['value']:.4g}"))
+                which = " (Theorem D2)" if bound.get("j") is not None else ""
+                says = "" if bound["value"] < 1 else ", vacuous: 1 or more says nothing"
+                rows.append((key, f"{bound['value']:.4g}{which}{says}"))
         rows += [(", ".join(keys), f"- ({reason})") for reason, keys in silent.items()]
         return rows
 

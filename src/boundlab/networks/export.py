@@ -187,7 +187,7 @@ def _compare(exact: nn.Module, found: Checkpoint, read: Reader, scaled: tuple[fl
         ) from error
     if not _alike(expected, outputs(found, x * scaled[0] + scaled[1]), read):
         raise ValueError(
-            "the exported network does not compute what the model computes, so nothing was written; does a module have "
+            "the network that was read does not compute what the model computes, so it is not used; does a module have "
             "hooks or a forward of its own?"
         )
 

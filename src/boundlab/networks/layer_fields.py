@@ -42,7 +42,7 @@ def _conv(layer: Layer) -> dict[str, Any]:
     }
     if module.padding_mode != "zeros" or any(a != b or a != int(a) for a, b in sizes.values()):
         raise ValueError(
-            f"module {layer.place} ({module}) cannot be exported: kernel, stride, padding and dilation must be the same in both "
+            f"module {layer.place} ({module}) has no place in a chain of layers: kernel, stride, padding and dilation must be the same in both "
             "directions, and padding with zeros on both sides alike; change it and train again"
         )
     plain = {name: int(value[0]) for name, value in sizes.items()}

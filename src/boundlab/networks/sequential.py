@@ -73,7 +73,7 @@ class Reader:
         self._end()
 
     def _refuse(self, why: str) -> NoReturn:
-        raise NotAChain(f"module {self.place} ({self.module}) cannot be exported: {why}")
+        raise NotAChain(f"module {self.place} ({self.module}) has no place in a chain of layers: {why}")
 
     def _take(self) -> None:
         module = self.module

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -84,6 +85,8 @@ def _exported(model: nn.Module, example: Tensor) -> Any:
             return torch.export.export(model, (example,), strict=False)
     except Exception as error:  # whatever a stranger's forward raises, or torch, which cannot follow it
         said = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
+        if "data-dependent" in said:
+            said = "it decides by a number that it computes from its input"
         size = "x".join(map(str, example.shape[1:]))
         raise ValueError(
             f"{type(model).__name__} could not be followed on inputs of in_shape {size} ({cut(said)}); its forward must take one "
@@ -93,11 +96,15 @@ def _exported(model: nn.Module, example: Tensor) -> Any:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without torch's own warnings and log: what matters is raised."""
+    """Without torch's own warnings, log and pictures of what it could not follow: what matters is raised."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stderr(io.StringIO()),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:

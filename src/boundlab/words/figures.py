@@ -98,7 +98,10 @@ def sentence(values: pd.Series, seeds: int, convention: str = "") -> str:
     value = bounds.pop(first)
     words += f" {_capital(called([first], convention))} says **{readable(value)}**"
     words += "; a value of 1 or more says nothing." if value >= 1 else "."
-    return " ".join(filter(None, [words, standing(value, bounds, convention)]))
+    coded = (
+        {"theorem_d": float(values["theorem_d"])} if "theorem_d" in values else {}
+    )  # of the network with rounded weights
+    return " ".join(filter(None, [words, standing(value, bounds | coded, convention)]))
 
 
 def _capital(words: str) -> str:

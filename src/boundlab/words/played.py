@@ -63,7 +63,8 @@ def _rounded(value: float, coming: bool) -> str:
     if math.isnan(value):
         return " Theorem D2 is being computed." if coming else ""
     said = f"at most **{at_most_of_hundred(value)} of 100**" if value < 1 else f"{value:.2f}, so none"
-    return f" With its hidden weights rounded (Theorem D2): {said}."
+    more = " Those of the other networks are being computed." if coming else ""
+    return f" With its hidden weights rounded (Theorem D2): {said}.{more}"
 
 
 def dashed(here: Played, there: Played) -> str:

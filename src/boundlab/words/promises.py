@@ -94,9 +94,14 @@ def promise_verdict(network: Promised) -> str:
         older = " The older bounds say nothing." if network.older else ""
         return f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100. {truth}{older}"
     if about_a_rounded_copy(best):
+        copy = (
+            ""
+            if best.measured is None
+            else f" That copy errs on **{of_hundred(best.measured)}**, the network on **{of_hundred(network.test_error)}**."
+        )
         return (
             f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100, about the network with its "
-            f"weights rounded to a few bits. {truth}"
+            f"weights rounded to a few bits.{copy or f' {truth}'}"
         )
     whom = "a noisy copy of it" if about_a_noisy_copy(best) else "a noisy copy of another network"
     return (
