@@ -171,6 +171,9 @@ def test_the_picture_is_about_one_network_along_lambda(networks):
     assert any(one.trained for network in networks for one in network.run.coded)
     coded = [next(g for g in network.made if g.kind == "theorem_d") for network in networks]
     assert all(one.about.startswith("the network with rounded") for one in coded)
+    for network, one in zip(networks, coded, strict=True):
+        errs = f"That copy errs on **{of_hundred(one.measured)}**, the network on **{of_hundred(network.test_error)}**."
+        assert promise_verdict(network).endswith(errs)
 
 
 def test_where_nothing_promises_anything_what_was_not_computed_is_named(networks):

@@ -3,6 +3,7 @@
 import itertools
 import re
 
+import pandas as pd
 import pytest
 
 from boundlab.analysis.curves import by_axis, of_one_run
@@ -184,3 +185,12 @@ def test_a_lone_run_is_said_to_be_one(pack):
         trained_here=False
     )
     assert figures.lone(two, AXES["weight_decay"]) == ""
+
+
+def test_a_smaller_theorem_d_is_named_beside_the_bounds_of_an_upload():
+    values = pd.Series({"doubled": 18.9, "sparse": 26.3, "theorem_d": 0.121, "test_error": 0.0185, "holdout": 0.024})
+    words = figures.sentence(values, 1, "strict")
+    assert "Theorem S2 says **18.9**" in words
+    assert "Smaller here: Theorem D (0.121); the largest: Theorem S (26.3)." in words
+    assert "smallest" not in words
+    assert "It is the smallest here" in figures.sentence(values.drop("theorem_d"), 1, "strict")
