@@ -140,6 +140,9 @@ def test_over_the_whole_pack_factors_multiply_to_the_complexity_and_terms_add_up
         if bound.key in ("ledent", "graf", "graf_params") and any(shape.kind == "local" for shape in net.shapes):
             assert "filters are shared by all positions" in result.reason
             continue
+        if any(shape.pools for shape in net.shapes) and result.value is None:
+            assert "pooling" in result.reason
+            continue
         assert result.value is not None
         assert np.isfinite(result.value[last]).all()
         product = np.prod([np.exp(f.astype(np.longdouble)) for f in result.log_factors.values()], axis=0)
