@@ -9,8 +9,10 @@ import torch.nn.functional as F
 
 from boundlab.bounds.pac_bayes import SCALE_GRID, PacBayes, Rescaled, gaussian_kl
 from boundlab.bounds.rescaling import best_prior_noise_of, least, rescaled_divergence
+from boundlab.errors import RunError
 from boundlab.evaluation.pac_bayes import _blocks, rescaled, rescaled_run
 from boundlab.networks.checkpoint import load_checkpoint
+from boundlab.runs.certificates import check
 from boundlab.runs.pack import network_file
 from boundlab.runs.places import PACK
 from boundlab.specs.arch import ArchSpec
@@ -154,3 +156,11 @@ def test_the_shipped_ones_are_of_their_networks(whole_pack):
 
 
 PACK_PARTS = [PACK, *(path for path in PACK.iterdir() if path.is_dir())]
+
+
+def test_one_that_is_not_of_the_run_is_not_read(whole_pack):
+    run, one = next((r, c) for r in whole_pack for c in r.certificates if c.rescaled is not None)
+    check(run, one)
+    for wrong in ({"factors": one.rescaled.factors[1:]}, {"prior_noise": (1.234,) * one.layers}):
+        with pytest.raises(RunError, match="rescaled by"):
+            check(run, dataclasses.replace(one, rescaled=dataclasses.replace(one.rescaled, **wrong)))

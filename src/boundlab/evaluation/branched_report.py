@@ -17,7 +17,8 @@ from boundlab.bounds.base import Value, chosen_margin, effective_n, value_of
 from boundlab.bounds.coded import coded_json
 from boundlab.data.inspection import repeated
 from boundlab.data.splits import Split, cut_window
-from boundlab.evaluation.report import D_LEFT_OUT, hold_out_json, sample_json, value_json
+from boundlab.evaluation.report import D_LEFT_OUT
+from boundlab.evaluation.report_parts import hold_out_json, sample_json, value_json
 from boundlab.evaluation.theorem_d import certify_coded
 from boundlab.networks.branched import Branched
 from boundlab.networks.graph import depth, path_norm

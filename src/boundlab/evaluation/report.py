@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ import torch
 from boundlab.analysis.conditions import conditions
 from boundlab.analysis.subject import Subject
 from boundlab.bounds import BY_KEY, LITERATURE
-from boundlab.bounds.base import BIASES_IGNORED, Value, effective_n, evaluate
+from boundlab.bounds.base import BIASES_IGNORED, effective_n, evaluate
 from boundlab.bounds.coded import CodedCertificate, coded_json
-from boundlab.bounds.concentration import clopper_pearson
 from boundlab.data.inspection import altered, repeated
 from boundlab.data.splits import Split, apply_task, cut_window
 from boundlab.evaluation.precision import check_weights, precision
+from boundlab.evaluation.report_parts import UPPER, hold_out_json, norms_json, sample_json, value_json
 from boundlab.evaluation.theorem_d import certify_coded
 from boundlab.networks.build import from_weights, layers
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
@@ -27,20 +26,15 @@ from boundlab.networks.measure import norm_columns, references
 from boundlab.networks.outcome import Outcome, margin_errors, outcome, outcome_columns
 from boundlab.networks.sample_stats import KEPT_FROM, content_hash, feed, sample_stats, statistics_folder
 from boundlab.networks.spectral import spectral_map_upper
-from boundlab.quantities.doubts import COUNTS, doubts
-from boundlab.quantities.norms import MARGIN_GRID, NORM_FIELDS, MarginErrors, NetworkNorms
-from boundlab.quantities.paths import path_energy
+from boundlab.quantities.doubts import doubts
+from boundlab.quantities.norms import MARGIN_GRID, MarginErrors
 from boundlab.quantities.records import norm_column
-from boundlab.quantities.sample import SampleStats
 from boundlab.specs.run import Labels, TrainSpec
 from boundlab.specs.settings import Settings
-from boundlab.specs.shapes import LayerShape
 from boundlab.system.devices import usable_cores
 from boundlab.system.kept import kept
 
-UPPER = "spectral_map_upper"  # of a layer, in records of checkpoints and in the report
 D_LEFT_OUT = "computed in the strict convention, unless the passes over the data are left out (--no-errors)"
-_NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
 
 
 def measure_checkpoint(
@@ -143,7 +137,7 @@ def report(
         "delta": settings.delta,
         "convention": settings.convention,
         "sample": sample_json(sample, subject.arch.shapes(), subject.record),
-        "norms": _norms_json(norms, [subject.record.get(norm_column(i, UPPER)) for i in range(len(norms.layers))]),
+        "norms": norms_json(norms, [subject.record.get(norm_column(i, UPPER)) for i in range(len(norms.layers))]),
         "bounds": {bound.key: value_json(evaluate(bound, norms, sample, settings)) for bound in LITERATURE},
         "theorem_s2": value_json(evaluate(BY_KEY["doubled"], norms, sample, settings)),
         "theorem_d": coded_json(coded, settings.delta) or {"value": None, "reason": not_coded},
@@ -202,63 +196,3 @@ def _margins(seen: Outcome, margin: float | None) -> MarginErrors:
     """Exact errors at the stored grid and at the margin asked for."""
     grid = MARGIN_GRID if margin is None else np.unique(np.append(MARGIN_GRID, margin))
     return MarginErrors(grid, *margin_errors(seen.margins, grid))
-
-
-def hold_out_json(test_error: float | None, test: Split | None, delta: float) -> dict[str, Any]:
-    """What the test images alone promise (Clopper and Pearson 1934), with probability 1 - delta over them: `value` of the error, from `n`."""
-    if test_error is None or test is None:
-        return {
-            "value": None,
-            "reason": "there are no test images" if test is None else "errors were left out (--no-errors)",
-        }
-    n = len(test.labels)
-    return {"value": float(clopper_pearson(test_error, n, delta)), "n": n}
-
-
-def sample_json(sample: SampleStats, shapes: Sequence[LayerShape], record: Mapping[str, Any]) -> dict[str, Any]:
-    """n, what is odd about the sample (`record`, where it was counted), and its pixels, as given (raw) and as a network gets them (fed)."""
-    parts = {}
-    for name, stats in (("raw", sample.raw), ("fed", sample.fed)):
-        parts[name] = {
-            "frobenius": stats.frobenius,
-            "max_pixel": stats.max_pixel,
-            "max_norm": stats.max_norm,
-            "path_energy_root": math.sqrt(path_energy(stats.pixel_energy, shapes)),
-        }
-    counts = {name: record[name] for name in COUNTS if name in record}
-    return {"n": sample.n, **counts, **parts}
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if value is not None and np.isfinite(value) else None
-
-
-def _norms_json(norms: NetworkNorms, uppers: list[float | None]) -> dict[str, Any]:
-    layers = [
-        {"name": layer.shape.name, "map_frobenius": _number(layer.map_frobenius), "parameters": layer.shape.parameters}
-        | {field: _number(getattr(layer, field)) for field in NORM_FIELDS if field != "tap_frobenius"}
-        | {UPPER: _number(upper)}
-        for layer, upper in zip(norms.layers, uppers, strict=True)
-    ]
-    positions = math.prod(shape.positions for shape in norms.shapes)
-    rho = float(norms.rho)
-    products = {"rho": rho, "rho_golowich": rho * math.sqrt(positions), "path_l1": float(norms.path_l1)}
-    return {**{name: _number(value) for name, value in products.items()}, "layers": layers}
-
-
-def value_json(value: Value) -> dict[str, Any]:
-    """A scalar `Value`, {value, reason} where there is none: `value` is `complexity` (the product of `factors`) plus
-    `confidence` (the sum of `additive`) plus `empirical` (the training error at `margin`)."""
-    if value.value is None:
-        return {"value": None, "reason": value.reason}
-    number = _number(value.value)
-    missing = {} if number is not None else {"reason": _NOT_MEASURED if np.isnan(value.value) else "it is infinite"}
-    return missing | {
-        "value": number,
-        "complexity": _number(value.complexity),
-        "confidence": _number(value.confidence),
-        "empirical": _number(value.empirical),
-        "margin": _number(value.margin),
-        "factors": {name: _number(np.exp(factor)) for name, factor in value.log_factors.items()},
-        "additive": {name: _number(term) for name, term in value.additive.items()},
-    }

@@ -65,6 +65,16 @@ def check(run: Run, found: pac_bayes.PacBayes) -> None:
             f"has {run.sample.n}, {grid}, {kl:.6g}); restore its network or certificate, and certify again"
         )
 
+    neurons = sum(shape.out_channels for shape in run.spec.arch.shapes()[:-1])
+    if found.rescaled is not None and (
+        len(found.rescaled.factors) != neurons
+        or not set(found.rescaled.prior_noise) <= set(pac_bayes.SCALE_GRID.tolist())
+    ):
+        raise RunError(
+            f"the {found.prior} certificate of {run.id} is rescaled by {len(found.rescaled.factors)} factors, or under a prior that "
+            f"is not on the grid; the run has {neurons} hidden neurons: restore it, or certify again"
+        )
+
 
 @np.errstate(over="ignore", invalid="ignore")  # a forged scale; the sum is then not the one that is stored
 def _divergence(run: Run, found: pac_bayes.PacBayes) -> float:

@@ -98,9 +98,8 @@ def sentence(values: pd.Series, seeds: int, convention: str = "") -> str:
     value = bounds.pop(first)
     words += f" {_capital(called([first], convention))} says **{readable(value)}**"
     words += "; a value of 1 or more says nothing." if value >= 1 else "."
-    coded = (
-        {"theorem_d": float(values["theorem_d"])} if "theorem_d" in values else {}
-    )  # of the network with rounded weights
+    # of the network with rounded weights, which is no bound of the list
+    coded = {"theorem_d": float(values["theorem_d"])} if "theorem_d" in values else {}
     return " ".join(filter(None, [words, standing(value, bounds | coded, convention)]))
 
 
