@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from boundlab.analysis.tables import AXES, SERIES, final_table, history_table
 from boundlab.bounds import BY_KEY
 from boundlab.charts.canvas import Canvas
 from boundlab.charts.ladder import ladder
+from boundlab.charts.margins_of_run import trade_off_chart
 from boundlab.charts.theme import STYLES, log2_ticks, spread
 from boundlab.charts.trend import trend
 from boundlab.specs.settings import Settings
@@ -245,3 +247,17 @@ def test_a_lone_point_is_drawn_larger_than_a_point_of_a_line(pack):
         for part in (rows, rows[rows["weight_decay"] == 4e-3])
     ]
     assert sizes[1] > sizes[0]
+
+
+@pytest.mark.parametrize("best", [0.5, 10.0, 2180.0])
+def test_the_smallest_value_of_a_trade_off_is_on_the_axis_with_the_margins_below_it(best):
+    margins = best * np.geomspace(1e-4, 1, 50)
+    line = 1 + best / margins
+    table = pd.DataFrame({"margin": margins, "ramp": 0.5, "indicator": 0.6, "complexity": line - 1, "total": line})
+    figure = trade_off_chart(table, best, 4.0, "S2")
+    low, high = figure.layout.xaxis.range
+    (star,) = (trace.x[0] for trace in figure.data if trace.marker.symbol == "star")
+    assert low < star < high
+    assert high - low == pytest.approx(3)
+    assert len(figure.layout.xaxis.tickvals) >= 5
+    assert all(low <= tick <= high for tick in figure.layout.xaxis.tickvals)

@@ -245,7 +245,7 @@ def test_the_story_of_promises_begins_where_most_is_promised_and_every_chapter_o
     assert "Wrong of 100: **at most 2.3**, measured: **0.1**." in words(app)
     assert len(figures(app)) == 1
     chapter = next(g for g in app.get("button_group") if g.proto.label == "Task")
-    assert chapter.options == ["0 or 1", "odd or even", "ten digits", "ten, accurate"]
+    assert chapter.options == ["0 or 1", "odd or even", "ten digits", "ten, rounded", "ten, accurate"]
     limits = []
     for title, about in (("odd or even", "02468 or 13579"), ("ten digits", "ten classes")):
         chapter.set_value(title).run()
@@ -256,6 +256,9 @@ def test_the_story_of_promises_begins_where_most_is_promised_and_every_chapter_o
         limits.append(float(re.search(r"at most ([\d.]+)", words(app)).group(1)))
     assert 2.3 < limits[0] < limits[1] < 100
     assert app.query_params["task"] == "MNIST, ten classes, LINEAR"
+    chapter.set_value("ten, rounded").run()
+    assert "Wrong of 100: **at most 11.3** (network made of this one)" in words(app)
+    chapter = next(g for g in app.get("button_group") if g.proto.label == "Task")
     chapter.set_value("ten, accurate").run()
     assert app.query_params["networks"] == "figures"
     assert "### nothing" in words(app)

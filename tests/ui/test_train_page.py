@@ -16,7 +16,7 @@ from boundlab.jobs import queue
 from boundlab.jobs.queue import Limits
 from boundlab.jobs.scheduler import Scheduler
 from boundlab.runs import job as jobstate
-from boundlab.runs.status import write_status
+from boundlab.runs.status import read_request, write_request, write_status
 from boundlab.specs.counterparts import locally_connected, mlp, tree
 from boundlab.specs.run import RunSpec
 from boundlab.specs.work import memory
@@ -475,6 +475,20 @@ def test_memory_is_summed_over_what_runs_and_waits_and_is_free(machine):
     third = open_link(TRAIN, **one, seeds="2")
     assert "would be free for it once no other run is there" in third.error[0].value
     assert trains(third).disabled
+
+
+def test_what_was_played_to_its_end_has_no_row_until_it_is_kept(machine, finished, tmp_path):
+    folder = tmp_path / finished.name
+    shutil.copytree(finished, folder)
+
+    def has_row(played):
+        write_request(folder, replace(read_request(folder), owner="anna", played=played))
+        app = open_link(TRAIN)
+        assert not app.exception
+        return any(button.key == f"delete_{finished.name}" for button in app.button)
+
+    assert not has_row(played=True)
+    assert has_row(played=False)
 
 
 @pytest.mark.parametrize(("state", "words"), [("failed", "the loss is not finite"), ("lost", "Interrupted")])

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from boundlab.analysis.guarantees import Guarantee, family, guarantees, strongest
-from boundlab.words.guarantees import about_whom, at_most, best_promise, card
+from boundlab.words.guarantees import about_whom, at_most, beside_bar, best_promise, card
 
 
 def promise(kind, limit, about="the network itself", **more):
@@ -69,6 +69,8 @@ def test_beside_a_number_stands_which_network_and_which_prior():
         "network made of this one",
         "this network",
     ]
+    assert beside_bar(dataclasses.replace(made, measured=0.0201)) == "network made of this one, measured 2.0"
+    assert beside_bar(itself) == "this network"
     assert [card(one, 0.9)[2][1].split(": ")[1] for one in (noisy, other)] == [
         "images, fixed prior",
         "images, learnt prior",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,8 @@ MARGIN_LINES = {  # column of `margin_tradeoff.trade_off`: words, light, dark, d
 }
 _BANDS = (("q5", "q95", 0.18), ("q25", "q75", 0.32))
 _OTHER = {"q5": 1.2, "q50": 2.5, "q95": 1.2}  # widths of another run's lines
-_TICKS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+_DECADES, _END = 3.0, 1.0  # of the margins shown, and where they end at least, in log10
+_ROOM = 0.06  # decades, right of the smallest value
 
 
 def fan(
@@ -94,6 +96,8 @@ def trade_off_chart(table: pd.DataFrame, margin: float, top: float, theorem: str
             | {"customdata": table["margin"], "hovertemplate": template}
         )
     best = table.loc[table["total"].idxmin()]
+    end = max(_END, float(np.log10(best["margin"])) + _ROOM)
+    ticks = _ticks(end - _DECADES, end)
     colour = style.colour(dark)
     data.append(
         {"type": "scatter", "mode": "markers", "x": [np.log10(best["margin"])], "y": [min(best["total"], top)]}
@@ -103,12 +107,19 @@ def trade_off_chart(table: pd.DataFrame, margin: float, top: float, theorem: str
     layout = _layout(dark) | {
         "margin": {"l": 66, "r": 150, "t": 34, "b": 62},
         "xaxis": axis_look("margin γ (log scale)", dark, grid=False)
-        | {"range": [-2, 1], "tickvals": np.log10(_TICKS), "ticktext": [f"{t:g}" for t in _TICKS], "tickangle": 0},
+        | {"range": [end - _DECADES, end], "tickvals": np.log10(ticks), "ticktext": [f"{t:g}" for t in ticks]}
+        | {"tickangle": 0},
         "yaxis": axis_look("error or bound", dark) | {"range": [0, top]},
         "shapes": [*vacuous_zone("y", top, dark, 1.0), _line("x", float(np.log10(margin)), INK[dark], "dash")],
         "annotations": [*_names(table.iloc[-1], lines, top, dark), best_note],
     }
     return go.Figure({"data": data, "layout": layout})
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """1 and 3 of every decade between two exponents."""
+    every = (float(f"{step}e{exponent}") for exponent in range(math.floor(low), math.ceil(high) + 1) for step in (1, 3))
+    return [tick for tick in every if low - 1e-9 <= math.log10(tick) <= high + 1e-9]
 
 
 def _names(last: pd.Series, lines: Mapping[str, tuple[Any, ...]], top: float, dark: bool) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from streamlit.web.server.server_util import get_display_address, get_url
 from boundlab.errors import RunError
 from boundlab.runs.places import runs_folder
 from boundlab.system.files import make_folder
+from boundlab.ui.ahead import ahead
 from boundlab.ui.intake import Intake
 from boundlab.ui.server import upload_server
 from boundlab.ui.visitor import at_home
@@ -41,5 +42,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
         asyncio.get_running_loop().call_later(0.5, open_browser, get_url(get_display_address(address)))
     if not at_home():
         _keep_private()
+    ahead().start()
     yield
+    ahead().close()
     upload_server().close()

@@ -24,9 +24,10 @@ def _listing(dataset: str, version: str, _seen: VisibleRuns) -> pd.DataFrame:
     return _origin(runs_table(_seen.figured(dataset)))
 
 
-def runs_of(dataset: str) -> pd.DataFrame:
-    """`runs_table` of the figures' runs on one data set, and `trained_here`."""
-    now = visible_runs()
+def runs_of(dataset: str, seen: VisibleRuns | None = None) -> pd.DataFrame:
+    """`runs_table` of the figures' runs on one data set, and `trained_here`; `seen`: of those, else of what the reader may see
+    now."""
+    now = seen or visible_runs()
     return _listing(dataset, now.version, now)
 
 
@@ -35,9 +36,9 @@ def _table(dataset: str, settings: Settings, version: str, _seen: VisibleRuns) -
     return _origin(final_table(_seen.figured(dataset), settings))
 
 
-def table(dataset: str, settings: Settings) -> pd.DataFrame:
-    """`final_table` of the figures' runs on one data set, and `trained_here`."""
-    now = visible_runs()
+def table(dataset: str, settings: Settings, seen: VisibleRuns | None = None) -> pd.DataFrame:
+    """`final_table` of the figures' runs on one data set, and `trained_here`; `seen` as in `runs_of`."""
+    now = seen or visible_runs()
     return _table(dataset, settings, now.version, now)
 
 
@@ -48,8 +49,10 @@ def _history(ids: tuple[str, ...], settings: Settings, max_records: int, carry_o
     return last_known(rows) if carry_on else rows
 
 
-def history(ids: tuple[str, ...], settings: Settings, max_records: int, carry_on: bool) -> pd.DataFrame:
+def history(
+    ids: tuple[str, ...], settings: Settings, max_records: int, carry_on: bool, seen: VisibleRuns | None = None
+) -> pd.DataFrame:
     """`history_table` of some runs, and `trained_here`; at most about `max_records` of each; `carry_on`: errors between epoch
-    ends too."""
-    version = "" if set(ids) <= set(shipped_by_id()) else visible_runs().version
+    ends too; `seen` as in `runs_of`."""
+    version = "" if set(ids) <= set(shipped_by_id()) else (seen or visible_runs()).version
     return _history(ids, settings, max_records, carry_on, version)

@@ -31,13 +31,14 @@ _LEAST = 104  # pixels of one slider on a screen that is wider than a phone: no 
 class Choice:
     """Where sliders stand. `rows`: what there is at that combination, perhaps nothing; `at`, `nearest`: the combination and the
     nearest one that there are rows of, by column; `names`: of the columns in the link; `held`: those of them that no slider
-    has, but the handle above a chart."""
+    has, but the handle above a chart; `moved`: the column that the reader moved last."""
 
     rows: pd.DataFrame
     at: dict[str, float]
     nearest: dict[str, float]
     names: dict[str, str]
     held: frozenset[str] = frozenset()
+    moved: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def narrow(
             controls.slide(slider.label, slider.options, slider.key, slider.default, _STRUCK if missing else None)
             if missing:
                 _marks(slider.options, missing)
-    return Choice(standing_at(table, at), at, near, {column: slider.key for column, slider in sliders.items()})
+    names, moved = {column: slider.key for column, slider in sliders.items()}, st.session_state[f"moved_{group}"]
+    return Choice(standing_at(table, at), at, near, names, moved=moved)
 
 
 def standing_at(table: pd.DataFrame, at: Mapping[str, float]) -> pd.DataFrame:

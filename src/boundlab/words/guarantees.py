@@ -82,6 +82,12 @@ def about_whom(guarantee: Guarantee) -> str:
     return ", ".join(filter(None, [who.removesuffix(" network") if " of " in who else who, _prior(guarantee)]))
 
 
+def beside_bar(guarantee: Guarantee) -> str:
+    """The same, and of a network that is not the run's how many of 100 test images it gets wrong itself."""
+    own = "" if guarantee.measured is None else f"measured {decimals(100 * guarantee.measured, 1)}"
+    return ", ".join(filter(None, [about_whom(guarantee), own]))
+
+
 def _prior(guarantee: Guarantee) -> str:
     """Of PAC-Bayes which prior."""
     return guarantee.title.partition(", ")[2] if family(guarantee.kind) == "pac_bayes" else ""

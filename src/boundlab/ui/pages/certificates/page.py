@@ -28,7 +28,7 @@ from boundlab.ui.pages.certificates.margins import margins
 from boundlab.ui.pages.certificates.slope import slope
 from boundlab.ui.rounded_network import offer_rounded_network
 from boundlab.ui.shipped import shipped_runs
-from boundlab.words.guarantees import CHOICE, WINDOW, about_whom, best_promise, card_title, spelled_out, verdict
+from boundlab.words.guarantees import CHOICE, WINDOW, beside_bar, best_promise, card_title, spelled_out, verdict
 
 _DELTA_HELP = (
     "The probability that a promise fails. All promises hold together with probability 1 − δ: each is made with δ divided by "
@@ -74,7 +74,7 @@ def _picture(run: Run, record: pd.DataFrame, made: list[Guarantee]) -> None:
     best = strongest(made)
     st.markdown(best_promise(best, error))
     bars = [replace(one, title=card_title(one)) for one in best]
-    figure = guarantee_chart(bars, error, guessing, is_dark(), [about_whom(one) for one in best])
+    figure = guarantee_chart(bars, error, guessing, is_dark(), [beside_bar(one) for one in best])
     chart.show(figure, "chart_promises", verdict(made, error, guessing))
     cards(best, guessing)
     if run.spec.arch.in_shape != DATASETS[run.spec.train.dataset].in_shape:

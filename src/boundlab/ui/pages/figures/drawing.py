@@ -35,13 +35,13 @@ class Drawing:
     film: Film
 
 
-@st.cache_resource(show_spinner=False, max_entries=48)  # 0.9 MB each
+@st.cache_resource(show_spinner=False, max_entries=64)  # 0.9 MB each
 def _drawing(_view: View, key: str, dark: bool) -> Drawing:
     axis, curves, own, shown = _view.axis, _view.curves(), _view.own_curves(), _view.shown
     values = _view.frames()
     over = overlay(axis, _view.paper, _view, curves[curves["frame"] == curves["frame"].max()], shown)
     drawn, mine = _view.drawn(curves), _view.drawn(own)
-    finals = table(_view.dataset, _view.settings)
+    finals = table(_view.dataset, _view.settings, _view.seen)
     finals = finals[finals["run"].isin(_view.peers)]
     finals = finals[finals["conv_layers"].isin(_view.selection.runs["conv_layers"].unique())]
     finals = pd.concat([finals[["log2_value"]], pd.DataFrame({"log2_value": np.log2(own["mean"][own["mean"] > 0])})])

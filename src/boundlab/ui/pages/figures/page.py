@@ -29,6 +29,7 @@ from boundlab.ui.pages.figures.heat import (
     heat_page,
     show_heat_map,
 )
+from boundlab.ui.pages.figures.neighbours import make_neighbours
 from boundlab.ui.pages.figures.numbers import numbers_section
 from boundlab.ui.pages.figures.own import own_control
 from boundlab.ui.pages.figures.paper import paper_control
@@ -44,7 +45,7 @@ from boundlab.ui.pages.figures.view import View
 from boundlab.ui.player import player
 from boundlab.ui.run_filters import filter_origin, filter_recipe, filter_trusted
 from boundlab.ui.run_tables import runs_of
-from boundlab.ui.shelf import datasets
+from boundlab.ui.shelf import datasets, visible_runs
 from boundlab.ui.untrained import gaps, offer_training
 
 BAR = 52  # pixels of the handle under the chart
@@ -103,7 +104,7 @@ def explore(controls: Controls, axis: Axis) -> None:
         return
     with place.more:
         own = own_control(controls, every, selection)
-    view = View(axis, dataset, settings, scale, selection, column_of(peers, "run"), paper, series, own)
+    view = View(axis, dataset, settings, scale, selection, column_of(peers, "run"), paper, series, visible_runs(), own)
     _show(view, controls, place, peers, standing)
 
 
@@ -126,6 +127,7 @@ def _show(view: View, controls: Controls, place: Figure, peers: pd.DataFrame, st
         alt = f"Bounds, test and train error against {axis.title}; the sentence above says what the chart shows"
         chart.draw(shot.figure, f"chart_{axis.key}", alt)
         player(key, shot, handle.name if handle else "", names, at, file, words, points=csv, serial=drawn.film.stamp)
+    make_neighbours(view, dark, at)
     if place.notes.open:
         with place.notes:
             st.caption(words)

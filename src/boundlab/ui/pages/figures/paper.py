@@ -90,7 +90,7 @@ def _note(axis: Axis, panel: str, view: View, apart: pd.DataFrame, why_not: str)
         f"Faint dashed lines with crosses: the paper's {panel} on MNIST, read off its figure {axis.paper_figure} (published "
         f"convention, n = 50,000, 500 epochs{fixed}). Every other point is a run of ours. "
     )
-    if not (runs_of("mnist")["preset"] == "paper").any():
+    if not (runs_of("mnist", view.seen)["preset"] == "paper").any():
         words += "None of ours has the paper's size yet: that takes a GPU (`boundlab sweep data/grid_paper.toml`). "
     if view.scale == "relative":
         words += "Each of its lines is divided by its own first point. "

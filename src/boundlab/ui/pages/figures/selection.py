@@ -61,11 +61,20 @@ class Selection:
 def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -> Selection:
     """Sliders for what is neither the axis, nor the panels, nor the handle."""
     panel = _PANELS[panels]
-    handle = _EPOCH if axis.key != "epoch" else None if panel == "weight_decay" else _LAMBDA
+    handle = _handle(axis, panel)
     moving = {axis.column, panel, handle.column if handle else None}
     still = [column for column in VARIABLES if column not in moving]
     choice = narrow(controls, listing, still, best=_with_a_curve(listing, axis, (*still, *([panel] if panel else []))))
-    runs = choice.rows
+    return selected(choice, listing, axis, panel)
+
+
+def _handle(axis: Axis, panel: str | None) -> Handle | None:
+    return _EPOCH if axis.key != "epoch" else None if panel == "weight_decay" else _LAMBDA
+
+
+def selected(choice: Choice, listing: pd.DataFrame, axis: Axis, panel: str | None) -> Selection:
+    """What a choice shows; `panel`: the column that tells panels apart."""
+    runs, handle = choice.rows, _handle(axis, panel)
     if panel is None or runs.empty:
         return Selection(runs, handle, None, {0.0: ""}, choice, listing)
     runs, kept = _in_panels(runs, panel, together=handle is _LAMBDA)

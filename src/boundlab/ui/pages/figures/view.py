@@ -14,7 +14,7 @@ from boundlab.specs.settings import Settings
 from boundlab.ui.once import column_of
 from boundlab.ui.pages.figures.selection import Handle, Selection
 from boundlab.ui.run_tables import history, table
-from boundlab.ui.shelf import visible_runs
+from boundlab.ui.shelf import VisibleRuns
 
 _POINTS = 300  # per line, over all frames: keeps what is sent to the browser under about 200 kB
 
@@ -31,6 +31,7 @@ class View:
     peers: tuple[str, ...]  # ids of all runs of the recipe, flagged ones too: their final values fix the axes
     paper: str
     shown: list[str]
+    seen: VisibleRuns  # what the reader may see: all that is drawn can be made outside their session
     own: tuple[str, ...] = ()  # ids of runs of another recipe, trained here, that are drawn over these
 
     @property
@@ -61,7 +62,7 @@ class View:
             self.selection.panel,
             self.runs,
             self.own,
-            visible_runs().version,
+            self.seen.version,
         )
 
     def rows(self) -> pd.DataFrame:
@@ -70,7 +71,7 @@ class View:
         others = [self.selection.panel, self.axis.column if self.axis.key != "epoch" else "weight_decay"]
         lines = len(runs.drop_duplicates([column for column in others if column]))
         max_records = max(12, min(64 if self.axis.key == "epoch" else 43, _POINTS // lines))
-        return history(self.runs, self.settings, max_records, self.axis.key != "epoch")
+        return history(self.runs, self.settings, max_records, self.axis.key != "epoch", self.seen)
 
     def curves(self) -> pd.DataFrame:
         """`curves.by_axis` of the shipped ones among them; of all where none is shipped."""
@@ -107,9 +108,9 @@ def _of_another_recipe(view: View, curves: pd.DataFrame) -> pd.DataFrame:
     their training, wherever the handle stands; during training, their curves at the positions that the handle has."""
     if view.axis.key == "epoch":
         column = view.handle.column if view.handle else None
-        own = by_axis(history(view.own, view.settings, 64, carry_on=False), view.axis, column, view.selection.panel)
+        own = by_axis(history(view.own, view.settings, 64, False, view.seen), view.axis, column, view.selection.panel)
         return own[own["frame"].isin(curves["frame"])]
-    rows = table(view.dataset, view.settings)
+    rows = table(view.dataset, view.settings, view.seen)
     own = by_axis(rows[rows["run"].isin(view.own)], view.axis, None, view.selection.panel)
     own = own[own["panel"].isin(curves["panel"])].drop(columns="frame")
     return own.merge(curves[["frame"]].drop_duplicates(), how="cross")[list(curves.columns)]

@@ -58,7 +58,9 @@ def _curves_first(alive: bool) -> bool:
 
 
 def _jobs() -> list[Job]:
-    return queue.jobs(runs_folder()) if runs_folder().is_dir() else []
+    """All on the server but what was played to its end, which stays in the Playground until it is kept."""
+    every = queue.jobs(runs_folder()) if runs_folder().is_dir() else []
+    return [job for job in every if not (job.played and job.state == "done")]
 
 
 def _alive(every: Sequence[Job], me: str) -> bool:
