@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from urllib.parse import parse_qs
 
 import pandas as pd
@@ -251,3 +252,12 @@ def test_a_hundred_choices_are_not_named_one_by_one():
     words = said(open_link(PAGE["start"], wrong="-5"))
     assert "values from `0` to `100`" in words
     assert "`17`" not in words
+
+
+def test_of_long_choices_the_first_are_named_and_how_many_more_there_are():
+    words = said(open_link(PAGE["certificates"], networks="certified", task="seven"))
+    named = re.search(r"the link asks for `seven`, possible: (.*), and (\d+) more\.", words)
+    options = next(box for box in open_link(PAGE["certificates"]).selectbox if box.key == "task").options
+    assert named
+    assert named[1].count("`") // 2 + int(named[2]) == len(options)
+    assert len(named[1]) < 240

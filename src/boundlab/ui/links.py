@@ -3,6 +3,7 @@ default used."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 from typing import Self
 
@@ -12,7 +13,7 @@ from boundlab.text import quoted
 from boundlab.ui import address
 from boundlab.ui.address import Note
 
-_LISTED = 20  # choices that a sentence names one by one
+_LISTED, _LETTERS = 20, 160  # choices that a sentence names one by one, and how long they are together
 _MOST_NOTES = 5  # a link with more mistakes is not answered mistake by mistake
 
 
@@ -87,10 +88,7 @@ class Links:
         """The values that are possible."""
         given = [value for value in linked if value]
         if bad := [value for value in given if value not in options]:
-            listed = few and len(options) <= _LISTED
-            choices = (
-                ", ".join(f"`{o}`" for o in options) if listed else f"values from `{options[0]}` to `{options[-1]}`"
-            )
+            choices = _listed(options) if few and len(options) <= _LISTED else f"values from `{options[0]}` to `{options[-1]}`"
             self._note(key, f"{label}: the link asks for {quoted(bad)}, possible: {choices}.")
         elif len(given) > 1 and not several:
             self._note(key, f"{label}: the link gives {quoted(given)}; only one of them can be shown.")
@@ -154,3 +152,11 @@ class Links:
         if (linked := self._linked(key)) is not None:
             good = self._possible(key, [value.lower() for value in linked], ("true", "false"), label)
             st.session_state[key] = good[-1] == "true" if good else default
+
+
+def _listed(options: Sequence[str]) -> str:
+    """The choices one by one; of long ones the first, and how many there are."""
+    room = itertools.accumulate(len(option) for option in options)
+    named = [option for option, letters in zip(options, room, strict=True) if letters <= _LETTERS] or options[:1]
+    words = ", ".join(f"`{option}`" for option in named)
+    return words if len(named) == len(options) else f"{words}, and {len(options) - len(named)} more"
