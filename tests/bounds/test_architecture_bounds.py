@@ -40,6 +40,11 @@ CASES = {
     "max": {"pool": ["max2", ""]},
     "max gap": {"pool": ["", "max2"], "head": "gap", "hidden": [4]},
     "lc max": {"kind": "lc", "pool": ["max2", ""]},
+    "first local": {"local": [True, False], "padding": 1},
+    "second local": {"local": [False, True], "pool": ["max2", ""], "hidden": [4]},
+    "local under max": {"local": [False, True], "pool": ["", "max2"]},
+    "leaky": {"negative_slope": 0.1, "hidden": [4]},
+    "leaky max": {"negative_slope": 1.0, "pool": ["max2", ""]},
 }
 COVERS = ["graf-published", "graf-theorem", "graf_params-theorem", "ledent-published", "ledent-theorem"]
 CODE = {f"{key}-published": "the released code has none" for key in ("sparse", "golowich", "long_sedghi")}
@@ -49,12 +54,21 @@ POOLED = (
     | {"sparse-theorem": "applies a ReLU to a weighted sum"}
     | {name: "released code has none" if "published" in name else "used here has none" for name in COVERS}
 )
+LEAKY = {"sparse-theorem": "applies a ReLU to a weighted sum"} | {
+    f"{key}-theorem": "every activation is ReLU" for key in ("neyshabur", "gonon", "ledent")
+}
+UNDER_MAX = dict.fromkeys(("sparse-strict", "doubled-strict"), "needs a norm per pool window")
 REFUSED = {  # of every case: which bounds refuse it, in which words; all others have a number
     **{name: {} for name in ("plain", "padded", "lists", "tree", "dilated", "grouped", "depthwise", "dense", "mlp")},
     **dict.fromkeys(("lc", "lc tree", "lc padded"), UNSHARED),
     **dict.fromkeys(("avg", "gap", "max", "max gap"), POOLED),
     "lc avg": POOLED | UNSHARED,
-    "lc max": POOLED | UNSHARED | dict.fromkeys(("sparse-strict", "doubled-strict"), "needs a norm per pool window"),
+    "lc max": POOLED | UNSHARED | UNDER_MAX,
+    "first local": UNSHARED,
+    "second local": POOLED | UNSHARED,
+    "local under max": POOLED | UNSHARED | UNDER_MAX,
+    "leaky": LEAKY,
+    "leaky max": LEAKY | POOLED,
 }
 SEARCHED = {"bartlett", "ledent", "graf", "graf_params", "long_sedghi"}  # bounds with spectral norms of maps
 

@@ -74,6 +74,28 @@ def test_it_is_the_model_and_what_the_snippet_writes(tmp_path, name):
         assert (a is b is None) or torch.equal(a, b)
 
 
+OTHERS = {
+    "leaky": {"negative_slope": 0.1, "pool": ["max2", ""], "hidden": [5]},
+    "first local": {"local": [True, False], "padding": 1, "kernel_size": 3},
+    "second local": {"local": [False, True], "groups": [2, 1]},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_layers_of_both_kinds_and_leaky_ones_come_back(name):
+    arch = arch_of(**OTHERS[name], bias=True, weight_norm=False)
+    net = build.build(arch)
+    build.initialise(net, arch, "torch", 0)
+    assert same(net, arch.in_shape) == arch
+    assert ArchSpec.from_dict(arch.to_dict()) == arch
+
+
+def test_local_everywhere_is_the_kind_without_sharing():
+    assert arch_of(local=[True, True]) == arch_of("lc")
+    assert arch_of(local=[False, False]) == arch_of()
+    assert arch_of(negative_slope=0).to_dict() == arch_of().to_dict()
+
+
 @pytest.mark.parametrize("weight_norm", [True, False])
 @pytest.mark.parametrize("kind", ["conv", "lc"])
 @pytest.mark.parametrize("name", CASES)
@@ -188,10 +210,7 @@ def unfinished() -> nn.Module:
 
 END = (nn.Flatten(), nn.Linear(196, 10))
 REFUSED = {
-    "leaky": (
-        [conv(1, 4, 2), nn.LeakyReLU(), *END],
-        "module 1 (LeakyReLU(negative_slope=0.01)) has no place in a chain of layers: supp",
-    ),
+    "elu": ([conv(1, 4, 2), nn.ELU(), *END], "module 1 (ELU(alpha=1.0)) has no place in a chain of layers: supp"),
     "nested": ([nn.Sequential(conv(1, 4, 2), nn.GELU()), *END], "module 0.1 (GELU("),
     "reflect": ([conv(1, 4, 3, padding=1, padding_mode="reflect"), nn.ReLU(), *END], "padding with zeros"),
     "even same": ([conv(1, 4, 2, padding="same"), nn.ReLU(), *END], "on both sides alike"),
@@ -216,10 +235,16 @@ REFUSED = {
     "half flat": ([conv(1, 4, 2), nn.ReLU(), nn.Flatten(2), nn.Linear(49, 10)], "use nn.Flatten()"),
     "conv last": ([conv(1, 4, 2), nn.ReLU(), conv(4, 10, 7)], "must be a Linear with one output per class"),
     "conv after": ([*END[:1], nn.Linear(64, 64), nn.ReLU(), conv(1, 1, 1)], "cannot follow Flatten"),
-    "mixed": (
-        [local(arch_of("lc", in_shape=SHAPE, conv_layers=1)), nn.ReLU(), conv(4, 4, 2), nn.ReLU(), *END],
-        "cannot be mixed",
+    "slopes that differ": (
+        [conv(1, 4, 2), nn.LeakyReLU(0.1), nn.Flatten(), nn.Linear(196, 8), nn.LeakyReLU(0.2), nn.Linear(8, 10)],
+        "one activation, the same for all",
     ),
+    "ReLU and LeakyReLU": (
+        [conv(1, 4, 2), nn.LeakyReLU(0.1), nn.Flatten(), nn.Linear(196, 8), nn.ReLU(), nn.Linear(8, 10)],
+        "one activation, the same for all",
+    ),
+    "two activations": ([conv(1, 4, 2), nn.LeakyReLU(0.1), nn.LeakyReLU(0.1), *END], "one activation"),
+    "steep": ([conv(1, 4, 2), nn.LeakyReLU(1.5), *END], "must lie between 0 and 1"),
     "softmax first": ([conv(1, 4, 2), nn.ReLU(), nn.Softmax(1), *END], "nothing may follow a Softmax"),
     "softmax over examples": (
         [conv(1, 4, 2), nn.ReLU(), *END, nn.Softmax(0)],

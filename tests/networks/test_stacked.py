@@ -19,6 +19,8 @@ ARCHS = {
     "local": {"kind": "lc", "conv_layers": 2, "bias": True},
     "dense": {"kind": "mlp", "hidden": [7, 5], "bias": True},
     "linear": {"kind": "mlp", "hidden": []},
+    "local and shared": {"local": [True, False], "conv_layers": 2, "bias": True},
+    "leaky": {"negative_slope": 0.2, "conv_layers": 2, "pool": ["max2", ""]},
 }
 
 

@@ -229,6 +229,10 @@ SHARED = Assumption(
     "filters are shared by all positions (the bound counts them once), so that no layer is locally connected",
     lambda net, sample, settings: all(shape.kind != "local" for shape in net.shapes),
 )
+RELU = Assumption(
+    "every activation is ReLU (the theorem is stated for ReLU networks), so that none is a LeakyReLU",
+    lambda net, sample, settings: not any(shape.negative_slope for shape in net.shapes),
+)
 FROM_BELOW = (
     "Spectral norms of layers as maps come from an iteration that approaches them from below, and the bound grows with them: a "
     "certified upper limit on them (Delattre et al. 2023, 2024) would belong here."

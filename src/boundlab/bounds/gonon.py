@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from boundlab.bounds.base import (
     IID,
     NOT_PLOTTED,
+    RELU,
     STRICT_ONLY_SPARSE,
     Assumption,
     Bound,
@@ -93,6 +94,7 @@ BOUND = Bound(
             r"the absolute weights on it · $B$: largest absolute value of an input (at least 1 with biases), taken from the "
             r"sample · $d$: number of inputs · $M$: max-pooling layers, over at most $K$ positions each.",
             assumptions=(
+                RELU,
                 IID,
                 Assumption(
                     "the limits on the path norm and on the inputs, and the margin, were fixed before seeing the data"

@@ -14,6 +14,7 @@ from boundlab.bounds.base import (
     IID,
     NO_POOLING,
     NO_POOLING_CODE,
+    RELU,
     SHARED,
     STRICT_ONLY_SPARSE,
     Assumption,
@@ -159,6 +160,7 @@ BOUND = Bound(
                 _NO_BIAS,
                 SHARED,
                 NO_POOLING,
+                RELU,
                 Assumption(
                     "patch norms were measured on the sample (a pass over the data)", _has_patches, measured=True
                 ),

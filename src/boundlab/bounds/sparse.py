@@ -95,8 +95,8 @@ def theorem(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms
 
 
 _NEURONS = Assumption(
-    "every neuron applies a ReLU to a weighted sum, so that there is no pooling",
-    lambda net, sample, settings: not any(shape.pools for shape in net.shapes),
+    "every neuron applies a ReLU to a weighted sum, so that there is no pooling and no LeakyReLU",
+    lambda net, sample, settings: not any(shape.pools or shape.negative_slope for shape in net.shapes),
 )
 
 BOUND = Bound(

@@ -66,11 +66,13 @@ SPEC_TEMPLATE = """\
   "dilation": [1, 1, 1],
   "groups": [1, 1, 1],
   "pool": ["max2", "avg2", ""],
+  "local": [false, false, false],
   "head": "flatten",
   "hidden": [64],
   "classes": 10,
   "bias": true,
   "weight_norm": false,
+  "negative_slope": 0.0,
   "normalize": [0.1307, 0.3081]
 }
 """

@@ -19,7 +19,7 @@ def widths(arch: ArchSpec) -> tuple[int, ...]:
 
 def can_merge(arch: ArchSpec) -> bool:
     """Convolutions that see all channels, and dense layers."""
-    return arch.kind != "lc" and all(s.groups == 1 for s in arch.shapes())
+    return all(s.kind != "local" and s.groups == 1 for s in arch.shapes())
 
 
 def merged(checkpoint: Checkpoint, alike: float) -> Checkpoint:

@@ -56,7 +56,7 @@ def noisy_outputs(
         else:
             mean, spread = layer_maps.apply_layer(x, weight, None, shape), scale * patch_norms(x, shape)
             x = mean + spread * torch.randn(mean.shape, generator=rng, dtype=x.dtype)
-        x = layer_maps.pooled(x.relu_(), shape) if i < len(shapes) - 1 else x
+        x = layer_maps.pooled(layer_maps.activated(x, shape), shape) if i < len(shapes) - 1 else x
     return x
 
 

@@ -53,16 +53,20 @@ def _pool(pool: Pool) -> nn.Module:
     return nn.MaxPool2d(pool.size) if pool.kind == "max" else nn.AvgPool2d(pool.size)
 
 
+def _activation(shape: LayerShape) -> nn.Module:
+    return nn.LeakyReLU(shape.negative_slope) if shape.negative_slope else nn.ReLU()
+
+
 def build(arch: ArchSpec) -> nn.Sequential:
-    """Untrained network, (n, channels, height, width) -> (n, classes): ReLU between layers, dense output layer."""
+    """Untrained network, (n, channels, height, width) -> (n, classes): ReLU (or LeakyReLU) between layers, dense output layer."""
     *hidden, output = arch.shapes()
     maps = [shape for shape in hidden if shape.spatial]
     modules: list[nn.Module] = []
     for shape in maps:
-        modules += [_layer(shape), nn.ReLU(), *map(_pool, shape.pools)]
+        modules += [_layer(shape), _activation(shape), *map(_pool, shape.pools)]
     modules.append(nn.Flatten())
     for shape in hidden[len(maps) :]:
-        modules += [_layer(shape), nn.ReLU()]
+        modules += [_layer(shape), _activation(shape)]
     return nn.Sequential(*modules, _layer(output))
 
 

@@ -17,7 +17,7 @@ from boundlab.networks.build import LocallyConnected2d
 from boundlab.networks.checkpoint import Checkpoint, save
 from boundlab.networks.input_scale import composed, scaled_first
 from boundlab.networks.layer_fields import geometry
-from boundlab.networks.layer_maps import apply_layer, pooled
+from boundlab.networks.layer_maps import activated, apply_layer, pooled
 from boundlab.networks.sequential import PERMANENT, Layer, NotAChain, Placed, Reader, one_by_one
 from boundlab.networks.tracing import chain, followed, unwrapped
 from boundlab.specs.arch import ArchSpec
@@ -139,24 +139,26 @@ def _arch(read: Reader, in_shape: tuple[Any, ...], normalize: tuple[float, ...] 
     maps = [layer for layer in read.layers if layer.spatial]
     *hidden, output = read.layers
     fields: dict[str, Any] = {
-        "kind": "mlp" if not maps else "conv" if isinstance(maps[0].module, nn.Conv2d) else "lc",
+        "kind": "conv" if maps else "mlp",
         "in_shape": in_shape,
         "hidden": tuple(len(layer.weight) for layer in hidden[len(maps) :]),
         "classes": len(output.weight),
         "bias": any(layer.bias is not None for layer in read.layers),
         "weight_norm": bool(hidden) and all(s.scalar_norm for s in hidden) and not output.scalar_norm,
         "normalize": normalize,
+        "negative_slope": read.negative_slope,
     }
     if maps:
         fields |= {name: tuple(values) for name, values in geometry(maps).items()}
-        fields |= {"conv_layers": len(maps), "head": "gap" if read.averaged else "flatten"}
+        local = tuple(not isinstance(layer.module, nn.Conv2d) for layer in maps)
+        fields |= {"conv_layers": len(maps), "head": "gap" if read.averaged else "flatten", "local": local}
     return ArchSpec(**fields)
 
 
 def _bias(layer: Layer, arch: ArchSpec) -> Tensor | None:
     if not arch.bias:
         return None
-    outputs = layer.weight.shape[:2] if arch.kind == "lc" and layer.spatial else layer.weight.shape[:1]
+    outputs = layer.weight.shape[: 2 if isinstance(layer.module, LocallyConnected2d) else 1]
     return layer.weight.new_zeros(outputs) if layer.bias is None else layer.bias
 
 
@@ -167,7 +169,7 @@ def outputs(checkpoint: Checkpoint, x: Tensor) -> Tensor:
         bias = checkpoint.biases[i]
         x = apply_layer(x, checkpoint.weights[i].double(), None if bias is None else bias.double(), shape)
         if i < len(shapes) - 1:
-            x = pooled(x.relu(), shape)
+            x = pooled(activated(x, shape), shape)
     return x
 
 

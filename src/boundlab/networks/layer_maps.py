@@ -41,3 +41,8 @@ def pooled(x: Tensor, shape: LayerShape, summed: bool = False) -> Tensor:
         else:
             x = F.max_pool2d(x, pool.size)
     return x
+
+
+def activated(x: Tensor, shape: LayerShape) -> Tensor:
+    """The layer's ReLU or LeakyReLU, in place."""
+    return F.leaky_relu(x, shape.negative_slope, inplace=True) if shape.negative_slope else F.relu(x, inplace=True)

@@ -15,7 +15,7 @@ from boundlab.networks.build import LocallyConnected2d
 from boundlab.networks.traced_modules import Affine
 
 _SUPPORTED = (
-    "Conv2d, boundlab.networks.build.LocallyConnected2d, Linear, ReLU, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d(1), BatchNorm1d, "
+    "Conv2d, boundlab.networks.build.LocallyConnected2d, Linear, ReLU, LeakyReLU, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d(1), BatchNorm1d, "
     "BatchNorm2d, Flatten, Dropout and Identity"
 )
 PERMANENT = (
@@ -43,6 +43,7 @@ class Layer:
     bias: Tensor | None
     folded: bool = False
     relu: bool = False
+    slope: float = 0.0  # of a LeakyReLU in the ReLU's place
     pools: list[str] = field(default_factory=list)
 
     @property
@@ -72,6 +73,11 @@ class Reader:
             self._take()
         self._end()
 
+    @property
+    def negative_slope(self) -> float:
+        """Of the LeakyReLU after every layer but the last; 0: a ReLU."""
+        return self.layers[0].slope
+
     def _refuse(self, why: str) -> NoReturn:
         raise NotAChain(f"module {self.place} ({self.module}) has no place in a chain of layers: {why}")
 
@@ -85,8 +91,8 @@ class Reader:
             )
         if isinstance(module, (*_SPATIAL, nn.Linear)):
             self._layer(module)
-        elif isinstance(module, nn.ReLU):
-            self._last("a ReLU").relu = True
+        elif isinstance(module, nn.ReLU | nn.LeakyReLU):
+            self._activation(module)
         elif isinstance(module, _BatchNorm):
             self._batch_norm(module)
         elif isinstance(module, Affine):
@@ -115,8 +121,6 @@ class Reader:
         if isinstance(module, _SPATIAL):
             if self.flat or self.averaged:
                 self._refuse("a convolution cannot follow Flatten, Linear or a global average; move it before them")
-            if self.layers and isinstance(module, nn.Conv2d) != isinstance(self.layers[0].module, nn.Conv2d):
-                self._refuse("convolutions and locally connected layers cannot be mixed; use one kind")
         elif self.layers and not self.flat:
             self._refuse("a map must be flattened before it; put nn.Flatten() there")
         self.flat = self.flat or not isinstance(module, _SPATIAL)
@@ -124,6 +128,16 @@ class Reader:
             self._refuse(f"its weight is computed by a hook; {PERMANENT}")
         bias: Tensor | None = module.bias  # type: ignore[assignment]
         self.layers.append(Layer(self.place, module, module.weight.detach(), None if bias is None else bias.detach()))  # type: ignore[operator, union-attr]
+
+    def _activation(self, module: nn.Module) -> None:
+        layer, slope = self._last("a ReLU"), float(getattr(module, "negative_slope", 0.0))
+        if not 0 <= slope <= 1:
+            self._refuse("the slope of a LeakyReLU must lie between 0 and 1")
+        if layer.relu and layer.slope == slope == 0:
+            return  # it changes nothing
+        if layer.relu or any(before.slope != slope for before in self.layers[:-1]):
+            self._refuse("every layer but the last must be followed by one activation, the same for all")
+        layer.relu, layer.slope = True, slope
 
     def _batch_norm(self, module: _BatchNorm) -> None:
         mean, variance = module.running_mean, module.running_var

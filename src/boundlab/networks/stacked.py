@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from boundlab.networks import build
-from boundlab.networks.layer_maps import apply_layer, pooled
+from boundlab.networks.layer_maps import activated, apply_layer, pooled
 from boundlab.specs.shapes import LayerShape
 
 _G, _V = (
@@ -79,7 +79,7 @@ class StackedNetworks:
                 see(place, x)
             x = self._layer(x, weight, bias, shape)
             if place < last:
-                x = F.relu(x, inplace=True)
+                x = activated(x, shape)
                 x = pooled(x, shape) if shape.spatial else x
         return x
 

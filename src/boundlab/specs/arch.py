@@ -15,11 +15,11 @@ from boundlab.validation import check_fields, flag, known_fields, limited, numbe
 
 ARCHITECTURES = ("conv", "lc", "mlp")
 HEADS = ("flatten", "gap")
-PER_LAYER = ("channels", "kernel_size", "stride", "padding", "dilation", "groups", "pool")
-_EVERY_KIND = ("kind", "in_shape", "head", "classes", "bias", "weight_norm", "normalize")
+PER_LAYER = ("channels", "kernel_size", "stride", "padding", "dilation", "groups", "pool", "local")
+_EVERY_KIND = ("kind", "in_shape", "head", "classes", "bias", "weight_norm", "normalize", "negative_slope")
 _TUPLES = (*PER_LAYER, "in_shape", "hidden", "normalize")
 # Written out only where they say something: an id is a hash of what is written.
-_LATER = {"dilation": 1, "groups": 1, "pool": "", "head": "flatten"}
+_LATER = {"dilation": 1, "groups": 1, "pool": "", "head": "flatten", "local": False, "negative_slope": 0.0}
 _SPATIAL = (*PER_LAYER, "conv_layers", "head")
 
 Whole = int | tuple[int, ...]
@@ -53,7 +53,8 @@ class ArchSpec:
 
     The fields of `PER_LAYER` hold one value for all convolutions or a tuple with one per convolution. `pool`, after the
     ReLU: "" (none), "max2", "avg2" (windows 2x2 that do not overlap; what is left at the border is dropped). `head`: "gap"
-    averages every channel before the dense layers. `hidden`: widths of dense layers before the output layer.
+    averages every channel before the dense layers. `hidden`: widths of dense layers before the output layer. `local`: of a
+    "conv", which of its layers are locally connected all the same. `negative_slope`: of a LeakyReLU in the place of every ReLU.
     """
 
     kind: str = field(default="conv", metadata=limited(one_of, ARCHITECTURES))
@@ -68,6 +69,7 @@ class ArchSpec:
     dilation: Whole = field(default=1, metadata=limited(_each, whole, 1, 64))
     groups: Whole = field(default=1, metadata=limited(_each, whole, 1, 1_000_000))
     pool: str | tuple[str, ...] = ""
+    local: bool | tuple[bool, ...] = field(default=False, metadata=limited(_each, flag))
     head: str = field(default="flatten", metadata=limited(one_of, HEADS))
     # "mlp": () is a linear classifier
     hidden: tuple[int, ...] | None = None
@@ -75,11 +77,14 @@ class ArchSpec:
     bias: bool = field(default=False, metadata=limited(flag))
     # one scalar per hidden weight tensor, none on the output layer
     weight_norm: bool = field(default=True, metadata=limited(flag))
+    # 0: ReLU
+    negative_slope: float = field(default=0.0, metadata=limited(number, 0, 1))
     # (mean, deviation) subtracted and divided; None: pixels in [0, 1]
     normalize: tuple[float, float] | None = field(default=None, metadata=limited(_check_normalize))
 
     def __post_init__(self) -> None:
         check_fields(self, _EVERY_KIND)
+        object.__setattr__(self, "negative_slope", float(self.negative_slope))
         self._check_hidden()
         if self.kind == "mlp":
             for name in _SPATIAL:
@@ -106,6 +111,9 @@ class ArchSpec:
                 if len(set(value)) == 1:
                     object.__setattr__(self, name, value[0])
         check_fields(self, PER_LAYER)
+        if self.kind == "lc" or self.local is True:  # one network, one spec
+            object.__setattr__(self, "kind", "lc")
+            object.__setattr__(self, "local", False)
         areas = zip(*(self.per_layer(name) for name in ("padding", "kernel_size", "dilation")), strict=True)
         for padding, kernel, dilation in areas:
             whole("padding", padding, 0, (kernel - 1) * dilation)
@@ -181,8 +189,12 @@ class ArchSpec:
         for name, word, usual in (*words, ("groups", "groups ", 1), ("pool", "", "")):
             if (value := getattr(self, name)) != usual:
                 parts.append(f"{word}{listed(value)}")
+        if isinstance(self.local, tuple):
+            parts.append(f"local {listed(tuple(i for i, local in enumerate(self.local, start=1) if local))}")
         parts += ["GAP"] * (self.head == "gap") + [f"dense {listed(self.hidden)}"] * bool(self.hidden)
-        return " ".join([*parts, *["bias"] * self.bias])
+        return " ".join(
+            [*parts, *["bias"] * self.bias, *[f"leaky {self.negative_slope:g}"] * (self.negative_slope > 0)]
+        )
 
 
 def listed(value: Any, comma: str = ",") -> Any:

@@ -41,6 +41,7 @@ def tree(arch: ArchSpec) -> ArchSpec:
         "kernel_size": kernels[:deep],
         "stride": kernels[:deep],
         "channels": channels[:deep],
+        "local": arch.per_layer("local")[:deep],
     }
     plain = dataclasses.replace(arch, padding=0, dilation=1, groups=1, pool="", **same)
     return _nearest(plain, lambda widths: dataclasses.replace(plain, channels=widths), arch.parameters)
@@ -51,7 +52,8 @@ def mlp(arch: ArchSpec) -> ArchSpec:
     possible."""
     deep = len(arch.shapes()) - 1
     fields: dict[str, Any] = {
-        name: getattr(arch, name) for name in ("in_shape", "classes", "bias", "weight_norm", "normalize")
+        name: getattr(arch, name)
+        for name in ("in_shape", "classes", "bias", "weight_norm", "normalize", "negative_slope")
     }
     return _closest(lambda width: ArchSpec(kind="mlp", hidden=(width,) * deep, **fields), arch.parameters)
 

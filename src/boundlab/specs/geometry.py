@@ -20,7 +20,7 @@ def layer_shapes(arch: ArchSpec) -> tuple[LayerShape, ...]:
     layers = _convolutions(arch)
     features = math.prod((layers[-1].out_channels, *layers[-1].passed_size)) if layers else math.prod(arch.in_shape)
     for i, (wide, out) in enumerate(itertools.pairwise([features, *(arch.hidden or ())]), start=1):
-        layers.append(_dense(f"dense{i}", wide, out, arch.bias, arch.weight_norm))
+        layers.append(_dense(f"dense{i}", wide, out, arch.bias, arch.weight_norm, arch.negative_slope))
     last = layers[-1].out_channels if layers and not layers[-1].spatial else features
     layers.append(_dense("output", last, arch.classes, arch.bias, False))
     if (total := sum(layer.weights for layer in layers)) > MAX_WEIGHTS:
@@ -29,12 +29,12 @@ def layer_shapes(arch: ArchSpec) -> tuple[LayerShape, ...]:
 
 
 def _convolutions(arch: ArchSpec) -> list[LayerShape]:
-    kind = "local" if arch.kind == "lc" else "conv"
-    fields = ("channels", "kernel_size", "stride", "padding", "dilation", "groups", "pool")
+    fields = ("channels", "kernel_size", "stride", "padding", "dilation", "groups", "pool", "local")
     channels, size = arch.in_shape[0], arch.in_shape[1:]
     layers: list[LayerShape] = []
     every = list(zip(*(arch.per_layer(name) for name in fields), strict=True))
-    for i, (out, kernel, stride, padding, dilation, groups, pool) in enumerate(every, start=1):
+    for i, (out, kernel, stride, padding, dilation, groups, pool, local) in enumerate(every, start=1):
+        kind = "local" if local or arch.kind == "lc" else "conv"
         what = f"convolution {i} of {len(every)}"
         map_size = _map_size(what, size, kernel, stride, padding, dilation)
         if channels % groups or out % groups or (groups > 1 and kind == "local"):
@@ -43,7 +43,7 @@ def _convolutions(arch: ArchSpec) -> list[LayerShape]:
                 "are not shared); give one value per layer, for example [1, 4, 4]"
             )
         pools = _pools(what, map_size, pool, arch.head == "gap" and i == len(every))
-        fixed = (kernel, stride, padding, arch.bias, arch.weight_norm, dilation, groups, pools)
+        fixed = (kernel, stride, padding, arch.bias, arch.weight_norm, dilation, groups, pools, arch.negative_slope)
         layers.append(LayerShape(f"{kind}{i}", kind, channels, size, out, map_size, *fixed))
         channels, size = out, layers[-1].passed_size
     return layers
@@ -73,5 +73,6 @@ def _pools(what: str, size: tuple[int, int], text: str, averaged: bool) -> tuple
     return tuple([*pools, Pool("avg", size)] if averaged and size != (1, 1) else pools)
 
 
-def _dense(name: str, features: int, out: int, bias: bool, weight_norm: bool) -> LayerShape:
-    return LayerShape(name, "dense", features, (1, 1), out, (1, 1), 1, 1, 0, bias, weight_norm)
+def _dense(name: str, features: int, out: int, bias: bool, weight_norm: bool, slope: float = 0.0) -> LayerShape:
+    fixed = (1, 1, 0, bias, weight_norm)
+    return LayerShape(name, "dense", features, (1, 1), out, (1, 1), *fixed, negative_slope=slope)

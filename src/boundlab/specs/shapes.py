@@ -45,6 +45,7 @@ class LayerShape:
     dilation: int = 1
     groups: int = 1
     pools: tuple[Pool, ...] = ()
+    negative_slope: float = 0.0  # of the LeakyReLU after it, in [0, 1]; 0: a ReLU, or the output layer
 
     @property
     def spatial(self) -> bool:

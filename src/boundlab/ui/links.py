@@ -88,7 +88,11 @@ class Links:
         """The values that are possible."""
         given = [value for value in linked if value]
         if bad := [value for value in given if value not in options]:
-            choices = _listed(options) if few and len(options) <= _LISTED else f"values from `{options[0]}` to `{options[-1]}`"
+            choices = (
+                _listed(options)
+                if few and len(options) <= _LISTED
+                else f"values from `{options[0]}` to `{options[-1]}`"
+            )
             self._note(key, f"{label}: the link asks for {quoted(bad)}, possible: {choices}.")
         elif len(given) > 1 and not several:
             self._note(key, f"{label}: the link gives {quoted(given)}; only one of them can be shown.")

@@ -9,7 +9,7 @@ from boundlab.specs.arch import PER_LAYER, ArchSpec
 from boundlab.specs.run import RunSpec
 
 _NO_FIELD = ("loss", "momentum")  # of TrainSpec, and
-_NO_FIELD_OF_ARCH = ("in_shape", "normalize", "weight_norm", "classes")
+_NO_FIELD_OF_ARCH = ("in_shape", "normalize", "weight_norm", "classes", "local", "negative_slope")
 
 
 def arch_values(arch: ArchSpec) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def arch_values(arch: ArchSpec) -> dict[str, Any]:
     if arch.kind == "mlp":
         return {"kind": "mlp" if hidden else "linear", "bias": arch.bias} | ({"hidden": hidden} if hidden else {})
     lists = {}
-    for name in PER_LAYER:
+    for name in (name for name in PER_LAYER if name not in _NO_FIELD_OF_ARCH):
         value = getattr(arch, name)
         lists[name] = ", ".join(str(v) or "none" for v in (value if isinstance(value, tuple) else (value,)))
     whole = {"kind": arch.kind, "conv_layers": str(arch.conv_layers), "head": arch.head, "dense": hidden}
