@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.io import savemat
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from boundlab.data import locate, read
+from boundlab.data.digits import read_digits
 from boundlab.data.pictures import Part
 from boundlab.data.read import read_idx, read_mat
 from boundlab.data.splits import apply_task, as_split, load_splits, seen
@@ -204,6 +207,26 @@ def test_digits_are_embedded_and_split_as_documented():
     assert (float(train.images.min()), float(train.images.max())) == (0.0, 1.0)
     counts = torch.bincount(test.labels)
     assert counts.max() - counts.min() <= 2  # stratified
+
+
+def test_digits_are_those_of_scikit_learn_split_by_it():
+    images, labels = load_digits(return_X_y=True)
+    parts = train_test_split(images, labels, test_size=360, random_state=0, stratify=labels)
+    for split, pixels, classes in zip(load_splits("digits"), parts[:2], parts[2:], strict=True):
+        assert torch.equal(split.images.flatten(1), torch.tensor(pixels / 16.0, dtype=torch.float32))
+        assert split.labels.tolist() == classes.tolist()
+
+
+def test_another_file_of_digits_is_refused(tmp_path, monkeypatch):
+    other = tmp_path / "digits.csv.gz"
+    for content, told in (
+        (b"1,2\n3,4\n", r"should hold \(1797, 65\) numbers, got \(2, 2\)"),
+        (b"a,b", "cannot be read"),
+    ):
+        other.write_bytes(gzip.compress(content))
+        monkeypatch.setattr("boundlab.data.digits.digits_file", lambda: other)
+        with pytest.raises(DataError, match=told):
+            read_digits()
 
 
 def test_subsets_are_nested_and_tasks_relabelled():

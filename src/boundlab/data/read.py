@@ -1,4 +1,4 @@
-"""Published files as arrays, one part after the other: IDX, MATLAB 5, and digits, which scikit-learn brings along."""
+"""Published files as arrays, one part after the other: IDX, MATLAB 5, and the digits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from boundlab.data.digits import read_digits
 from boundlab.data.pictures import Part
 from boundlab.data.published import LARGEST_FILE
 from boundlab.errors import DataError
@@ -21,7 +22,7 @@ def read_published(facts: Dataset, files: Mapping[str, Path]) -> Iterator[tuple[
     Nothing of a part is read before it is asked for. Raises DataError for a file that is not what its name says.
     """
     if facts.name == "digits":
-        yield from _digits(facts.test_size)
+        yield from zip(("train", "test"), read_digits(), strict=True)
     elif facts.name == "svhn":
         for part, size in (("train", facts.train_size), ("test", facts.test_size)):
             yield part, Part(*read_mat(files[f"{part}_32x32.mat"], size))
@@ -77,16 +78,3 @@ def read_mat(path: Path, n: int) -> tuple[np.ndarray, np.ndarray]:
             f"{min(labels)} to {max(labels)}; delete it and fetch it again"
         )
     return images.transpose(3, 2, 0, 1), labels.astype(np.int64) % 10
-
-
-def _digits(test_size: int) -> Iterator[tuple[str, Part]]:
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    images, labels = load_digits(return_X_y=True)
-    pixels = (images / 16.0).astype(np.float32).reshape(-1, 1, 8, 8)
-    x_train, x_test, y_train, y_test = train_test_split(
-        pixels, labels.astype(np.int64), test_size=test_size, random_state=0, stratify=labels
-    )
-    yield "train", Part(x_train, y_train)
-    yield "test", Part(x_test, y_test)

@@ -73,7 +73,7 @@ _SVHN_TEST = (1744, 5099, 4149, 2882, 2523, 2384, 1977, 2019, 1660, 1595)
 SHIPPED: Mapping[str, Dataset] = {
     "mnist": _large("mnist", "MNIST", _MNIST_TRAIN, _MNIST_TEST),
     "digits": Dataset(
-        "digits", "digits 8×8", (1, 8, 8), None, None, 200, 100, 25, 10, _DIGITS_TRAIN, _DIGITS_TEST, stratified=True
+        "digits", "digits 8×8", (1, 8, 8), None, None, 200, 100, 90, 10, _DIGITS_TRAIN, _DIGITS_TEST, stratified=True
     ),
     "fashion_mnist": _large("fashion_mnist", "Fashion-MNIST", (6000,) * 10, (1000,) * 10),
     "kmnist": _large("kmnist", "KMNIST", (6000,) * 10, (1000,) * 10),

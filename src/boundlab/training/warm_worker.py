@@ -78,9 +78,6 @@ def _warm_up() -> None:
 
     Nothing of it may ask for GPUs: CUDA_VISIBLE_DEVICES, read at that moment, comes later.
     """
-    import sklearn.datasets
-    import sklearn.model_selection  # noqa: F401
-
     torch.set_num_threads(1)
     spec = RunSpec.from_dict({"dataset": "digits", "epochs": 1, "batch_size": 8, "arch": {"channels": 2}})
     images = torch.linspace(0, 1, 8 * 64).reshape(8, *DATASETS["digits"].in_shape)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import struct
 import zlib
 from pathlib import Path
@@ -13,6 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.analysis.subject import Subject
+from boundlab.data.digits import digits_file
 from boundlab.data.locate import locate
 from boundlab.data.published import FILES
 from boundlab.errors import DataError
@@ -59,10 +59,7 @@ def _first_of(path: Path) -> np.ndarray | None:
         return np.frombuffer(file.read(height * width), np.uint8).reshape(height, width) / 255.0
 
 
-def _digit() -> np.ndarray | None:
-    """The first image of scikit-learn's digits, from its file: importing the package costs seconds and memory."""
-    package = importlib.util.find_spec("sklearn")
-    if package is None or package.origin is None:
-        return None
-    with gzip.open(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", "rt") as file:
+def _digit() -> np.ndarray:
+    """The first image of scikit-learn's file."""
+    with gzip.open(digits_file(), "rt") as file:
         return np.array(file.readline().split(","), dtype=np.float64)[:64].reshape(8, 8) / 16.0
