@@ -86,16 +86,20 @@ LABELS = {
     "torch.uint16": (torch.from_numpy(Y.astype(np.uint16)), SAME),
     "a series": (pd.Series(Y), SAME),
     "objects": (OBJECTS, "astype(int)"),
-    "words": (Y.astype(str), "whole numbers"),
-    "bytes": (Y.astype("S1"), "whole numbers"),
-    "floats": (Y.astype(float), "astype(int)"),
+    "numbers as words": (Y.astype(str), SAME),
+    "numbers as bytes": (Y.astype("S1"), SAME),
+    "floats": (Y.astype(float), SAME),
     "halves": (Y / 2, "whole numbers"),
-    "truth values": (Y > 0, "bool"),
+    "not a number": (np.where(Y == 1, np.nan, Y), "whole numbers"),
+    "words for three classes of ten": (np.array(["a", "b", "c"])[Y], "3 different labels, `a`, `b`, `c`"),
+    "words that are empty": (np.array(["0", "", "2"])[Y], "empty ones"),
+    "bytes that are no text": (np.array([b"\xff", b"1", b"2"])[Y], "not UTF-8"),
     "below 0": (Y - 1, "from 0 on"),
-    "one-hot": (np.eye(10, dtype=int)[Y], "argmax"),
-    "one-hot floats": (np.eye(10)[Y], "argmax"),
+    "one-hot": (np.eye(10, dtype=int)[Y], SAME),
+    "one-hot floats": (np.eye(10)[Y], SAME),
+    "two of one hot": (np.ones((N, 3), int), "one-hot"),
     "too many": (np.arange(13) % 3, "13"),
-    "too large for the network": (Y + 8, "labels up to 10"),
+    "too large for the network": (Y + 8, "labels, up to 10 from 8"),
     "too large for anything": (Y.astype(np.uint64) + 2**63, "labels up to"),
     "masked": (masked(Y), "masked"),
     "on no device": (torch.empty(N, dtype=torch.long, device="meta"), "meta"),
@@ -160,7 +164,7 @@ def test_odd_arguments(name):
         (("x_train", "y_train"), {}),
         (("X_train", "y_train"), {}),
         (("train_images", "train_labels"), {}),
-        (("train_images", "train_labels"), {"val_images": X, "val_labels": Y[:, None]}),
+        (("train_images", "train_labels"), {"val_images": BYTES, "val_labels": Y[:, None]}),
         (("X", "y"), {}),
         (("images", "labels"), {}),
     ],
@@ -170,7 +174,7 @@ def test_names_that_people_use(tmp_path, monkeypatch, names, more):
     given = dict(zip(names, (BYTES, Y[:, None].astype(">u2")), strict=True)) | more
     plain = boundlab.evaluate(linear(), (BYTES, Y))
     np.savez(tmp_path / "a.npz", **given)
-    np.savez(tmp_path / "plain.npz", x_train=BYTES, y_train=Y)
+    np.savez(tmp_path / "plain.npz", x_train=BYTES, y_train=Y, **({"x_test": BYTES, "y_test": Y} if more else {}))
     assert boundlab.evaluate(linear(), tmp_path / "a.npz") == boundlab.evaluate(linear(), given) == plain
     with np.load(tmp_path / "a.npz") as opened:
         assert boundlab.evaluate(linear(), opened) == plain
@@ -207,7 +211,7 @@ def test_both_doors_read_the_same_pixels(tmp_path):
         whole = {image.astype(np.float32).tobytes() for image in (X.astype(kind) if kind[-2] not in "ui" else X)}
         assert {image.numpy().tobytes() for image in train.images} <= whole
         net = nn.Sequential(nn.Flatten(), nn.Linear(64, 4, bias=False))
-        told(lambda: boundlab.evaluate(net, tmp_path / "a.npz"), "labels up to 4")  # noqa: B023
+        told(lambda: boundlab.evaluate(net, tmp_path / "a.npz"), "labels, up to 4")  # noqa: B023
 
 
 def test_a_network_for_colours_takes_them_first_and_last():

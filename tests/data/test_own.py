@@ -357,14 +357,17 @@ def refused(source, message, **more):
     [
         (
             lambda a: (a / "cat" / "0.png").write_bytes(b"\x80\x04N."),
-            r"cat/0\.png should be a PNG, JPEG or BMP picture, got",
+            r"cat/0\.png should be a PNG, JPEG, BMP or WebP picture, got",
         ),
-        (lambda a: os.truncate(a / "dog" / "1.png", 60), r"dog/1\.png should be a PNG, JPEG or BMP picture, got"),
+        (lambda a: os.truncate(a / "dog" / "1.png", 60), r"dog/1\.png should be a PNG, JPEG, BMP or WebP picture, got"),
         (
             lambda a: Image.new("RGB", (5, 6)).save(a / "owl" / "x.png"),
             "should have one size, but .* is 6×4 and .* 6×5",
         ),
-        (lambda a: (a / "cat" / "x.gif").write_bytes(b"GIF89a"), r"x\.gif should be a \.png, \.jpg or \.bmp file"),
+        (
+            lambda a: (a / "cat" / "x.gif").write_bytes(b"GIF89a"),
+            r"x\.gif should be a \.png, \.jpg, \.bmp or \.webp file",
+        ),
         (lambda a: (a / "cat" / "deep").mkdir(), "deep should be a .* got another folder"),
         (lambda a: (a / "readme.txt").write_text("x"), r"one folder of pictures per class, got the file readme\.txt"),
         (lambda a: (a / "emu").mkdir(), r"at least 3 images \(2 to train, 1 to test\) per class, got 0 of 'emu'"),
@@ -390,7 +393,7 @@ def test_pictures_that_cannot_be_read_are_said_before_they_are_counted(tmp_path)
     for name in ("cat", "dog"):
         (tmp_path / "a" / name).mkdir(parents=True)
         (tmp_path / "a" / name / "0.png").write_bytes(b"no picture")
-    refused(tmp_path / "a", r"cat/0\.png should be a PNG, JPEG or BMP picture, got")
+    refused(tmp_path / "a", r"cat/0\.png should be a PNG, JPEG, BMP or WebP picture, got")
 
 
 def test_parts_that_will_not_do(tmp_path):
@@ -400,12 +403,12 @@ def test_parts_that_will_not_do(tmp_path):
     for name in CLASSES:
         (tmp_path / "a" / "test" / name).mkdir()
     refused(tmp_path / "a", "at least 1 test image per class, got none of 'cat'")
-    (tmp_path / "a" / "valid").mkdir()
-    refused(tmp_path / "a", r"train and test alone, got \['valid'\] beside them")
+    (tmp_path / "a" / "more").mkdir()
+    refused(tmp_path / "a", r"train, test and valid alone, got \['more'\] beside them")
     refused(tmp_path / "a" / "train" / "cat", r"one folder of pictures per class, got the file 0\.png")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "should have 2 to 1000 classes, got 0")
-    refused(tmp_path / "nowhere", r"nowhere should be a folder of pictures or an \.npz file, got nothing there")
+    refused(tmp_path / "nowhere", r"nowhere should be a folder of pictures or a file .*, got nothing there")
 
 
 class Evil:
@@ -443,9 +446,9 @@ def _many(classes):
         (arrays(shape=(3, 4, 1)), r"got shape \(20, 3, 4, 1\), of which both are possible"),
         (
             arrays() | {"y_train": np.arange(20) / 2},
-            r"y_train should be \(n,\) whole numbers, got \(20,\) of dtype float64",
+            r"y_train should be \(n,\) whole numbers or words, or one-hot rows, got \(20,\) of dtype float64",
         ),
-        (arrays() | {"y_train": np.eye(20, 2, dtype=int)}, r"whole numbers, got \(20, 2\)"),
+        (arrays() | {"y_train": np.eye(20, 2, dtype=int)}, r"one-hot rows, got \(20, 2\)"),
         (arrays() | {"y_train": np.arange(19) % 2}, "should be of one length, got 20 and 19"),
         (arrays(classes=1), "should have 2 to 1000 classes, got 1"),
         (_many(1001), "should have 2 to 1000 classes, got 1001"),
@@ -525,7 +528,7 @@ def test_the_command_line(tmp_path, capsys):
     )
     assert (code, err) == (0, "")
     key = out.split()[0]
-    assert out.endswith("21 training and 9 test images 1×5×7, 3 classes\n")
+    assert out.endswith("21 training and 9 test images 1×5×7, 3 classes\nclasses: 0 = cat, 1 = dog, 2 = owl\n")
     assert os.environ["BOUNDLAB_DATA"] == str(tmp_path / "data")
     assert key not in run(capsys, "list")[1]
     listed = run(capsys, "list", "--data-root", tmp_path / "x")[1]

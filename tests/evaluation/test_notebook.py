@@ -156,13 +156,13 @@ def wrong(x=None, y=None):
     ("data", "options", "error", "words"),
     [
         ("imagenet", {}, DataError, "must be one of"),
-        ("nowhere.npz", {}, DataError, "npz file that exists"),
+        ("nowhere.npz", {}, DataError, "or a file or folder that exists"),
         (torch.rand(5, 1, 8, 8), {}, ValueError, "got Tensor"),
         (wrong(x=torch.rand(5)), {}, ValueError, "x_train should be (n, h, w)"),
         (wrong(y=torch.arange(4)), {}, ValueError, "x_train and y_train should be of one length, got 5 and 4"),
         (wrong(y=torch.rand(5)), {}, ValueError, "y_train should be (n,) whole numbers"),
-        (wrong(y=torch.arange(5) - 1), {}, ValueError, "y_train should be whole numbers from 0 on"),
-        (wrong(y=torch.arange(5) + 8), {}, ValueError, "labels up to 12"),
+        (wrong(y=torch.arange(5) - 1), {}, ValueError, "labels, up to 3 from -1"),
+        (wrong(y=torch.arange(5) + 8), {}, ValueError, "labels, up to 12 from 8"),
         (
             wrong(x=torch.full((5, 1, 8, 8), torch.nan)),
             {},

@@ -28,9 +28,10 @@ def add_to(commands: Commands) -> None:
 def _add_arguments(actions: Commands, root: Parser) -> None:
     text = "check a data set and store it below the data root"
     add = actions.add_parser("add", help=text, description=text, parents=[root])
-    folders = "SOURCE/class/x.png (or .jpg, .bmp), or SOURCE/train/class/... and SOURCE/test/class/..."
+    folders = "SOURCE/class/x.png (or .jpg, .bmp, .webp), or SOURCE/train/class/... and SOURCE/test/class/..."
+    tables = "a CSV (label, then pixels) or Parquet file (image, label), a folder of these or of IDX files"
     arrays = f"an .npz file with {WANTED}"
-    add.add_argument("source", type=Path, metavar="SOURCE", help=f"{folders}, or {arrays}")
+    add.add_argument("source", type=Path, metavar="SOURCE", help=f"{folders}; {tables}; or {arrays}")
     add.add_argument("--name", help="default: the source's")
     add.add_argument(
         "--test", type=decimal, metavar="FRACTION", help="of each class, where there is no test part (0.2)"
@@ -52,10 +53,12 @@ def _run(a: argparse.Namespace) -> int:
 
 def _add(a: argparse.Namespace) -> int:
     from boundlab.data import own
+    from boundlab.data.labels import mapping_words
     from boundlab.quantities.doubts import doubts
 
     data = own.add(a.source, a.name, a.test, a.size, a.grey)
-    print("\n".join([_facts(data), *(f"warning: {words}" for words in doubts(data.copies, data.in_shape))]))
+    classes = [f"classes: {said}"] if (said := mapping_words(data.class_names)) else []
+    print("\n".join([_facts(data), *classes, *(f"warning: {words}" for words in doubts(data.copies, data.in_shape))]))
     return 0
 
 

@@ -7,29 +7,32 @@ from typing import Any
 
 import numpy as np
 
+from boundlab.data.labels import label_values, numbered
 from boundlab.data.pictures import Array, Part, Pictures, check_classes, check_size
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 _SPELLINGS = (NAMES, ("train_images", "train_labels", "test_images", "test_labels"), ("x", "y"), ("images", "labels"))
-_UNUSED = ({"x_val", "y_val"}, {"val_images", "val_labels"})  # a validation pair is neither trained on nor tested on
+# a network may have been chosen by its validation pair, which then is no test part
+_VALIDATION = (("x_val", "y_val"), ("val_images", "val_labels"), ("x_valid", "y_valid"))
 WANTED = (
     "x_train and y_train, perhaps x_test and y_test (or train_images, train_labels, test_images, test_labels; or X, y; or "
     "images, labels)"
 )
 _ROUNDING = 1e-6  # so far outside [0, 1] a pixel is clipped
-_LARGEST_LABEL = 2**31 - 1
 
 
-def accepted_names(found: Collection[str]) -> tuple[str, ...]:
+def accepted_names(found: Collection[str], store: bool = False) -> tuple[str, ...]:
     """The names to read of those found: images and labels to train on, then perhaps to test on; raises ValueError.
 
-    Upper case or lower case; a whole validation pair is left unread.
+    Upper case or lower case. A whole validation pair is left unread, but `store`d as the test part where there is none.
     """
     have = {str(name).lower(): name for name in found}
-    wanted = set(have).difference(*(pair for pair in _UNUSED if pair <= set(have)))
+    validation = next((pair for pair in _VALIDATION if set(pair) <= set(have)), ())
+    wanted = set(have) - set(validation)
     for names in (part for spelling in _SPELLINGS for part in (spelling[:2], spelling)):
         if len(have) == len(found) and wanted == set(names):
-            return tuple(have[name] for name in names)
+            held_out = validation if store and len(names) == 2 else ()
+            return tuple(have[name] for name in (*names, *held_out))
     raise ValueError(
         f"should hold {WANTED}, got {sorted(map(str, found))[:8]}; name the arrays so and leave out others"
     )
@@ -41,16 +44,16 @@ def read_arrays(
     store: bool,
     convert: Callable[[Any], Any] = lambda found: found,
 ) -> Pictures:
-    """Images (n, h, w), (n, c, h, w) or (n, h, w, c), whole numbers from 0 to 255 or floats in [0, 1], with (n,) or (n, 1)
-    whole-number labels. Raises ValueError.
+    """Images (n, h, w), (n, c, h, w) or (n, h, w, c), whole numbers from 0 to 255 or floats in [0, 1], with labels of any kind
+    (`labels.py` has the rule). Raises ValueError.
 
-    `channels`: the c to look for; none: images are (n, c, h, w). `store`: they become a data set: its distinct labels, in
-    order, become classes and their names, c must be unambiguous, and numbers and sizes are limited. Otherwise a label is the
-    number of a network's output, and (n, features) will do. `convert`: what makes NumPy's of other arrays.
+    `channels`: the c to look for second or last: a shape that has it in both places or in neither is refused; none: images are
+    (n, c, h, w). `store`: they become a data set, whose numbers and sizes are limited; else (n, features) will do, too.
+    `convert`: what makes NumPy's of other arrays.
     """
-    names = accepted_names(given)
+    names = accepted_names(given, store)
     x = [_images(_array(given, name, convert), name, channels, store) for name in names[::2]]
-    y = [_labels(_array(given, name, convert), name, store) for name in names[1::2]]
+    y = [label_values(_array(given, name, convert), name) for name in names[1::2]]
     for images, labels, image_name, label_name in zip(x, y, names[::2], names[1::2], strict=True):
         if len(images) != len(labels):
             raise ValueError(
@@ -60,21 +63,19 @@ def read_arrays(
     if len(set(kinds)) > 1:
         (a, b), (c, d) = kinds
         raise ValueError(f"both parts should have one shape and dtype, got {a} {b} and {c} {d}; make them alike")
-    return _stored(x, y) if store else _pictures(x, y, ())
+    if store:
+        check_size(sum(map(len, x)), x[0].shape[1:])
+    return as_pictures(x, y, "its labels" if store else "")
 
 
-def _stored(x: list[Array], y: list[Array]) -> Pictures:
-    """Labels numbered anew; raises DataError for what is no data set."""
-    check_size(sum(map(len, x)), x[0].shape[1:])
-    counts = [dict(zip(*_counted(labels), strict=True)) for labels in y]
-    check_classes(counts[0], counts[1] if len(counts) > 1 else None, "its labels")
-    names = [str(value) for value in np.unique(y[0])]
-    return _pictures(x, [np.unique(labels, return_inverse=True)[1] for labels in y], tuple(names))
-
-
-def _pictures(x: list[Array], y: list[Array], names: tuple[str, ...]) -> Pictures:
-    parts = [Part(images, labels.astype(np.int64)) for images, labels in zip(x, y, strict=True)]
-    return Pictures(parts[0], parts[1] if len(parts) > 1 else None, names)
+def as_pictures(x: list[Array], y: list[Array], what: str) -> Pictures:
+    """Parts of images with the values of their labels; `what` (a data set is made of them): whose classes must do."""
+    names, labels = numbered(y)
+    counts = [dict(zip(*_counted(part), strict=True)) for part in y]
+    if what:
+        check_classes(counts[0], counts[1] if len(counts) > 1 else None, what)
+    train, *test = map(Part, x, labels)
+    return Pictures(train, test[0] if test else None, names)
 
 
 def _counted(labels: Array) -> tuple[list[str], list[int]]:
@@ -91,6 +92,8 @@ def _array(given: Mapping[str, Any], name: str, convert: Callable[[Any], Any]) -
         raise ValueError(f"{name} should be an array, or lists of one shape, got what is none: {reason}") from error
     if array.ndim == 0 and array.dtype.kind not in "iuf":
         raise ValueError(f"{name} should be an array, got {type(found).__name__}")
+    if array.dtype.hasobject and array.size and all(isinstance(value, str) for value in array.flat):
+        array = array.astype(str)
     if array.dtype.hasobject:
         raise ValueError(
             f"{name} should hold numbers, got Python objects (dtype {array.dtype}); convert it with astype(int) or "
@@ -99,31 +102,6 @@ def _array(given: Mapping[str, Any], name: str, convert: Callable[[Any], Any]) -
     if np.ma.isMaskedArray(found) and np.ma.getmaskarray(found).any():
         raise ValueError(f"{name} should have a value everywhere, got masked ones; fill or remove them")
     return array
-
-
-def _labels(given: Array, name: str, store: bool) -> Array:
-    """(n,) whole numbers."""
-    labels = given.reshape(-1) if given.shape[1:] == (1,) else given
-    if labels.ndim == 2 and _one_hot(labels):
-        raise ValueError(
-            f"{name} should be (n,) whole numbers, got one-hot rows of shape {labels.shape}; take their argmax(axis=1)"
-        )
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        convert = labels.ndim == 1 and labels.dtype.kind == "f" and (labels == np.round(labels)).all()
-        remedy = "convert them with astype(int)" if convert else "number the classes from 0 on"
-        raise ValueError(f"{name} should be (n,) whole numbers, got {labels.shape} of dtype {labels.dtype}; {remedy}")
-    low, high = (int(labels.min()), int(labels.max())) if len(labels) else (0, 0)
-    if not store and (low < 0 or high > _LARGEST_LABEL):
-        raise ValueError(
-            f"{name} should be whole numbers from 0 on, one for each output of the network, got labels up to {high} from {low}"
-        )
-    return labels
-
-
-def _one_hot(labels: Array) -> bool:
-    if labels.dtype.kind not in "iufb" or labels.shape[1] < 2:
-        return False
-    return bool(((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all())
 
 
 def _images(given: Array, name: str, channels: Collection[int], store: bool) -> Array:
@@ -136,22 +114,21 @@ def _images(given: Array, name: str, channels: Collection[int], store: bool) -> 
     if given.ndim not in ((3, 4) if store else (2, 3, 4)) or min(given.shape) < 1:
         features = "" if store else " or (n, features)"
         raise ValueError(f"{name} should be (n, h, w), (n, h, w, c) or (n, c, h, w){features}, got shape {given.shape}")
-    images = _channels_first(given, name, channels, store)
+    images = _channels_first(given, name, channels)
     return _bytes(images, name) if images.dtype.kind in "iu" else _floats(images, name, store)
 
 
-def _channels_first(images: Array, name: str, channels: Collection[int], store: bool) -> Array:
+def _channels_first(images: Array, name: str, channels: Collection[int]) -> Array:
     if images.ndim < 4:
         return images[:, None] if images.ndim == 3 else images[:, None, None]
     first, last = (images.shape[axis] in channels for axis in (1, 3))
-    if not channels or (first and not (store and last)):
-        return images
-    if first == last:
+    if channels and first == last:
         counts, reason = " or ".join(map(str, channels)), "both are possible" if first else "neither is"
+        remedy = "; give grey images as (n, h, w)" if first and 1 in channels else ""
         raise ValueError(
-            f"{name} should have its {counts} channels second or last, got shape {images.shape}, of which {reason}"
+            f"{name} should have its {counts} channels second or last, got shape {images.shape}, of which {reason}{remedy}"
         )
-    return images.transpose(0, 3, 1, 2)
+    return images if first or not channels else images.transpose(0, 3, 1, 2)
 
 
 def _bytes(images: Array, name: str) -> Array:

@@ -16,7 +16,7 @@ from boundlab.data.arrays import WANTED, accepted_names, read_arrays
 from boundlab.data.pictures import LARGEST_DATA, Array, Pictures, check_size
 from boundlab.errors import DataError
 
-_COLOURS = (1, 3)  # channels that pictures may have
+CHANNELS = (1, 3)  # channels that pictures may have
 HeaderCheck = Callable[[str, tuple[int, ...], np.dtype[Any]], None]  # name, shape and dtype of an array not read yet
 
 
@@ -42,17 +42,17 @@ def npz_arrays(
         return {name: _array(archive, name) for name in names}
 
 
-def read_npz(source: Path | bytes, channels: Collection[int] = _COLOURS, store: bool = True) -> Pictures:
+def read_npz(source: Path | bytes, channels: Collection[int] = CHANNELS, store: bool = True) -> Pictures:
     """What `read_arrays` makes of an .npz file. `store`: what is too large is refused before it is read. Raises DataError."""
     what = _called(source)
 
     def choose(found: list[str]) -> Sequence[str]:
-        with _said_of(f"{what} "):
-            return accepted_names(found)
+        with said_of(f"{what} "):
+            return accepted_names(found, store)
 
     try:
         arrays = npz_arrays(source, choose, *([partial(_check_stored_size, what)] if store else []))
-        with _said_of(f"{what}: "):
+        with said_of(f"{what}: "):
             return read_arrays(arrays, channels, store)
     except DataError:
         raise
@@ -64,7 +64,7 @@ def read_npz(source: Path | bytes, channels: Collection[int] = _COLOURS, store: 
 
 
 @contextmanager
-def _said_of(what: str) -> Iterator[None]:
+def said_of(what: str) -> Iterator[None]:
     """What is wrong with the arrays, as a DataError about the file."""
     try:
         yield

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from boundlab.data.folders import resolved
 from boundlab.data.inspection import repeated
-from boundlab.data.npz import read_npz
-from boundlab.data.pictures import LONGEST, Array, Part, Pictures, check_size, greyed, read_folder, resolved, scaled
+from boundlab.data.pictures import LONGEST, Array, Part, Pictures
+from boundlab.data.sources import read_source
 from boundlab.data.stored import digest, recorded_digest, stored_arrays, write_stored
 from boundlab.errors import DataError
 from boundlab.specs.catalog import Dataset
@@ -51,23 +52,6 @@ def held_out_mask(labels: Array, fraction: float = _TEST) -> Array:
     return test
 
 
-def _read_source(source: Path | bytes, size: tuple[int, int] | None, grey: bool) -> Pictures:
-    if isinstance(source, Path) and source.is_dir():
-        return read_folder(source, size, grey)
-    if isinstance(source, Path) and not source.is_file():
-        raise DataError(f"{source} should be a folder of pictures or an .npz file, got nothing there; check the path")
-    pictures = read_npz(source)
-
-    def changed(part: Part) -> Part:
-        pixels = greyed(part.pixels) if grey else part.pixels
-        return Part(scaled(pixels, size) if size and pixels.shape[2:] != size else pixels, part.labels)
-
-    if size:
-        images = len(pictures.train.labels) + (len(pictures.test.labels) if pictures.test else 0)
-        check_size(images, (1 if grey else pictures.train.pixels.shape[1], *size))
-    return Pictures(changed(pictures.train), changed(pictures.test) if pictures.test else None, pictures.class_names)
-
-
 def _divided(pictures: Pictures, test: float | None) -> Pictures:
     if pictures.test is not None:
         if test is not None:
@@ -87,7 +71,7 @@ def add(
     grey: bool = False,
     root: str | Path | None = None,
 ) -> Dataset:
-    """Check and store a data set: a folder of pictures (`read_folder`), an .npz file or its bytes (`read_npz`).
+    """Check and store a data set: whatever `read_source` reads.
 
     `test`: fraction that becomes the test part (0.2), stratified, where the source has none. `size`: (height, width) to
     scale to. Adding the same again changes nothing. Raises ValueError for arguments, DataError for data or a full disk.
@@ -97,7 +81,7 @@ def add(
         number("--test", test, 0.001, 0.999)
     for side in size or ():
         whole("--size", side, 1, LONGEST)
-    given = _read_source(source, size, grey)
+    given = read_source(source, size=size, grey=grey)
     pictures = _divided(given, test)
     facts = _facts(name, pictures, stratified=given.test is None)
     sha, folder = facts["sha256"], own_folder(root)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from boundlab.data.digits import read_digits
+from boundlab.data.idx import decompressed, parse_idx
 from boundlab.data.pictures import Part
 from boundlab.data.published import LARGEST_FILE
 from boundlab.errors import DataError
@@ -34,23 +33,7 @@ def read_published(facts: Dataset, files: Mapping[str, Path]) -> Iterator[tuple[
 
 def read_idx(path: Path, dims: int) -> np.ndarray:
     """Read an IDX file of unsigned bytes, plain or .gz; raises DataError when magic, size or gzip stream is wrong."""
-    try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path} is not a complete gzip file ({error}); delete it and fetch it again") from error
-    if len(content) > LARGEST_FILE:
-        raise DataError(f"{path} unpacks to more than {LARGEST_FILE:,} bytes: this is not one of the expected files")
-    expected = bytes([0, 0, 8, dims])
-    if content[:4] != expected:
-        raise DataError(
-            f"{path} should begin with the IDX magic {expected.hex()}, got {content[:4].hex() or 'nothing'}"
-        )
-    shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(dims)]
-    body = len(content) - 4 - 4 * dims
-    if body != int(np.prod(shape, dtype=object)):
-        raise DataError(f"{path} announces {' x '.join(map(str, shape))} bytes but holds {max(body, 0)}: wrong size")
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dims).reshape(shape)
+    return parse_idx(decompressed(path, LARGEST_FILE), path, dims)
 
 
 def read_mat(path: Path, n: int) -> tuple[np.ndarray, np.ndarray]:

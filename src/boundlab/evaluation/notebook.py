@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from boundlab.data.arrays import NAMES, read_arrays
-from boundlab.data.npz import read_npz
-from boundlab.data.splits import Split, apply_task, as_split
-from boundlab.errors import DataError
+from boundlab.data.labels import mapping_words, outputs_of
 from boundlab.evaluation.branched_report import report_on_branched
+from boundlab.evaluation.given_data import OWN, as_outputs, check_data, given_data
 from boundlab.evaluation.report import report_on
 from boundlab.networks.branched import Branched, branched
 from boundlab.networks.build import LocallyConnected2d
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.networks.export import checkpoint_of
 from boundlab.networks.sequential import NotAChain
-from boundlab.specs.arch import ArchSpec
 from boundlab.specs.own_data import DATASETS, at_root
-from boundlab.specs.run import TrainSpec, label_groups
+from boundlab.specs.run import label_groups
 from boundlab.specs.settings import Settings
 from boundlab.text import percent
 from boundlab.validation import numbers
-
-_OWN = "your data"  # the name of arrays that belong to no data set
-Data = tuple[Split, Split | None]
 
 
 class Report(dict[str, Any]):
@@ -57,10 +51,15 @@ class Report(dict[str, Any]):
         return rows
 
     def _notes(self) -> list[str]:
-        """What to doubt, and where there is a promise what it takes for granted."""
-        return self["warnings"] + [
-            w for w in self["conditions"] if self["convention"] == "strict" and w not in self["warnings"]
-        ]
+        """How labels were numbered, what to doubt, and where there is a promise what it takes for granted."""
+        numbered = (
+            [f"Labels as outputs of the network: {said}."] if (said := mapping_words(self.get("labels", ()))) else []
+        )
+        return (
+            numbered
+            + self["warnings"]
+            + [w for w in self["conditions"] if self["convention"] == "strict" and w not in self["warnings"]]
+        )
 
     def _about(self) -> str:
         return f"{self['dataset']}, n = {self['n']:,}, {self['convention']} convention, delta = {self['delta']:g}"
@@ -91,10 +90,12 @@ def evaluate(
     """Norms, every bound and errors of a network, as `boundlab evaluate` has them.
 
     `model`: an nn.Module that `boundlab.export` takes, or the path of a checkpoint; of a module whose layers do not follow each other
-    (residual sums, channels side by side) the bounds that hold for it: Gonon's, Theorem D, the hold-out limit. `data`: the name of a data set, arrays
-    or tensors `(x_train, y_train)` or `(x_train, y_train, x_test, y_test)`, or a dictionary or `.npz` with these names or
-    others that `boundlab.data.arrays` knows; images are (n, height, width), (n, channels, height, width), channels last, or
-    (n, features); whole numbers are divided by 255. `in_shape` smaller than the images: their middle. `normalize`: (mean,
+    (residual sums, channels side by side) the bounds that hold for it: Gonon's, Theorem D, the hold-out limit. `data`: the name of a data set; arrays
+    or tensors `(x_train, y_train)`, `(x_train, y_train, x_test, y_test)` or `((x, y), (x, y))`; a dictionary with these names or
+    others that `boundlab.data.arrays` knows; one or two of torch's Dataset or DataLoader, read whole; or a file or folder that
+    `boundlab data add` takes. Images are (n, height, width), (n, channels, height, width), channels last, or
+    (n, features); whole numbers are divided by 255. Labels that are not numbers of outputs become them in order (`labels` of the
+    report). `in_shape` smaller than the images: their middle. `normalize`: (mean,
     deviation) that a module's inputs had. `labels`: a sub-task. The model is not changed. Raises ValueError,
     CheckpointError or DataError.
     """
@@ -104,15 +105,24 @@ def evaluate(
     if data_root is not None and not isinstance(data_root, str | Path):
         raise ValueError(f"data_root must be the path of a folder, got {type(data_root).__name__}")
     with _as_a_command(data_root):
-        name = data if isinstance(data, str) and data in DATASETS else _OWN
+        name = data if isinstance(data, str) and data in DATASETS else OWN
         read = _from_file(model, name, groups, shape, normalize) if isinstance(model, str | Path) else None
-        splits = _data(name, data, groups, _channels(model, read, shape), data_root)
+        splits, classes = given_data(name, data, groups, _channels(model, read, shape), data_root)
         network, why = (read, "") if read else _followed(model, shape or tuple(splits[0].images.shape[1:]), normalize)
+        arch = network.inputs if isinstance(network, Branched) else network.arch
+        splits = as_outputs(splits, classes, arch.classes)
+        check_data(arch, splits)
         if isinstance(network, Branched):
-            _fits(network.inputs, splits)
-            return Report(report_on_branched(network, splits, name, settings, why, errors, data_root, groups))
-        _fits(network.arch, splits)
-        return Report(report_on(network, splits, name, settings, errors, root=data_root, labels=groups))
+            found = report_on_branched(network, splits, name, settings, why, errors, data_root, groups)
+        else:
+            found = report_on(network, splits, name, settings, errors, root=data_root, labels=groups)
+        return Report(found | _numbered(classes, arch.classes))
+
+
+def _numbered(classes: Sequence[str], outputs: int) -> dict[str, Any]:
+    """`labels`: what was given for each output, where labels were not the outputs' numbers."""
+    own = bool(classes) and list(map(str, outputs_of(classes, outputs))) != list(classes)
+    return {"labels": list(classes)} if own else {}
 
 
 def _followed(model: Any, in_shape: tuple[Any, ...], normalize: Any) -> tuple[Checkpoint | Branched, str]:
@@ -143,7 +153,7 @@ def _from_file(
 ) -> Checkpoint:
     if in_shape is not None or normalize is not None:
         raise ValueError("in_shape and normalize of a checkpoint are in its file; leave them out")
-    return load_checkpoint(path, None if name == _OWN else name, None if labels is None else len(labels))
+    return load_checkpoint(path, None if name == OWN else name, None if labels is None else len(labels))
 
 
 def _channels(model: Any, read: Checkpoint | None, in_shape: tuple[Any, ...] | None) -> tuple[int, ...]:
@@ -154,53 +164,3 @@ def _channels(model: Any, read: Checkpoint | None, in_shape: tuple[Any, ...] | N
         if isinstance(module, nn.Conv2d | LocallyConnected2d):
             return (module.in_channels if isinstance(module, nn.Conv2d) else module.shape.in_channels,)
     return ()
-
-
-def _data(
-    name: str,
-    given: Any,
-    labels: tuple[tuple[int, ...], ...] | None,
-    channels: tuple[int, ...],
-    root: str | Path | None,
-) -> Data:
-    if name != _OWN:
-        return apply_task(TrainSpec(name, labels=labels), root)
-    if labels is not None:
-        raise ValueError("labels choose a sub-task of a data set; leave them out for data of your own")
-    if isinstance(given, str | Path):
-        if Path(given).suffix != ".npz" or not Path(given).is_file():
-            raise DataError(f"data must be one of {sorted(DATASETS)} or a .npz file that exists, got {str(given)!r}")
-        pictures = read_npz(Path(given), channels, store=False)
-    elif isinstance(given, Mapping):
-        pictures = read_arrays(given, channels, False, _for_numpy)
-    elif isinstance(given, tuple | list) and len(given) in (2, 4):
-        pictures = read_arrays(dict(zip(NAMES, given, strict=False)), channels, False, _for_numpy)
-    else:
-        raise ValueError(
-            f"data must be one of {sorted(DATASETS)}, a .npz file, or (x_train, y_train) or (x_train, y_train, x_test, "
-            f"y_test), got {type(given).__name__}"
-        )
-    return as_split(pictures.train), None if pictures.test is None else as_split(pictures.test)
-
-
-def _for_numpy(given: Any) -> Any:
-    """What NumPy can read of a tensor; anything else as it is."""
-    if not isinstance(given, Tensor):
-        return given
-    if given.is_meta or given.layout != torch.strided or given.is_quantized:
-        kind = "on device meta" if given.is_meta else "quantized" if given.is_quantized else f"of layout {given.layout}"
-        raise TypeError(f"a tensor {kind}; make it dense, with values (to_dense() if it is sparse)")
-    dense = given.detach().cpu().resolve_conj().resolve_neg()
-    return (dense.float() if dense.dtype == torch.bfloat16 else dense).numpy()
-
-
-def _fits(arch: ArchSpec, data: Data) -> None:
-    largest = max(int(part.labels.max()) for part in data if part is not None)
-    for part in filter(None, data):
-        have = tuple(part.images.shape[1:])
-        cut = [a - b for a, b in zip(have[1:], arch.in_shape[1:], strict=True)]
-        if have[0] != arch.in_shape[0] or any(c < 0 or c % 2 for c in cut) or largest >= arch.classes:
-            raise ValueError(
-                f"the network takes {list(arch.in_shape)} inputs and has {arch.classes} classes, but got data of {list(have)} "
-                f"with labels up to {largest}; choose the data it was trained on, and number labels as its outputs"
-            )
