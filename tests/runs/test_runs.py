@@ -56,7 +56,7 @@ def test_records_that_are_replaced_while_they_are_read_are_one_or_the_other(fini
     for compression in ("zstd", None):
         rows.to_parquet(folder / "epochs.parquet", compression=compression)
         contents.append((folder / "epochs.parquet").read_bytes())
-    assert len(contents[0]) < len(contents[1])
+    assert len(contents[0]) != len(contents[1])
     seen = set()
     while_replaced(folder / "epochs.parquet", contents, lambda: seen.add(len(open_run(folder).records)), 300)
     assert seen == {len(rows)}
