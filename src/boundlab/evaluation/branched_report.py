@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from boundlab.bounds.base import Value, chosen_margin, effective_n, value_of
 from boundlab.bounds.coded import coded_json
 from boundlab.data.inspection import repeated
 from boundlab.data.splits import Split, cut_window
+from boundlab.evaluation.branched_pac_bayes import certify_branched
 from boundlab.evaluation.report import D_LEFT_OUT
 from boundlab.evaluation.report_parts import hold_out_json, sample_json, value_json
 from boundlab.evaluation.theorem_d import certify_coded
@@ -43,7 +45,7 @@ def report_on_branched(
     root: str | Path | None = None,
     labels: Labels | None = None,
 ) -> dict[str, Any]:
-    """As `report.report`: errors, Gonon's bound and the hold-out limit; the other bounds say that they do not apply, and `why` the
+    """As `report.report`: errors, Gonon's bound, Theorem D, `pac_bayes` of the network under noise, the hold-out limit; the other bounds say that they do not apply, and `why` the
     network is no chain of layers. `spec` lists its operations."""
     train, test = (None if part is None else cut_window(part, network.inputs.in_shape) for part in data)
     assert train is not None
@@ -69,6 +71,7 @@ def report_on_branched(
         "bounds": {key: value_json(value) for key, value in reasons.items()},
         "theorem_s2": {"value": None, "reason": f"{_NO_CHAIN} ({why})"},
         "theorem_d": _theorem_d(network, train, test, settings, errors),
+        "pac_bayes": _pac_bayes(network, train, settings, errors),
         "hold_out": hold_out_json(None if unseen is None else unseen.error, test, settings.delta),
         "errors": {"train": None if seen is None else seen.error, "test": None if unseen is None else unseen.error},
         "warnings": doubts(record, network.inputs.in_shape),
@@ -113,6 +116,18 @@ def _theorem_d(network: Branched, train: Split, test: Split | None, settings: Se
     except ValueError as error:
         return {"value": None, "reason": str(error)}
     return coded_json(found, settings.delta) or {"value": None, "reason": D_LEFT_OUT}
+
+
+def _pac_bayes(network: Branched, train: Split, settings: Settings, errors: bool) -> dict[str, Any]:
+    """A limit on the expected test error of the network under noise, its parts, and what was drawn."""
+    if not errors or settings.convention != "strict":
+        return {"value": None, "reason": D_LEFT_OUT}
+    try:
+        found = certify_branched(network, train)
+    except ValueError as error:
+        return {"value": None, "reason": str(error)}
+    drawn = {"divergence": found.kl, "draws": found.draws, "wrong": found.wrong, "seed": found.seed}
+    return dataclasses.asdict(found.parts(settings.delta)) | drawn
 
 
 def _copies(train: Split, test: Split | None) -> dict[str, int]:
