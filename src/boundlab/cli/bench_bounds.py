@@ -105,8 +105,8 @@ def _checkpoint(shipped: Sequence[Run], rounds: int) -> Timings:
     """The widest convolutional network whose file ships: from the file, its sample's statistics known, to every bound."""
     import torch
 
+    from boundlab.evaluation.kept_norms import norms_of
     from boundlab.networks.checkpoint import load_checkpoint
-    from boundlab.networks.measure import norm_columns, references
 
     torch.set_num_threads(1)
     files = {path.stem: path for path in PACK.rglob("*.safetensors")}
@@ -115,13 +115,13 @@ def _checkpoint(shipped: Sequence[Run], rounds: int) -> Timings:
         return {"a checkpoint": "left out: no network of the paper's kind ships"}
     run = max(kept, key=lambda run: (run.spec.arch.parameters, run.id))
 
-    def of_file() -> list[dict[str, Any]]:
-        read, shapes = load_checkpoint(files[run.id], run.spec.train.dataset), run.spec.arch.shapes()
-        init = None if read.init is None else references(read.init, shapes)
-        record = norm_columns(read.weights, read.biases, init, shapes)
+    def of_file(keep: bool) -> list[dict[str, Any]]:
+        record = norms_of(load_checkpoint(files[run.id], run.spec.train.dataset), keep)
         return [one_at_a_time([(run, record)], Settings(convention))[0] for convention in CONVENTIONS]
 
-    ways = {f"{run.spec.arch.title} on {run.spec.train.dataset}: read, norms, all bounds in each convention": of_file}
+    of_file(True)
+    name = f"{run.spec.arch.title} on {run.spec.train.dataset}: read, norms, all bounds in each convention"
+    ways = {name: lambda: of_file(False), f"{name}; its norms kept from another time": lambda: of_file(True)}
     return {"a checkpoint": in_turn(ways, rounds)}
 
 

@@ -17,15 +17,14 @@ from boundlab.bounds.base import BIASES_IGNORED, effective_n, evaluate
 from boundlab.bounds.coded import CodedCertificate, coded_json
 from boundlab.data.inspection import altered, repeated
 from boundlab.data.splits import Split, apply_task, cut_window
+from boundlab.evaluation.kept_norms import norms_of
 from boundlab.evaluation.precision import check_weights, precision
 from boundlab.evaluation.report_parts import UPPER, hold_out_json, norms_json, sample_json, value_json
 from boundlab.evaluation.theorem_d import certify_coded
 from boundlab.networks.build import from_weights, layers
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
-from boundlab.networks.measure import norm_columns, references
 from boundlab.networks.outcome import Outcome, margin_errors, outcome, outcome_columns
 from boundlab.networks.sample_stats import KEPT_FROM, content_hash, feed, sample_stats, statistics_folder
-from boundlab.networks.spectral import spectral_map_upper
 from boundlab.quantities.doubts import doubts
 from boundlab.quantities.norms import MARGIN_GRID, MarginErrors
 from boundlab.quantities.records import norm_column
@@ -46,34 +45,29 @@ def measure_checkpoint(
     watch: Callable[[], None] = lambda: None,
     root: str | Path | None = None,
     workers: int = 1,
+    keep: bool = False,
 ) -> tuple[Subject, Outcome | None]:
     """Measure a network on (train, test or None) of pixels in [0, 1]; the outcome on the training images if `errors`.
 
     Of images larger than the network's input, their middle; in float64 where float32 would not do (`precision`). `watch`
-    is called between the parts of a pass over the data. `root`: where the data set's files lie. `workers`: threads for that pass. Raises CheckpointError for
+    is called between the parts of a pass over the data. `root`: where the data set's files lie. `workers`: threads for that pass. `keep`:
+    whether norms that take long are kept (`kept_norms`). Raises CheckpointError for
     weights that cannot be measured.
     """
-    arch, shapes = checkpoint.arch, checkpoint.arch.shapes()
+    arch = checkpoint.arch
     train, test = cut_window(data[0], arch.in_shape), None if data[1] is None else cut_window(data[1], arch.in_shape)
     check_weights([*checkpoint.weights, *checkpoint.biases, *(checkpoint.init or [])])
     dtype = precision(checkpoint, train.images) if errors else torch.float32  # the pass over the data decides
     train = Split(train.images.to(dtype), train.labels)
     test = None if test is None else Split(test.images.to(dtype), test.labels)
     sample = sample_stats(train.images, arch, dataset, root)  # of the very numbers that the network gets
-    init = None if checkpoint.init is None else references(checkpoint.init, shapes)
-    record = norm_columns(checkpoint.weights, checkpoint.biases, init, shapes) | _upper_norms(checkpoint)
+    record = norms_of(checkpoint, keep, root)
     record |= {"image_shape": list(data[0].images.shape[1:]), **_copies(data, root), "altered": altered(dataset, root)}
     seen = None
     if errors:
         seen, unseen = _run(checkpoint, train, test, dtype, watch, workers)
         record |= outcome_columns(seen, unseen)
     return Subject(title, arch, None, sample, record), seen
-
-
-def _upper_norms(checkpoint: Checkpoint) -> dict[str, object]:
-    """What the spectral norms, which are found from below, certainly do not exceed: shown beside them; bounds are of the norms."""
-    pairs = zip(checkpoint.weights, checkpoint.arch.shapes(), strict=True)
-    return {norm_column(i, UPPER): spectral_map_upper(weight, shape) for i, (weight, shape) in enumerate(pairs)}
 
 
 def _copies(data: tuple[Split, Split | None], root: str | Path | None) -> dict[str, int]:
@@ -179,7 +173,9 @@ def report_on(
 ) -> dict[str, Any]:
     """`report` of a checkpoint measured on (train, test), those of the sub-task `labels` if there are any; in the strict
     convention with Theorem D, which takes minutes for large networks."""
-    subject, seen = measure_checkpoint(checkpoint, data, dataset, title, errors, root=root, workers=usable_cores())
+    subject, seen = measure_checkpoint(
+        checkpoint, data, dataset, title, errors, root=root, workers=usable_cores(), keep=True
+    )
     coded, not_coded = tuple[CodedCertificate, ...](), D_LEFT_OUT
     if seen is not None and settings.convention == "strict":
         train, test = (None if part is None else cut_window(part, checkpoint.arch.in_shape) for part in data)
