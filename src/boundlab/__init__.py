@@ -4,7 +4,11 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """`boundlab.evaluate(...)` and `boundlab.export(...)`, loaded (with torch) when asked for."""
+    """`boundlab.evaluate(...)`, `boundlab.export(...)` and `boundlab.Monitor(...)`, loaded (with torch) when asked for."""
+    if name == "Monitor":
+        from boundlab.evaluation.monitor import Monitor
+
+        return Monitor
     if name == "evaluate":
         from boundlab.evaluation.notebook import evaluate
 

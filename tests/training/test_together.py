@@ -260,10 +260,10 @@ def test_a_stack_that_is_killed_while_it_seals_seals_the_rest(tmp_path, monkeypa
     class Killed(BaseException):
         pass
 
-    def seal(self, spent):
+    def seal(self, *given):
         if self.folder.name != SPECS[0].id:
             raise Killed
-        real(self, spent)
+        real(self, *given)
 
     monkeypatch.setattr(session.Session, "seal", seal)
     with pytest.raises(Killed):

@@ -14,7 +14,7 @@ import numpy as np
 
 from boundlab.data.folders import resolved
 from boundlab.data.inspection import repeated
-from boundlab.data.pictures import LONGEST, Array, Part, Pictures
+from boundlab.data.pictures import LONGEST, Array, Part, Pictures, check_size
 from boundlab.data.sources import read_source
 from boundlab.data.stored import digest, recorded_digest, stored_arrays, write_stored
 from boundlab.errors import DataError
@@ -84,7 +84,26 @@ def add(
     given = read_source(source, size=size, grey=grey)
     pictures = _divided(given, test)
     facts = _facts(name, pictures, stratified=given.test is None)
-    sha, folder = facts["sha256"], own_folder(root)
+    return _stored(name, pictures, facts, own_folder(root))
+
+
+def add_pictures(pictures: Pictures, name: str, root: str | Path | None = None) -> Dataset:
+    """Store a data set with its test part, whose labels are the numbers of a network's outputs; the same again changes nothing.
+    Raises ValueError for a name, DataError for a class without images or a full disk."""
+    assert pictures.test is not None
+    for part, images in (("train", pictures.train), ("test", pictures.test)):
+        without = sorted(set(range(len(pictures.class_names))) - set(images.labels.tolist()))
+        if without:
+            raise DataError(
+                f"the {part} data should have images of each of the {len(pictures.class_names)} classes, got none of {without[:8]}"
+            )
+    check_size(len(pictures.train.labels) + len(pictures.test.labels), pictures.train.pixels.shape[1:])
+    name = _named(name, None)
+    return _stored(name, pictures, _facts(name, pictures, stratified=False), own_folder(root))
+
+
+def _stored(name: str, pictures: Pictures, facts: dict[str, Any], folder: Path) -> Dataset:
+    sha = facts["sha256"]
     stem = f"{name}-{sha[:8]}"
     if (before := recorded_digest(folder / f"{stem}.npz")).startswith(sha[:8]) and before != sha:
         raise DataError(f"own-{stem} should name these contents, but names others already; give another name (--name)")

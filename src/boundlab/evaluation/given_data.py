@@ -48,10 +48,10 @@ def _read(given: Any, channels: tuple[int, ...]) -> Pictures:
             )
         return read_source(Path(given), channels or (1, 3), store=False)
     if isinstance(given, Mapping):
-        return read_arrays(given, channels, False, _for_numpy)
+        return read_arrays(given, channels, False, for_numpy)
     parts = given if isinstance(given, tuple | list) else (given,)
     if 1 <= len(parts) <= 2 and all(isinstance(part, Dataset | DataLoader) for part in parts):
-        parts = [array for part in parts for array in _whole(part)]
+        parts = [array for part in parts for array in whole_dataset(part)]
     elif len(parts) == 2 and all(isinstance(part, tuple) and len(part) == 2 for part in parts):
         parts = [array for part in parts for array in part]  # ((x, y), (x, y)), as Keras loads data
     if len(parts) not in (2, 4):
@@ -59,10 +59,10 @@ def _read(given: Any, channels: tuple[int, ...]) -> Pictures:
             f"data must be one of {sorted(DATASETS)}, a file or folder ({READABLE}), (x_train, y_train) or (x_train, y_train, x_test, "
             f"y_test), ((x, y), (x, y)), or one or two of torch's Dataset or DataLoader, got {type(given).__name__}"
         )
-    return read_arrays(dict(zip(NAMES, parts, strict=False)), channels, False, _for_numpy)
+    return read_arrays(dict(zip(NAMES, parts, strict=False)), channels, False, for_numpy)
 
 
-def _whole(given: Dataset[Any] | DataLoader[Any]) -> tuple[Any, Any]:
+def whole_dataset(given: Dataset[Any] | DataLoader[Any]) -> tuple[Any, Any]:
     """(images, labels) of all its pairs, in its order; raises ValueError where there are none, or more than fit."""
     if getattr(given, "drop_last", False):
         raise ValueError("a DataLoader with drop_last=True leaves images out, got one; make it without")
@@ -79,7 +79,7 @@ def _whole(given: Dataset[Any] | DataLoader[Any]) -> tuple[Any, Any]:
                 f"a Dataset should give pairs (image, label), got {type(pair).__name__}"
                 f"{f' of {len(pair)}' if isinstance(pair, tuple | list | dict) else ''}; wrap it so that it does"
             )
-        image, label = (np.asarray(_for_numpy(part)) for part in pair)
+        image, label = (np.asarray(for_numpy(part)) for part in pair)
         images.append(image if batches else image[None])
         labels.append(label if batches else label[None])
         size += 4 * image.size
@@ -119,7 +119,7 @@ def check_data(arch: ArchSpec, data: Data) -> None:
             )
 
 
-def _for_numpy(given: Any) -> Any:
+def for_numpy(given: Any) -> Any:
     """What NumPy can read of a tensor; anything else as it is."""
     if not isinstance(given, Tensor):
         return given

@@ -104,7 +104,7 @@ def evaluate(
     shape = None if in_shape is None else numbers("in_shape", in_shape, ("channels", "height", "width"))
     if data_root is not None and not isinstance(data_root, str | Path):
         raise ValueError(f"data_root must be the path of a folder, got {type(data_root).__name__}")
-    with _as_a_command(data_root):
+    with as_a_command(data_root):
         name = data if isinstance(data, str) and data in DATASETS else OWN
         read = _from_file(model, name, groups, shape, normalize) if isinstance(model, str | Path) else None
         splits, classes = given_data(name, data, groups, _channels(model, read, shape), data_root)
@@ -136,7 +136,7 @@ def _followed(model: Any, in_shape: tuple[Any, ...], normalize: Any) -> tuple[Ch
 
 
 @contextmanager
-def _as_a_command(root: str | Path | None) -> Iterator[None]:
+def as_a_command(root: str | Path | None = None) -> Iterator[None]:
     """Meanwhile as in a process of its own: one thread, so that the sums are the command line's, and no warnings of NumPy
     (what is infinite or not measured is said in the result). Random numbers are left alone: building a network draws."""
     threads = torch.get_num_threads()
@@ -160,6 +160,11 @@ def _channels(model: Any, read: Checkpoint | None, in_shape: tuple[Any, ...] | N
     """How many the network takes, () where any will do."""
     if read is not None or in_shape is not None:
         return ((read.arch.in_shape if read else in_shape or ())[0],)
+    return channels_of(model)
+
+
+def channels_of(model: Any) -> tuple[int, ...]:
+    """How many channels a module's first convolution takes, () where it has none."""
     for module in model.modules() if isinstance(model, nn.Module) else ():
         if isinstance(module, nn.Conv2d | LocallyConnected2d):
             return (module.in_channels if isinstance(module, nn.Conv2d) else module.shape.in_channels,)

@@ -65,7 +65,7 @@ def measure_checkpoint(
     record |= {"image_shape": list(data[0].images.shape[1:]), **_copies(data, root), "altered": altered(dataset, root)}
     seen = None
     if errors:
-        seen, unseen = _run(checkpoint, train, test, dtype, watch, workers)
+        seen, unseen = outcomes_on(checkpoint, train, test, dtype, watch, workers)
         record |= outcome_columns(seen, unseen)
     return Subject(title, arch, None, sample, record), seen
 
@@ -84,7 +84,7 @@ def _copies(data: tuple[Split, Split | None], root: str | Path | None) -> dict[s
     return found
 
 
-def _run(
+def outcomes_on(
     checkpoint: Checkpoint,
     train: Split,
     test: Split | None,

@@ -185,13 +185,13 @@ def estimate(spec: RunSpec, device: str, measured: Sequence[Measured] = (), memb
 
 def read_measured(out: Path) -> list[Measured]:
     """The finished runs below `out` with their times; folders that cannot be read are left out, and runs that were trained
-    together with others: what one of them took is not known."""
+    together with others, or by another program: what one of them took is not known."""
     found = []
     for path in sorted(out.glob("*/env.json")):
         try:
             if sealed(path.parent):
                 spec, now = RunSpec.from_dict(read_json(path.parent / "spec.json")), read_json(path)
-                if "stack" in now:
+                if "stack" in now or spec.watched:
                     continue
                 number("seconds", now["seconds"], 1e-3, 1e9)
                 found.append(Measured(spec, _kind(now["device"]), float(now["seconds"])))

@@ -75,6 +75,7 @@ def submit(spec: RunSpec, owner: str | None, device: str, out: Path, limits: Lim
     was played is kept). Raises RunError when a limit is reached, when somebody else has halted that run, or when the folder
     cannot be written; ValueError for a wrong device."""
     one_of("device", device, DEVICES)
+    spec.check_trains()
     with writing(out):
         if (old := existing(out / spec.id)) and old.played:
             write_request(old.folder, replace(read_request(old.folder), played=False))
@@ -149,13 +150,21 @@ def _counted(given: Iterable[Job]) -> int:
 
 
 def ask(job: Job, action: str) -> None:
-    """Ask a queued or running job to pause or stop, at its very step."""
+    """Ask a queued or running job to pause or stop, at its very step. Raises RunError for what another program trains."""
     one_of("action", action, ("pause", "stop"))
+    _not_watched(job)
     with writing(job.folder.parent):
         now = read_job_folder(job.folder)
         of_a_page = (now.folder / JOB_FILE).exists()
         if now.state in LIVE or (now.state in WAITING and of_a_page):
             write_request(now.folder, replace(read_request(now.folder), action=action))
+
+
+def _not_watched(job: Job) -> None:
+    if job.spec.watched:
+        raise RunError(
+            f"{job.folder.name} is trained by a program of its own, which alone can stop it or go on with it"
+        )
 
 
 def share(job: Job, shared: bool) -> None:
@@ -167,7 +176,9 @@ def share(job: Job, shared: bool) -> None:
 
 
 def resume(job: Job, owner: str | None, limits: Limits, address: str | None = None) -> None:
-    """Queue a resting job again, where it was; a paused one keeps its place in line. Raises RunError at a limit."""
+    """Queue a resting job again, where it was; a paused one keeps its place in line. Raises RunError at a limit, and for what
+    another program trains."""
+    _not_watched(job)
     with writing(job.folder.parent):
         now = read_job_folder(job.folder)
         if now.state not in RESTING:

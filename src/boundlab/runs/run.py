@@ -67,8 +67,9 @@ class Run:
 
     @property
     def at_plateau(self) -> bool:
-        """Whether rho had time to come down (empirical rule, about weight decay; losses that are certificates do without)."""
-        return self.spec.train.loss != "mse" or self.plateau_number >= PLATEAU
+        """Whether rho had time to come down (empirical rule, about weight decay in the recipes here; losses that are certificates,
+        and runs that another program trained, do without)."""
+        return self.spec.train.loss != "mse" or self.spec.watched or self.plateau_number >= PLATEAU
 
     @property
     def trained(self) -> bool:

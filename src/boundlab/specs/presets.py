@@ -27,8 +27,10 @@ class Preset:
     batch_size: int = 32
     raw: bool = False  # pixels in [0, 1] where `normalize` is left out (TOML has no null)
     figures: bool = True  # whether its runs belong to the pages that redraw the paper's figures
+    trains: bool = True  # False: another program trains its runs, and Boundlab watches
 
 
+OWN_LOOP = "own loop"
 PRESETS = {
     "short": Preset(False, None, 0.1, 0.9, "he", True, 1.0, (0.6, 0.85), "fraction"),
     # what the Playground trains: "short" with twice the learning rate, and fewer records
@@ -67,7 +69,10 @@ PRESETS = {
         batch_size=500,
         figures=False,
     ),
+    # what `boundlab.Monitor` watches: learning rate and the rest are what it is told, or not known
+    OWN_LOOP: Preset(False, None, 0.1, 0.9, "torch", False, None, (), "epochs", 1, trains=False),
 }
+TRAINED_HERE = tuple(name for name, preset in PRESETS.items() if preset.trains)
 
 
 def errors_every(preset: str, standard: int) -> int:

@@ -71,10 +71,12 @@ def recipe(spec: RunSpec) -> str:
     if arch.kind != "mlp":
         usual |= {f.name: f.default for f in dataclasses.fields(arch) if f.name in _WORDS}
     parts = [train.preset]
+    if spec.watched:  # how many there will be may not be known
+        usual["epochs"] = own["epochs"]
     parts += [words.format(listed(own[name], "/")) for name, words in _WORDS.items() if own[name] != usual[name]]
     if arch.bias != standard.arch.bias:
         parts.append("biases" if arch.bias else "no biases")
-    if not arch.weight_norm:
+    if not arch.weight_norm and not spec.watched:
         parts.append("no weight norm")
     if arch.normalize != standard.arch.normalize:
         scale = arch.normalize
@@ -91,6 +93,18 @@ def _standard(dataset: str, preset: str, labels: tuple[tuple[int, ...], ...] | N
 
 def figured(spec: RunSpec) -> bool:
     """Whether the figures are about such a run: CONV-L-H, all classes, whole images, weight decay on a log axis."""
+    return not why_not_figured(spec)
+
+
+def why_not_figured(spec: RunSpec) -> str:
+    """Why the figures are not about such a run, "" where they are."""
     train, arch = spec.train, spec.arch
-    plain = arch.uniform and arch.in_shape == DATASETS[train.dataset].in_shape and train.labels is None
-    return plain and train.weight_decay > 0 and train.loss == "mse" and PRESETS[train.preset].figures
+    if not arch.uniform:
+        return f"they are about convolutions that are all alike and one dense layer after them (CONV-L-H), got {arch.title}"
+    if arch.in_shape != DATASETS[train.dataset].in_shape or train.labels is not None:
+        return f"they are about whole images of all classes, got {task(spec)}"
+    if train.weight_decay <= 0:
+        return "their axis of weight decay is logarithmic, and it is 0"
+    if train.loss != "mse" or not PRESETS[train.preset].figures:
+        return f"the network was made for its certificate (recipe {train.preset})"
+    return ""

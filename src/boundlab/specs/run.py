@@ -11,7 +11,7 @@ from typing import Any
 
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.own_data import DATASETS
-from boundlab.specs.presets import PRESETS
+from boundlab.specs.presets import OWN_LOOP, PRESETS, TRAINED_HERE
 from boundlab.validation import as_python, check_fields, known_fields, limited, number, one_of, shown, whole
 
 _SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
@@ -146,12 +146,28 @@ class RunSpec:
 
     @cached_property
     def id(self) -> str:
-        """Readable slug and 12 hex digits of sha256 over the canonical JSON."""
-        text = json.dumps({**self.to_dict(), "schema": _SCHEMA}, sort_keys=True, separators=(",", ":"))
-        t = self.train
+        """Readable slug and 12 hex digits of sha256 over the canonical JSON; of what another program trains without the number
+        of epochs, which may not be known before the end."""
+        t, fields = self.train, {**self.to_dict(), "schema": _SCHEMA}
+        if self.watched:
+            del fields["epochs"]
+        text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         name = self.arch.title.lower().replace(" ", "-").replace(",", ".")
         rule = {"mse": f"wd{t.weight_decay:g}", "certificate": f"cert{t.certificate_weight:g}"}.get(t.loss, "certd")
         return f"{t.dataset}-{name}-{rule}-s{t.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    @property
+    def watched(self) -> bool:
+        """Whether another program trains it, and `boundlab.Monitor` watches: nothing here can train it, pause it or resume it."""
+        return self.train.preset == OWN_LOOP
+
+    def check_trains(self) -> None:
+        """Raises ValueError where nothing here can train it."""
+        if self.watched:
+            raise ValueError(
+                f'preset "{OWN_LOOP}" is of runs that another program trains and boundlab.Monitor watches; to train here choose '
+                f"one of {list(TRAINED_HERE)}"
+            )
 
     def drop_steps(self, steps_per_epoch: int) -> tuple[int, ...]:
         """Steps at which the learning rate falls by 10."""
@@ -162,5 +178,5 @@ class RunSpec:
     def plateau_number(self, n: int) -> float:
         """(steps before the first drop) x lr / (1 - momentum) x weight_decay, to compare with `PLATEAU`."""
         steps_per_epoch = -(-n // self.train.batch_size)
-        steps = min(self.drop_steps(steps_per_epoch)[0], self.train.epochs * steps_per_epoch)
+        steps = min((*self.drop_steps(steps_per_epoch), self.train.epochs * steps_per_epoch))
         return steps * self.train.lr / (1 - self.train.momentum) * self.train.weight_decay

@@ -84,12 +84,14 @@ class _Trainer:
         hooks = Hooks(self._watch, self._before_step, self._preview)
         self.training = Training(team.specs, data, device, part, hooks)
         self.training.left = set(range(len(team.specs))) - set(team.attempts)
+        members, steps = self.training.members, self.training.schedule.steps
         self.sessions: dict[int, Session] = {
-            place: Session(one, self.training, place) for place, one in team.attempts.items()
+            place: Session(one, members[place].spec, members[place].sample, steps)
+            for place, one in team.attempts.items()
         }
         self.seconds = 0.0  # trained in earlier attempts
         for session in self.sessions.values():
-            session.open()
+            session.open(self.training.rates.device)
         saved = self._resume()
         for attempt in team.attempts.values():
             attempt.beat.saved = saved
@@ -151,7 +153,10 @@ class _Trainer:
             try:
                 states, clocks = read()
                 finished, due = int(states[0]["finished"]), bool(states[0]["due"])
-                records = {place: session.recorded(finished, due) for place, session in self.sessions.items()}
+                records = {
+                    place: session.recorded(self.training.members[place].schedule, finished, due)
+                    for place, session in self.sessions.items()
+                }
                 self.training.restore(states)
             except _UNUSABLE:
                 continue
@@ -160,7 +165,7 @@ class _Trainer:
         else:
             records, finished = {place: [] for place in self.sessions}, None
         for place, session in self.sessions.items():
-            session.begin(records[place])
+            session.begin(records[place], self.training.finished)
         return None if finished is None else finished / self.training.schedule.steps_per_epoch
 
     def _states(self, file: Path) -> tuple[States, tuple[float, float]]:
@@ -212,5 +217,6 @@ class _Trainer:
         members = [spec.id for spec in self.team.specs]
         for place in training.present:
             together = stacks.place_in(stacks.stack_id(members), place, len(members)) if len(members) > 1 else {}
-            self.sessions[place].seal(spent | together)
+            network = training.members[place].checkpoint()
+            self.sessions[place].seal(network, training.rates.device, spent | together)
             self.team.attempts[place].release()

@@ -13,6 +13,7 @@ from torch import Tensor
 from boundlab.data.splits import Split
 from boundlab.errors import Diverged
 from boundlab.networks import build
+from boundlab.networks.checkpoint import Checkpoint
 from boundlab.networks.outcome import Outcome, outcome_columns
 from boundlab.networks.sample_stats import feed, sample_stats
 from boundlab.quantities.sample import SampleStats
@@ -60,6 +61,10 @@ class Member:
         build.initialise(self.net, spec.arch, PRESETS[spec.train.preset].init, spec.train.seed)
         self.init = build.weights(self.net)
         self.net.to(self.train.images)
+
+    def checkpoint(self) -> Checkpoint:
+        """The network as it is now, and what it started from."""
+        return Checkpoint(self.spec.arch, build.weights(self.net), build.biases(self.net), self.init)
 
     def rate(self, step: int) -> float:
         """Learning rate of the step that follows `step` finished ones."""

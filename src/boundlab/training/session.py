@@ -1,4 +1,4 @@
-"""One run's folder while it is trained: begin or go on, record, save, seal."""
+"""One run's folder while it is trained: begin or go on, record, save, seal. Its only writer, whoever trains."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from typing import Any
 import pandas as pd
 import torch
 
-from boundlab.networks import build
 from boundlab.networks.checkpoint import Checkpoint, save
+from boundlab.quantities.sample import SampleStats
 from boundlab.runs import part_errors, stacks
 from boundlab.runs.certificates import CERTIFICATES
 from boundlab.runs.coded import CODED, TRAINED
 from boundlab.runs.heartbeat import RESERVE, RESERVED, Heartbeat
 from boundlab.runs.part_errors import PartErrors
+from boundlab.specs.run import RunSpec
 from boundlab.system.files import read_lines, write_atomic, write_parquet
 from boundlab.training.hooks import Record
-from boundlab.training.loop import Training
+from boundlab.training.schedule import Schedule
 from boundlab.version import __version__
 
 STATE = "state.safetensors"
@@ -44,27 +45,31 @@ class Attempt:
 
 
 class Session:
-    """An attempt and its member of a `Training`: every record of the one is in the folder of the other."""
+    """The folder of an attempt at a run of `spec` on a `sample`; `steps`: of the whole training, where that is known."""
 
-    def __init__(self, attempt: Attempt, training: Training, place: int) -> None:
+    def __init__(self, attempt: Attempt, spec: RunSpec, sample: SampleStats, steps: int) -> None:
         self.folder, self.beat, self.progress = attempt.folder, attempt.beat, attempt.progress
-        self.training, self.member = training, training.members[place]
+        self.spec, self.sample, self.steps = spec, sample, steps
         self.records: list[Record] = []
 
-    def open(self) -> None:
-        """Write the head of the folder."""
-        self.beat.device = _device_name(self.training)
+    def open(self, device: torch.device) -> None:
+        """Write the head of the folder. `device`: what the network is trained on."""
+        self.beat.device = _device_name(device)
         for leftover in (path for name in _OWN for path in self.folder.glob(f".{name}.*")):
             leftover.unlink(missing_ok=True)  # of a killed process
         (self.folder / RESERVE).write_bytes(os.urandom(RESERVED))  # no zeros: some file systems store none
-        write_atomic(self.folder / "spec.json", json.dumps(self.member.spec.to_dict(), indent=1) + "\n")
-        write_atomic(self.folder / "sample.json", json.dumps(self.member.sample.to_dict()) + "\n")
+        self.write_spec()
+        write_atomic(self.folder / "sample.json", json.dumps(self.sample.to_dict()) + "\n")
         for earlier in (CERTIFICATES, CODED, TRAINED):  # of an earlier network of this folder
             (self.folder / earlier).unlink(missing_ok=True)
 
-    def recorded(self, finished: int, due: bool) -> list[Record]:
+    def write_spec(self) -> None:
+        """What is trained."""
+        write_atomic(self.folder / "spec.json", json.dumps(self.spec.to_dict(), indent=1) + "\n")
+
+    def recorded(self, schedule: Schedule, finished: int, due: bool) -> list[Record]:
         """The records up to a saved state; raises ValueError when they are not those that should be there."""
-        schedule, last = self.member.schedule, finished - due  # the last step whose record should be there
+        last = finished - due  # the last step whose record should be there
         if not 0 <= finished <= schedule.steps:
             raise ValueError(f"the state is of step {finished} of {schedule.steps}")
         records = [r for r in read_lines(self.folder / "records.jsonl") if r["step"] <= last]
@@ -74,16 +79,16 @@ class Session:
             raise ValueError("errors of records are missing")
         return records
 
-    def begin(self, records: list[Record]) -> None:
-        """Go on after these records, which are in the folder or before it."""
+    def begin(self, records: list[Record], finished: int) -> None:
+        """Go on at step `finished`, after these records, which are in the folder or before it."""
         self.records = records
         if records:
             write_atomic(self.folder / "records.jsonl", "".join(json.dumps(record) + "\n" for record in records))
             (self.folder / "epochs.parquet").unlink(missing_ok=True)
         parts = part_errors.read_part_errors(self.folder)
-        kept = [part.line() for part in parts if part.step <= self.training.finished]
+        kept = [part.line() for part in parts if part.step <= finished]
         write_atomic(self.folder / part_errors.FILE, "".join(kept))
-        self._beat()
+        self._beat(finished)
 
     def preview(self, record: Record) -> None:
         """Show the norms before training while their errors are still to come."""
@@ -95,39 +100,36 @@ class Session:
         self.records.append(record)
         with (self.folder / "records.jsonl").open("a") as log:
             log.write(json.dumps(record) + "\n")
-        self._beat()
-        self.progress(record["step"], self.training.schedule.steps, record)
+        self._beat(record["step"])
+        self.progress(record["step"], self.steps, record)
 
     def part(self, errors: PartErrors) -> None:
         """Show errors of a part of the images, for who watches."""
         with (self.folder / part_errors.FILE).open("a") as log:
             log.write(errors.line())
 
-    def _beat(self) -> None:
-        self.beat.step, self.beat.steps = self.training.finished, self.training.schedule.steps
+    def _beat(self, finished: int) -> None:
+        self.beat.step, self.beat.steps = finished, self.steps
         self.beat.beat()
 
-    def seal(self, spent: dict[str, Any]) -> None:
+    def seal(self, network: Checkpoint, device: torch.device, spent: dict[str, Any]) -> None:
         """Write network, records and environment (`spent` in it), then the status "done"."""
-        member, net = self.member, self.member.net
-        network = Checkpoint(member.spec.arch, build.weights(net), build.biases(net), member.init)
         save(self.folder / "network.safetensors", network)
         write_parquet(pd.DataFrame(self.records), self.folder / "epochs.parquet")
         environment: dict[str, Any] = {
             "boundlab": __version__,
             "torch": torch.__version__,
-            "device": str(next(net.parameters()).device),
+            "device": str(device),
             "machine": platform.machine(),
             **spent,
         }
         write_atomic(self.folder / "env.json", json.dumps(environment, indent=1) + "\n")
-        self.beat.step = self.training.finished
+        self.beat.step = self.records[-1]["step"]
         self.beat.end("done")
         for leftover in _RUNNING:
             with suppress(OSError):  # sealed: what is left does no harm
                 (self.folder / leftover).unlink(missing_ok=True)
 
 
-def _device_name(training: Training) -> str:
-    device = training.rates.device
+def _device_name(device: torch.device) -> str:
     return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type

@@ -104,6 +104,8 @@ def _spec(folder: Path) -> RunSpec:
 def _train(attempts: Sequence[Attempt], specs: Sequence[RunSpec], device: str, root: Path | None) -> None:
     """Train these, with the others of the stack that they were begun in."""
     started, out = time.monotonic(), attempts[0].folder.parent
+    for spec in specs:
+        spec.check_trains()
     for attempt in attempts:
         attempt.beat.beat()
     torch.set_num_threads(1)

@@ -11,10 +11,17 @@ from boundlab.text import quoted
 from boundlab.ui.address import arrive
 from boundlab.ui.privacy import without_paths
 from boundlab.ui.server import upload_server
-from boundlab.ui.shelf import shelf
+from boundlab.ui.shelf import shelf, visible_runs
 from boundlab.ui.shipped import load_and_freeze_shipped, shipped_left_out
 from boundlab.ui.visitor import at_home, meet
 
+_FOLLOW_EVERY = 1.0  # seconds
+_BY_THEMSELVES = (
+    "start",
+    "playground",
+    "train",
+    "checkpoint",
+)  # they show no run that grows, or look after it themselves
 _SETTINGS = ("convention", "delta")
 _SHARED = (
     *("dataset", "recipe", "runs", "flagged", "networks", "layers", "channels", "wd", "seed", "task", "weight"),
@@ -207,6 +214,15 @@ def open_page(key: str) -> None:
     advice = "Delete such a folder, or train it again; a certificate can be made again."
     _say_left_out(shelf().left_out, "Left out", advice, named=at_home())  # other people's runs
     _say_left_out(shipped_left_out(), "Left out of the shipped runs", "Restore `data/runs` from the repository.")
+    now = visible_runs()
+    if now.live and key not in _BY_THEMSELVES:
+        st.fragment(_follow, run_every=_FOLLOW_EVERY)(now.version)
+
+
+def _follow(version: str) -> None:
+    """Draw the page again when a run that grows has a new record, or has ended."""
+    if visible_runs().version != version:
+        st.rerun()
 
 
 def _say_left_out(left_out: dict[str, str], where: str, advice: str, named: bool = True) -> None:

@@ -1,5 +1,5 @@
-"""Which runs the pages know: the shipped pack, and of the finished ones trained here, as they come and go, those that this
-reader may see. Whose a run is, and whether it is shared, says job.json in its folder."""
+"""Which runs the pages know: the shipped pack, and of the ones trained here, finished or still growing under a
+`boundlab.Monitor`, as they come and go, those that this reader may see. Whose a run is, and whether it is shared, says job.json in its folder."""
 
 from __future__ import annotations
 
@@ -23,23 +23,27 @@ from boundlab.runs.run import Run
 from boundlab.runs.status import read_state
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.recipes import described, figured
+from boundlab.system.files import signature
 from boundlab.ui import visitor
 from boundlab.ui.privacy import may_see
 from boundlab.ui.shipped import shipped_by_id, shipped_runs
 
 SCAN_EVERY = 1.0  # seconds
+_RECORDS = "records.jsonl"
 _NEEDED = ("step", "epoch", "train_error", "test_error")
 Stamp = tuple[int, int]  # mtime in ns
 
 
 class Shelf:
-    """The sealed runs of one folder: looked at most once a second, each read once, a deleted one forgotten."""
+    """The sealed runs of one folder, and those that grow under a monitor: looked at most once a second, each read once, or
+    again when it has a new record; a deleted one is forgotten."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.runs: dict[str, Run] = {}  # newest first
         self.broken: dict[str, str] = {}  # folder's name -> why
         self.about: dict[str, tuple[Stamp, Job | None]] = {}  # of `runs`: when it changed, and whose it is
+        self.live: dict[str, object] = {}  # of `runs`: those that grow, and their records' file as it was read
         self._gone: dict[str, Run] = {}  # by the latest change: a page under way still finds what it listed
         self._stamps: dict[str, Stamp] = {}
         self._samples = {json.dumps(s.to_dict()): s for s in {id(r.sample): r.sample for r in shipped_runs()}.values()}
@@ -51,7 +55,7 @@ class Shelf:
         with self._lock:
             if time.monotonic() - self._scanned >= SCAN_EVERY:
                 stamps = _scan(self.folder)
-                if stamps != self._stamps:
+                if stamps != self._stamps or self.live:
                     self._read(stamps)
                 self._scanned = time.monotonic()
         return self
@@ -66,12 +70,19 @@ class Shelf:
         return self.runs.get(name) or self._gone.get(name)
 
     def _read(self, stamps: dict[str, Stamp]) -> None:
-        same = {name for name, stamp in stamps.items() if self._stamps.get(name) == stamp}
+        same = {name for name, stamp in stamps.items() if self._stamps.get(name) == stamp and name not in self.live}
+        live = dict[str, object]()
         runs = {name: run for name, run in self.runs.items() if name in same}
         broken = {name: why for name, why in self.broken.items() if name in same}
         for name in sorted(set(stamps) - same):
             try:
-                run = _opened(self.folder / name)
+                if grows := _grows(self.folder / name):
+                    live[name] = grows
+                run = (
+                    self.runs[name]
+                    if grows and self.live.get(name) == grows
+                    else _opened(self.folder / name, bool(grows))
+                )
             except BoundlabError as error:
                 broken[name] = str(error)
             else:
@@ -79,12 +90,15 @@ class Shelf:
         runs = dict(sorted(runs.items(), key=lambda item: (-stamps[item[0]][1], item[0])))
         if {id(run) for run in runs.values()} != {id(run) for run in self.runs.values()}:
             self._gone = {name: run for name, run in self.runs.items() if name not in runs}
-        known = {name: self.about[name] for name in same & set(runs)}
+        known = {name: self.about[name] for name in set(runs) if self.runs.get(name) is runs[name]}
         self.about = known | {name: (stamps[name], _job(self.folder / name)) for name in set(runs) - set(known)}
+        self.live = {name: grows for name, grows in live.items() if name in runs}
         self.runs, self.broken, self._stamps = runs, broken, stamps
 
     def _sharing(self, run: Run) -> Run:
         """The run; those on equal samples hold the same one, so that `tables` evaluates them together."""
+        if any(run.sample is sample for sample in self._samples.values()):
+            return run
         return dataclasses.replace(run, sample=self._samples.setdefault(json.dumps(run.sample.to_dict()), run.sample))
 
 
@@ -102,8 +116,22 @@ def _scan(folder: Path) -> dict[str, Stamp]:
     return stamps
 
 
-def _opened(folder: Path) -> Run | None:
-    """The run, None while it is not finished; raises RunError."""
+def _grows(folder: Path) -> object:
+    """Of a run that another program trains now, what changes with every record; None for any other."""
+    if read_state(folder) != "running":
+        return None
+    job = _job(folder)
+    return signature(folder / _RECORDS) if job and job.spec.watched and job.state == "running" else None
+
+
+def _opened(folder: Path, grows: bool) -> Run | None:
+    """The run, None while it is not finished, unless it `grows` for all to see; raises RunError."""
+    if grows:
+        try:
+            run = open_run(folder)
+        except RunError:  # sealed this moment: the next look knows
+            return None
+        return None if run.epochs.empty else run
     if read_state(folder) != "done":
         return None
     if not sealed(folder):
@@ -141,6 +169,7 @@ class VisibleRuns:
 
     runs: dict[str, Run]
     version: str
+    live: bool = False  # whether one of them grows
 
     @property
     def own(self) -> list[Run]:
@@ -164,7 +193,8 @@ def visible_runs() -> VisibleRuns:
     about = now.about
     runs = {key: run for key, run in now.runs.items() if key in about and _shown(about[key][1], home, me)}
     stamps = [(key, about[key][0]) for key in runs]
-    return VisibleRuns(runs, hashlib.sha256(repr(stamps).encode()).hexdigest()[:16] if stamps else "")
+    version = hashlib.sha256(repr(stamps).encode()).hexdigest()[:16] if stamps else ""
+    return VisibleRuns(runs, version, not now.live.keys().isdisjoint(runs))
 
 
 def _shown(job: Job | None, home: bool, me: str) -> bool:

@@ -35,6 +35,8 @@ def arch_link(arch: ArchSpec) -> dict[str, str]:
 
 def in_form(spec: RunSpec) -> bool:
     """Whether the form can ask for such a run: all classes, and what has no field as the recipe's standard has it."""
+    if spec.watched:
+        return False
     about = {"dataset": spec.train.dataset, "preset": spec.train.preset}
     usual = RunSpec.from_dict(about | {"arch": {"kind": "mlp", "hidden": []}})  # no kernel that might not fit
     same = all(getattr(spec.train, name) == getattr(usual.train, name) for name in _NO_FIELD)

@@ -171,9 +171,9 @@ def loss_notice(run: Run, drops: list[float]) -> str:
     loss, at = known["loss"], [format_epoch(epoch) for epoch in known["epoch"].iloc[[0, -1]]] if len(known) else []
     words = []
     if len(loss) > 1:
+        what = "The squared error on the training images" if run.spec.watched else "The mean loss of the minibatches"
         words.append(
-            f"The mean loss of the minibatches went from {readable(loss.iloc[0])} (epoch {at[0]}) to "
-            f"{readable(loss.iloc[-1])} (epoch {at[-1]})."
+            f"{what} went from {readable(loss.iloc[0])} (epoch {at[0]}) to {readable(loss.iloc[-1])} (epoch {at[-1]})."
         )
     newest = float(run.records["epoch"].iloc[-1])
     left = [format_epoch(at) for at in drops if at > newest]
@@ -181,7 +181,7 @@ def loss_notice(run: Run, drops: list[float]) -> str:
         words.append(
             f"The learning rate falls at epoch {left[0]} next." if left else "The learning rate has fallen for good."
         )
-    if train.loss != "mse":
+    if train.loss != "mse" or run.spec.watched:
         return " ".join(words)
     enough = f"at least {PLATEAU:g}, enough" if run.at_plateau else f"less than {PLATEAU:g}: too few"
     return " ".join(words) + (

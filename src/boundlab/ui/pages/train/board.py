@@ -83,7 +83,7 @@ def _several(shown: Sequence[Job], me: str) -> None:
     """What may be done with many at once."""
 
     def of(*states: str) -> list[Job]:
-        return [job for job in shown if job.state in states]
+        return [job for job in shown if job.state in states and not job.spec.watched]
 
     interrupted, busy, stopped = of("lost"), of("running", *WAITING), of("stopped")
     with st.container(horizontal=True):

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.specs.grid import product
 from boundlab.specs.own_data import DATASETS
-from boundlab.specs.presets import PRESETS
+from boundlab.specs.presets import PRESETS, TRAINED_HERE
 from boundlab.specs.run import RunSpec
 from boundlab.specs.tasks import TASKS, tasks
 from boundlab.ui.controls import Controls
@@ -117,7 +117,7 @@ def _data(controls: Controls) -> dict[str, Any]:
 def _training(controls: Controls, last: DeltaGenerator) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """Fields of TrainSpec that all runs share; and those of which there is a run per value, as they were typed."""
     with st.container(horizontal=True):
-        preset = controls.pick("Recipe", list(PRESETS), "preset", _RECIPE_HELP, on_change=_renew)
+        preset = controls.pick("Recipe", list(TRAINED_HERE), "preset", _RECIPE_HELP, on_change=_renew)
         if PRESETS[preset].loss == "certificate":
             weight = _choose(controls, "Weight of the complexity", _WEIGHTS, "certificate_weight", 200)
             axes = {"certificate_weight": [weight], "weight_decay": ["0"]}

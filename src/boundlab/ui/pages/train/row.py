@@ -15,11 +15,13 @@ from boundlab.jobs.time_left import remaining
 from boundlab.runs.job import LIVE, RESTING, WAITING, Job
 from boundlab.specs.recipes import described
 from boundlab.specs.run import RunSpec
+from boundlab.specs.work import sample_size
 from boundlab.text import in_words
 from boundlab.ui.pages.train import engine
 from boundlab.ui.privacy import plain
 
 _SILENT = 30.0  # seconds without a heartbeat after which a process may hang
+_ITS_OWN = "Trained by a program of its own, which alone can pause it, stop it or go on; a page can only show it, and delete it once it ended."
 _ICONS = {
     "queued": ":material/hourglass_empty:",
     "running": ":material/play_circle:",
@@ -59,15 +61,20 @@ def row(job: Job, every: Sequence[Job], watched: str | None, me: str, machine: S
             st.markdown(f"{job_title(job.spec)} &nbsp; :small[:gray[{_words(job, every, machine)}]]", width="stretch")
         with buttons, st.container(horizontal=True, horizontal_alignment="right", gap="xsmall"):
             _buttons(job, watched, me)
-        if job.state in LIVE or (job.step and job.state in RESTING):
+        unknown = job.spec.watched and not job.steps  # how many epochs there will be
+        if not unknown and (job.state in LIVE or (job.step and job.state in RESTING)):
             st.progress(min(1.0, job.step / job.steps) if job.steps else 0.0)
         if job.state == "lost":
+            then = (
+                _ITS_OWN if job.spec.watched else "What it recorded is kept; Resume goes on from its last checkpoint."
+            )
             st.caption(
-                f"Interrupted: {plain(job.error or 'its process ended without a word, perhaps with the server')}. "
-                "What it recorded is kept; Resume goes on from its last checkpoint."
+                f"Interrupted: {plain(job.error or 'its process ended without a word, perhaps with the server')}. {then}"
             )
         elif job.error:
             st.error(f"{plain(job.error)}.")
+        if job.spec.watched and job.state not in ("done", "lost"):
+            st.caption(_ITS_OWN)
         if job.note:
             st.caption(f":material/info: {plain(job.note)}")
 
@@ -79,6 +86,8 @@ def _words(job: Job, every: Sequence[Job], machine: Scheduler) -> str:
 
 
 def _progress(job: Job) -> str:
+    if job.spec.watched:
+        return _watched_progress(job)
     epoch = job.spec.train.epochs * job.step / job.steps if job.steps else 0.0
     words = f"epoch {epoch:.0f} of {job.spec.train.epochs}"
     if job.state == "running":
@@ -88,6 +97,13 @@ def _progress(job: Job) -> str:
         if job.heartbeat and time.time() - job.heartbeat > _SILENT:
             words += f" · no sign of life for {time.time() - job.heartbeat:.0f} s: stop it and resume"
     return words + (" · keeping what it has" if job.state == "stopping" else "")
+
+
+def _watched_progress(job: Job) -> str:
+    """Of what another program trains, whose epochs may not be known and whose process may wait for somebody."""
+    epoch = f"epoch {job.step // -(-sample_size(job.spec) // job.spec.train.batch_size)}"
+    words = f"{epoch} of {job.spec.train.epochs}" if job.steps else epoch
+    return f"{words} · live from its own program, on {job.used or 'its device'}" if job.state == "running" else words
 
 
 @st.cache_data(show_spinner=False, ttl=30, max_entries=64)
@@ -121,12 +137,12 @@ def _buttons(job: Job, watched: str | None, me: str) -> None:
     def button(name: str, icon: str, help: str, what, *args) -> None:
         st.button("", icon=f":material/{icon}:", help=help, key=f"{name}_{job.id}", on_click=what, args=args)
 
-    name = job_name(job.spec)
-    if job.state == "running":
+    name, here = job_name(job.spec), not job.spec.watched
+    if job.state == "running" and here:
         button("pause", "pause", f"Pause {name}: keeps everything and frees its place", engine.pause, job)
-    if job.state in (*WAITING, "running"):
+    if job.state in (*WAITING, "running") and here:
         button("stop", "stop", f"Stop {name}: keeps what is recorded; it can go on later", engine.stop, job)
-    if job.state in RESTING:
+    if job.state in RESTING and here:
         word = "Retry" if job.state == "failed" else "Resume"
         button("resume", "play_arrow", f"{word} {name}: goes on from its last checkpoint", engine.resume_all, me, job)
     if job.state in (*RESTING, "done"):

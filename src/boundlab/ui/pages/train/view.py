@@ -57,7 +57,7 @@ def view(controls: Controls, job: Job, me: str, alone: bool) -> None:
     shipped = [other for other in shipped_runs() if other.spec.train.dataset == run.spec.train.dataset]
     live_view(controls, run, shipped, part_errors.read_part_errors(job.folder))
     _take_away(job)
-    if job.state == "done":
+    if job.state == "done" or (job.spec.watched and job.state == "running"):
         _elsewhere(run)
 
 
