@@ -274,6 +274,10 @@ def test_a_network_that_is_no_chain_has_the_bounds_that_hold_for_it(model):
     json.dumps(report)
     strict = boundlab.evaluate(network, (images[:200], labels[:200]), convention="strict")
     assert strict["bounds"]["gonon"]["value"] is None
+    assert report["pac_bayes"] == {"value": None, "reason": report["theorem_d"]["reason"]}
+    noisy = strict["pac_bayes"]
+    assert noisy["wrong"] / noisy["draws"] == noisy["noisy_error"] < noisy["noisy_error_limit"] < noisy["value"] < 1
+    assert f"pac_bayes    {noisy['value']:.4g} (of the network under noise on its weights)" in repr(strict)
     if model is Preactivated:
         assert "ends with a dense layer" in strict["theorem_d"]["reason"]
     elif model is ResNet:

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from boundlab.evaluation.report_parts import UPPER
 from boundlab.networks import lanczos, many_maps, measure, spectral, symbols
 from boundlab.networks.checkpoint import Checkpoint
@@ -27,7 +29,7 @@ def norms_of(checkpoint: Checkpoint, keep: bool = False, root: str | Path | None
     shapes = checkpoint.arch.shapes()
     if not keep or sum(shape.multiply_adds for shape in shapes) < _KEPT_FROM:
         return _measured(checkpoint)
-    tensors = [[*checkpoint.weights], [*checkpoint.biases], [*(checkpoint.init or [])]]
+    tensors: list[list[Tensor | None]] = [[*checkpoint.weights], [*checkpoint.biases], [*(checkpoint.init or [])]]
     hashes = [[None if tensor is None else content_hash(tensor) for tensor in part] for part in tensors]
     named = ["norms", _code(), checkpoint.arch.to_dict(), hashes]
     found: dict[str, Any] = kept(statistics_folder(root), named, lambda: _measured(checkpoint))
@@ -47,5 +49,5 @@ def _code() -> str:
     """sha256 of the files that measure: what an older version measured is not taken for this one's."""
     sha = hashlib.sha256()
     for module in (lanczos, many_maps, measure, spectral, symbols):
-        sha.update(Path(module.__file__).read_bytes())
+        sha.update(Path(str(module.__file__)).read_bytes())
     return sha.hexdigest()

@@ -27,6 +27,8 @@ from boundlab.specs.settings import Settings
 from boundlab.text import percent
 from boundlab.validation import numbers
 
+_UNDER_NOISE = " (of the network under noise on its weights)"
+
 
 class Report(dict[str, Any]):
     """The dictionary of `report.report`, which a notebook shows as a table."""
@@ -38,13 +40,13 @@ class Report(dict[str, Any]):
         rows = [(f"{part} error", told(self["errors"][part])) for part in ("train", "test")]
         if (limit := self["hold_out"]["value"]) is not None:
             rows.append(("hold-out", f"at most {percent(limit)}"))
-        proved = ("theorem_s2", "theorem_d") if self["convention"] == "strict" else ("theorem_s2",)
+        proved = ("theorem_s2", "theorem_d", "pac_bayes") if self["convention"] == "strict" else ("theorem_s2",)
         silent: dict[str, list[str]] = {}
-        for key, bound in (self["bounds"] | {name: self[name] for name in proved}).items():
+        for key, bound in (self["bounds"] | {name: self[name] for name in proved if name in self}).items():
             if bound["value"] is None:
                 silent.setdefault(bound["reason"], []).append(key)
             else:
-                which = " (Theorem D2)" if bound.get("j") is not None else ""
+                which = " (Theorem D2)" if bound.get("j") is not None else _UNDER_NOISE if "draws" in bound else ""
                 says = "" if bound["value"] < 1 else ", vacuous: 1 or more says nothing"
                 rows.append((key, f"{bound['value']:.4g}{which}{says}"))
         rows += [(", ".join(keys), f"- ({reason})") for reason, keys in silent.items()]
@@ -90,7 +92,7 @@ def evaluate(
     """Norms, every bound and errors of a network, as `boundlab evaluate` has them.
 
     `model`: an nn.Module that `boundlab.export` takes, or the path of a checkpoint; of a module whose layers do not follow each other
-    (residual sums, channels side by side) the bounds that hold for it: Gonon's, Theorem D, the hold-out limit. `data`: the name of a data set; arrays
+    (residual sums, channels side by side) the bounds that hold for it: Gonon's, Theorem D, PAC-Bayes, the hold-out limit. `data`: the name of a data set; arrays
     or tensors `(x_train, y_train)`, `(x_train, y_train, x_test, y_test)` or `((x, y), (x, y))`; a dictionary with these names or
     others that `boundlab.data.arrays` knows; one or two of torch's Dataset or DataLoader, read whole; or a file or folder that
     `boundlab data add` takes. Images are (n, height, width), (n, channels, height, width), channels last, or
