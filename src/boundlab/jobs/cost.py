@@ -2,8 +2,8 @@
 
 Seconds = work x rates. The work is counted exactly (`work`). The CPU's rates, for one thread of an AMD EPYC with a second
 training process beside it, were fitted to the times of single steps, passes and records of 31 networks (1 to 200 channels,
-batch 32 to 500), then to the whole times of finished runs of 25 kinds. Medians per kind are met within a factor 1.25, but for
-CONV-3-16 and CONV-3-64 on the digits (1.6 and 1.4 too short: those runs were disturbed, 27 to 96 s for the same work).
+batch 32 to 500), then to the whole times of finished runs of 25 kinds. Medians per kind of MNIST are met within a factor 1.25; runs of the
+digits were timed again when their records became cheap (2026-12), and are met within 1.25 of their processor time.
 `patch` and `DENSE` were fitted to the images per second of LC-3-16, LC-3-4,4,3 and MLP-102-102-102 on MNIST.
 """
 
@@ -140,17 +140,11 @@ def _likeness(one: RunSpec, other: RunSpec) -> float:
     return math.exp(-distance - (one.arch.kind != other.arch.kind) - (one.train.dataset != other.train.dataset) / 2)
 
 
-def _quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:
-    order = np.argsort(values)
-    shares = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
-    return float(np.interp(q, shares, values[order]))
-
-
 def _correction(spec: RunSpec, kind: str, runs: Sequence[Measured]) -> tuple[float, tuple[float, float]]:
     """(median of actual / model, spread around it), weighted to like runs."""
     ratios = np.array([math.log(run.seconds / _seconds(run.spec, _RATES[kind])[1]) for run in runs])
     weights = np.array([_likeness(spec, run.spec) for run in runs])
-    low, median, high = (math.exp(_quantile(ratios, weights, q)) for q in (0.1, 0.5, 0.9))
+    low, median, high = np.exp(np.quantile(ratios, (0.1, 0.5, 0.9), weights=weights, method="inverted_cdf")).tolist()
     if len(runs) < 3:
         return median, FEW
     return median, (min(_MANY[0], low / median), max(_MANY[1], high / median))
