@@ -39,7 +39,7 @@ SLOW = (
     *("training/test_together.py", "training/test_worker.py"),
     *("ui/test_checkpoint_page.py", "ui/test_class_runs.py", "ui/test_compare_page.py"),
     *("ui/test_links.py", "ui/test_live.py", "ui/test_nasty_links.py", "ui/test_own_runs.py", "ui/test_pages.py"),
-    "ui/test_heat_map.py",
+    *("ui/test_heat_map.py", "networks/test_weights.py"),
     *("ui/test_server.py", "ui/test_study_pages.py", "ui/test_train_page.py", "uploads/test_server.py"),
 )
 

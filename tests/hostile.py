@@ -93,7 +93,7 @@ HOSTILE = {
     "pickle renamed": (lambda: pickle.dumps([Runs()] * 50), NOT_ONE),
     "pickle": (lambda: pickle.dumps([Runs()] * 50), "but a pickle, as torch.save writes it"),
     "zip of torch.save": (lambda: torch_saved(True), "but a pickle, as torch.save writes it"),
-    "legacy torch.save": (lambda: torch_saved(False), "with `boundlab export`, or with the code under"),
+    "legacy torch.save": (lambda: torch_saved(False), "it holds the weights of a network (output.weight): `boundlab export MODULE:NAME"),
     "empty": (lambda: b"", NOT_ONE),
     "truncated": (lambda: good()[:-100], NOT_ONE),
     "half a header": (lambda: good()[:50], NOT_ONE),

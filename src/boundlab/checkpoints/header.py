@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
+from boundlab.checkpoints.pickled import SIGNS, pickle_words
 from boundlab.errors import CheckpointError
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.geometry import MAX_WEIGHTS
@@ -25,8 +26,7 @@ _PART = 2**20  # numbers looked at together
 _QUOTE = 60  # letters of a name out of the file
 _ECHO = 300  # letters of a sentence about its spec
 _PREFIXES = ("module.", "_orig_mod.")  # of torch's DataParallel and compile
-_PICKLES = (b"PK\x03\x04", *(bytes([0x80, protocol]) for protocol in range(1, 6)))
-_REMEDY = "write it again with `boundlab export`, or with the code under *How to write such a file* (src/boundlab/checkpoints/snippet.py)"
+_REMEDY = "write it again with `boundlab export`, or with the code under “How to write such a file” (src/boundlab/checkpoints/snippet.py)"
 
 
 class Stored(NamedTuple):
@@ -121,10 +121,10 @@ def _entries(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
     start = file.read(8)
     length = int.from_bytes(start, "little")
     if size < 10 or length > size - 8:
-        if start.startswith(_PICKLES):
+        if start.startswith(SIGNS):
             raise CheckpointError(
-                "this is not a complete .safetensors file but a pickle, as torch.save writes it, which may run code when it is "
-                f"opened: load it yourself, and {_REMEDY}"
+                "this is not a complete .safetensors file but a pickle, as torch.save writes it, which may run code and is not opened "
+                f"here; {pickle_words(file)}"
             )
         cut = f"it has {size:,} bytes, its beginning announces {length:,} for the header alone"
         announced = cut if length < _MOST_HEADER else "it does not begin as one"

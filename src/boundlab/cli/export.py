@@ -24,11 +24,18 @@ def add_to(commands: Commands) -> None:
         "--normalize", type=comma_list(decimal), help="mean,deviation; left out: it is fed pixels in [0, 1]"
     )
     sub.add_argument("--init", metavar="MODULE:NAME", help="the same model before training")
+    sub.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="its state_dict: a file of torch.save (tensors alone are read), or .safetensors",
+    )
 
 
 def _run(a: argparse.Namespace) -> int:
     from boundlab.networks.export import export, load_model
+    from boundlab.networks.weights import filled
 
-    init = load_model(a.init) if a.init else None
-    print(export(load_model(a.model), a.file, a.in_shape, a.normalize, init))
+    init, model = load_model(a.init) if a.init else None, load_model(a.model)
+    print(export(filled(model, a.weights) if a.weights else model, a.file, a.in_shape, a.normalize, init))
     return 0

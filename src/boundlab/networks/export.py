@@ -125,6 +125,12 @@ def check_plain(model: nn.Module) -> None:
             raise ValueError(f"{name} is a sparse tensor; make it dense with .to_dense() first")
         if tensor.is_complex() or tensor.is_quantized:
             raise ValueError(f"{name} is {tensor.dtype}; the weights must be real floating-point numbers")
+    for name, tensor in model.named_buffers():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise ValueError(
+                f"{name} has NaN or infinite values, as batch norm's statistics have after a batch that was not finite; train it on, "
+                "or estimate them again on the training images"
+            )
 
 
 def double(model: nn.Module) -> nn.Module:
