@@ -127,7 +127,7 @@ HOSTILE = {
     "no spec": (lambda: rewritten(lambda h: h.pop("__metadata__")), "no metadata entry 'spec'"),
     "spec of brackets": (lambda: good(spec="[" * 100_000), "'spec' is not JSON"),
     "one output": (lambda: good(spec=SPEC | {"classes": 1}), "write it with two, weights -w/2 and w/2"),
-    "no spec, what to do": (lambda: rewritten(lambda h: h.pop("__metadata__")), "with `boundlab export`, or with the code under"),
+    "no spec, what to do": (lambda: rewritten(lambda h: h.pop("__metadata__")), "its tensors are a plain chain: give `boundlab evaluate` this as `--spec`"),
     "a long field": (lambda: good(spec=SPEC | {"x" * 10_000: 1}), "unknown fields"),
     "a long value": (lambda: good(spec=SPEC | {"kind": "x" * 10_000}), "kind must be one of"),
     "a prefix that only some have": (lambda: good(**{"module.output.weight": np.zeros(1, np.float32)}), "unknown tensors"),

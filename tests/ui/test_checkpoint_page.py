@@ -8,7 +8,11 @@ import time
 import numpy as np
 import pytest
 import streamlit as st
+import torch
+from safetensors.torch import save
+from torch import nn
 
+import boundlab
 from boundlab.bounds import ALL
 from boundlab.charts.theme import styles
 from boundlab.data.splits import load_splits as load_data
@@ -19,6 +23,7 @@ from boundlab.networks.checkpoint import load_checkpoint
 from boundlab.specs.settings import Settings
 from boundlab.ui import server, subjects
 from boundlab.ui.page import PAGES
+from boundlab.ui.privacy import with_code
 from boundlab.uploads import kept
 from tests.cases import DIGITS, checkpoint
 from tests.conftest import reference_weights, write_checkpoint
@@ -47,6 +52,10 @@ def started(monkeypatch) -> list[Scheduler]:
 def uploaded(app, content, name="net.safetensors"):
     """The page after the upload has been measured."""
     app.file_uploader[0].upload(name, content, "application/octet-stream").run()
+    return wait_until_measured(app)
+
+
+def wait_until_measured(app):
     deadline = time.monotonic() + 300
     while any(box.icon == ":material/hourglass:" for box in app.info):
         assert time.monotonic() < deadline
@@ -357,6 +366,46 @@ def test_a_pickle_is_named_for_what_it_is():
     app = uploaded(open_link(PAGE, dataset="digits"), HOSTILE["zip of torch.save"][0](), "net.pt")
     assert "but a pickle, as torch.save writes it" in app.error[0].value
     assert "boundlab export" in app.error[0].value
+
+
+def bare_file():
+    """A network of 8x8 digits without spec: two convolutions and a dense layer, pooled once."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(20, 10)
+    )
+    names = {"0": "conv1", "2": "conv2", "6": "fc"}
+    return save({f"{names[n.split('.')[0]]}.{n.split('.')[1]}": t for n, t in net.state_dict().items()}), net
+
+
+def test_a_file_without_spec_is_asked_about_and_measured_with_the_answers(tmp_path):
+    content, net = bare_file()
+    app = uploaded(open_link(PAGE, dataset="digits"), content, "net.safetensors")
+    assert not app.error
+    asked = {box.label: box for box in app.text_input}
+    assert {label: box.value for label, box in asked.items()} == {
+        "Images": "1, 8, 8", "Stride": "1, 1", "Padding": "0, 0", "Pooling": "none, max2", "Scaling": "none"
+    }  # fmt: skip
+    asked["Pooling"].input("none").run()
+    assert "with these answers fc would take 80 values, but in the file it takes 20" in app.warning[0].value
+    assert not [b for b in app.button if b.label == "Measure with these answers"]
+    next(box for box in app.text_input if box.label == "Pooling").input("one").run()
+    assert "whole numbers with commas" in app.warning[0].value
+    next(box for box in app.text_input if box.label == "Pooling").input("none, max2").run()
+    button(app, "Measure with these answers").click().run()
+    wait_until_measured(app)
+    found = app.session_state[subjects.UNSAVED]
+    expected = boundlab.evaluate(net, "digits")
+    assert found.arch.title == "CONV-2-4,5 k3 -,max2 bias"
+    assert (found.record["train_error"], found.test_error) == pytest.approx(
+        (expected["errors"]["train"], expected["errors"]["test"])
+    )
+
+
+def test_commands_in_what_is_wrong_are_code_and_nothing_else_is_markup():
+    said = with_code("a *b* `boundlab export *x*` [c](d)")
+    assert said == r"a \*b\* `boundlab export *x*` \[c\](d)"
+    assert with_code("one ` alone *b*") == r"one \` alone \*b\*"
 
 
 def test_a_download_that_cannot_start_is_said_and_starts_nothing_else(tmp_path, monkeypatch, started):

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
+from boundlab.checkpoints.inferred import Chain, chain_of, proposed
 from boundlab.checkpoints.pickled import SIGNS, pickle_words
 from boundlab.errors import CheckpointError
 from boundlab.specs.arch import ArchSpec
@@ -46,6 +47,21 @@ class Header:
     tensors: dict[str, Stored]
 
 
+class Unspecified(CheckpointError):
+    """A file without spec whose tensors are a plain chain of layers; `spec`: what they say, with first answers to the rest."""
+
+    def __init__(self, said: str, chain: Chain, spec: dict[str, Any]) -> None:
+        self.said, self.chain, self.spec = said, chain, spec
+        super().__init__(
+            f"{said}; its tensors are a plain chain: give `boundlab evaluate` this as `--spec`, with stride, padding, pool, head, in_shape and "
+            f"normalize set right: {json.dumps(spec)}"
+        )
+
+    def about(self, path: Path) -> Unspecified:
+        """The same, naming the file."""
+        return Unspecified(f"{path}: {self.said}", self.chain, self.spec)
+
+
 def tensor_names(shapes: tuple[LayerShape, ...]) -> list[str]:
     """What a checkpoint calls the layers, input to output."""
     return [f"layers.{i}" for i in range(len(shapes) - 1)] + ["output"]
@@ -55,23 +71,51 @@ def read_header(path: str | Path, dataset: str | None) -> Header:
     """Check a file's header; `dataset`: its constants are the network's `normalize` where the spec leaves that out.
 
     The file is opened once, since it may be replaced meanwhile, and read whole only when it has the size that its header
-    announces, which has at most 1 MiB. Raises CheckpointError in one sentence.
+    announces, which has at most 1 MiB. Raises CheckpointError in one sentence, Unspecified where the spec alone is missing.
     """
     path = Path(path)
+    spec, tensors = _tensors_of(path)
+    try:
+        if spec is None:
+            raise _unspecified(tensors, dataset)
+        arch = _arch(spec, dataset)
+        _check_tensors(tensors, _expected(arch))
+    except CheckpointError as error:
+        raise error.about(path) if isinstance(error, Unspecified) else CheckpointError(f"{path}: {error}") from error
+    return Header(path, arch, tensors)
+
+
+def bare_tensors(path: Path) -> dict[str, Stored]:
+    """A file's tensors, whatever its spec, without the prefixes that all of their names have; raises CheckpointError."""
+    return _tensors_of(path)[1]
+
+
+def _tensors_of(path: Path) -> tuple[str | None, dict[str, Stored]]:
+    """The spec as it stands there, and the tensors."""
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file")
     try:
         with path.open("rb") as file:
             entries, content = _entries(file)
         found = _bare(deserialize(content))  # refuses what overlaps, leaves gaps, or ends elsewhere than the file
-        arch = _arch(entries.get("__metadata__", {}).get("spec"), dataset)
-        tensors = {name: Stored(part["dtype"], tuple(part["shape"]), part["data"]) for name, part in found}
-        _check_tensors(tensors, _expected(arch))
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is not a complete .safetensors file ({str(error).splitlines()[0]})") from error
-    return Header(path, arch, tensors)
+    tensors = {name: Stored(part["dtype"], tuple(part["shape"]), part["data"]) for name, part in found}
+    return entries.get("__metadata__", {}).get("spec"), tensors
+
+
+def _unspecified(tensors: dict[str, Stored], dataset: str | None) -> CheckpointError:
+    """What to say of a file without spec, and where it holds a plain chain, the chain and a spec to begin with."""
+    begin = "the header has no metadata entry 'spec', so nothing says what network it is"
+    try:
+        chain = chain_of({name: stored.shape for name, stored in tensors.items()})
+        facts = DATASETS[dataset] if dataset else None
+        spec = proposed(chain, facts.in_shape if facts else (1, 28, 28), facts.normalize if facts else None)
+        return Unspecified(begin, chain, spec)
+    except CheckpointError as error:
+        return CheckpointError(f"{begin}, and {error}; or {_REMEDY}")
 
 
 def check_fit(header: Header, dataset: str, classes: int | None = None) -> None:
@@ -150,12 +194,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _arch(text: str | None, dataset: str | None) -> ArchSpec:
-    if text is None:
-        raise CheckpointError(
-            f"the header has no metadata entry 'spec' (JSON with kind, in_shape, classes, ...), so nothing says what network it is: "
-            f"{_REMEDY}"
-        )
+def _arch(text: str, dataset: str | None) -> ArchSpec:
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:

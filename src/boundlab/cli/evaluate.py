@@ -14,7 +14,7 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.specs.run import label_groups
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.text import decimals
-from boundlab.validation import one_of, shown
+from boundlab.validation import known_fields, one_of, shown
 
 _LABEL = re.compile(r"0|[1-9][0-9]{0,8}")
 
@@ -25,6 +25,9 @@ def add_to(commands: Commands) -> None:
     sub.add_argument("file", type=Path)
     sub.add_argument("--dataset", required=True, metavar="NAME", help=f"{', '.join(SHIPPED)}, or one of your own")
     sub.add_argument("--labels", type=_labels, help="a sub-task: the labels of every class, such as 0/1 or 0,2,4/1,3,5")
+    sub.add_argument(
+        "--spec", metavar="JSON", help="what network it is, of a file that does not say: JSON, or a file of it"
+    )
     sub.add_argument("--convention", choices=CONVENTIONS, default="published")
     sub.add_argument("--delta", type=decimal, default=0.001, help="failure probability")
     sub.add_argument("--n", type=integer, help="replaces the sample size, never the sums over the sample")
@@ -63,12 +66,22 @@ def _run(a: argparse.Namespace) -> int:
 
     one_of("dataset", a.dataset, DATASETS)
     settings = Settings(a.convention, a.delta, a.n, a.margin)
-    result = evaluate_file(a.file, a.dataset, settings, not a.no_errors, a.data_root, a.labels)
+    spec = None if a.spec is None else _spec(a.spec)
+    result = evaluate_file(a.file, a.dataset, settings, not a.no_errors, a.data_root, a.labels, spec)
     if a.json:
         print(json.dumps(result))
     else:
         _print(result, settings)
     return 0
+
+
+def _spec(text: str) -> dict[str, Any]:
+    """JSON, or the path of some. Raises ValueError or OSError."""
+    try:
+        given = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"--spec must be a JSON object, or a file of one, got {shown(text)}") from error
+    return known_fields(given, "--spec", [*given] if isinstance(given, dict) else [])
 
 
 def _print(result: dict[str, Any], settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from boundlab.analysis.subject import Subject
 from boundlab.bounds import BY_KEY, LITERATURE
 from boundlab.bounds.base import BIASES_IGNORED, effective_n, evaluate
 from boundlab.bounds.coded import CodedCertificate, coded_json
+from boundlab.checkpoints.completed import completed
 from boundlab.data.inspection import altered, repeated
 from boundlab.data.splits import Split, apply_task, cut_window
 from boundlab.evaluation.kept_norms import norms_of
@@ -152,12 +154,19 @@ def evaluate_file(
     errors: bool = True,
     root: Path | None = None,
     labels: Labels | None = None,
+    spec: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """`report` of a checkpoint on a data set or, with `labels`, a sub-task of it; raises CheckpointError, DataError or
-    ValueError."""
+    """`report` of a checkpoint on a data set or, with `labels`, a sub-task of it; `spec`: what network it is, of a file that does
+    not say. Raises CheckpointError, DataError or ValueError."""
     torch.set_num_threads(1)
     asked = TrainSpec(dataset, labels=labels)
-    checkpoint = load_checkpoint(path, dataset, None if labels is None else len(labels))
+    classes = None if labels is None else len(labels)
+    if spec is None:
+        checkpoint = load_checkpoint(path, dataset, classes)
+    else:
+        with tempfile.TemporaryDirectory(prefix="boundlab-spec-") as folder:
+            (file := Path(folder, path.name)).write_bytes(completed(path, spec))
+            checkpoint = load_checkpoint(file, dataset, classes)
     return report_on(checkpoint, apply_task(asked, root), dataset, settings, errors, path.stem, root, labels)
 
 

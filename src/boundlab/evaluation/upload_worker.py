@@ -1,8 +1,9 @@
 """Measure one upload: `python -m boundlab.evaluation.upload_worker FOLDER`, a process with limits that ends when its standard input closes.
 
-FOLDER holds `network.safetensors` and `request.json`, {"dataset", "labels", "title", "seconds"}. Written there: `status.json`
+FOLDER holds `network.safetensors` and `request.json`, {"dataset", "labels", "title", "seconds", "spec"}; a spec (else null) is
+that of a network which does not say it, and is written into it. Written there: `status.json`
 ({"state": "running" | "done" | "failed", "part", "arch" once the file is found sound, "measured": whether there is a subject,
-"error"}) and `subject.json`, first without Theorem D, which takes longest, then with it. Torch is imported only after the file
+"error", "open": the chain that a file without spec holds, and a first spec}) and `subject.json`, first without Theorem D, which takes longest, then with it. Torch is imported only after the file
 has been checked.
 """
 
@@ -20,7 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from boundlab.checkpoints.header import check_fit, check_values, read_header
+from boundlab.checkpoints.completed import completed
+from boundlab.checkpoints.header import Unspecified, check_fit, check_values, read_header
 from boundlab.errors import BoundlabError, DataError
 from boundlab.specs.own_data import DATASETS
 from boundlab.system.files import write_atomic
@@ -32,7 +34,7 @@ from boundlab.uploads.protocol import NETWORK, REQUEST, STATUS, SUBJECT, memory_
 if TYPE_CHECKING:
     from boundlab.analysis.subject import Subject  # pandas takes half a second, and the file is checked first
 
-_WRITES = 16 * 2**20  # bytes of any file it writes
+_WRITES = 64 * 2**20  # bytes of any file it writes: the network again, with its spec
 _SPARE = 20.0  # seconds that Theorem D leaves of the limit
 _TIMES_FIRST = 25  # it takes about so many times as long as until the first rounding is tried
 _SAY_EVERY = 0.5  # seconds
@@ -60,6 +62,8 @@ def _measure(
     dataset, path = asked["dataset"], folder / NETWORK
     labels = None if asked["labels"] is None else tuple(tuple(group) for group in asked["labels"])
     tell("checking the file")
+    if spec := asked.get("spec"):
+        write_atomic(path, completed(path, spec))
     header = read_header(path, dataset)
     check_values(header)
     sound(header.arch.to_dict())
@@ -153,6 +157,8 @@ def measure_upload(folder: Path) -> int:
         left = asked["seconds"] - max(time.monotonic() - begun, time.process_time()) - _SPARE
         keep(with_theorem_d(_Watch(tell, left)))
     except (BoundlabError, ValueError) as error:
+        if isinstance(error, Unspecified):
+            put(open={"chain": dataclasses.asdict(error.chain), "spec": error.spec})
         said = str(error).replace(str(folder / NETWORK), asked["title"])
         put(state="failed", error=one_line(said))
         return 2

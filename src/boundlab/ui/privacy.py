@@ -47,3 +47,11 @@ def plain(text: str) -> str:
     # addresses become links by themselves: a word joiner, which nobody sees, takes them apart
     apart = re.sub(r"(?i)(://|\.(?<=www\.)|@)", "\u2060\\1", without_paths(cut(text)))
     return re.sub(r"([\\`*_\[\]!:$<>#|~])", r"\\\1", apart)
+
+
+def with_code(text: str) -> str:
+    """`plain`, but what stands between backticks, a command or a name, is shown as code, in which nothing is markup."""
+    parts = cut(text).split("`")
+    if len(parts) % 2 == 0 or not all(part.strip() for part in parts[1::2]):
+        return plain(text)
+    return "".join(f"`{without_paths(part)}`" if i % 2 else plain(part) for i, part in enumerate(parts))

@@ -82,11 +82,12 @@ class UploadServer:
             raise RunError(f"{self._home} cannot be written ({error.strerror}); make room there") from error
         return upload
 
-    def measure(self, upload: Upload, dataset: str, labels: Labels | None) -> None:
-        """Queue the upload for a worker; raises RunError at a limit, or when its folder cannot be written."""
+    def measure(self, upload: Upload, dataset: str, labels: Labels | None, spec: dict[str, Any] | None = None) -> None:
+        """Queue the upload for a worker; `spec`: what network it is, of a file that does not say. Raises RunError at a limit, or
+        when its folder cannot be written."""
         self._end(upload)
         upload.asked, upload.late = (dataset, labels), False
-        request = {"dataset": dataset, "labels": labels, "title": upload.title, "seconds": self.seconds}
+        request = {"dataset": dataset, "labels": labels, "title": upload.title, "seconds": self.seconds, "spec": spec}
         try:
             for name in (STATUS, SUBJECT):
                 (upload.folder / name).unlink(missing_ok=True)
@@ -102,7 +103,7 @@ class UploadServer:
         """Reap and start what is due; returns how this upload stands.
 
         state: "idle", "queued" (and `ahead`), "running" (and `part`), "done" or "failed" (and `error`); `arch`: its network,
-        once the file is found sound; `measured`: there is a `result`, to which Theorem D may still come.
+        once the file is found sound; `open`: what a file without spec leaves open; `measured`: there is a `result`, to which Theorem D may still come.
         """
         with self._lock:
             self._reap_and_start()

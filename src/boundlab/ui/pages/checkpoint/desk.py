@@ -25,6 +25,7 @@ class Desk:
         self.server = upload_server()
         self.upload: Upload | None = None
         self.error: str | None = None  # why the last file was refused
+        self.open: dict[str, Any] | None = None  # what the file leaves open, and first answers
         self.known: bool | None = (
             None  # whether the session's subject has all that will be found; None: there is none yet
         )
@@ -51,6 +52,13 @@ class Desk:
             self.known = None
             self.server.measure(self.upload, dataset, labels)
 
+    def answer(self, dataset: str, labels: Labels | None, spec: dict[str, Any]) -> None:
+        """Measure the file as the network that `spec` says it is."""
+        if self.upload is not None:
+            st.session_state.pop(UNSAVED, None)
+            self.known = None
+            self.server.measure(self.upload, dataset, labels, spec)
+
     def update(self) -> dict[str, Any]:
         """`UploadServer.update`, and what follows: a finished subject goes into the session, a broken file is dropped."""
         if self.upload is None:
@@ -59,6 +67,9 @@ class Desk:
         if now.get("measured") and self.known != (now["state"] == "done"):
             st.session_state[UNSAVED] = self.server.result(self.upload)
             self.known = now["state"] == "done"
+        if now.get("open"):
+            self.open = now["open"]
+            return {"state": "idle"}
         if now["state"] == "failed" and not now.get("arch"):
             self.clear()
             self.error = now["error"]
@@ -68,7 +79,7 @@ class Desk:
     def clear(self) -> None:
         """Drop the upload and what was found."""
         self.close()
-        self.error = self.known = None
+        self.error = self.known = self.open = None
         st.session_state.pop(UNSAVED, None)
 
     def close(self) -> None:

@@ -25,8 +25,9 @@ from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.download import data_ready
 from boundlab.ui.pages.checkpoint.desk import Desk, desk
 from boundlab.ui.pages.checkpoint.export import how_to
+from boundlab.ui.pages.checkpoint.questions import questions
 from boundlab.ui.pages.checkpoint.results import results
-from boundlab.ui.privacy import plain
+from boundlab.ui.privacy import plain, with_code
 from boundlab.ui.visitor import at_home, visitor
 from boundlab.uploads import kept
 from boundlab.uploads.protocol import NETWORK, memory_limit
@@ -61,7 +62,17 @@ def checkpoint(controls: Controls) -> None:
     _example(mine, dataset)
     busy = now["state"] in _BUSY
     st.fragment(_progress, run_every=0.5 if busy else None)(mine, (busy, now.get("measured")))
-    if not busy:
+    if mine.open and mine.upload and not busy:
+        spec = questions(mine.open, now["state"] != "idle", mine.upload.folder.name)
+        if spec is not None:
+            st.button(
+                "Measure with these answers",
+                type="secondary" if now["state"] == "done" else "primary",
+                icon=":material/play_arrow:",
+                on_click=partial(_act, partial(mine.answer, dataset, labels, spec)),
+                disabled=bool(locate.missing(dataset)),
+            )
+    elif not busy:
         _other_data(mine, dataset, labels)
     if note := st.session_state.pop(_NOTE, None):
         st.error(f"{plain(note)}.")
@@ -101,7 +112,7 @@ def _uploader(mine: Desk, dataset: str, labels: Labels | None) -> None:
         "you leave, unless you keep it.",
     )
     if mine.error:
-        st.error(f"{plain(mine.error)}.", icon=":material/error:")
+        st.error(f"{with_code(mine.error)}.", icon=":material/error:")
 
 
 def _example(mine: Desk, dataset: str) -> None:
@@ -146,7 +157,7 @@ def _progress(mine: Desk, was: tuple[bool, bool | None]) -> None:
         name = f"{ArchSpec.from_dict(now['arch']).title}: " if now.get("arch") else ""
         st.info(f"{name}{now['part']} …", icon=":material/hourglass:")
     elif now["state"] == "failed":
-        st.error(f"{plain(now['error'])}.", icon=":material/error:")
+        st.error(f"{with_code(now['error'])}.", icon=":material/error:")
 
 
 def _other_data(mine: Desk, dataset: str, labels: Labels | None) -> None:
