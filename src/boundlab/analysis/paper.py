@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from boundlab.analysis.tables import Axis
+from boundlab.specs.beside import BESIDE
 
-_PAPER = Path(__file__).resolve().parents[3] / "data" / "paper" / "figures_digitized.csv"
+_PAPER = BESIDE / "data" / "paper" / "figures_digitized.csv"
 
 
 def read_paper(axis: Axis, path: Path = _PAPER) -> pd.DataFrame:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-EXAMPLES = Path(__file__).resolve().parents[3] / "data" / "examples.json"
+from boundlab.specs.beside import BESIDE
+
+EXAMPLES = BESIDE / "data" / "examples.json"
 
 
 @dataclass(frozen=True)

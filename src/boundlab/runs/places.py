@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-PACK = Path(__file__).resolve().parents[3] / "data" / "runs"
+from boundlab.specs.beside import BESIDE
+
+PACK = BESIDE / "data" / "runs"
 
 
 def runs_folder() -> Path:
