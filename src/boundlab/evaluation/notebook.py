@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,9 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from boundlab.data.labels import mapping_words, outputs_of
+from boundlab.data.labels import outputs_of
 from boundlab.evaluation.branched_report import report_on_branched
 from boundlab.evaluation.given_data import OWN, as_outputs, check_data, given_data
+from boundlab.evaluation.printed_report import Report
 from boundlab.evaluation.report import report_on
 from boundlab.networks.branched import Branched, branched
 from boundlab.networks.build import LocallyConnected2d
@@ -24,55 +24,7 @@ from boundlab.networks.sequential import NotAChain
 from boundlab.specs.own_data import DATASETS, at_root
 from boundlab.specs.run import label_groups
 from boundlab.specs.settings import Settings
-from boundlab.text import percent
 from boundlab.validation import numbers
-
-_UNDER_NOISE = " (of the network under noise on its weights)"
-
-
-class Report(dict[str, Any]):
-    """The dictionary of `report.report`, which a notebook shows as a table."""
-
-    def _rows(self) -> list[tuple[str, str]]:
-        def told(value: float | None) -> str:
-            return "not measured" if value is None else percent(value)
-
-        rows = [(f"{part} error", told(self["errors"][part])) for part in ("train", "test")]
-        if (limit := self["hold_out"]["value"]) is not None:
-            rows.append(("hold-out", f"at most {percent(limit)}"))
-        proved = ("theorem_s2", "theorem_d", "pac_bayes") if self["convention"] == "strict" else ("theorem_s2",)
-        silent: dict[str, list[str]] = {}
-        for key, bound in (self["bounds"] | {name: self[name] for name in proved if name in self}).items():
-            if bound["value"] is None:
-                silent.setdefault(bound["reason"], []).append(key)
-            else:
-                which = " (Theorem D2)" if bound.get("j") is not None else _UNDER_NOISE if "draws" in bound else ""
-                says = "" if bound["value"] < 1 else ", vacuous: 1 or more says nothing"
-                rows.append((key, f"{bound['value']:.4g}{which}{says}"))
-        rows += [(", ".join(keys), f"- ({reason})") for reason, keys in silent.items()]
-        return rows
-
-    def _notes(self) -> list[str]:
-        """How labels were numbered, what to doubt, and where there is a promise what it takes for granted."""
-        numbered = (
-            [f"Labels as outputs of the network: {said}."] if (said := mapping_words(self.get("labels", ()))) else []
-        )
-        return (
-            numbered
-            + self["warnings"]
-            + [w for w in self["conditions"] if self["convention"] == "strict" and w not in self["warnings"]]
-        )
-
-    def _about(self) -> str:
-        return f"{self['dataset']}, n = {self['n']:,}, {self['convention']} convention, delta = {self['delta']:g}"
-
-    def __repr__(self) -> str:
-        return "\n".join([self._about(), *(f"{name:12} {text}" for name, text in self._rows()), *self._notes()])
-
-    def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in self._rows())
-        said = "".join(f"<p>{html.escape(words)}</p>" for words in self._notes())
-        return f"<table><caption>{html.escape(self._about())}</caption>{rows}</table>{said}"
 
 
 def evaluate(
