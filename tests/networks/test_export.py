@@ -276,8 +276,8 @@ REFUSED |= {
     "meta": ([nn.Flatten(), nn.Linear(64, 10, device="meta")], "1.weight is on the meta device and has no values"),
     "sparse": ([nn.Flatten(), sparse()], "1.weight is a sparse tensor; make it dense"),
     "complex": ([nn.Flatten(), nn.Linear(64, 10, dtype=torch.complex64)], "1.weight is torch.complex64"),
-    "NaN in a norm": ([nn.Flatten(), nn.Linear(64, 10), spoilt(torch.nan)], "running statistics are NaN"),
-    "infinite norm": ([nn.Flatten(), nn.Linear(64, 10), spoilt(torch.inf)], "running statistics are NaN, infinite"),
+    "NaN in a norm": ([nn.Flatten(), nn.Linear(64, 10), spoilt(torch.nan)], "2.running_var has NaN or infinite values"),
+    "infinite norm": ([nn.Flatten(), nn.Linear(64, 10), spoilt(torch.inf)], "2.running_var has NaN or infinite values"),
     "negative variance": ([nn.Flatten(), nn.Linear(64, 10), spoilt(-1.0)], "running statistics are NaN, infinite or"),
 }
 

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from boundlab.networks.export import checkpoint_of, outputs
+from boundlab.networks.tracing import followed
 from boundlab.specs.arch import ArchSpec
 
 SHAPE = (1, 28, 28)
@@ -209,7 +210,6 @@ REFUSED = {
     "dictionary": (lambda s, x: {"logits": s.layers[0](x.flatten(1)), "x": x}, "must return one tensor"),
     "no result": (lambda s, x: s.layers[0].bias, "must return one tensor that depends on its input"),
     "transposed": (lambda s, x: s.layers[0](x.mT.reshape(-1, 784)), "mT is not among the operations"),
-    "leaky": (lambda s, x: s.layers[0](F.leaky_relu(s.layers[1](x), 0.1).flatten(1)), "LeakyReLU"),
     "product": (lambda s, x: s.layers[0]((x * x).flatten(1)), "product or difference of two results"),
     "batch's own norm": (lambda s, x: s.layers[0](s.layers[2](s.layers[1](x)).flatten(1)), "running statistics"),
 }
@@ -229,3 +229,50 @@ def test_torchscript_and_normalisation_by_channel_name_their_remedy():
         checkpoint_of(torch.jit.script(LeNet5()), SHAPE)
     with pytest.raises(ValueError, match="one mean and one deviation for all channels"):
         checkpoint_of(LeNet5(), SHAPE, normalize=((0.1, 0.2, 0.3), (1, 1, 1)))
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.reads, self.classes = nn.LSTM(8, 6, batch_first=True), nn.Linear(6, 4)
+
+    def forward(self, x):
+        return self.classes(self.reads(x.squeeze(1))[0][:, -1])
+
+
+class Attending(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rows, self.classes = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Linear(8, 4)
+
+    def forward(self, x):
+        return self.classes(self.rows(x.squeeze(1)).mean(1))
+
+
+@pytest.mark.parametrize(
+    ("model", "named"), [(Recurrent, "reads is a LSTM"), (Attending, "rows is a TransformerEncoderLayer")]
+)
+def test_attention_and_recurrence_are_named_before_anything_else(model, named):
+    with pytest.raises(
+        ValueError, match=rf"{named}: attention and recurrent networks multiply .* feed-forward ReLU networks"
+    ):
+        followed(model().double(), (1, 8, 8))
+
+
+class Faulty(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.act, self.classes = (
+            nn.Conv2d(1, 4, 3),
+            nn.GroupNorm(2, 4),
+            nn.GELU(),
+            nn.Linear(144, 4),
+        )
+
+    def forward(self, x):
+        return self.classes(self.act(self.norm(self.conv(x))).flatten(1))
+
+
+def test_everything_that_is_in_the_way_is_named_at_once():
+    with pytest.raises(ValueError, match=r"^norm: group_norm is not among .*In the way as well: act \(GELU\)$"):
+        followed(Faulty().double(), (1, 8, 8))

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from boundlab.networks.not_followed import further, refuse_products
 from boundlab.networks.traced_modules import Unknown, module_of
 from boundlab.text import cut
 
@@ -70,13 +71,14 @@ def follow(model: nn.Module, example: Tensor) -> list[Traced]:
 
 def followed(model: nn.Module, in_shape: Sequence[int]) -> tuple[list[Traced], bool]:
     """The steps of `model`, and whether it takes flattened inputs, as some dense networks do. Raises ValueError."""
+    refuse_products(model)
     example = torch.randn(_EXAMPLES, *in_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     try:
         return follow(model, example), False
-    except ValueError:
+    except ValueError as error:
         with contextlib.suppress(ValueError):
             return follow(model, example.flatten(1)), True
-        raise
+        raise ValueError(f"{error}{further(model, str(error))}") from error
 
 
 def _exported(model: nn.Module, example: Tensor) -> Any:
