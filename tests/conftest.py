@@ -23,31 +23,33 @@ from boundlab.specs.run import RunSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What kills processes, drives a browser, serves, trains to the end, or takes long; the README's command runs it, too
+# What kills processes, drives a browser, serves, trains to the end, or takes long; the longest first, which is the order
+# in which they begin, so that two processes end together. The README's command runs them, too.
 SLOW = (
-    *("e2e", "test_wheel.py", "bounds/test_bound_symmetries.py", "bounds/test_theorem_s.py", "cli/test_bad_input.py"),
-    "bounds/test_biases_from_below.py",
-    *(
-        "cli/test_main.py",
-        "cli/test_terminal.py",
-        "data/test_download.py",
-        "evaluation/test_certify.py",
-        "evaluation/test_notebook.py",
-    ),
-    *("jobs/test_scheduler.py", "jobs/test_downloads.py", "runs/test_broken_runs.py", "system/test_orphans.py"),
-    *("system/test_full_disk.py", "training/test_cuda_graph.py", "training/test_loop.py", "training/test_resume.py"),
-    *("training/test_together.py", "training/test_worker.py"),
-    *("ui/test_checkpoint_page.py", "ui/test_class_runs.py", "ui/test_compare_page.py"),
-    *("ui/test_links.py", "ui/test_live.py", "ui/test_nasty_links.py", "ui/test_own_runs.py", "ui/test_pages.py"),
-    *("ui/test_heat_map.py", "networks/test_weights.py"),
-    *("ui/test_server.py", "ui/test_study_pages.py", "ui/test_train_page.py", "uploads/test_server.py"),
+    *("e2e/test_browser.py", "e2e/test_playground.py", "e2e/test_first_screen.py", "e2e/test_walk.py", "e2e"),
+    *("load", "training/test_worker.py", "jobs/test_scheduler.py", "training/test_resume.py", "ui/test_links.py"),
+    *("cli/test_main.py", "uploads/test_over_http.py", "ui/test_class_runs.py", "ui/test_nasty_links.py"),
+    *("ui/test_checkpoint_page.py", "uploads/test_server.py", "ui/test_own_runs.py", "ui/test_train_page.py"),
+    *("ui/test_pages.py", "training/test_together.py", "ui/test_study_pages.py", "ui/test_compare_page.py"),
+    *("bounds/test_bound_symmetries.py", "system/test_full_disk.py", "runs/test_broken_runs.py", "ui/test_heat_map.py"),
+    *("data/test_download.py", "bounds/test_biases_from_below.py", "cli/test_terminal.py"),
+    *("evaluation/test_notebook.py", "bounds/test_theorem_s.py", "ui/test_live.py", "training/test_loop.py"),
+    *("evaluation/test_certify.py", "jobs/test_downloads.py", "system/test_orphans.py", "cli/test_bad_input.py"),
+    *("networks/test_weights.py", "test_wheel.py", "training/test_cuda_graph.py", "ui/test_server.py"),
 )
 
 
+def _place(item: pytest.Item) -> int:
+    """Of an item's file in SLOW; behind its end if it is not slow."""
+    name = item.path.relative_to(ROOT / "tests").as_posix()
+    return next((place for place, start in enumerate(SLOW) if name.startswith(start)), len(SLOW))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow."""
+    """Mark what is slow, and put it first."""
+    items.sort(key=_place)
     for item in items:
-        if item.path.relative_to(ROOT / "tests").as_posix().startswith(SLOW):
+        if _place(item) < len(SLOW):
             item.add_marker(pytest.mark.slow)
 
 

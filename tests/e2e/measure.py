@@ -15,6 +15,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from boundlab.cli.bench_browser import EMPTY_PAGE, launch, settle, until_painted
+from tests.e2e.readers import Readers
 from tests.e2e.serving import serving, visit
 
 
@@ -61,9 +62,10 @@ def measure(times):
     result = {}
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         Path(folder, "empty.py").write_text(EMPTY_PAGE)
-        browser = launch(playwright)
-        if browser is None:
+        launched = launch(playwright)
+        if launched is None:
             raise SystemExit("no chromium on this machine: install Debian's package `chromium`")
+        browser = Readers(launched, 30_000)
         with serving() as url, serving("empty.py", folder) as empty_url:
             page = visit(browser, empty_url)
             result["empty page, slider"] = moves(page, page.get_by_role("slider"), times)
@@ -78,8 +80,8 @@ def measure(times):
                 result[f"{name}, handle dragged"] = drags(page, handle, times)
                 result[f"{name}, handle by keys"] = moves(page, handle, times)
                 result[f"{name}, slider"] = moves(page, page.get_by_role("slider", name=slider), times)
-                page.context.close()
-        browser.close()
+                browser.leave(page)
+        launched.close()
     return result
 
 

@@ -23,11 +23,9 @@ def started(script="app.py", folder=ROOT, env=None, address="127.0.0.1"):
     return bench_browser.started(script, folder, env, address)
 
 
-def visit(browser, url, width=1400, dark=False, drawn=CHART):
-    """The page at `url` in a fresh browser context, its chart (or what else is `drawn`) there."""
-    scheme = "dark" if dark else "light"
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = context.new_page()
+def visit(browser, url, width=1400, dark=False, drawn=CHART, height=900, own=False):
+    """The page at `url` as a fresh reader's, its chart (or what else is `drawn`) there; `browser`: Readers; `own`: with nothing loaded."""
+    page = browser.arrive(width, height, dark, own)
     page.goto(url)
     page.locator(drawn).first.wait_for(timeout=60_000)
     settle(page)

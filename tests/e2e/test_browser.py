@@ -8,14 +8,6 @@ from boundlab.ui.page import PAGES
 from tests.charts.test_colours import contrast
 from tests.e2e.serving import CHART, FORMULA, open_notes, serving, settle, visit
 
-
-@pytest.fixture
-def server():
-    """A fresh server per test, so that every link is a cold one."""
-    with serving() as url:
-        yield url
-
-
 TO_DIGITS = {
     "compare": "n1=CONV-3-16 · digits 8×8 · λ = 0.004&n2=CONV-5-16 · digits 8×8 · λ = 0.004",
     **{page.key: "dataset=digits" for page in PAGES if page.key not in ("compare", "train", "checkpoint")},
@@ -31,12 +23,22 @@ DRAWN = """() => [...document.querySelectorAll('.js-plotly-plot')].map(plot => (
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if p.key in TO_DIGITS], ids=lambda p: p.key)
-@pytest.mark.parametrize(("width", "dark"), [(1400, False), (400, True)], ids=["wide-light", "phone-dark"])
-def test_a_cold_deep_link_draws_its_chart(browser, server, page, width, dark):
+def test_a_cold_deep_link_draws_its_chart(browser, page):
+    """On a fresh server, in a browser that has loaded nothing."""
+    with serving() as url:
+        check_deep_link(browser, url, page, 1400)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.key in TO_DIGITS], ids=lambda p: p.key)
+def test_a_deep_link_draws_its_chart_on_a_dark_phone(browser, server, page):
+    check_deep_link(browser, server, page, 400, dark=True)
+
+
+def check_deep_link(browser, url, page, width, dark=False):
     path = "" if page.key == "start" else page.key
     drawn = FORMULA if page.key == "theory" else CHART
     convention = "" if page.key == "playground" else "&convention=theorem"  # all of them at once there
-    seen = visit(browser, f"{server}/{path}?{TO_DIGITS[page.key]}{convention}", width, dark, drawn)
+    seen = visit(browser, f"{url}/{path}?{TO_DIGITS[page.key]}{convention}", width, dark, drawn, own=not dark)
     main = seen.get_by_test_id("stMain")
     box = seen.locator(drawn.split()[0]).first.bounding_box()
     assert box["x"] + box["width"] <= width
@@ -333,7 +335,7 @@ def test_words_on_the_accent_colour_meet_aa(browser, server, dark, embedded):
 def test_what_is_said_of_a_file_gives_way_to_the_next_file_even_to_one_that_the_browser_refuses(
     browser, server, tmp_path
 ):
-    page = browser.new_page()
+    page = browser.arrive()
     page.goto(f"{server}/checkpoint?dataset=digits")
     names = ("broken.safetensors", "notes.txt", "large.safetensors", "other.safetensors")
     for name, content in zip(names, (b"nonsense", b"words", b"0" * (31 * 2**20), b"nonsense too"), strict=True):

@@ -2,14 +2,7 @@
 
 import pytest
 
-from tests.e2e.serving import serving, settle, visit
-
-
-@pytest.fixture(scope="module")
-def server():
-    with serving() as url:
-        yield url
-
+from tests.e2e.serving import settle, visit
 
 DRAWER = "Choose networks"
 HEADS = "() => [...document.querySelectorAll('[class*=st-key-compare_name]')].map(e => e.innerText)"

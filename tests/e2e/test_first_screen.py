@@ -8,7 +8,7 @@ import pytest
 from boundlab.analysis.tables import AXES
 from tests.cases import DIGITS
 from tests.conftest import reference_weights, write_checkpoint
-from tests.e2e.serving import CHART, FORMULA, serving, settle, visit
+from tests.e2e.serving import CHART, FORMULA, settle, visit
 
 TITLES = {
     "": "wrong out of 100 new digits",
@@ -31,17 +31,10 @@ BELOW = """title => Math.max(0, ...[...document.querySelectorAll('.js-plotly-plo
   .map(text => text.getBoundingClientRect().bottom))"""
 
 
-@pytest.fixture(scope="module")
-def server():
-    with serving() as url:
-        yield url
-
-
 @pytest.mark.parametrize("path", TITLES)
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)], ids=["projector", "phone"])
 def test_the_x_axis_is_on_the_first_screen(browser, server, path, width, height):
-    context = browser.new_context(viewport={"width": width, "height": height})
-    page = context.new_page()
+    page = browser.arrive(width, height)
     page.goto(f"{server}/{path}")
     page.locator(CHART).first.wait_for(timeout=60_000)
     settle(page)
@@ -50,7 +43,6 @@ def test_the_x_axis_is_on_the_first_screen(browser, server, path, width, height)
     if path.split("?")[0] and "heat" not in path and path not in ("anatomy", "certificates"):
         handle = page.get_by_test_id("stBidiComponentIsolated").get_by_role("slider").bounding_box()
         assert handle["y"] + handle["height"] <= height
-    context.close()
 
 
 READ = """() => {
@@ -80,7 +72,7 @@ CONTROLS = """() => ['stSlider', 'stButtonGroup', 'stSelectbox', 'stCheckbox', '
 @pytest.mark.parametrize("path", ["training", "lambda", "width", "depth", "width?panels=heat+map"])
 def test_a_figure_page_says_little_before_it_is_asked(browser, server, path):
     """At most 60 words, those in the chart and on its bar among them, numbers not; and at most six controls, in one row."""
-    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
+    page = browser.arrive(1280, 720)
     page.goto(f"{server}/{path}")
     page.locator(CHART).first.wait_for(timeout=60_000)
     settle(page)
@@ -93,21 +85,19 @@ def test_a_figure_page_says_little_before_it_is_asked(browser, server, path):
     tops = {round(box["top"] / 30) for box in page.evaluate(BOXES)}
     assert max(tops) - min(tops) <= 1
     assert all(box["bottom"] <= 720 for box in page.evaluate(BOXES))
-    page.context.close()
 
 
 @pytest.mark.parametrize("path", ON_A_PROJECTOR)
 def test_the_x_axis_is_on_the_first_screen_of_a_projector(browser, server, path):
-    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
+    page = browser.arrive(1280, 720)
     page.goto(f"{server}/{path}")
     page.wait_for_function(f"title => ({BELOW})(title) > 0", arg=ON_A_PROJECTOR[path], timeout=60_000)
     settle(page)
     assert page.evaluate(BELOW, ON_A_PROJECTOR[path]) <= 720
-    page.context.close()
 
 
 def test_an_embedded_page_has_no_menu_and_elsewhere_the_menu_shows_its_focus(browser, server):
-    page = browser.new_context().new_page()
+    page = browser.arrive(1280, 720)
     page.goto(f"{server}/lambda?embed=true&embed_options=light_theme")
     page.locator(CHART).first.wait_for(timeout=60_000)
     settle(page)
@@ -121,11 +111,10 @@ def test_an_embedded_page_has_no_menu_and_elsewhere_the_menu_shows_its_focus(bro
     assert link.evaluate("link => link === document.activeElement")
     outline = link.evaluate("link => [getComputedStyle(link).outlineStyle, getComputedStyle(link).outlineWidth]")
     assert outline == ["solid", "2px"]
-    page.context.close()
 
 
 def test_what_a_link_says_of_controls_in_the_closed_drawer_stays(browser, server):
-    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
+    page = browser.arrive(1280, 720)
     page.goto(f"{server}/lambda?dataset=digits&delta=0.05&scale=linear&show=Test+error")
     page.locator(CHART).first.wait_for(timeout=60_000)
     settle(page)
@@ -143,7 +132,6 @@ def test_what_a_link_says_of_controls_in_the_closed_drawer_stays(browser, server
     assert "show=Test+error" in page.url
     box = page.get_by_test_id("stPopoverBody").get_by_test_id("stSelectbox").first
     assert "0.05" in box.evaluate("box => box.innerText + box.querySelector('input').value")
-    page.context.close()
 
 
 WORDS = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap((plot, number) => {
@@ -176,7 +164,7 @@ def cut_off(words):
 @pytest.mark.parametrize("path", TITLES)
 def test_words_in_a_chart_are_whole_on_a_phone(browser, server, path):
     """No number is cut at the edge, no tick stands in the axis's title, no button of the toolbar over a word."""
-    page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+    page = browser.arrive(390, 844)
     page.goto(f"{server}/{path}")
     page.locator(CHART).first.wait_for(timeout=60_000)
     settle(page)
@@ -191,7 +179,6 @@ def test_words_in_a_chart_are_whole_on_a_phone(browser, server, path):
     covered = [w["text"] for w in words if any(meet(w, button) for button in w["buttons"])]
     crossed = [w["text"] for w in words if w["tick"] and any(meet(w, title) for title in titles)]
     assert (cut, covered, crossed) == ([], [], [])
-    page.context.close()
 
 
 TURNED = """() => [...document.querySelectorAll('.xtick text')].map(tick => tick.getAttribute('transform') ?? '')
@@ -209,7 +196,6 @@ def wrong_on_a_phone(page, title="value (log₂ scale)"):
 def test_the_largest_bounds_on_start_are_whole_on_a_phone(browser, server, data, wd):
     page = visit(browser, f"{server}/?reveal=true&all=true&wrong=100&promised=100&{data}&wd={wd}", width=390)
     assert wrong_on_a_phone(page, TITLES[""]) == ([], [])
-    page.context.close()
 
 
 @pytest.mark.parametrize(("times", "dark"), [(30, False), (1e6, True)], ids=["light", "dark"])
@@ -221,7 +207,6 @@ def test_the_bounds_of_a_checkpoint_are_whole_on_a_phone(browser, server, tmp_pa
     page.locator(CHART).first.wait_for(timeout=300_000)
     settle(page)
     assert wrong_on_a_phone(page) == ([], [])
-    page.context.close()
 
 
 @pytest.mark.parametrize("networks", ["figures", "certified"])
@@ -232,7 +217,6 @@ def test_what_is_guaranteed_is_whole_on_a_phone(browser, server, networks):
     words = [word for word in page.evaluate(WORDS) if word["plot"] == 0]
     assert sum("≤" in word["text"] for word in words) == 4  # as many as there are cards
     assert cut_off(words) == []
-    page.context.close()
 
 
 @pytest.mark.parametrize("view", ["one+network", "two+networks"])
@@ -242,7 +226,6 @@ def test_the_anatomy_is_whole_on_a_phone(browser, server, view):
     words = page.evaluate(WORDS)
     assert sum("×" in word["text"] for word in words) >= 4
     assert cut_off(words) == []
-    page.context.close()
 
 
 def test_no_button_of_the_toolbar_covers_a_word_about_what_is_guaranteed(browser, server):
@@ -252,7 +235,6 @@ def test_no_button_of_the_toolbar_covers_a_word_about_what_is_guaranteed(browser
     page.locator(".modebar-group").first.wait_for()
     words = [word for word in page.evaluate(WORDS) if word["plot"] == 0]
     assert [w["text"] for w in words if any(meet(w, button) for button in w["buttons"])] == []
-    page.context.close()
 
 
 @pytest.mark.parametrize("path", ["certificates?networks=figures", "theory"])
@@ -264,7 +246,6 @@ def test_on_a_phone_the_controls_come_after_what_they_are_about(browser, server,
         control = page.get_by_role("slider", name="Layers L").first
     picture = page.locator(drawn).first
     assert picture.bounding_box()["y"] < control.bounding_box()["y"]
-    page.context.close()
 
 
 BROKEN = """() => [...document.querySelectorAll('[data-testid="stMain"] [data-testid="stSlider"] label p')].flatMap(label => {
@@ -295,23 +276,21 @@ def test_no_word_of_a_slider_breaks_and_no_control_lies_on_another(browser, serv
     assert len(boxes) >= (4 if path else 2)  # Start asks two questions
     assert [box for box in boxes if box["right"] > width] == []
     assert [pair for pair in combinations(boxes, 2) if meet(*pair)] == []
-    page.context.close()
 
 
 @pytest.mark.parametrize("view", ["one+network", "two+networks", "published+to+strict"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)], ids=["projector", "phone"])
 def test_the_waterfall_begins_high_on_the_first_screen(browser, server, view, width, height):
-    page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+    page = browser.arrive(width, height)
     page.goto(f"{server}/anatomy?view={view}")
     page.locator(CHART).first.wait_for(timeout=60_000)
     settle(page)
     top = "() => document.querySelector('.js-plotly-plot').getBoundingClientRect().top"
     page.wait_for_function(f"most => ({top})() < most", arg=0.65 * height, timeout=60_000)
-    page.context.close()
 
 
 def test_the_button_that_trains_and_its_price_are_on_the_first_screen(browser, server):
-    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
+    page = browser.arrive(1280, 720)
     page.goto(f"{server}/train")
     button = page.get_by_role("button", name="Train", exact=True)
     button.wait_for(timeout=60_000)
@@ -321,11 +300,10 @@ def test_the_button_that_trains_and_its_price_are_on_the_first_screen(browser, s
     for seen in (button, price):
         box = seen.bounding_box()
         assert box["y"] + box["height"] <= 720
-    page.context.close()
 
 
 def test_a_formula_wider_than_a_narrow_screen_can_be_scrolled(browser, server):
-    page = browser.new_context(viewport={"width": 800, "height": 1000}).new_page()
+    page = browser.arrive(800, 1000)
     page.goto(f"{server}/theory")
     page.locator(FORMULA).first.wait_for()
     settle(page)

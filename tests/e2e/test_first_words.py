@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.first_words import controls, words
-from tests.e2e.serving import CHART, FORMULA, serving, visit
+from tests.e2e.serving import CHART, FORMULA, visit
 
 FIRST = {
     "certificates": CHART,
@@ -12,12 +12,6 @@ FIRST = {
     "train": CHART,
     "checkpoint": '[data-testid="stFileUploader"]',
 }
-
-
-@pytest.fixture(scope="module")
-def server():
-    with serving() as url:
-        yield url
 
 
 @pytest.mark.parametrize("path", FIRST)
@@ -29,4 +23,3 @@ def test_a_page_begins_with_few_words_and_controls(browser, server, path, width)
     print(f"{path} at {width}: {len(seen)} words, {len(moved)} controls")
     assert 8 < len(seen) <= 60, " ".join(seen)
     assert 1 <= len(moved) <= 6, moved
-    page.context.close()

@@ -128,7 +128,7 @@ def fresh(browser, url, link):
     while len(seen) < 3 or seen[-1] != seen[-3]:
         page.wait_for_timeout(500)
         seen.append(page.evaluate(DRAWN)[0])
-    page.context.close()
+    browser.leave(page)
     return seen[-1]
 
 
@@ -170,4 +170,4 @@ def test_no_view_is_drawn_into_another_s_picture(browser, pack, tmp_path, monkey
             for shot in map(json.loads, page.evaluate("() => film")):
                 names = [name for name, *_ in shot]
                 assert any(alike(shot, picture) for picture in pictures.values()), f"a picture of no view: {names}"
-            page.context.close()
+            browser.leave(page)

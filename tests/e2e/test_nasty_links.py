@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from boundlab.ui.page import PAGES
-from tests.e2e.serving import serving, settle
+from tests.e2e.serving import settle
 from tests.nasty import NASTY
 
 ASK = {  # a parameter of every page that takes one of a few values, or a number
@@ -20,25 +20,24 @@ INJECTED = (
 )
 
 
-@pytest.fixture(scope="module")
-def server():
-    with serving() as url:
-        yield url
-
-
 @pytest.mark.parametrize("entry", PAGES, ids=lambda p: p.key)
 def test_three_seconds_later_the_note_is_still_there(browser, server, entry):
     first, second = ASK.get(entry.key, ("dataset", "delta"))
+    seen = {}
     for name in SAMPLE[PAGES.index(entry) % 2 :: 2]:
         link = "&".join(f"{key}={quote(NASTY[name])}" for key in (first, second))
-        page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
+        seen[name] = page = browser.arrive(1280, 720)
         page.goto(f"{server}/{'' if entry.key == 'start' else entry.key}?{link}")
-        note = page.get_by_test_id("stAlert").filter(has_text="the link asks for").first
-        note.wait_for(timeout=60_000)
+    for page in seen.values():
+        said(page).wait_for(timeout=60_000)
         settle(page)
-        page.wait_for_timeout(3_000)  # whatever runs once more, such as a component that answers late, has run
+    page.wait_for_timeout(3_000)  # whatever runs once more, such as a component that answers late, has run
+    for name, page in seen.items():
         settle(page)
-        assert note.is_visible(), f"{entry.key}, {name}: the note is gone"
+        assert said(page).is_visible(), f"{entry.key}, {name}: the note is gone"
         assert page.get_by_test_id("stException").count() == 0
         assert page.evaluate(INJECTED) == 0
-        page.context.close()
+
+
+def said(page):
+    return page.get_by_test_id("stAlert").filter(has_text="the link asks for").first

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.serving import CHART, serving, settle
+from tests.e2e.serving import CHART, settle
 
 SEEN = "() => [...document.querySelectorAll('.js-plotly-plot .annotation-text')].map(e => e.textContent).filter(t => t.startsWith('L = '))"
 LINES = "() => [...document.querySelectorAll('.js-plotly-plot .scatterlayer .js-line')].map(e => e.getAttribute('d')).join()"
@@ -10,16 +10,10 @@ NAMES = "() => [...document.querySelectorAll('.js-plotly-plot .textpoint')].filt
 DEPTHS = ["L = 3", "L = 4", "L = 6", "L = 8"]
 
 
-@pytest.fixture(scope="module")
-def address():
-    with serving() as url:
-        yield f"{url}/lambda?panels=layers"
-
-
 @pytest.fixture
-def phone(browser, address):
-    page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
-    page.goto(address)
+def phone(browser, server):
+    page = browser.arrive(390, 844)
+    page.goto(f"{server}/lambda?panels=layers")
     page.locator(CHART).first.wait_for(timeout=60_000)
     page.wait_for_function(f"() => ({SEEN})().length === 1")
     settle(page)

@@ -9,7 +9,7 @@ from tests.e2e.serving import CHART, settle, started
 
 LINES = "() => [...document.querySelectorAll('.js-plotly-plot .scatterlayer .js-line')].map(e => e.getAttribute('d')).join()"
 WIDTH = "[class*='st-key-channels'] input"
-WHOLE = 240_000  # ms; the machine may be busy with other tests
+WHOLE = 600_000  # ms; the machine may be busy with other tests
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +19,8 @@ def dashboard(tmp_path_factory):
         yield f"{url}/playground", runs
 
 
-def arrive(browser, url, height=720, dark=False):
-    scheme = "dark" if dark else "light"
-    page = browser.new_context(viewport={"width": 1280, "height": height}, color_scheme=scheme).new_page()
+def arrive(browser, url):
+    page = browser.arrive(1280, 720)
     page.goto(url)
     page.locator(CHART).first.wait_for(timeout=60_000)
     settle(page)

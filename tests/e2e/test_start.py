@@ -7,7 +7,7 @@ import pytest
 from boundlab.analysis.promises import promised
 from boundlab.runs.pack import read_pack
 from boundlab.words.promises import promise_verdict
-from tests.e2e.serving import serving, settle, visit
+from tests.e2e.serving import settle, visit
 
 PLOT = ".js-plotly-plot"
 WORDS = ".words"
@@ -16,12 +16,6 @@ LABELS = ["0.0008", "0.0009", "0.001", "0.002", "0.003", "0.004", "0.0115"]
 CONTROLS = """() => [...document.querySelectorAll('[data-testid="stMain"]')].flatMap(main => [...main.querySelectorAll(
   'button, input, [role=slider], select, a')]).filter(e => e.checkVisibility() && e.getBoundingClientRect().width > 1
   && !e.closest('.js-plotly-plot, [data-testid="stTooltipIcon"], [data-testid="stElementToolbar"]')).map(e => e.innerText || e.getAttribute('aria-label'))"""
-
-
-@pytest.fixture(scope="module")
-def server():
-    with serving() as url:
-        yield url
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +61,6 @@ def test_before_the_first_click_there_are_few_words_and_few_controls(browser, se
     assert 20 < len(found) <= 60, found
     controls = page.evaluate(CONTROLS)
     assert len(controls) <= 4, controls
-    page.context.close()
 
 
 def test_guess_reveal_drag(browser, server, verdicts):
@@ -95,7 +88,6 @@ def test_guess_reveal_drag(browser, server, verdicts):
     after = drawn(page)
     assert len(after) == len(before)
     assert after != before
-    page.context.close()
 
 
 def test_the_text_and_the_link_follow_and_every_way_of_arriving_shows_the_same(browser, server, verdicts):
@@ -128,17 +120,16 @@ def test_the_text_and_the_link_follow_and_every_way_of_arriving_shows_the_same(b
     assert same(page) == here
     other = visit(browser, page.url, width=1280)
     assert same(other) == here
-    other.context.close()
+    browser.leave(other)
     second = page.context.new_page()
     second.goto(page.url)
     assert same(second) == here
-    page.context.close()
 
 
 def test_a_handle_moved_before_the_chart_has_its_size_moves_the_chart(browser, server):
     """Streamlit lays a new chart out twice; on a slow machine the handle is moved in between."""
     for slower in (6, 12, 12):
-        page = visit(browser, f"{server}/?promised=40&wrong=50", width=1280)
+        page = visit(browser, f"{server}/?promised=40&wrong=50", width=1280, own=True)
         page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
         page.get_by_role("button", name="Reveal").click()
         said(page).wait_for(timeout=60_000)
@@ -160,7 +151,6 @@ def test_without_a_guess_it_takes_one_click(browser, server):
     settle(page)
     assert page.url.endswith("?reveal=true")
     assert "Your guess" not in page.locator(PLOT).inner_text()
-    page.context.close()
 
 
 def test_play_runs_to_the_end(browser, server, verdicts):
@@ -168,7 +158,6 @@ def test_play_runs_to_the_end(browser, server, verdicts):
     page.locator(PLAYER).get_by_role("button", name="Play").click()
     page.wait_for_url("**wd=0.0115**", timeout=60_000)
     assert said(page).inner_text() == verdicts[-1]
-    page.context.close()
 
 
 @pytest.mark.parametrize(
@@ -187,7 +176,6 @@ def test_a_story_goes_on_with_its_settings_filled_in(browser, server, question, 
         assert "channels=8" in page.url
     assert page.get_by_text("In the link, but not used").count() == 0
     assert page.get_by_text("the link asks for").count() == 0
-    page.context.close()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -211,4 +199,3 @@ def test_the_drawing_is_there_and_on_a_projector_the_handle_is_on_the_first_scre
         assert last.bounding_box()["y"] + last.bounding_box()["height"] <= height
     else:
         assert page.locator(PLOT).bounding_box()["y"] < box["y"]
-    page.context.close()

@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from tests.e2e.serving import CHART, open_notes, settle, started
 
 FORM = "dataset=digits&conv_layers=3&channels=8&weight_decay=0.006&epochs=200"
-MINUTES = 240_000  # ms: a training process is niced, so beside other work its imports alone can take one
+MINUTES = 600_000  # ms: a training process is niced, so beside other work its imports alone can take one
 LINES = "() => [...document.querySelectorAll('.st-key-stage_live .js-plotly-plot .scatterlayer .js-line')].map(e => e.getAttribute('d')).join()"
 
 

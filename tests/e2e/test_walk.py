@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from boundlab.ui.page import PAGES
-from tests.e2e.serving import CHART, OFFER, serving, settle, visit
+from tests.e2e.serving import CHART, OFFER, settle, visit
 
 CHARTS = [page for page in PAGES if page.key not in ("theory", "train", "checkpoint")]
 PATIENCE = 300  # s for a page to come to rest
@@ -24,12 +24,6 @@ SHOWN = f'{CHART}, {OFFER}, [data-testid="stTable"]'  # a view of page Compare i
 
 WHOLE = """() => [...document.querySelectorAll('[data-testid="stPlotlyChart"]')]
   .every(chart => chart.querySelector('.js-plotly-plot')?._fullData)"""
-
-
-@pytest.fixture(scope="module")
-def server():
-    with serving() as url:
-        yield url
 
 
 def address(page):
@@ -58,7 +52,7 @@ def compared(browser, page):
             )
             page.wait_for_timeout(100)
         wanted, offered, tables = (fresh.evaluate(part) for part in (DRAWN, OFFERED, TABLES))
-        fresh.context.close()
+        browser.leave(fresh)
         if page.url == url:
             nothing = "[]" in (wanted, wanted[1:-1]) and offered == tables == "[]"
             assert not nothing, f"{url} draws nothing, and offers nothing"

@@ -34,9 +34,9 @@ from boundlab.system.processes import READY
 from boundlab.training.failure import explain
 from boundlab.training.worker import train_run
 from tests.cases import TRAINED
+from tests.training.forked import Forked
 
 LONG = TRAINED | {"epochs": 120}
-RECORDS = 216  # of that one: every 25 steps, and some at epochs' ends: at least so many
 WORKER = [sys.executable, "-m", "boundlab.training.worker"]
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 PATIENCE = 300  # s: only a machine that stands still is so slow
@@ -86,12 +86,17 @@ def assert_same(folder, whole):
     assert (folder / "network.safetensors").read_bytes() == (whole / "network.safetensors").read_bytes()
 
 
+def started(channel, errors):
+    """A warm worker in a Python of its own."""
+    return subprocess.Popen([*WORKER, "--warm"], stdin=channel, stderr=errors, env=ONE_THREAD)
+
+
 class Warm:
     """A warm worker and this process's end of its socket."""
 
-    def __init__(self, errors=subprocess.DEVNULL):
+    def __init__(self, errors, start=started):
         self.channel, theirs = socket.socketpair()
-        self.process = subprocess.Popen([*WORKER, "--warm"], stdin=theirs, stderr=errors, env=ONE_THREAD)
+        self.process = start(theirs, errors)
         theirs.close()
 
     def send(self, folder, lock, environment=None):
@@ -455,45 +460,45 @@ def test_fifty_kills_pauses_and_stops_leave_the_same_history(tmp_path):
     over, states = threading.Event(), set()
     reader = threading.Thread(target=read_everything, args=(folder, over, states, faults))
     reader.start()
-    with (tmp_path / "stderr").open("w") as errors:
-        waiting = [Warm(errors), Warm(errors)]
-        try:
-            for attempt in range(1, 51):
-                end = rng.choice(["kill", "pause", "stop"])
-                interrupt(submit(tmp_path / "runs", LONG, attempt), waiting[0], end, rng)
-                waiting.pop(0).close()
-                waiting.append(Warm(errors))
-            submit(tmp_path / "runs", LONG, 51)
-            waiting[0].send(folder, hold(folder))
-            assert waiting[0].answer() == READY
-        finally:
-            over.set()
-            reader.join()
-            for warm in waiting:
-                warm.close()
+    errors = tmp_path / "stderr"
+    waiting = [Warm(errors, Forked), Warm(errors, Forked)]
+    try:
+        for attempt in range(1, 51):
+            end = rng.choice(["kill", "pause", "stop"])
+            allowed = attempt * recorded(whole) // 60
+            interrupt(submit(tmp_path / "runs", LONG, attempt), waiting[0], end, rng, allowed)
+            waiting.pop(0).close()
+            waiting.append(Warm(errors, Forked))
+        submit(tmp_path / "runs", LONG, 51)
+        waiting[0].send(folder, hold(folder))
+        assert waiting[0].answer() == READY
+    finally:
+        over.set()
+        reader.join()
+        for warm in waiting:
+            warm.close()
     assert faults == []
-    assert (tmp_path / "stderr").read_text() == ""
+    assert errors.read_text() == ""
     assert states >= {"running", "paused", "stopped"}
     assert read_status(folder).attempt == 51
     assert_same(folder, whole)
 
 
 def recorded(folder):
-    """Lines of its records so far."""
-    log = folder / "records.jsonl"
-    return log.read_text().count("\n") if log.exists() else 0
+    """How many records it has so far."""
+    return len(open_run(folder).records) if has_records(folder) else 0
 
 
-def interrupt(folder, warm, end, rng):
-    """Train for a few records, then kill, pause or stop; at once where the run is ahead of a course of 60 equal parts."""
+def interrupt(folder, warm, end, rng, allowed):
+    """Train for a few records, but not beyond as many as are allowed, then kill, pause or stop."""
     attempt = json.loads((folder / "job.json").read_text())["attempt"]
     warm.send(folder, hold(folder))
     until(warm.process, lambda: read_status(folder).attempt == attempt)
-    before, more, allowed = recorded(folder), rng.randint(0, 8), attempt * RECORDS // 60
-    until(warm.process, lambda: recorded(folder) >= min(before + more, allowed))
-    time.sleep(rng.uniform(0, 0.02))  # anywhere between two records
+    wanted = min(recorded(folder) + rng.randint(0, 2), allowed)
+    until(warm.process, lambda: recorded(folder) >= wanted)
+    time.sleep(rng.uniform(0, 0.05))  # anywhere between two records
     if end == "kill":
-        warm.process.send_signal(signal.SIGKILL)
+        warm.process.kill()
         assert warm.process.wait(PATIENCE) == -signal.SIGKILL
         assert read_status(folder).state == "running"
     else:

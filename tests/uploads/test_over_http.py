@@ -21,9 +21,9 @@ from boundlab.specs.settings import Settings
 from boundlab.text import readable
 from tests.cases import checkpoint
 from tests.e2e.serving import started
-from tests.e2e.uploading import uploading
 from tests.hostile import HOSTILE, good
 from tests.load.protocol import Place, reading, visiting
+from tests.load.uploading import uploading
 
 MB = 2**20
 READER = Place("lambda", "dataset=digits", "Channels H")
