@@ -1,0 +1,90 @@
+"""A training loop of somebody's own, watched live: page During training grows without a reload, and page Train says what it cannot do."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from boundlab.runs.folder import open_run
+from boundlab.runs.job import read_job_folder
+from tests.conftest import ROOT
+from tests.e2e.serving import serving, settle, visit
+
+LOOP = """
+import sys, torch, boundlab
+from boundlab.data.splits import load_splits
+from torch import nn
+torch.manual_seed(0)
+train, test = load_splits("digits")
+layers = [nn.Conv2d(1, 8, 2, bias=False), nn.ReLU(), nn.Conv2d(8, 8, 2, bias=False), nn.ReLU()]
+model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(288, 10, bias=False))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=2e-3)
+monitor = boundlab.Monitor(model, (train.images[:1000], train.labels[:1000]), (test.images, test.labels), optimizer=optimizer)
+print(monitor.folder, flush=True)
+for epoch in sys.stdin:  # one a line
+    for rows in torch.randperm(1000).split(50):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(train.images[rows]), train.labels[rows]).backward()
+        optimizer.step()
+    monitor()
+    print(monitor.epoch, flush=True)
+"""
+LAST = """() => {
+  const line = document.querySelector('.js-plotly-plot')?.data?.find(trace => (trace.name ?? '').startsWith('Sparse'));
+  return line ? line.x.at(-1) : -1;
+}"""
+
+
+@pytest.fixture
+def loop(tmp_path, monkeypatch):
+    """Its folder, and what trains one more epoch."""
+    monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("BOUNDLAB_DATA", str(tmp_path / "data"))
+    program = subprocess.Popen(
+        [sys.executable, "-c", LOOP],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ.copy(),
+    )
+    folder = tmp_path / "runs" / os.path.basename(program.stdout.readline().strip())
+
+    def train(epochs=1):
+        for _ in range(epochs):
+            program.stdin.write("\n")
+            program.stdin.flush()
+            assert program.stdout.readline()
+
+    yield folder, train, program
+    program.stdin.close()
+    program.wait()
+    program.stdout.close()
+
+
+def test_a_loop_of_ones_own_is_watched_live(loop, browser):
+    folder, train, program = loop
+    train(4)
+    assert read_job_folder(folder).state == "running"
+    dataset = open_run(folder).spec.train.dataset
+    with serving() as url:
+        page = visit(browser, f"{url}/training?dataset={dataset}")
+        page.wait_for_function(f"() => ({LAST})() === 4", timeout=120_000)
+        page.evaluate("() => { window.notReloaded = true; }")
+        for epoch in (5, 6, 7):
+            train()
+            page.wait_for_function(f"() => ({LAST})() === {epoch}", timeout=120_000)
+        assert page.evaluate("() => window.notReloaded")
+        assert page.get_by_test_id("stException").count() == 0
+        page.context.close()
+        page = visit(browser, f"{url}/train?run={folder.name}")
+        row = page.locator(f'[class*="st-key-job_{folder.name[:12]}"]').first
+        row.get_by_text("live from its own program").wait_for(timeout=120_000)
+        row.get_by_text("which alone can pause it, stop it or go on").wait_for(timeout=120_000)
+        assert row.get_by_role("button").count() == 0  # it is watched already, and nothing else may be done with it
+        program.stdin.close()
+        program.wait()
+        row.get_by_text("done").first.wait_for(timeout=120_000)
+        settle(page)
+    assert open_run(folder).state == "done"
