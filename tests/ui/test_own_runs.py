@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 
 from boundlab.runs.folder import open_run
-from boundlab.specs.recipes import recipe
+from boundlab.specs.recipes import described, recipe
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import write_parquet
 from boundlab.training import worker
@@ -63,9 +63,16 @@ def test_every_field_of_a_spec_is_an_axis_a_choice_or_part_of_the_recipe():
     elsewhere = {"dataset", "labels", "weight_decay", "preset", "certificate_weight", "seed"}
     elsewhere |= {"kind", "in_shape", "channels", "conv_layers", "hidden", "classes"}
     named = {"n_train", "epochs", "loss", "batch_size", "lr", "momentum", "kernel_size", "stride", "padding"}
-    named |= {"label_noise", "bias", "weight_norm", "normalize", "dilation", "groups", "pool", "head"}
+    named |= {"label_noise", "bias", "weight_norm", "normalize", "dilation", "groups", "pool", "head", "local", "negative_slope"}
     spec = spec_of()
     assert {f.name for part in (spec.arch, spec.train) for f in dataclasses.fields(part)} == elsewhere | named
+
+
+def test_a_leaky_network_is_of_another_recipe_than_one_with_relu():
+    leaky, mixed = spec_of(arch={"negative_slope": 0.1}), spec_of(arch={"conv_layers": 2, "local": [True, False]})
+    assert recipe(leaky) == "short, leaky 0.1" != recipe(spec_of())
+    assert recipe(mixed) == "short, locally connected True/False"
+    assert " ".join(described(leaky)).count("leaky") == 1
 
 
 @pytest.fixture

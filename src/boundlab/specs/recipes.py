@@ -25,6 +25,8 @@ _WORDS = {  # what is not the standard of the preset and the data set, in the or
     "groups": "groups {}",
     "pool": "pool {}",
     "head": "head {}",
+    "local": "locally connected {}",
+    "negative_slope": "leaky {:g}",
     "label_noise": "label noise {:g}",
 }
 
@@ -52,7 +54,7 @@ def asked(spec: RunSpec) -> str:
 
 def described(spec: RunSpec) -> tuple[str, ...]:
     """Network, task, λ or weight, recipe where it is not the usual one, seed."""
-    in_title = ["kernel ", "stride ", "padding ", "dilation ", "groups ", "pool ", "head "]
+    in_title = ["kernel ", "stride ", "padding ", "dilation ", "groups ", "pool ", "head ", "locally ", "leaky "]
     in_title += ["biases"] if spec.arch.kind != "mlp" else []
     made = ", ".join(part for part in recipe(spec).split(", ") if not part.startswith(tuple(in_title)))
     parts = (spec.arch.title, task(spec), asked(spec), "" if made == "short" else made, f"seed {spec.train.seed}")
