@@ -28,9 +28,9 @@ CHOICE = (
 
 
 _HOW = {  # family -> what a card calls the argument, and what it is made from and costs
-    "holdout": ("Fresh images", "{n} images kept back"),
+    "holdout": ("Fresh images", "{n} kept back"),
     "pac_bayes": ("PAC-Bayes", "images"),
-    "theorem_s": (None, "training images alone"),
+    "theorem_s": (None, "training images"),
     "theorem_d": (None, "training images, code"),
 }
 _BRIEF = {  # how `Guarantee.about` begins: the same on a card
