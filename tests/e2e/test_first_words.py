@@ -8,6 +8,7 @@ from tests.e2e.serving import CHART, FORMULA, visit
 FIRST = {
     "certificates": CHART,
     "compare": CHART,
+    "ranking": CHART,
     "theory": FORMULA,
     "train": CHART,
     "checkpoint": '[data-testid="stFileUploader"]',

@@ -63,7 +63,18 @@ def test_every_field_of_a_spec_is_an_axis_a_choice_or_part_of_the_recipe():
     elsewhere = {"dataset", "labels", "weight_decay", "preset", "certificate_weight", "seed"}
     elsewhere |= {"kind", "in_shape", "channels", "conv_layers", "hidden", "classes"}
     named = {"n_train", "epochs", "loss", "batch_size", "lr", "momentum", "kernel_size", "stride", "padding"}
-    named |= {"label_noise", "bias", "weight_norm", "normalize", "dilation", "groups", "pool", "head", "local", "negative_slope"}
+    named |= {
+        "label_noise",
+        "bias",
+        "weight_norm",
+        "normalize",
+        "dilation",
+        "groups",
+        "pool",
+        "head",
+        "local",
+        "negative_slope",
+    }
     spec = spec_of()
     assert {f.name for part in (spec.arch, spec.train) for f in dataclasses.fields(part)} == elsewhere | named
 

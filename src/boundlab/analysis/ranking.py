@@ -7,6 +7,7 @@ generalization", NeurIPS 2020, section 3 (sign-error per environment, and its la
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -138,17 +139,18 @@ def _named(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(variable=[names[number] for number in rows["variable"]])
 
 
-def ranked(table: pd.DataFrame, target: str) -> pd.DataFrame:
-    """One row per measure that two runs of a `measures_table` have, the highest tau first: measure (its key), name, tau, low, high, runs;
+def ranked(table: pd.DataFrame, target: str, keys: Sequence[str] | None = None) -> pd.DataFrame:
+    """One row per measure (of `keys`; None: of all) that two runs of a `measures_table` have, the highest tau first: measure (its key), name, tau, low, high, runs;
     psi (mean over the variables that move) and, per variable, psi_VARIABLE; worst, the largest sign-error of an environment, `where`
     (variable, low, high) it is, middle, their median, and environments, how many there are."""
     pairs, alike, goal = pairs_of(table), configurations(table), table[target].to_numpy(float)
     rows = []
-    for key, name in measure_names().items():
+    names = measure_names()
+    for key in names if keys is None else keys:
         values = table[key].to_numpy(float)
         rank = overall(values, goal, alike)
         if not np.isnan(rank.tau):
-            rows.append({"measure": key, "name": name, **asdict(rank), **_moved(pairs, values, goal)})
+            rows.append({"measure": key, "name": names[key], **asdict(rank), **_moved(pairs, values, goal)})
     made = pd.DataFrame(rows)
     return made.sort_values("tau", ascending=False, ignore_index=True) if len(made) else made
 

@@ -161,6 +161,14 @@ PAGES = (
         ("count", "n1", "n2", "n3", "n4", "s1", "s2", "s3", "s4", "convention", "delta", "bound", "view"),
     ),
     Page(
+        "ranking",
+        "pages/11_ranking.py",
+        "Ranking",
+        ":material/leaderboard:",
+        "Which bound, or which plain number, orders networks as their gap or test error does.",
+        ("dataset", "convention", "delta", "recipe", "runs", "flagged", "target", "counted", "number"),
+    ),
+    Page(
         "theory",
         "pages/8_theory.py",
         "Theory",
