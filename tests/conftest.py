@@ -39,7 +39,7 @@ SLOW = (
     ),
     *("bounds/test_bound_symmetries.py", "system/test_full_disk.py", "runs/test_broken_runs.py", "ui/test_heat_map.py"),
     *("data/test_download.py", "bounds/test_biases_from_below.py", "cli/test_terminal.py"),
-    *("evaluation/test_notebook.py", "bounds/test_theorem_s.py", "ui/test_live.py", "training/test_loop.py"),
+    *("evaluation/test_notebook", "bounds/test_theorem_s.py", "ui/test_live.py", "training/test_loop.py"),
     *("evaluation/test_certify.py", "jobs/test_downloads.py", "system/test_orphans.py", "cli/test_bad_input.py"),
     *("networks/test_weights.py", "test_wheel.py", "training/test_cuda_graph.py", "ui/test_server.py"),
 )
