@@ -34,7 +34,9 @@ def executed(tmp_path_factory):
         words = f'["{sys.executable}", "-m", "ipykernel_launcher", "-f", "{{connection_file}}"]'
         (kernel / "kernel.json").write_text(f'{{"argv": {words}, "display_name": "this", "language": "python"}}')
         notebook = nbformat.read(NOTEBOOK, 4)
-        NotebookClient(notebook, timeout=600, kernel_name="this", resources={"metadata": {"path": str(folder)}}).execute()
+        NotebookClient(
+            notebook, timeout=600, kernel_name="this", resources={"metadata": {"path": str(folder)}}
+        ).execute()
     return notebook
 
 
