@@ -25,7 +25,7 @@ from boundlab.runs.part_errors import PartErrors
 from boundlab.specs.settings import Settings
 from boundlab.text import format_epoch
 from boundlab.ui.pages.train import live
-from boundlab.ui.pages.train.live_views import with_parts
+from boundlab.ui.pages.train.live_views import Watched, with_parts
 from boundlab.words import live as live_words
 from tests.ui.test_pages import numbers
 
@@ -398,3 +398,20 @@ def test_junk_among_the_errors_of_parts_is_left_out(tmp_path, junk):
     good = PartErrors(90, 2.0, 0.5, 287, 0.25, 200)
     (tmp_path / part_errors.FILE).write_text(f"{junk}\n{good.line()}{junk}")
     assert part_errors.read_part_errors(tmp_path) == [good]
+
+
+def test_the_axis_of_a_loop_without_a_number_of_epochs_grows_in_steps_and_ends_with_the_run(run):
+    def at(epochs, state, planned):
+        train = dataclasses.replace(run.spec.train, preset="own loop", epochs=planned)
+        records = run.records[run.records["epoch"] <= epochs]
+        return Watched(
+            dataclasses.replace(run, spec=dataclasses.replace(run.spec, train=train), records=records, state=state),
+            None,
+            Settings(),
+        )
+
+    assert [at(n, "running", n).span for n in (10, 20, 50)] == [10, 20, 80]
+    assert at(50, "done", 50).span == 50
+    assert at(20, "running", 50).span == 50  # how many there will be was said
+    assert at(20, "running", 20).revision != at(50, "running", 50).revision
+    assert Watched(run, None, Settings()).revision == f"{run.id}/published"

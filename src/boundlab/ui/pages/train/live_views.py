@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -44,8 +45,12 @@ class Watched:
 
     @property
     def span(self) -> float:
-        """Epochs on the x axis."""
-        return float(self.run.spec.train.epochs)
+        """Epochs on the x axis; of a loop that does not say how many there will be 5, 10, 20, 40, ..."""
+        epochs, seen = float(self.run.spec.train.epochs), self.run.epochs
+        goes_on = self.run.spec.watched and self.run.state == "running"
+        if goes_on and (seen.empty or float(seen["epoch"].max()) >= epochs):
+            return 5.0 * 2 ** math.ceil(math.log2(max(epochs, 5.0) / 5.0))
+        return epochs
 
     @property
     def drops(self) -> list[float]:
@@ -56,7 +61,7 @@ class Watched:
     @property
     def revision(self) -> str:
         """Changes where a reader's zoom should not be kept."""
-        return f"{self.run.id}/{self.settings.convention}"
+        return f"{self.run.id}/{self.settings.convention}" + (f"/{self.span:g}" if self.run.spec.watched else "")
 
     def axis(self, view: str, values: Sequence[np.ndarray], step: float) -> tuple[float, float]:
         """Range of the y axis over finite `values`, in whole steps; for one picture it never shrinks."""
