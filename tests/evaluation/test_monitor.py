@@ -309,3 +309,12 @@ def test_records_are_as_pages_need_them(digits, tmp_path):
     assert [line["step"] for line in lines] == [0, 10]
     assert np.isfinite(lines[1]["loss"])
     assert Path(monitor.folder / "spec.json").is_file()
+
+
+@pytest.mark.parametrize("where", ["a file", "below a file"])
+def test_where_no_folder_can_be_there_is_an_error_and_no_search_for_a_seed(tmp_path, where):
+    (tmp_path / "f").write_text("")
+    images, labels = torch.rand(60, 1, 8, 8), torch.arange(60) % 3
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3, bias=False))
+    with pytest.raises((RunError, OSError), match=str(tmp_path / "f")):
+        boundlab.Monitor(model, (images, labels), (images, labels), tmp_path / ("f" if where == "a file" else "f/x"))

@@ -152,5 +152,11 @@ def _floats(images: Array, name: str, store: bool) -> Array:
     if low >= -_ROUNDING and high <= 1 + _ROUNDING:
         return pixels if low >= 0 and high <= 1 else np.clip(pixels, 0, 1)
     subtracted = "give what was subtracted and divided as normalize=(mean, deviation)"
-    remedy = "divide by 255" if low >= 0 and 1 < high <= 255 else "rescale them" if store else subtracted
+    remedy = (
+        f"divide by {255 if high > 16 else high:g}"
+        if low >= 0 and 1 < high <= 255
+        else "rescale them"
+        if store
+        else subtracted
+    )
     raise ValueError(f"{name} should be floats in [0, 1], got {low:g} to {high:g}; {remedy}")

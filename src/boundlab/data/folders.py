@@ -22,6 +22,7 @@ PARTS = {
 }
 # of Windows, macOS and Synology; hidden files are left out anyway
 _LEFT_BEHIND = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r", "@eadir", "$recycle.bin")
+_NAMED = 5  # files that are in the way
 _Classes = dict[str, list[PictureFile]]
 
 
@@ -94,9 +95,13 @@ def _parts(source: Path, whole: Sequence[Path], root: Path) -> dict[str, Path]:
 def _classes(folder: Path, root: Path) -> _Classes:
     """Class name -> its pictures."""
     classes: _Classes = {}
+    if files := [path.name for path in entries(folder, root) if not path.is_dir()]:
+        named = ", ".join(files[:_NAMED]) + (f" and {len(files) - _NAMED} more" if len(files) > _NAMED else "")
+        it = "it" if len(files) == 1 else "them"
+        raise DataError(
+            f"{folder} should hold one folder of pictures per class, got the file{'s' * (len(files) > 1)} {named}; move {it}"
+        )
     for path in entries(folder, root):
-        if not path.is_dir():
-            raise DataError(f"{folder} should hold one folder of pictures per class, got the file {path.name}; move it")
         if (name := _plain(path.name)) in classes:
             raise DataError(f"{folder} should hold each class once, got two folders {name!r}; put them together")
         pictures = entries(path, root)

@@ -50,7 +50,7 @@ def check_size(n: int, shape: Sequence[int]) -> None:
 def check_classes(train: dict[str, int], test: dict[str, int] | None, what: str) -> None:
     """Raise DataError unless the numbers of images per class name, of a whole where `test` is None, will do."""
     if not 2 <= len(train) <= _MOST_CLASSES:
-        raise DataError(f"{what} should have 2 to {_MOST_CLASSES} classes, got {len(train)}")
+        raise DataError(f"{what} should have 2 to {_MOST_CLASSES} classes, got {len(train) or 'nothing in it'}")
     if test is not None and set(train) != set(test):
         odd = sorted(set(train) ^ set(test))
         raise DataError(

@@ -40,7 +40,7 @@ from boundlab.specs.recipes import why_not_figured
 from boundlab.specs.run import RunSpec
 from boundlab.system.devices import usable_cores
 from boundlab.system.files import make_folder
-from boundlab.system.locks import holding
+from boundlab.system.locks import BUSY, holding
 from boundlab.training.failure import explain
 from boundlab.training.hooks import Record
 from boundlab.training.session import Attempt, Session
@@ -111,7 +111,9 @@ class Monitor:
                 continue
             try:
                 self._held.enter_context(holding(folder))
-            except RunError:
+            except RunError as error:
+                if BUSY not in str(error):  # no folder can be there, by any name
+                    raise
                 if seed is None:
                     continue
                 raise RunError(f"{folder} is written by another monitor; give another seed") from None

@@ -11,7 +11,7 @@ from boundlab.data.labels import mapping_words
 from boundlab.text import percent
 
 _UNDER_NOISE = " (of the network under noise on its weights)"
-_PROVED = ("theorem_s2", "theorem_d")
+_PROVED = ("theorem_s2", "theorem_d", "pac_bayes", "hold_out")
 _COLUMNS = ("value", "complexity", "confidence", "empirical", "margin", "reason")
 _PARTS = (*_COLUMNS, "factors", "additive")
 
@@ -36,7 +36,7 @@ class Report(dict[str, Any]):
         return {key: BoundReport(bound) for key, bound in self["bounds"].items()}
 
     def to_frame(self) -> pd.DataFrame:
-        """A row per bound (`bounds`, then Theorems S2 and D): value, complexity, confidence, empirical, margin, and the reason where there is no value."""
+        """A row per bound (`bounds`, then Theorems S2 and D, PAC-Bayes of a graph, and the hold-out limit): value, complexity, confidence, empirical, margin, and the reason where there is no value."""
         rows = self["bounds"] | {key: self[key] for key in _PROVED if key in self}
         table = pd.DataFrame.from_dict(rows, orient="index", columns=[]).rename_axis("bound")
         found = {name: [bound.get(name) for bound in rows.values()] for name in _COLUMNS}

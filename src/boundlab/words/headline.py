@@ -41,10 +41,8 @@ def _sentence(lines: dict[str, pd.DataFrame], axis: Axis, settings: Settings) ->
     where, value = axis.at(end), float(ends["mean"].iloc[-1])
     if start == end:
         return f"At {where} {_name(lines, settings)} is {_valued(value, settings)}; test error is {_error(test)}."
-    return (
-        f"From {axis.at(start)} to {end:.3g} {_name(lines, settings)} {_clause(lines, settings)}; "
-        f"test error {_way(test)} {_error(test)}{_when(test)}."
-    )
+    error = _when(test) or f"test error {_way(test)} {_error(test)}"
+    return f"From {axis.at(start)} to {end:.3g} {_name(lines, settings)} {_clause(lines, settings)}; {error}."
 
 
 def _clause(lines: dict[str, pd.DataFrame], settings: Settings) -> str:
@@ -80,6 +78,10 @@ def _way(test: pd.DataFrame) -> str:
 
 
 def _when(test: pd.DataFrame) -> str:
-    """Errors are measured at epoch ends alone."""
+    """Errors are measured at epoch ends alone: of an earlier one nothing is said about this moment."""
     as_of = test["as_of"].min()
-    return "" if pd.isna(as_of) else f" (measured at epoch {format_epoch(as_of)})"
+    return (
+        ""
+        if pd.isna(as_of)
+        else f"errors are not known since epoch {format_epoch(as_of)} (test error {_error(test)} then)"
+    )

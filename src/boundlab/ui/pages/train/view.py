@@ -101,7 +101,8 @@ def _take_away(job: Job) -> None:
             on_click="ignore",
             key="take_history",
         )
-        _download("Spec", folder / "spec.json", f"{job.id}.json")
+        if not job.spec.watched:  # of its recipe not everything is known
+            _download("Spec", folder / "spec.json", f"{job.id}.json")
 
 
 def _download(label: str, path: Path, name: str) -> None:
