@@ -407,7 +407,7 @@ def test_parts_that_will_not_do(tmp_path):
     refused(tmp_path / "a", r"train, test and valid alone, got \['more'\] beside them")
     refused(tmp_path / "a" / "train" / "cat", r"one folder of pictures per class, got the files 0\.png")
     (tmp_path / "empty").mkdir()
-    refused(tmp_path / "empty", "should have 2 to 1000 classes, got 0")
+    refused(tmp_path / "empty", "should have 2 to 1000 classes, got nothing in it")
     refused(tmp_path / "nowhere", r"nowhere should be a folder of pictures or a file .*, got nothing there")
 
 
