@@ -205,10 +205,11 @@ def test_play_runs_to_the_end_and_can_be_paused(browser, server):
     page = visit(browser, f"{server}/training?dataset=digits&wd=0.0008")
     page.get_by_role("button", name="Play", exact=True).click()
     page.get_by_role("button", name="Pause", exact=True).wait_for()
-    page.wait_for_url(lambda url: "wd=" not in url, timeout=60_000)  # 0.004, the last, is the default
+    last, before = "0.03", "0.015"
+    page.wait_for_url(f"**wd={last}**", timeout=60_000)
     page.get_by_role("button", name="Play", exact=True).wait_for()
     page.get_by_role("button", name="One step back").click()
-    page.wait_for_url("**wd=0.003**", timeout=60_000)
+    page.wait_for_url(f"**wd={before}**", timeout=60_000)
 
 
 def test_quick_steps_are_not_undone_by_late_answers(browser, server):
@@ -251,7 +252,7 @@ def test_the_picture_is_saved_with_its_caption(browser, server, kind, tmp_path):
     if kind == "PNG":
         assert content.startswith(b"\x89PNG")
     else:
-        assert "digits 8×8 · λ = 0.0008 to 0.004" in content.decode()
+        assert "digits 8×8 · λ = 0.0008 to 0.03" in content.decode()
 
 
 def test_the_menu_leads_to_every_page(browser, server):
