@@ -61,7 +61,7 @@ def test_a_number_as_the_oracle_has_it(key, name, size):
     arch = arch_of(name, bias=True)
     weights, drawn = draw(arch, 3), drawn_biases(arch, 4, size)
     got = value(BY_KEY[key], "strict", arch, measured(arch, weights, weights, drawn))
-    if name == "lc max":
+    if name in ("lc max", "local under max"):
         assert "needs a norm per pool window" in got.reason
         return
     raw = [w.numpy() for w in weights]

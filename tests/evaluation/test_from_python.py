@@ -51,7 +51,7 @@ def test_the_report_as_a_frame_and_by_attributes(given):
     exec(block("to_frame"), given)
     report = given["report"]
     frame = report.to_frame()
-    assert set(report["bounds"]) | {"theorem_s2", "theorem_d"} == set(frame.index)
+    assert set(report["bounds"]) | {"theorem_s2", "theorem_d", "hold_out"} == set(frame.index)
     sparse = report.bounds["sparse"]
     assert sparse.factors == report["bounds"]["sparse"]["factors"] != {}
     assert frame.loc["sparse", "value"] == sparse.value == report["bounds"]["sparse"]["value"]
