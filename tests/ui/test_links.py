@@ -125,7 +125,7 @@ def test_what_other_data_do_not_have_at_all_follows_and_is_said_until_the_next_c
     app = open_link(WIDTH, layers="8", wd="0.004")
     next(g for g in app.get("button_group") if "dataset" in g.proto.id).set_value("digits").run()
     note = app.info[0].value
-    assert note.startswith("**L moved from 8 to 3**: no run to draw here has ")
+    assert note.startswith("**L moved from 8 to 6**: no run to draw here has ")
     assert "L = 8" in note
     assert len(chart(app)["data"]) > 1
     app.run()
