@@ -77,7 +77,6 @@ def test_a_loop_of_ones_own_is_watched_live(loop, browser):
             page.wait_for_function(f"() => ({LAST})() === {epoch}", timeout=120_000)
         assert page.evaluate("() => window.notReloaded")
         assert page.get_by_test_id("stException").count() == 0
-        page.context.close()
         page = visit(browser, f"{url}/train?run={folder.name}")
         row = page.locator(f'[class*="st-key-job_{folder.name[:12]}"]').first
         row.get_by_text("live from its own program").wait_for(timeout=120_000)

@@ -167,7 +167,7 @@ def test_play_runs_to_the_end(browser, server, verdicts):
 def test_a_story_goes_on_with_its_settings_filled_in(browser, server, question, where):
     page = visit(browser, f"{server}/?reveal=true&channels=8&wd=0.001", width=1280)
     page.get_by_role("link", name=question).click()
-    page.wait_for_url(f"**/{where}?**", timeout=60_000)
+    page.wait_for_url(f"**/{where}?**", timeout=180_000)
     page.locator(PLOT).first.wait_for(timeout=60_000)
     settle(page)
     if where == "certificates":  # its story begins there

@@ -21,6 +21,13 @@ def dashboard(runs, address="127.0.0.1"):
         yield url, process
 
 
+# whether the title of the live chart's x axis ends above this height; the chart is drawn anew while it grows
+_AXIS_ABOVE = """limit => {
+  const title = document.querySelector('.st-key-stage_live .js-plotly-plot .xtitle');
+  return title && title.getBoundingClientRect().bottom <= limit;
+}"""
+
+
 def open_page(browser, url, context=None):
     page = (context or browser.new_context(viewport={"width": 1400, "height": 1000})).new_page()
     page.goto(url)
@@ -56,10 +63,11 @@ def test_train_stop_resume_finish_and_find_it(browser, tmp_path):
         page.wait_for_function(f"old => ({LINES})() !== old", arg=lines, timeout=MINUTES)
         page.set_viewport_size({"width": 1280, "height": 720})
         settle(page)
-        axis = page.locator(".st-key-stage_live .js-plotly-plot .xtitle").first.bounding_box()
-        assert axis["y"] + axis["height"] <= 720  # curves are on the first screen while a job lives
+        page.wait_for_function(
+            _AXIS_ABOVE, arg=720, timeout=MINUTES
+        )  # curves are on the first screen while a job lives
         form = page.get_by_role("button", name="Train", exact=True).bounding_box()
-        assert form["y"] > axis["y"]
+        assert form["y"] > page.locator(f".st-key-stage_live {CHART}").first.bounding_box()["y"]
         press(page, "stop")
         badge(page, "stopped")
         (row,) = listed(tmp_path)

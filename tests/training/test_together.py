@@ -111,8 +111,9 @@ def test_one_that_diverges_or_leaves_changes_nothing_for_the_others(histories):
     assert found[2] == histories[2]
     assert isinstance(found[1][-1], Diverged)
     assert "not finite" in str(found[1][-1])
-    assert [r["step"] for r in found[1][:-1]] == [0, 25]
-    assert found[3] == histories[3][:3]
+    assert [r["step"] for r in found[1][:-1]] == [0]
+    assert [r["step"] for r in found[3]] == [r["step"] for r in histories[3] if r["step"] < 60]
+    assert found[3] == histories[3][: len(found[3])]
 
 
 def test_the_last_one_to_diverge_is_an_error():

@@ -200,7 +200,7 @@ def test_too_much_memory_is_a_sentence(folder):
     (folder / NETWORK).write_bytes(good())
     asked = {"dataset": "digits", "labels": None, "title": "net", "seconds": 600}
     (folder / REQUEST).write_text(json.dumps(asked))
-    code = "from pathlib import Path; from boundlab.evaluation import upload_worker\nimport boundlab.evaluation.report as e\n"
+    code = "from pathlib import Path; from boundlab.evaluation import upload_worker\nimport boundlab.evaluation.kept_norms as e\n"
     code += "import torch\nreal = e.norm_columns\n"
     code += "e.norm_columns = lambda *a: (torch.empty(10**12), real(*a))\n"  # an allocation torch cannot make
     code += f"raise SystemExit(upload_worker.measure_upload(Path({str(folder)!r})))"
