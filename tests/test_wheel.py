@@ -18,10 +18,10 @@ import pytest
 
 from boundlab.ui.page import PAGES
 from tests.conftest import ROOT
-from tests.e2e.conftest import browser
+from tests.e2e.conftest import browser, chromium
 from tests.e2e.serving import settle
 
-__all__ = ["browser"]
+__all__ = ["browser", "chromium"]
 
 
 def _has_the_backend() -> bool:
