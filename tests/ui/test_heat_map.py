@@ -122,15 +122,30 @@ def test_missing_cells_are_empty_marked_and_offered():
     assert "Train CONV-8-64 at λ = 0.0008, 0.0009, 0.001, 0.002, 0.003, 0.004, 0.0115" in links
 
 
-def test_what_is_left_out_is_marked_so_and_shown_on_request(out, source, finished):  # noqa: F811
-    stand_in(out, source, finished, weight_decay=0.0001)  # far from the plateau
+def places(app, which):
+    """Column and row of cells, by what stands at the axes."""
+    layout = chart(app)["layout"]
+    columns, rows = (layout[axis]["ticktext"] for axis in ("xaxis", "yaxis"))
+    return {(columns.index(u), rows.index(v)) for u, v in which}
+
+
+def test_what_is_left_out_is_marked_so_and_shown_on_request(out, source, finished, pack):  # noqa: F811
+    stand_in(out, source, finished, weight_decay=0.00015)  # far from the plateau
     app = open_link(PAGE["lambda"], panels="heat map", dataset="digits")
-    assert ("0.0001", "16") not in cells(app)
+    good = set(cells(app))
+    assert ("0.00015", "16") not in good
     app = open_link(PAGE["lambda"], panels="heat map", dataset="digits", flagged="true")
-    assert ("0.0001", "16") in cells(app)
+    left_out = set(cells(app)) - good
+    assert ("0.00015", "16") in left_out
+    shipped = [
+        r
+        for r in pack
+        if r.spec.train.dataset == "digits" and r.spec.arch.conv_layers == 3 and not (r.trained and r.at_plateau)
+    ]
+    assert len(left_out) == 1 + len({(r.spec.train.weight_decay, r.spec.arch.channels) for r in shipped})
     framed = [shape for shape in chart(app)["layout"]["shapes"] if shape["type"] == "rect"]
-    assert {(round((s["x0"] + s["x1"]) / 2), round((s["y0"] + s["y1"]) / 2)) for s in framed} >= {(0, 2)}
-    assert any("Ringed in red: " in c.value for c in app.caption)
+    assert {(round((s["x0"] + s["x1"]) / 2), round((s["y0"] + s["y1"]) / 2)) for s in framed} == places(app, left_out)
+    assert any(f"Ringed in red: {1 + len(shipped)} of the runs" in c.value for c in app.caption)
 
 
 def test_a_run_trained_here_fills_its_cell(out, source, finished, monkeypatch):  # noqa: F811

@@ -209,7 +209,7 @@ def test_panels_split_the_picture():
     assert not app.exception
     assert not app.warning
     titles = [a["text"] for a in chart(app)["layout"]["annotations"]]
-    assert {"<b>H = 8</b>", "<b>H = 32</b>"} <= set(titles)
+    assert {"<b>H = 8</b>", "<b>H = 16</b>", "<b>H = 32</b>"} <= set(titles)
     assert any(m.value.startswith("**H = 8**: From λ") for m in app.markdown)
 
 

@@ -88,12 +88,20 @@ def _in_panels(runs: pd.DataFrame, panel: str, together: bool) -> tuple[pd.DataF
     as all move together."""
     values = sorted(runs[panel].astype(float).unique().tolist())
     which = np.unique(np.linspace(0, len(values) - 1, min(_MOST_PANELS, len(values))).round().astype(int))
-    kept = tuple(values[i] for i in which)
+    kept = _with_preferred([values[i] for i in which], values, runs[panel].astype(float), VARIABLES[panel][2])
     runs = runs[runs[panel].isin(kept)]
     if together:
         common = set.intersection(*(set(rows["weight_decay"]) for _, rows in runs.groupby(panel)))
         runs = runs[runs["weight_decay"].isin(common)] if common else runs
     return runs, kept
+
+
+def _with_preferred(kept: list[float], values: list[float], of_runs: pd.Series, preferred: float) -> tuple[float, ...]:
+    """Where pages begin is among the panels, in the place of the one with the fewest runs."""
+    if preferred in kept or preferred not in values:
+        return tuple(kept)
+    fewest = min(kept, key=lambda value: int((of_runs == value).sum()))
+    return tuple(sorted({*kept, preferred} - {fewest}))
 
 
 @once_per_table
