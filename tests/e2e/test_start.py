@@ -40,10 +40,16 @@ def drawn(page):
 
 
 def slide_to(page, name, presses, key="ArrowLeft"):
+    """One press after the other has shown: Streamlit's slider forgets one that comes while it still draws the last."""
     slider = page.get_by_role("slider", name=name)
     slider.focus()
     for _ in range(presses):
+        before = slider.input_value()
         page.keyboard.press(key)
+        page.wait_for_function(
+            "([e, before]) => e.value !== before", arg=[slider.element_handle(), before], timeout=60_000
+        )
+        settle(page)
     settle(page)
 
 

@@ -9,6 +9,7 @@ from boundlab.evaluation import kept_norms
 from boundlab.evaluation.kept_norms import norms_of
 from boundlab.networks.build import build, weights
 from boundlab.networks.checkpoint import Checkpoint
+from boundlab.networks.sample_stats import statistics_folder
 from boundlab.specs.arch import ArchSpec
 
 
@@ -62,3 +63,16 @@ def test_what_is_measured_quickly_is_not_kept(tmp_path):
     small = Checkpoint(arch, weights(build(arch)), [None] * 3, None)
     assert norms_of(small, True, tmp_path) == norms_of(small)
     assert not list(tmp_path.iterdir())
+
+
+def test_beside_read_only_data_they_are_kept_in_the_users_cache(tmp_path, monkeypatch):
+    data, home = tmp_path / "data", tmp_path / "home"
+    data.mkdir()
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    data.chmod(0o555)
+    try:
+        assert statistics_folder(data) == home / ".cache" / "boundlab" / "statistics"
+    finally:
+        data.chmod(0o755)
+    assert statistics_folder(data) == data / "statistics"

@@ -44,11 +44,13 @@ class Promised:
         train = self.run.spec.train
         return DATASETS[train.dataset].test_images(train.labels)
 
+    def promising(self) -> list[Guarantee]:
+        """The promises below 1 made from training images alone."""
+        return [g for g in self.made if not g.vacuous and not needs_test_images(g)]
+
     def best(self) -> Guarantee | None:
-        """The promise below 1 made from training images alone about the network itself; else about its relatives, the
-        nearest first; of several the smallest."""
-        good = [g for g in self.made if not g.vacuous and not needs_test_images(g)]
-        return min(good, key=lambda g: (_distance(g), g.limit or 0.0), default=None)
+        """Of those, the one about the network itself; else about its relatives, the nearest first; of several the smallest."""
+        return min(self.promising(), key=lambda g: (_distance(g), g.limit or 0.0), default=None)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections import defaultdict
@@ -31,10 +32,10 @@ def measure(rounds: int) -> Timings:
         from playwright.sync_api import sync_playwright
     except ImportError as error:
         raise BoundlabError("this needs playwright: python -m pip install playwright") from error
+    if shutil.which("chromium") is None:
+        raise BoundlabError("this needs chromium on the PATH: install Debian's package `chromium`")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = launch(playwright)
-        if browser is None:
-            raise BoundlabError("this needs chromium on the PATH: install Debian's package `chromium`")
+        browser: Any = launch(playwright)
         Path(folder, "empty.py").write_text(EMPTY_PAGE)
         servers = {_EMPTY: ("empty.py", folder), "app": ("app.py", str(root))}
         found = {"measured": machine() | {"browser": f"chromium {browser.version}"}} | _cold(browser, servers, rounds)

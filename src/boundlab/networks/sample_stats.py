@@ -12,9 +12,9 @@ from torch import Tensor
 
 from boundlab.quantities.sample import InputStats, SampleStats, pixel_limit
 from boundlab.specs.arch import ArchSpec
-from boundlab.specs.own_data import data_root
+from boundlab.specs.own_data import cache_folder, data_root
 from boundlab.specs.shapes import LayerShape
-from boundlab.system.kept import kept
+from boundlab.system.kept import kept, writable
 
 # images whose statistics take longer than reading a file and taking a hash
 KEPT_FROM = 10_000
@@ -71,8 +71,9 @@ def content_hash(*tensors: Tensor) -> str:
 
 
 def statistics_folder(root: str | Path | None = None) -> Path:
-    """Where statistics of data are kept, below the data root."""
-    return data_root(root) / "statistics"
+    """Where statistics of data are kept: below the data root; where that is read-only, in the user's cache folder."""
+    there = data_root(root) / "statistics"
+    return there if writable(there) else cache_folder() / "statistics"
 
 
 def _computed(images: Tensor, arch: ArchSpec, dataset: str) -> SampleStats:

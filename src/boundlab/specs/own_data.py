@@ -24,7 +24,12 @@ _chosen: Path | None = None  # by `at_root`; of the whole process, whose threads
 def data_root(root: str | Path | None = None) -> Path:
     """`root`, else that of `at_root`, else BOUNDLAB_DATA, else a cache folder of the user."""
     given = root or _chosen or os.environ.get("BOUNDLAB_DATA")
-    return Path(given) if given else Path.home() / ".cache" / "boundlab"
+    return Path(given) if given else cache_folder()
+
+
+def cache_folder() -> Path:
+    """The user's own, for what can be made again."""
+    return Path.home() / ".cache" / "boundlab"
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def kept(folder: Path, named: Any, compute: Callable[[], Any]) -> Any:
         if stored["sha256"] == _digest([named, stored["value"]]):
             return stored["value"]
     value = compute()
-    if not _writable(folder):
+    if not writable(folder):
         return value
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def kept(folder: Path, named: Any, compute: Callable[[], Any]) -> Any:
     return value
 
 
-def _writable(folder: Path) -> bool:
+def writable(folder: Path) -> bool:
     """Whether somebody may write there: a folder marked as read-only is left alone by root, too."""
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     return bool(there.stat().st_mode & 0o222)

@@ -92,7 +92,7 @@ def promise_verdict(network: Promised) -> str:
         return f"From the training images alone, theory promises nothing{_closest(network)}. {truth} {last}"
     if about_itself(best):
         older = " The older bounds say nothing." if network.older else ""
-        return f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100. {truth}{older}"
+        return f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100. {truth}{_smaller(network, best)}{older}"
     if about_a_rounded_copy(best):
         copy = (
             ""
@@ -101,13 +101,22 @@ def promise_verdict(network: Promised) -> str:
         )
         return (
             f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100, about the network with its "
-            f"weights rounded to a few bits.{copy or f' {truth}'}"
+            f"weights rounded to a few bits.{copy or f' {truth}'}{_smaller(network, best)}"
         )
-    whom = "a noisy copy of it" if about_a_noisy_copy(best) else "a noisy copy of another network"
     return (
-        f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100 about {whom}, and nothing about "
-        f"this network{_closest(network)}. {truth}"
+        f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100 about {_noisy(best)}, and "
+        f"nothing about this network{_closest(network)}. {truth}"
     )
+
+
+def _noisy(guarantee: Guarantee) -> str:
+    return "a noisy copy of it" if about_a_noisy_copy(guarantee) else "a noisy copy of another network"
+
+
+def _smaller(network: Promised, best: Guarantee) -> str:
+    """Which promise is smaller still, and about whom: it stands above the best one in the picture."""
+    least = min(network.promising(), key=lambda g: g.limit or 0.0, default=best)
+    return "" if least.limit == best.limit else f" The smaller promise, {_of(least)}, is about {_noisy(least)}."
 
 
 def _not_computed(network: Promised) -> str:
