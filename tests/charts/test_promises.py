@@ -66,7 +66,7 @@ def test_the_truth_is_marked_on_what_is_about_this_network_alone(networks):
     assert names["PAC-Bayes, fixed prior"] == "noisy copy of this"
     alone = {row.name: row.note for row in rows(drawn_lines(networks, False), networks)}
     assert alone["PAC-Bayes"] == "noisy copy of this, fixed prior"
-    assert made["needs test images"] is made["this network"] is made["older bound"] is True
+    assert made["kept back"] is made["this network"] is made["older bound"] is True
 
 
 def test_a_frame_is_what_the_figure_drawn_at_that_position_shows(networks):
@@ -153,22 +153,19 @@ def test_the_verdict_changes_when_a_promise_crosses_100(networks):
 def test_a_promise_about_the_network_itself_is_quoted_before_a_smaller_one_about_a_noisy_copy(networks):
     both = {"PAC-Bayes": (NOISY, "", 0.264), "Theorem_D2": (ITSELF, "", 0.34)}
     itself = promise_verdict(with_made(networks[0], **both))
-    assert (
-        "at most **34** wrong of 100. The truth is **4.1**. The smaller promise, 26.4, is about a noisy copy of it."
-        in itself
-    )
+    assert "at most **34** wrong of 100, 26.4 for a noisy copy. The truth is **4.1**." in itself
     noisy = promise_verdict(with_made(networks[0], **both | {"Theorem_D2": (ITSELF, "", 2.29)}))
     assert (
-        "at most **26.4** wrong of 100 about a noisy copy of it, and nothing about this network (Theorem D2 is 2.3 times too large)"
+        "at most **26.4** wrong of 100 for a noisy copy, and nothing for the network itself (Theorem D2 is 2.3 times too large)"
         in noisy
     )
     rounded = {"Theorem_D2": ("the network with rounded hidden weights: 9 bits", "", 0.31)}
     coded = promise_verdict(with_made(networks[0], **both | rounded))
-    assert "at most **31** wrong of 100, about the network with its weights rounded" in coded
-    assert coded.endswith("The smaller promise, 26.4, is about a noisy copy of it.")
-    assert "smaller" not in promise_verdict(with_made(networks[0], **both | rounded | {"PAC-Bayes": (NOISY, "", 0.32)}))
+    words = "at most **31** wrong of 100 for a copy with rounded weights, 26.4 for a noisy copy, nothing for the network itself (errs on **4.1**)."
+    assert coded.endswith(words)
+    assert "noisy" not in promise_verdict(with_made(networks[0], **both | rounded | {"PAC-Bayes": (NOISY, "", 0.32)}))
     other = promise_verdict(with_made(networks[0], Learnt=("a noisy version of a network trained alike", "", 0.05)))
-    assert "about a noisy copy of another network, and nothing about this network" in other
+    assert "for a noisy copy of another network, and nothing for the network itself" in other
 
 
 def test_the_picture_is_about_one_network_along_lambda(networks):
@@ -177,8 +174,11 @@ def test_the_picture_is_about_one_network_along_lambda(networks):
     coded = [next(g for g in network.made if g.kind == "theorem_d") for network in networks]
     assert all(one.about.startswith("the network with rounded") for one in coded)
     for network, one in zip(networks, coded, strict=True):
-        errs = f"That copy errs on **{of_hundred(one.measured)}**, the network on **{of_hundred(network.test_error)}**."
-        assert errs in promise_verdict(network)
+        words = promise_verdict(network)
+        assert f"for a copy with rounded weights (errs on **{of_hundred(one.measured)}**), " in words
+        assert words.endswith(
+            f" for a noisy copy, nothing for the network itself (errs on **{of_hundred(network.test_error)}**)."
+        )
 
 
 def test_where_nothing_promises_anything_what_was_not_computed_is_named(networks):

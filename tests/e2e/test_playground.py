@@ -121,6 +121,28 @@ def test_two_readers_at_once_both_come_to_an_end(browser, dashboard):
     pages[0].get_by_text("Kept: every page shows them").wait_for()
 
 
+def test_a_second_tab_of_the_same_reader_has_its_way_and_the_first_says_so(browser, dashboard):
+    """One sweep trains for a reader at a time; the tabs do not take it from each other over and over."""
+    url, _ = dashboard
+    first = arrive(browser, f"{url}?seed=3&channels=16&layers=4")
+    first.get_by_role("button", name="Play", exact=True).click()
+    first.get_by_role("button", name="Pause").wait_for()
+    second = first.context.new_page()
+    second.goto(f"{url}?seed=4&channels=4&layers=2")
+    second.locator(CHART).first.wait_for(timeout=60_000)
+    settle(second)
+    second.get_by_role("button", name="Play", exact=True).click()
+    first.get_by_text("you play something else in another tab").wait_for(timeout=WHOLE)
+    finished(second)
+    play = first.get_by_role("button", name="Play", exact=True)
+    assert play.count() == 1
+    play.click()
+    first.get_by_role("button", name="Pause").wait_for()
+    assert not first.get_by_text("in another tab").count()
+    first.get_by_role("button", name="Pause").click()
+    play.wait_for()
+
+
 def test_it_fits_a_projector_and_a_phone(browser, dashboard):
     url, _ = dashboard
     page = arrive(browser, url)

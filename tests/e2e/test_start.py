@@ -156,7 +156,7 @@ def test_without_a_guess_it_takes_one_click(browser, server):
     said(page).wait_for(timeout=60_000)
     settle(page)
     assert page.url.endswith("?reveal=true")
-    assert "Your guess" not in page.locator(PLOT).inner_text()
+    assert "promise at most" not in page.locator(PLOT).inner_text()
 
 
 def test_play_runs_to_the_end(browser, server, verdicts):

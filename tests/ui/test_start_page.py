@@ -68,7 +68,7 @@ def test_who_does_not_want_to_guess_sees_the_picture_without_one():
     app = open_link(START)
     button(app, "Show without guessing").click().run()
     assert app.query_params == REVEALED
-    assert not any("Your guess" in text for text in annotations(app))
+    assert not any("<b>You</b>" in text for text in annotations(app))
     assert frames(app)["words"]
 
 

@@ -67,6 +67,15 @@ def test_how_far_the_bounds_moved(after, words):
     assert text == f"Dashed: the last one you played, channels 8. From there, the sparse bound {words}."
 
 
+def test_theorem_d2_is_compared_where_both_have_it():
+    now, before = curves(sparse=10.0, theorem_d2=0.9), curves(sparse=10.0, theorem_d2=0.3)
+    here, there = Played(channels=16), Played()
+    assert compared_with_last(now, before, here, there, 0.004).endswith(
+        "hardly moved, Theorem D2 is 3.0 times as large."
+    )
+    assert "D2" not in compared_with_last(now, curves(sparse=10.0), here, there, 0.004)
+
+
 def test_every_handle_is_named_where_it_differs():
     other = Played("mnist", "MLP", 2, 4, 3, 2, 0.5, 6000, 1)
     words = difference(other, Played())

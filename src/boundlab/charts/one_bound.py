@@ -14,6 +14,7 @@ from boundlab.text import readable
 
 _ROW = 29  # pixels per network
 _ROOM = 0.16  # of the axis, on either side, for the numbers
+_APART = 28  # pixels between the networks' markers and the axis: on a phone the numbers need them
 
 
 def one_bound(
@@ -41,13 +42,13 @@ def one_bound(
     look_y = axis_look("", dark, grid=False) | {"range": [len(rows) - 0.4, -0.6], "tickvals": rows}
     layout = {
         "height": _ROW * len(rows) + 80,
-        "margin": {"l": 34, "r": 12, "t": 26, "b": 54},
+        "margin": {"l": 34 + _APART, "r": 12, "t": 26, "b": 54},
         "showlegend": False,
         "font": {"size": FONT},
         "uirevision": "one bound",
         "hoverlabel": {"font": {"size": FONT - 2}, "align": "left"},
         "xaxis": log2_axis(low - room, high + room, dark, "○ test error, ● bound (log₂)", most=5),
-        "yaxis": look_y | {"ticktext": [NETWORKS[i].glyph for i in rows]},
+        "yaxis": look_y | {"ticktext": [NETWORKS[i].glyph for i in rows], "ticklabelstandoff": _APART},
         "shapes": [*vacuous_zone("x", high + room, dark), *_stems(ends, colour)],
         "annotations": [vacuous_note(dark, x=1, xref="paper", y=1, yref="paper", yanchor="bottom", xanchor="right")],
     }

@@ -63,14 +63,14 @@ def promise_film(rows: Sequence[Row], truths: Sequence[float], guess: Guess | No
     frames = tuple(_frame(rows, truth, at, len(rows) + (guess is not None)) for at, truth in enumerate(truths))
     names = [_name(row.name, row.note, y, dark) for row, y in zip(rows, places, strict=True)]
     if guess:
-        names.append(_name("Your guess", _guess_note(guess), len(rows), dark))
+        names.append(_name("You", _guess_note(guess), len(rows), dark))
     look = _layout(len(rows) + (guess is not None), names, dark)
     return Film(still, fixed, frames, look, stamp_of([frames, dark]), stamp_of([len(rows)]))
 
 
 def guess_figure(guess: Guess, dark: bool) -> go.Figure:
     """The axis with nothing but the reader's guess on it."""
-    name = _name("Your guess", _guess_note(guess), 0, dark)
+    name = _name("You", _guess_note(guess), 0, dark)
     return go.Figure({"data": _guessed(guess, 0, dark), "layout": _layout(1, [name], dark)})
 
 

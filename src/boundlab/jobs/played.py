@@ -45,6 +45,12 @@ def _played(spec: RunSpec, owner: str | None, out: Path, address: str | None) ->
     return queue.enqueue(spec, old, request, out)
 
 
+def playing(owner: str | None, out: Path) -> list[Job]:
+    """What of this reader's waits or trains."""
+    every = queue.jobs(out) if out.is_dir() else []
+    return [job for job in every if job.played and job.owner == owner and job.state in (*WAITING, *LIVE)]
+
+
 def stop_played(given: Sequence[Job], action: str = "stop") -> None:
     """Ask those that wait or run to stop, or pause."""
     for job in given:

@@ -11,6 +11,7 @@ from boundlab.specs.played import Played
 from boundlab.text import at_most_of_hundred, format_epoch, readable, times
 
 _HARDLY = 1.5  # a factor below which a bound hardly moved
+_COMPARED = {"sparse": "the sparse bound", "golowich": "Golowich 2018", "ledent": "Ledent 2021", ROUNDED: "Theorem D2"}
 _DIFFERENCES = {"conv_layers": "layers", "channels": "channels", "kernel_size": "kernel", "stride": "stride"}
 
 
@@ -75,7 +76,7 @@ def dashed(here: Played, there: Played) -> str:
 def compared_with_last(now: pd.DataFrame, before: pd.DataFrame, here: Played, there: Played, decay: float) -> str:
     """What changed since the sweep behind, and how far the sparse bound and the earlier ones moved."""
     moved = []
-    for name, words in (("sparse", "the sparse bound"), ("golowich", "Golowich 2018"), ("ledent", "Ledent 2021")):
+    for name, words in _COMPARED.items():
         a, b = _value(before, name, decay), _value(now, name, decay)
         if a > 0 and b > 0:
             moved.append(f"{words} {_moved(b / a)}")

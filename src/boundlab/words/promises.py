@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from boundlab.analysis.guarantees import Guarantee
 from boundlab.analysis.promises import (
@@ -65,7 +66,7 @@ def _named(guarantee: Guarantee, network: Promised, alone: bool) -> str:
 def _note(guarantee: Guarantee, name: str) -> str:
     """What it is about, in few words that the name beside it lacks."""
     if needs_test_images(guarantee):
-        return "needs test images"
+        return "kept back"
     return ", ".join(part for part in about_whom(guarantee).split(", ") if part not in name)
 
 
@@ -92,31 +93,32 @@ def promise_verdict(network: Promised) -> str:
         return f"From the training images alone, theory promises nothing{_closest(network)}. {truth} {last}"
     if about_itself(best):
         older = " The older bounds say nothing." if network.older else ""
-        return f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100. {truth}{_smaller(network, best)}{older}"
-    if about_a_rounded_copy(best):
-        copy = (
-            ""
-            if best.measured is None
-            else f" That copy errs on **{of_hundred(best.measured)}**, the network on **{of_hundred(network.test_error)}**."
-        )
         return (
-            f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100, about the network with its "
-            f"weights rounded to a few bits.{copy or f' {truth}'}{_smaller(network, best)}"
+            f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100{_others(network, best)}. "
+            f"{truth}{older}"
+        )
+    if about_a_rounded_copy(best):
+        errs = "" if best.measured is None else f" (errs on **{of_hundred(best.measured)}**)"
+        return (
+            f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100 for a copy with rounded "
+            f"weights{errs}{_others(network, best)}, nothing for the network itself (errs on **{of_hundred(network.test_error)}**)."
         )
     return (
-        f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100 about {_noisy(best)}, and "
-        f"nothing about this network{_closest(network)}. {truth}"
+        f"From the training images alone, theory promises at most **{_of(best)}** wrong of 100 for {_noisy(best)}, and "
+        f"nothing for the network itself{_closest(network)}. {truth}"
     )
 
 
 def _noisy(guarantee: Guarantee) -> str:
-    return "a noisy copy of it" if about_a_noisy_copy(guarantee) else "a noisy copy of another network"
+    return "a noisy copy" if about_a_noisy_copy(guarantee) else "a noisy copy of another network"
 
 
-def _smaller(network: Promised, best: Guarantee) -> str:
-    """Which promise is smaller still, and about whom: it stands above the best one in the picture."""
-    least = min(network.promising(), key=lambda g: g.limit or 0.0, default=best)
-    return "" if least.limit == best.limit else f" The smaller promise, {_of(least)}, is about {_noisy(least)}."
+def _others(network: Promised, best: Guarantee) -> str:
+    """Of the promises that are smaller than the best one, which stand above it in the picture, the one about the nearest relative."""
+    smaller = replace(
+        network, made=tuple(g for g in network.promising() if (g.limit or 0.0) < (best.limit or 0.0))
+    ).best()
+    return f", {_of(smaller)} for {_noisy(smaller)}" if smaller else ""
 
 
 def _not_computed(network: Promised) -> str:

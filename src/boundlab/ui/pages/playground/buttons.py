@@ -36,6 +36,8 @@ def buttons(sweep: Sweep, played: Played, me: str) -> None:
         st.markdown(_state(sweep))
     if note := st.session_state.get(engine.PLAY_NOTE):
         st.error(note, icon=":material/error:")
+    if sweep.missing and st.session_state.get(engine.GAVE_WAY):
+        st.info("Stopped: you play something else in another tab. Play brings this one back.", icon=":material/tab:")
     for job in sweep.failed[:1]:
         st.error(f"λ = {job.spec.train.weight_decay:g} ended: {plain(job.error or '')}. Press Play to try again.")
 

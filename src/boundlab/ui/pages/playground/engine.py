@@ -24,6 +24,7 @@ SEEDS = 100
 PLAYING = "played"  # in the session: whether a change of the handles starts the new sweep at once
 HANDLE_MOVED = "play_moved"  # a button has moved a handle: the whole page runs again
 PLAY_NOTE = "play_note"  # why the last click did not do what it is for
+GAVE_WAY = "play_gave_way"  # whether another tab of this reader stopped it
 
 
 def play_these(specs: Sequence[RunSpec], me: str) -> None:
@@ -34,8 +35,18 @@ def play_these(specs: Sequence[RunSpec], me: str) -> None:
         partial(played.play, specs, me, runs_folder(), machine.limits, address()), partial(played.prune, runs_folder())
     )
     _note(failed)
-    st.session_state[PLAYING] = failed is None
+    st.session_state[PLAYING], st.session_state[GAVE_WAY] = failed is None, False
     machine.wake()
+
+
+def go_on(specs: Sequence[RunSpec], me: str) -> None:
+    """What stopped without a word of this tab: somebody who asked for it first left, and it trains on; or this reader plays
+    something else in another tab, and that has its way."""
+    wanted, out = {spec.id for spec in specs}, runs_folder()
+    if any(job.id not in wanted for job in played.playing(me, out)):
+        st.session_state[PLAYING], st.session_state[GAVE_WAY] = False, True
+    else:
+        play_these(specs, me)
 
 
 def another_seed(now: Played) -> None:

@@ -38,7 +38,7 @@ def stage(
     controls.answers_for = OF_THE_STAGE
     sweep = look(played.specs, me)
     if st.session_state.get(engine.PLAYING) and sweep.missing and not sweep.live and not sweep.failed and was[0]:
-        engine.play_these(played.specs, me)  # somebody else, who asked for them first, left
+        engine.go_on(played.specs, me)
         sweep = look(played.specs, me)
     coming = engine.certify_these(sweep, decay, me)
     if (sweep.moving, coming) != was or st.session_state.pop(engine.HANDLE_MOVED, False):
