@@ -8,6 +8,7 @@ import pytest
 from boundlab.analysis.measures import CONTROLS, TARGETS, VARIED, measure_names, measures_table
 from boundlab.analysis.tables import final_table
 from boundlab.bounds import ALL
+from boundlab.specs.run import RunSpec
 from boundlab.specs.settings import CONVENTIONS, Settings
 
 
@@ -61,3 +62,15 @@ def test_what_else_is_varied_is_the_setting(some):
     found = measures_table([run, alike, other]).set_index("run")
     assert found.loc[run.id, "setting"] == found.loc[alike.id, "setting"] != found.loc[other.id, "setting"]
     assert found.loc[alike.id, ["seed", "weight_decay"]].tolist() == [77, 0.5]
+
+
+def test_epochs_that_follow_from_the_number_of_images_are_no_setting(pack):
+    run = next(run for run in pack if run.id.startswith("digits-conv-3-16-"))
+    given = {"dataset": "digits", "preset": "long"}
+    specs = [
+        RunSpec.from_dict(given | more) for more in ({"n_train": 100}, {"n_train": 400}, {"n_train": 100, "epochs": 3})
+    ]
+    table = measures_table([dataclasses.replace(run, spec=spec) for spec in specs]).set_index("run")
+    settings = table.loc[[spec.id for spec in specs], "setting"].tolist()
+    assert settings[0] == settings[1] != settings[2]
+    assert specs[0].train.epochs != specs[1].train.epochs

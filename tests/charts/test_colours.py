@@ -100,6 +100,7 @@ def test_the_ticks_of_an_axis_are_in_one_notation():
     assert tick_texts([8e-4, 2e-3, 0.0115]) == ["0.0008", "0.002", "0.0115"]
     assert tick_texts([1e-5, 8e-4, 0.0115]) == ["1e-5", "8e-4", "1.15e-2"]
     assert tick_texts([8, 16, 200.0]) == ["8", "16", "200"]
+    assert tick_texts([0.0, 0.1, 1.0]) == ["0", "0.1", "1"]
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -43,9 +43,11 @@ def test_a_run_on_mnist_keeps_all_its_records():
     assert len(thinned(records(41, 8))) == 41
 
 
-def test_fewer_than_three_are_refused():
-    with pytest.raises(ValueError, match="at least 3 records of a run must be kept, got 2"):
-        thinned(records(41, 8), 2)
+def test_of_one_or_two_the_last_is_one():
+    assert thinned(records(41, 8), 1)["step"].tolist() == [40]
+    assert thinned(records(41, 8), 2)["step"].tolist() == [0, 40]
+    with pytest.raises(ValueError, match="at least one record of a run must be kept, got 0"):
+        thinned(records(41, 8), 0)
 
 
 def test_a_thinned_part_holds_the_numbers_as_they_were(pack, tmp_path):

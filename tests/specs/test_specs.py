@@ -1,8 +1,11 @@
 import dataclasses
+import math
 
 import pytest
 
 from boundlab.specs.arch import ArchSpec
+from boundlab.specs.presets import PRESETS
+from boundlab.specs.recipes import described, figured, recipe, studied, why_not_figured
 from boundlab.specs.run import PLATEAU, RunSpec, TrainSpec
 from boundlab.specs.settings import Settings
 
@@ -127,3 +130,51 @@ def test_every_field_is_limited_beside_its_name_or_where_it_depends_on_others():
             if "check" in field.metadata:
                 with pytest.raises(ValueError, match=rf"^{field.name} must be "):
                     field.metadata["check"](field.name, b"neither a number nor a name")
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(1437, 32), (100, 32), (33, 32), (100, 16)])
+def test_a_recipe_counted_in_steps_trains_as_many_for_every_number_of_images(n, batch_size):
+    train = RunSpec.from_dict({"dataset": "digits", "preset": "long", "n_train": n, "batch_size": batch_size}).train
+    per_epoch = math.ceil(n / batch_size)
+    assert PRESETS["long"].steps <= train.epochs * per_epoch < PRESETS["long"].steps + per_epoch
+    assert train.usual_epochs == train.epochs
+    assert dataclasses.replace(train, epochs=3).usual_epochs == train.epochs
+
+
+def test_how_many_images_there_are():
+    sevens = {"dataset": "digits", "labels": [[1], [7]]}
+    assert RunSpec.from_dict({"dataset": "digits"}).train.images == 1437
+    assert RunSpec.from_dict({"dataset": "digits", "n_train": 50}).train.images == 50
+    assert RunSpec.from_dict(sevens).train.images == 146 + 143
+
+
+def test_what_a_recipe_is_compared_over_is_no_part_of_its_name():
+    plain = {"dataset": "digits", "preset": "long"}
+    names = [
+        recipe(RunSpec.from_dict(plain | more))
+        for more in ({}, {"label_noise": 0.4}, {"n_train": 100}, {"lr": 0.3}, {"n_train": 100, "epochs": 7})
+    ]
+    assert names == ["long", "long", "long", "long, lr 0.3", "long, 7 epochs"]
+    noisy = RunSpec.from_dict({"dataset": "digits", "label_noise": 0.4, "n_train": 100})
+    assert recipe(noisy) == "short, n = 100, label noise 0.4"
+    # what it is called one by one says it all the same
+    assert "label noise 0.4" in " ".join(described(RunSpec.from_dict(plain | {"label_noise": 0.4})))
+
+
+@pytest.mark.parametrize(
+    ("given", "needs"),
+    [({}, True), ({"preset": "long"}, False), ({"preset": "certified"}, False), ({"preset": "paper"}, True)],
+)
+def test_the_plateau_is_asked_of_the_figures_recipes(given, needs):
+    assert RunSpec.from_dict({"dataset": "digits", **given}).needs_plateau is needs
+
+
+def test_a_page_of_its_own_keeps_a_recipe_off_the_figures():
+    long = RunSpec.from_dict({"dataset": "digits", "preset": "long"})
+    assert studied(long, "long")
+    assert not studied(long, "population")
+    assert not figured(long)
+    assert "a page of their own" in why_not_figured(long)
+    assert not studied(RunSpec.from_dict({"dataset": "digits"}), "long")
+    mlp = {"dataset": "digits", "preset": "long", "arch": {"kind": "mlp", "hidden": [8]}}
+    assert not studied(RunSpec.from_dict(mlp), "long")

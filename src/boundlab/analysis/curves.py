@@ -54,7 +54,7 @@ def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: st
         as_of=table.get("as_of", np.nan),
         frame=table[frame] if frame else 0.0,
         panel=table[panel] if panel else 0.0,
-        flagged=~(table["trained"] & table["at_plateau"]).astype(bool),
+        flagged=~table[list(axis.sound)].astype(bool).all(axis="columns"),
     )
     groups = table.groupby(["panel", "frame", axis.column, "series"], sort=True)
     return groups.agg(

@@ -79,8 +79,11 @@ def identity(run: Run) -> dict[str, Any]:
         "preset": train.preset,
         "recipe": recipe(run.spec),
         "seed": train.seed,
+        "n_train": train.images,
+        "label_noise": train.label_noise,
         "trained": run.trained,
         "at_plateau": run.at_plateau,
+        "fitted": run.fitted,
         "plateau_number": run.plateau_number,
     }
 

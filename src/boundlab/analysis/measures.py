@@ -79,6 +79,8 @@ def _varied(run: Run) -> dict[str, object]:
     numbers = {name: where for name, where in VARIED.items() if not isinstance(parts[where].get(name), list)}
     varied = dict.fromkeys(VARIED) | {name: parts[where].pop(name, None) for name, where in numbers.items()}
     seed = train.pop("seed")
+    if run.spec.train.epochs == run.spec.train.usual_epochs:  # they follow from what is varied
+        del train["epochs"]
     known = {"run": run.id, "dataset": run.spec.train.dataset, "trained": run.trained, "at_plateau": run.at_plateau}
     known |= {"kind": run.spec.arch.kind, "preset": run.spec.train.preset}
     if varied["n_train"] is None:
@@ -102,17 +104,21 @@ def _bounds(part: Alike, delta: float) -> dict[str, Array]:
 
 def _norms(part: Alike) -> dict[str, Array]:
     layers = part.norms.layers
-    logs = {"product_frobenius": "frobenius", "product_spectral": "spectral_map"}
-    found = {key: np.exp(np.sum([layer.log(name) for layer in layers], axis=0)) for key, name in logs.items()}
+    found = {"product_frobenius": norm_products(part), "product_spectral": norm_products(part, "spectral_map")}
     found["path_norm"] = np.asarray(part.norms.path_l1)
     found["distance"] = np.sqrt(sum(np.asarray(layer.frobenius_from_init) ** 2 for layer in layers))
     if part.norms.margins is not None:
-        found["inverse_margin"] = _inverse_margin(part)
+        found["inverse_margin"] = inverse_margins(part)
     return found
 
 
-def _inverse_margin(part: Alike) -> Array:
-    """1 over the largest margin of the grid that at most a tenth of the training images miss; NaN where there is none."""
+def norm_products(part: Alike, norm: str = "frobenius") -> Array:
+    """(records,) the product over the layers of one of their norms."""
+    return np.exp(np.sum([layer.log(norm) for layer in part.norms.layers], axis=0))
+
+
+def inverse_margins(part: Alike) -> Array:
+    """(records,) 1 over the largest margin of the grid that at most a tenth of the training images miss; NaN where there is none."""
     margins = part.norms.margins
     assert margins is not None
     missed = np.stack(

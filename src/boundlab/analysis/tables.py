@@ -32,8 +32,11 @@ COLUMNS = (
     "preset",
     "recipe",
     "seed",
+    "n_train",
+    "label_noise",
     "trained",
     "at_plateau",
+    "fitted",
     "plateau_number",
     "step",
     "epoch",
@@ -59,18 +62,27 @@ SERIES = (*(bound.key for bound in ALL), *MEASURED)
 
 @dataclass(frozen=True)
 class Axis:
-    """A variable the figures run over: its column here, its words, and the paper's figure of it."""
+    """A variable the figures run over: its column here, its words, the paper's figure of it (None: it has none), and the recipe whose
+    runs are compared over it, where that is one of its own (`recipes.studied`)."""
 
     key: str
     column: str
     title: str
     symbol: str
-    paper_figure: int
+    paper_figure: int | None
     log: bool = False
+    study: str | None = None
+
+    @property
+    def sound(self) -> tuple[str, ...]:
+        """The columns that are true of a run which is not ringed."""
+        return ("fitted",) if self.study else ("trained", "at_plateau")
 
     def at(self, value: float) -> str:
         """One of its values in words."""
-        return f"{self.symbol} {format_epoch(value)}" if self.key == "epoch" else f"{self.symbol} = {value:g}"
+        if self.key == "epoch":
+            return f"{self.symbol} {format_epoch(value)}"
+        return f"{self.symbol} {value:g}" if self.key == "label_noise" else f"{self.symbol} = {value:,g}"
 
 
 AXES = {
@@ -79,6 +91,9 @@ AXES = {
     "channels": Axis("channels", "channels", "channels H per layer", "H", 2, log=True),
     "depth": Axis("depth", "conv_layers", "convolutional layers L", "L", 3),
 }
+LABEL_NOISE = Axis("label_noise", "label_noise", "share of labels drawn at random", "label noise", None, study="long")
+N_TRAIN = Axis("n_train", "n_train", "training images n", "n", None, log=True, study="long")
+MEMORISATION = {axis.key: axis for axis in (LABEL_NOISE, N_TRAIN)}
 
 
 def final_table(runs: Sequence[Run], settings: Settings) -> pd.DataFrame:
@@ -189,6 +204,7 @@ def _summary(run: Run, values: dict[str, float]) -> dict[str, Any]:
         "state": run.state,
         "trained": run.trained,
         "at_plateau": run.at_plateau,
+        "fitted": run.fitted,
         "plateau_number": run.plateau_number,
         "train_error": values.get("train_error"),
         "test_error": values.get("test_error"),

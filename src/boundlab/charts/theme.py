@@ -86,7 +86,7 @@ def log2_ticks(low: float, high: float, most: int = 10) -> tuple[list[int], list
 
 def tick_texts(values: Sequence[float]) -> list[str]:
     """The labels of one axis, all in one notation."""
-    return [tick(value, min(values) < 1e-4) for value in values]
+    return [tick(value, 0 < min(filter(None, values), default=0) < 1e-4) for value in values]
 
 
 def axis_look(title: str, dark: bool, grid: bool = True) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from boundlab.quantities.records import from_columns
 from boundlab.runs.pack import read_pack
 from boundlab.runs.places import PACK
 from boundlab.runs.run import Run
+from boundlab.specs.presets import PRESETS
 from boundlab.specs.settings import CONVENTIONS, Settings
 
 RUNS, _RECORDS = 1000, 100
@@ -31,7 +32,7 @@ _FIGURE = 43  # records of a run that a figure page asks for at most, where ther
 
 def measure(rounds: int, shipped: Sequence[Run] | None = None) -> Timings:
     """{"published": {way: milliseconds}, ...}, what it was measured on, and of what. `shipped`: None for the pack."""
-    shipped = read_pack() if shipped is None else shipped
+    shipped = [run for run in read_pack() if not PRESETS[run.spec.train.preset].varied] if shipped is None else shipped
     runs = enlarged(shipped, RUNS, _RECORDS)
     started = time.process_time()
     gathered = histories(runs, None)

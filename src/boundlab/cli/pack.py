@@ -23,7 +23,11 @@ def add_to(commands: Commands) -> None:
     sub.add_argument(
         "--part", metavar="NAME", help="folder of the new part in the pack; left out, the pack's own (its first)"
     )
-    sub.add_argument("--records", type=positive, help="most records of a run that are kept (43: what a page draws)")
+    sub.add_argument(
+        "--records",
+        type=positive,
+        help="most records of a run that are kept (default 43, what a page draws; 1: the last alone)",
+    )
     sub.add_argument("--checkpoints", nargs="*", default=["*"], metavar="GLOB", help="ids whose networks are kept")
 
 

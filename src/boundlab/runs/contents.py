@@ -18,7 +18,6 @@ from boundlab.quantities.norms import BIAS_FIELDS, MARGIN_GRID, NORM_FIELDS, SCA
 from boundlab.quantities.records import norm_column
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.arch import ArchSpec
-from boundlab.specs.own_data import DATASETS
 from boundlab.specs.run import RunSpec, TrainSpec
 from boundlab.specs.shapes import LayerShape
 from boundlab.validation import number
@@ -159,7 +158,7 @@ def check_record(record: Mapping[str, Any], shapes: Sequence[LayerShape]) -> Non
 
 def check_sample(sample: SampleStats, train: TrainSpec, arch: ArchSpec) -> None:
     """Raises ValueError unless a stored sample is one of this task and network, and its sums are sums of squares."""
-    n = train.n_train or DATASETS[train.dataset].train_images(train.labels)
+    n = train.images
     if (sample.dataset, sample.n, sample.classes) != (train.dataset, n, arch.classes):
         raise ValueError(
             f"its sample should be of {train.dataset}, n {n}, {arch.classes} classes, got {str(sample.dataset)[:40]}, "

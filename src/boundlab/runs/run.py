@@ -18,6 +18,7 @@ from boundlab.quantities.records import from_columns
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.run import PLATEAU, RunSpec
 
+FITTED = 0.02  # a training error that counts as near 0
 # What reading contents that nobody wrote may raise.
 DAMAGES = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, pa.ArrowException),
@@ -67,14 +68,18 @@ class Run:
 
     @property
     def at_plateau(self) -> bool:
-        """Whether rho had time to come down (empirical rule, about weight decay in the recipes here; losses that are certificates,
-        and runs that another program trained, do without)."""
-        return self.spec.train.loss != "mse" or self.spec.watched or self.plateau_number >= PLATEAU
+        """Whether rho had time to come down (empirical rule), where the recipe needs that (`RunSpec.needs_plateau`)."""
+        return not self.spec.needs_plateau or self.plateau_number >= PLATEAU
 
     @property
     def trained(self) -> bool:
         """False when the final train error is near chance: rho -> 0 gives such a network a small bound for nothing."""
         return len(self.ends) > 0 and self.beats_chance(float(self.records["train_error"].iloc[self.ends[-1]]))
+
+    @property
+    def fitted(self) -> bool:
+        """Whether at most `FITTED` of the training labels, those drawn at random as they are, are wrong at the end."""
+        return len(self.ends) > 0 and float(self.records["train_error"].iloc[self.ends[-1]]) <= FITTED
 
     def beats_chance(self, train_error: float) -> bool:
         """Whether a train error is less than half of what guessing gives."""

@@ -17,15 +17,17 @@ MOST_RECORDS = 43
 
 
 def thinned(records: pd.DataFrame, most: int = MOST_RECORDS) -> pd.DataFrame:
-    """At most `most` (from 3 on) records of a finished run, as they are: the first, the last, and between them evenly.
+    """At most `most` records of a finished run, as they are: the last; from 2 on the first, too; from 3 on some between them, evenly.
 
     At most half of them (rounded up) have errors: every k-th that has, with the smallest k that is enough, and the last. The
-    others are taken evenly from the records without. Raises ValueError.
+    others are taken evenly from the records without. Raises ValueError for none.
     """
-    if most < 3:
-        raise ValueError(f"at least 3 records of a run must be kept, got {most}")
+    if most < 1:
+        raise ValueError(f"at least one record of a run must be kept, got {most}")
     if len(records) <= most:
         return records
+    if most < 3:
+        return records.iloc[[0, -1][-most:]]
     with_errors = records["train_error"].notna().to_numpy()
     ends = np.flatnonzero(with_errors)
     stride = max(1, -(-(len(ends) - 1) // ((most + 1) // 2 - 1)))

@@ -28,6 +28,9 @@ class Preset:
     raw: bool = False  # pixels in [0, 1] where `normalize` is left out (TOML has no null)
     figures: bool = True  # whether its runs belong to the pages that redraw the paper's figures
     trains: bool = True  # False: another program trains its runs, and Boundlab watches
+    # where `epochs` is None: as many epochs as make at least so many steps, however few images there are
+    steps: int | None = None
+    varied: tuple[str, ...] = ()  # fields that its runs are compared over: no part of the recipe's name
 
 
 OWN_LOOP = "own loop"
@@ -69,10 +72,51 @@ PRESETS = {
         batch_size=500,
         figures=False,
     ),
+    # what page Memorisation compares: many steps at a small weight decay, so that labels drawn at random are fitted, too
+    "long": Preset(
+        bias=False,
+        epochs=None,
+        lr=0.2,
+        momentum=0.9,
+        init="he",
+        warmup=True,
+        clip_norm=1.0,
+        drops=(0.6, 0.85),
+        drops_in="fraction",
+        record_epochs=200,
+        weight_decay=1e-5,
+        figures=False,
+        steps=6750,
+        varied=("n_train", "label_noise"),
+    ),
+    # networks as different as they come, which page Ranking puts in order
+    "population": Preset(
+        bias=False,
+        epochs=None,
+        lr=0.1,
+        momentum=0.9,
+        init="he",
+        warmup=True,
+        clip_norm=1.0,
+        drops=(0.6, 0.85),
+        drops_in="fraction",
+        record_epochs=200,
+        figures=False,
+        steps=1500,
+        varied=("n_train", "label_noise", "batch_size", "lr", "kernel_size"),
+    ),
     # what `boundlab.Monitor` watches: learning rate and the rest are what it is told, or not known
     OWN_LOOP: Preset(False, None, 0.1, 0.9, "torch", False, None, (), "epochs", 1, trains=False),
 }
 TRAINED_HERE = tuple(name for name, preset in PRESETS.items() if preset.trains)
+
+
+def epochs_of(preset: str, standard: int, steps_per_epoch: int) -> int:
+    """How long a recipe trains where nothing else is said; `standard`: the data set's epochs."""
+    recipe = PRESETS[preset]
+    if recipe.steps is not None:
+        return -(-recipe.steps // steps_per_epoch)
+    return recipe.epochs or standard
 
 
 def errors_every(preset: str, standard: int) -> int:

@@ -56,7 +56,7 @@ def described(spec: RunSpec) -> tuple[str, ...]:
     """Network, task, λ or weight, recipe where it is not the usual one, seed."""
     in_title = ["kernel ", "stride ", "padding ", "dilation ", "groups ", "pool ", "head ", "locally ", "leaky "]
     in_title += ["biases"] if spec.arch.kind != "mlp" else []
-    made = ", ".join(part for part in recipe(spec).split(", ") if not part.startswith(tuple(in_title)))
+    made = ", ".join(part for part in (spec.train.preset, *_unusual(spec)) if not part.startswith(tuple(in_title)))
     parts = (spec.arch.title, task(spec), asked(spec), "" if made == "short" else made, f"seed {spec.train.seed}")
     return tuple(filter(None, parts))
 
@@ -65,17 +65,23 @@ def described(spec: RunSpec) -> tuple[str, ...]:
 def recipe(spec: RunSpec) -> str:
     """The preset's name and what differs from its standard for that data set: "short", "short, 60 epochs".
 
-    Not part of a recipe: what the figures' axes and controls tell apart (data, task, depth, width, lambda, seed).
+    Not part of a recipe: what the figures' axes and controls tell apart (data, task, depth, width, lambda, seed), and what the
+    preset's own runs are compared over.
     """
+    return ", ".join((spec.train.preset, *_unusual(spec, PRESETS[spec.train.preset].varied)))
+
+
+def _unusual(spec: RunSpec, besides: Sequence[str] = ()) -> list[str]:
+    """What differs from the preset's standard for that data set, in words, but for the fields `besides`."""
     arch, train = spec.arch, spec.train
     standard = _standard(train.dataset, train.preset, train.labels)
     own, usual = (vars(s.arch) | vars(s.train) for s in (spec, standard))
     if arch.kind != "mlp":
         usual |= {f.name: f.default for f in dataclasses.fields(arch) if f.name in _WORDS}
-    parts = [train.preset]
-    if spec.watched:  # how many there will be may not be known
-        usual["epochs"] = own["epochs"]
-    parts += [words.format(listed(own[name], "/")) for name, words in _WORDS.items() if own[name] != usual[name]]
+    # of a watched run nobody may know how many there will be
+    usual["epochs"] = own["epochs"] if spec.watched else train.usual_epochs
+    named = {name: words for name, words in _WORDS.items() if name not in besides and own[name] != usual[name]}
+    parts = [words.format(listed(own[name], "/")) for name, words in named.items()]
     if arch.bias != standard.arch.bias:
         parts.append("biases" if arch.bias else "no biases")
     if not arch.weight_norm and not spec.watched:
@@ -83,7 +89,7 @@ def recipe(spec: RunSpec) -> str:
     if arch.normalize != standard.arch.normalize:
         scale = arch.normalize
         parts.append("raw pixels" if scale is None else f"pixels less {scale[0]:g}, over {scale[1]:g}")
-    return ", ".join(parts)
+    return parts
 
 
 @lru_cache(256)
@@ -100,13 +106,28 @@ def figured(spec: RunSpec) -> bool:
 
 def why_not_figured(spec: RunSpec) -> str:
     """Why the figures are not about such a run, "" where they are."""
+    train = spec.train
+    if why := _not_alike(spec):
+        return why
+    if train.weight_decay <= 0:
+        return "their axis of weight decay is logarithmic, and it is 0"
+    if train.loss != "mse":
+        return f"the network was made for its certificate (recipe {train.preset})"
+    if not PRESETS[train.preset].figures:
+        return f"runs of recipe {train.preset} are compared on a page of their own"
+    return ""
+
+
+def studied(spec: RunSpec, preset: str) -> bool:
+    """Whether it is one of the runs that a preset is for which has a page of its own: CONV-L-H, all classes, whole images."""
+    return spec.train.preset == preset and spec.train.loss == "mse" and not _not_alike(spec)
+
+
+def _not_alike(spec: RunSpec) -> str:
+    """Why the sliders of a page cannot tell it from others, "" where they can."""
     train, arch = spec.train, spec.arch
     if not arch.uniform:
         return f"they are about convolutions that are all alike and one dense layer after them (CONV-L-H), got {arch.title}"
     if arch.in_shape != DATASETS[train.dataset].in_shape or train.labels is not None:
         return f"they are about whole images of all classes, got {task(spec)}"
-    if train.weight_decay <= 0:
-        return "their axis of weight decay is logarithmic, and it is 0"
-    if train.loss != "mse" or not PRESETS[train.preset].figures:
-        return f"the network was made for its certificate (recipe {train.preset})"
     return ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.own_data import DATASETS
-from boundlab.specs.presets import OWN_LOOP, PRESETS, TRAINED_HERE
+from boundlab.specs.presets import OWN_LOOP, PRESETS, TRAINED_HERE, epochs_of
 from boundlab.validation import as_python, check_fields, known_fields, limited, number, one_of, shown, whole
 
 _SCHEMA = 1  # raise when training or the recorded quantities change meaning: old ids stop matching
@@ -81,6 +81,17 @@ class TrainSpec:
             if len(self.labels) < 2 or not all(self.labels) or len(set(flat)) != len(flat):
                 raise ValueError(f"labels must be two or more disjoint non-empty lists, got {shown(self.labels)}")
 
+    @property
+    def images(self) -> int:
+        """How many training images there are."""
+        every = DATASETS[self.dataset].train_images(self.labels)
+        return every if self.n_train is None else min(every, self.n_train)
+
+    @property
+    def usual_epochs(self) -> int:
+        """As many as the recipe trains where nothing else is said."""
+        return epochs_of(self.preset, DATASETS[self.dataset].short_epochs, -(-self.images // self.batch_size))
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form; `certificate_weight` only where it means something."""
         fields: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
@@ -130,8 +141,9 @@ class RunSpec:
         if "certificate_weight" in train and train.get("loss", preset.loss) != "certificate":
             raise ValueError(_NOT_CERTIFICATE.format(train.get("loss", preset.loss)))
         defaults = {name: getattr(preset, name) for name in ("lr", "momentum", "loss", "weight_decay", "batch_size")}
-        train = {"epochs": preset.epochs or data.short_epochs} | defaults | train
-        training = TrainSpec(**train)
+        training = TrainSpec(**defaults | train)
+        if "epochs" not in train:
+            training = dataclasses.replace(training, epochs=training.usual_epochs)
         arch = {
             "in_shape": list(data.in_shape),
             "classes": len(training.labels) if training.labels else data.classes,
@@ -160,6 +172,11 @@ class RunSpec:
     def watched(self) -> bool:
         """Whether another program trains it, and `boundlab.Monitor` watches: nothing here can train it, pause it or resume it."""
         return self.train.preset == OWN_LOOP
+
+    @property
+    def needs_plateau(self) -> bool:
+        """Whether the rule of `plateau_number` is about it: weight decay in the recipes of the paper's figures."""
+        return self.train.loss == "mse" and not self.watched and PRESETS[self.train.preset].figures
 
     def check_trains(self) -> None:
         """Raises ValueError where nothing here can train it."""

@@ -27,8 +27,7 @@ class Work:
 
 def sample_size(spec: RunSpec) -> int:
     """Training images of a run."""
-    n = DATASETS[spec.train.dataset].train_images(spec.train.labels)
-    return n if spec.train.n_train is None else min(n, spec.train.n_train)
+    return spec.train.images
 
 
 def multiply_adds_per_image(spec: RunSpec) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from boundlab.ui.controls import Controls
 from boundlab.ui.run_filters import by_seed, choose_network, filter_runs
 from boundlab.ui.run_tables import runs_of
 from boundlab.ui.shelf import datasets, find_run, run_name, visible_runs
-from boundlab.ui.shipped import certified_runs, shipped_by_id, shipped_runs
+from boundlab.ui.shipped import certified_runs, listed_runs, shipped_by_id
 from boundlab.ui.untrained import offer_training
 
 FIGURES, CERTIFIED = "figures", "certified"
@@ -94,7 +94,7 @@ def _by_name(controls: Controls, label: str, names: list[str], key: str) -> str:
 def second_run(controls: Controls, first: Run) -> Run | None:
     """Another run, by name, of all trained here and of those shipped on the same data; None where there is none."""
     data = first.spec.train.dataset
-    others = [*visible_runs().runs.values(), *(run for run in shipped_runs() if run.spec.train.dataset == data)]
+    others = [*visible_runs().runs.values(), *(run for run in listed_runs() if run.spec.train.dataset == data)]
     names = {run_name(run): run for run in others if run.id != first.id}
     if not names:
         st.info("There is no second run to compare with.")

@@ -14,7 +14,8 @@ from boundlab.ui.variables import VARIABLES, Choice, narrow
 
 RECIPE_HELP = (
     "short: a few epochs, no biases, from He initialisation · paper: the authors' own recipe, with biases. What else "
-    "differs is named; runs of different recipes are never averaged."
+    "differs is named; runs of different recipes are never averaged. Trained for a page of their own: long (Memorisation), population "
+    "(Ranking: as different as they come)."
 )
 _RUNS = ("all", "shipped")
 _RUNS_HELP = "all: the shipped runs and the finished ones trained here · shipped: without the ones trained here"

@@ -7,7 +7,9 @@ import streamlit as st
 
 from boundlab.analysis.curves import last_known
 from boundlab.analysis.tables import final_table, history_table, runs_table
+from boundlab.runs.run import Run
 from boundlab.runs.thinning import on_common_records
+from boundlab.specs.presets import PRESETS
 from boundlab.specs.settings import Settings
 from boundlab.ui.shelf import VisibleRuns, find_run, visible_runs
 from boundlab.ui.shipped import shipped_by_id
@@ -18,28 +20,45 @@ def _origin(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(trained_here=~table["run"].isin(shipped_by_id()))
 
 
+def _runs(dataset: str, study: str | None, seen: VisibleRuns) -> list[Run]:
+    return seen.figured(dataset) if study is None else seen.studied(dataset, study)
+
+
 # What is cached is made of the very runs that its key is about, `_seen`: asked for again, a reader might see more by then.
 @st.cache_resource(show_spinner=False, max_entries=32)  # the same object at every rerun, see ui/once.py
-def _listing(dataset: str, version: str, _seen: VisibleRuns) -> pd.DataFrame:
-    return _origin(runs_table(_seen.figured(dataset)))
+def _listing(dataset: str, study: str | None, version: str, _seen: VisibleRuns) -> pd.DataFrame:
+    return _origin(runs_table(_runs(dataset, study, _seen)))
 
 
-def runs_of(dataset: str, seen: VisibleRuns | None = None) -> pd.DataFrame:
-    """`runs_table` of the figures' runs on one data set, and `trained_here`; `seen`: of those, else of what the reader may see
-    now."""
+def runs_of(dataset: str, seen: VisibleRuns | None = None, study: str | None = None) -> pd.DataFrame:
+    """`runs_table` of the figures' runs on one data set, or of those of the recipe `study`, and `trained_here`; `seen`: of those,
+    else of what the reader may see now."""
     now = seen or visible_runs()
-    return _listing(dataset, now.version, now)
+    return _listing(dataset, study, now.version, now)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _orderable(dataset: str, version: str, _seen: VisibleRuns) -> pd.DataFrame:
+    studies = [name for name, preset in PRESETS.items() if preset.varied]
+    return _origin(runs_table([run for study in (None, *studies) for run in _runs(dataset, study, _seen)]))
+
+
+def orderable_runs(dataset: str) -> pd.DataFrame:
+    """`runs_of` the figures and of every recipe with a page of its own, together: what page Ranking may put in order."""
+    now = visible_runs()
+    return _orderable(dataset, now.version, now)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _table(dataset: str, settings: Settings, version: str, _seen: VisibleRuns) -> pd.DataFrame:
-    return _origin(final_table(_seen.figured(dataset), settings))
+def _table(dataset: str, settings: Settings, study: str | None, version: str, _seen: VisibleRuns) -> pd.DataFrame:
+    return _origin(final_table(_runs(dataset, study, _seen), settings))
 
 
-def table(dataset: str, settings: Settings, seen: VisibleRuns | None = None) -> pd.DataFrame:
-    """`final_table` of the figures' runs on one data set, and `trained_here`; `seen` as in `runs_of`."""
+def table(dataset: str, settings: Settings, seen: VisibleRuns | None = None, study: str | None = None) -> pd.DataFrame:
+    """`final_table` of the figures' runs on one data set, or of those of the recipe `study`, and `trained_here`; `seen` as in
+    `runs_of`."""
     now = seen or visible_runs()
-    return _table(dataset, settings, now.version, now)
+    return _table(dataset, settings, study, now.version, now)
 
 
 @st.cache_data(show_spinner=False, max_entries=24)  # up to 3 MB each

@@ -22,7 +22,7 @@ from boundlab.runs.places import runs_folder
 from boundlab.runs.run import Run
 from boundlab.runs.status import read_state
 from boundlab.specs.own_data import DATASETS
-from boundlab.specs.recipes import described, figured
+from boundlab.specs.recipes import described, figured, studied
 from boundlab.system.files import signature
 from boundlab.ui import visitor
 from boundlab.ui.privacy import may_see
@@ -186,6 +186,10 @@ class VisibleRuns:
         """All on one data set that the figures are about; those made for their certificate are not."""
         return [run for run in self.all if run.spec.train.dataset == dataset and has_place(run)]
 
+    def studied(self, dataset: str, preset: str) -> list[Run]:
+        """All on one data set of a recipe that has a page of its own."""
+        return [run for run in self.all if run.spec.train.dataset == dataset and studied(run.spec, preset)]
+
 
 def visible_runs() -> VisibleRuns:
     """What this reader may see now: at home everything, in a class what is their own or shared."""
@@ -214,15 +218,16 @@ def find_run(name: str) -> Run:
     raise RunError(f"the run {name} is no longer there; reload the page")
 
 
-def datasets() -> list[str]:
-    """The data sets that the figures have runs of, in the catalogue's order."""
+def datasets(study: str | None = None) -> list[str]:
+    """The data sets that the figures, or the page of the recipe `study`, have runs of, in the catalogue's order."""
     now = visible_runs()
-    return _datasets(now.version, now)
+    return _datasets(study, now.version, now)
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def _datasets(version: str, _seen: VisibleRuns) -> list[str]:
-    known = {run.spec.train.dataset for run in _seen.all if has_place(run)}
+def _datasets(study: str | None, version: str, _seen: VisibleRuns) -> list[str]:
+    has = has_place if study is None else lambda run: studied(run.spec, study)
+    known = {run.spec.train.dataset for run in _seen.all if has(run)}
     return [name for name in DATASETS if name in known]
 
 

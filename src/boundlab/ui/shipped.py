@@ -9,6 +9,7 @@ import streamlit as st
 from boundlab.runs.pack import open_pack
 from boundlab.runs.places import PACK
 from boundlab.runs.run import Run
+from boundlab.specs.presets import PRESETS
 
 
 @st.cache_resource(show_spinner=False)
@@ -40,6 +41,11 @@ def shipped_left_out() -> dict[str, str]:
 def shipped_runs() -> list[Run]:
     """The shipped pack, ordered by id."""
     return list(shipped_by_id().values())
+
+
+def listed_runs() -> list[Run]:
+    """Those that a page may offer one by one: not the many that are only compared with each other."""
+    return [run for run in shipped_runs() if not PRESETS[run.spec.train.preset].varied]
 
 
 def certified_runs() -> list[Run]:

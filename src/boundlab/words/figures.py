@@ -10,7 +10,6 @@ import pandas as pd
 from boundlab.analysis.tables import Axis, reasons
 from boundlab.bounds import BY_KEY
 from boundlab.charts.theme import lead, styles
-from boundlab.specs.catalog import Dataset
 from boundlab.specs.own_data import DATASETS
 from boundlab.specs.settings import Settings
 from boundlab.text import format_epoch, readable
@@ -35,21 +34,36 @@ def caption(table: pd.DataFrame, settings: Settings, drawn: str = "mean and rang
     `own_over`: runs trained here are drawn over the shipped ones, not averaged with them."""
     data = DATASETS[table["dataset"].iloc[0]]
     names = table.sort_values(["conv_layers", "channels"])["architecture"].unique()
-    decays, when = sorted(table["weight_decay"].unique()), table["epoch"].unique()
+    decays = sorted(table["weight_decay"].unique())
     span = f"{decays[0]:g}" if len(decays) == 1 else f"{decays[0]:g} to {decays[-1]:g}"
     parts = [
         names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}",
         data.title,
         f"λ = {span}",
-        f"{format_epoch(when.max())} epochs" if len(when) > 1 else f"after {format_epoch(when[0])} epochs",
+        _length(table),
+        _noise(table),
         _seeds(_shipped(table) if own_over else table, drawn),
         _recipe(table),
         _trained_here(table),
-        _sample_size(table, data),
+        _sample_size(table),
         f"δ = {settings.delta:g}",
         settings.convention,
     ]
     return " · ".join(filter(None, parts))
+
+
+def _length(table: pd.DataFrame) -> str:
+    """How long training was; of networks that saw different numbers of images in steps."""
+    when = table["epoch"].unique()
+    if table["n_train"].nunique() > 1:
+        return f"after {table['step'].min():,.0f} steps"
+    return f"{format_epoch(when.max())} epochs" if len(when) > 1 else f"after {format_epoch(when[0])} epochs"
+
+
+def _noise(table: pd.DataFrame) -> str:
+    """Where some labels are drawn at random, and equally many for all."""
+    noise = table["label_noise"].unique()
+    return f"label noise {noise[0]:g}" if len(noise) == 1 and noise[0] else ""
 
 
 def _recipe(table: pd.DataFrame) -> str:
@@ -77,12 +91,14 @@ def _seeds(table: pd.DataFrame, drawn: str) -> str:
     return f"{many if few == many else f'{few} to {many}'} seeds: {drawn}"
 
 
-def _sample_size(table: pd.DataFrame, data: Dataset) -> str:
-    sizes = table["n"].dropna()
+def _sample_size(table: pd.DataFrame) -> str:
+    sizes, images = table["n"].dropna(), sorted(table["n_train"].unique())
     if sizes.empty:
         return ""
+    if len(images) > 1:
+        return f"n = {images[0]:,.0f} to {images[-1]:,.0f}"
     n = f"n = {sizes.iloc[0]:,.0f}"
-    return n if sizes.iloc[0] == data.train_size else n + f" in the bounds, {data.train_size:,} in their sums"
+    return n if sizes.iloc[0] == images[0] else n + f" in the bounds, {images[0]:,.0f} in their sums"
 
 
 def sentence(values: pd.Series, seeds: int, convention: str = "") -> str:

@@ -13,7 +13,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from boundlab.analysis.scaling import margins_of
+from boundlab.analysis.tables import N_TRAIN
 from boundlab.charts.canvas import canvas
+from boundlab.charts.guide import inverse_root
 from boundlab.charts.theme import LEADS
 from boundlab.charts.trend import Film, Picture, film
 from boundlab.ui.chart import KeptFigure
@@ -21,9 +24,10 @@ from boundlab.ui.pages.figures.numbers import csv, wide_table
 from boundlab.ui.pages.figures.paper import overlay
 from boundlab.ui.pages.figures.selection import panel_labels
 from boundlab.ui.pages.figures.view import Overlay, View, csv_columns
-from boundlab.ui.run_tables import table
+from boundlab.ui.shelf import find_run
 from boundlab.words import figures, notices
 from boundlab.words.headline import figure_headline
+from boundlab.words.memorisation import NOISE, SUBSETS, memorisation_headline, memorisation_notes
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def _drawing(_view: View, key: str, dark: bool) -> Drawing:
     values = _view.frames()
     over = overlay(axis, _view.paper, _view, curves[curves["frame"] == curves["frame"].max()], shown)
     drawn, mine = _view.drawn(curves), _view.drawn(own)
-    finals = table(_view.dataset, _view.settings, _view.seen)
+    finals = _view.finals()
     finals = finals[finals["run"].isin(_view.peers)]
     finals = finals[finals["conv_layers"].isin(_view.selection.runs["conv_layers"].unique())]
     finals = pd.concat([finals[["log2_value"]], pd.DataFrame({"log2_value": np.log2(own["mean"][own["mean"] > 0])})])
@@ -56,7 +60,8 @@ def _drawing(_view: View, key: str, dark: bool) -> Drawing:
         dark,
         _view.settings.convention,
     )
-    return Drawing(values, over, film(drawn, axis, shown, area, over.curves, own=mine))
+    behind = inverse_root(drawn, area) if axis is N_TRAIN else []
+    return Drawing(values, over, film(drawn, axis, shown, area, over.curves, behind, mine))
 
 
 def drawing(view: View, dark: bool) -> Drawing:
@@ -103,10 +108,11 @@ def _here(view: View, at: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 @st.cache_data(show_spinner=False, max_entries=512)
 def _reading(_view: View, key: str, at: int) -> Reading:
     here, now = _here(_view, at)
-    return Reading(
-        figure_headline(here, _view.axis, _view.settings, _view.selection.panels),
-        figures.caption(now, _view.settings, own_over=True),
-    )
+    caption = figures.caption(now, _view.settings, own_over=True)
+    axis, settings, panels = _view.axis, _view.settings, _view.selection.panels
+    if axis.study:
+        return Reading(memorisation_headline(here, now, axis, settings, panels), caption)
+    return Reading(figure_headline(here, axis, settings, panels), caption)
 
 
 @st.cache_data(show_spinner=False, max_entries=512)  # 10 kB each
@@ -124,10 +130,23 @@ def _noted(_view: View, key: str, at: int) -> Noted:
 
 def _notices(view: View, here: pd.DataFrame, runs: pd.DataFrame, where: str) -> list[tuple[str, str]]:
     """About what is drawn; the leading bound and the test error too, hidden or not. `runs`: single runs' rows."""
+    if view.axis.study:
+        return _of_study(view, here, runs)
     rows = here[here["series"].isin([*view.shown, *LEADS, "test_error"])]
     found = notices.notices(rows, view.axis, view.settings, view.selection.panels, where)
     lone = figures.lone(runs, view.axis) if len(found) == 1 else ""
     return [*found, *([("", lone)] if lone else [])]
+
+
+def _of_study(view: View, here: pd.DataFrame, runs: pd.DataFrame) -> list[tuple[str, str]]:
+    """Of every panel what to notice in it."""
+    margins = margins_of([find_run(name) for name in runs["run"].unique()])
+    panel, found = view.selection.panel, []
+    for key, title in view.selection.panels.items():
+        mine = runs[runs[panel] == key] if panel else runs
+        lines = memorisation_notes(here[here["panel"] == key], mine, margins, view.axis, view.settings)
+        found += [(title if number == 0 else "", line) for number, line in enumerate(lines)]
+    return [*found, ("", NOISE), ("", SUBSETS)]
 
 
 def reading(view: View, at: int) -> Reading:

@@ -51,7 +51,7 @@ from boundlab.ui.untrained import gaps, offer_training
 BAR = 52  # pixels of the handle under the chart
 # the order of the figures in the paper's announcement, as it calls them
 _ANNOUNCED = {"epoch": "comparison", "weight_decay": "λ", "channels": "channels", "depth": "layers"}
-_SCALE_HELP = (
+SCALE_HELP = (
     "log2: like the paper's figures · linear: the values themselves, up to a little above the sparse bound · relative: "
     "every line divided by its own first point, to compare trends"
 )
@@ -91,7 +91,7 @@ def explore(controls: Controls, axis: Axis) -> None:
         heat_page(shown, ground, place)
         return
     with across:
-        scale = controls.pick("Scale", SCALES, "scale", _SCALE_HELP)
+        scale = controls.pick("Scale", SCALES, "scale", SCALE_HELP)
         paper = paper_control(axis, controls)
     with place.more:
         series = choose_series(controls, convention)
@@ -105,10 +105,11 @@ def explore(controls: Controls, axis: Axis) -> None:
     with place.more:
         own = own_control(controls, every, selection)
     view = View(axis, dataset, settings, scale, selection, column_of(peers, "run"), paper, series, visible_runs(), own)
-    _show(view, controls, place, peers, standing)
+    show_view(view, controls, place, peers, standing)
 
 
-def _show(view: View, controls: Controls, place: Figure, peers: pd.DataFrame, standing: Standing) -> None:
+def show_view(view: View, controls: Controls, place: Figure, peers: pd.DataFrame, standing: Standing) -> None:
+    """The picture with its handle, the sentence above it, and the notes. `peers`: all runs of the recipe."""
     axis, handle, key, dark = view.axis, view.handle, f"player_{view.axis.key}", is_dark()
     drawn = drawing(view, dark)
     names = panel_labels(drawn.values, handle)
@@ -143,10 +144,11 @@ def _notes(view: View, at: int, paper_note: str, peers: pd.DataFrame) -> None:
         st.caption(paper_note)
     formulas(view.settings.convention, view.shown)
     show_not_drawn(now.not_drawn)
-    with st.container(horizontal=True):
-        gaps(view.selection.combinations, peers)
-        if has_heat_map(view.selection.listing):
-            st.button("All networks as a heat map", icon=":material/grid_view:", on_click=show_heat_map)
+    if not view.axis.study:
+        with st.container(horizontal=True):
+            gaps(view.selection.combinations, peers)
+            if has_heat_map(view.selection.listing):
+                st.button("All networks as a heat map", icon=":material/grid_view:", on_click=show_heat_map)
     numbers_section(now.table, view.axis)
 
 

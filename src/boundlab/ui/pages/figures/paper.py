@@ -17,7 +17,7 @@ from boundlab.ui.run_tables import runs_of
 if TYPE_CHECKING:
     from boundlab.ui.pages.figures.view import View
 
-_OFF = "off"
+OFF = "off"
 _PAPER_LAMBDA = 3e-3
 _HELP = (
     "Faint dashed lines: the curves of the paper's figure, read off the plot, ± the reading error. Where we have a point "
@@ -27,7 +27,7 @@ _HELP = (
 
 @st.cache_resource(show_spinner=False)
 def _panels(key: str) -> list[str]:
-    return [_OFF, *sorted(read_paper(AXES[key])["panel"].unique(), key=lambda p: (len(p), p))]
+    return [OFF, *sorted(read_paper(AXES[key])["panel"].unique(), key=lambda p: (len(p), p))]
 
 
 def paper_control(axis: Axis, controls: Controls) -> str:
@@ -38,7 +38,7 @@ def paper_control(axis: Axis, controls: Controls) -> str:
 def overlay(axis: Axis, panel: str, view: View, ends: pd.DataFrame, shown: list[str]) -> Overlay:
     """`ends`: our curves at the end of training. Epochs are shrunk so that the paper's 500 lie over ours, unless the runs
     follow the paper's own recipe."""
-    if panel == _OFF:
+    if panel == OFF:
         return Overlay(None)
     paper = read_paper(axis)
     paper = paper[(paper["panel"] == panel) & paper["series"].isin(shown)]

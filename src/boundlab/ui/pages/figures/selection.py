@@ -35,6 +35,10 @@ class Handle:
 
 _LAMBDA = Handle("weight_decay", "λ =", "wd", "lambda", "0.004")
 _EPOCH = Handle("epoch", "epoch", "epoch", "epoch")
+_OTHER = {  # of page Memorisation: what its picture does not run over
+    "label_noise": Handle("n_train", "n =", "n_train", "n"),
+    "n_train": Handle("label_noise", "label noise =", "label_noise", "label-noise", "0"),
+}
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,26 @@ def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -
     handle = _handle(axis, panel)
     moving = {axis.column, panel, handle.column if handle else None}
     still = [column for column in VARIABLES if column not in moving]
+    if axis.study:
+        still = _with_a_choice(controls, listing, still)
+    if not still:
+        return selected(Choice(listing, {}, {}, {}), listing, axis, panel)
     choice = narrow(controls, listing, still, best=_with_a_curve(listing, axis, (*still, *([panel] if panel else []))))
     return selected(choice, listing, axis, panel)
 
 
+def _with_a_choice(controls: Controls, listing: pd.DataFrame, columns: list[str]) -> list[str]:
+    """The columns that have more than one value: the others need no slider."""
+    several = [column for column in columns if len(values_of(listing, column)) > 1]
+    for column in set(columns) - set(several):
+        label, key, _ = VARIABLES[column]
+        controls.check(key, [f"{value:g}" for value in values_of(listing, column)], label)
+    return several
+
+
 def _handle(axis: Axis, panel: str | None) -> Handle | None:
+    if axis.study:
+        return _OTHER[axis.key]
     return _EPOCH if axis.key != "epoch" else None if panel == "weight_decay" else _LAMBDA
 
 
@@ -139,7 +158,7 @@ def handle_position(controls: Controls, selection: Selection, names: list[str], 
     if handle is _LAMBDA and selection.panel is None:
         every = panel_labels(list(values_of(selection.listing, "weight_decay")), handle)
         default = f"{preferred_start(selection.listing)['weight_decay']:g}"
-    at = handle_at(controls, key, handle.key, handle.name.removesuffix(" ="), every, names, few=handle is _LAMBDA)
+    at = handle_at(controls, key, handle.key, handle.name.removesuffix(" ="), every, names, few=handle is not _EPOCH)
     controls.keep(handle.key, at or default, default)
     return names.index(at or default) if (at or default) in names else None
 

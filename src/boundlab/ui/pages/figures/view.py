@@ -65,9 +65,16 @@ class View:
             self.seen.version,
         )
 
+    def finals(self) -> pd.DataFrame:
+        """`final_table` of all runs that there are to choose from."""
+        return table(self.dataset, self.settings, self.seen, self.axis.study)
+
     def rows(self) -> pd.DataFrame:
         """Every value of the runs drawn, at every position of the handle."""
         runs = self.selection.runs
+        if self.axis.study:  # no epochs: its handle runs through runs
+            rows = self.finals()
+            return rows[rows["run"].isin(self.runs)]
         others = [self.selection.panel, self.axis.column if self.axis.key != "epoch" else "weight_decay"]
         lines = len(runs.drop_duplicates([column for column in others if column]))
         max_records = max(12, min(64 if self.axis.key == "epoch" else 43, _POINTS // lines))
@@ -105,13 +112,15 @@ def _curves(_view: View, key: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _of_another_recipe(view: View, curves: pd.DataFrame) -> pd.DataFrame:
     """`by_axis` of the runs `own`: their epochs are not those of the shipped ones, so that they stay as they were at the end of
-    their training, wherever the handle stands; during training, their curves at the positions that the handle has."""
-    if view.axis.key == "epoch":
+    their training, wherever a handle of epochs stands; else, their curves at the positions that the handle has."""
+    finals, panel = view.finals(), view.selection.panel
+    if view.axis.key == "epoch" or view.axis.study:
         column = view.handle.column if view.handle else None
-        own = by_axis(history(view.own, view.settings, 64, False, view.seen), view.axis, column, view.selection.panel)
+        epochs = view.axis.key == "epoch"
+        rows = history(view.own, view.settings, 64, False, view.seen) if epochs else finals
+        own = by_axis(rows[rows["run"].isin(view.own)], view.axis, column, panel)
         return own[own["frame"].isin(curves["frame"])]
-    rows = table(view.dataset, view.settings, view.seen)
-    own = by_axis(rows[rows["run"].isin(view.own)], view.axis, None, view.selection.panel)
+    own = by_axis(finals[finals["run"].isin(view.own)], view.axis, None, panel)
     own = own[own["panel"].isin(curves["panel"])].drop(columns="frame")
     return own.merge(curves[["frame"]].drop_duplicates(), how="cross")[list(curves.columns)]
 

@@ -16,7 +16,7 @@ from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.layout import EMPTY, Figure, figure_first
 from boundlab.ui.page import is_dark
 from boundlab.ui.run_filters import filter_runs
-from boundlab.ui.run_tables import runs_of
+from boundlab.ui.run_tables import orderable_runs
 from boundlab.ui.shelf import datasets, find_run, visible_runs
 from boundlab.ui.shipped import shipped_by_id
 from boundlab.ui.tables import formatted
@@ -44,7 +44,7 @@ def ranking(controls: Controls) -> None:
     with place.more:
         convention = choose_convention(controls)
         delta = choose_delta(controls)
-        _, runs = filter_runs(controls, runs_of(dataset))
+        _, runs = filter_runs(controls, orderable_runs(dataset))
     keys = [f"{bound.key}:{convention}" for bound in ALL if convention in bound.formulas] + list(CONTROLS)
     ids = tuple(runs["run"])
     if len(ids) < _LEAST:

@@ -27,7 +27,7 @@ from boundlab.ui.formulas import formulas
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.train.live_views import DRAW, NONE, VIEWS, Watched
 from boundlab.ui.player import player
-from boundlab.ui.shipped import shipped_runs
+from boundlab.ui.shipped import listed_runs
 from boundlab.words import live
 
 _PREVIEW = 400  # pixels high
@@ -80,7 +80,7 @@ def _choices(_run: Run, name: str, _shipped: Sequence[Run], ids: int) -> dict[st
 
 def preview(spec: RunSpec, words_before: str = "") -> None:
     """Before a run has recorded anything: how the shipped run that is most like it went, pale; `words_before`: on its line."""
-    shipped = [run for run in shipped_runs() if run.spec.train.dataset == spec.train.dataset]
+    shipped = [run for run in listed_runs() if run.spec.train.dataset == spec.train.dataset]
     if not shipped:
         st.caption(words_before)
         return

@@ -102,7 +102,7 @@ def _at_once(where: Device, machine: Scheduler) -> int:
 
 def plateau(specs: Sequence[RunSpec]) -> None:
     """Whether weight decay will have had time to act."""
-    short = [spec for spec in specs if spec.train.loss == "mse" and spec.plateau_number(sample_size(spec)) < PLATEAU]
+    short = [spec for spec in specs if spec.needs_plateau and spec.plateau_number(sample_size(spec)) < PLATEAU]
     if not short:
         return
     which = "This run" if len(specs) == 1 else "These runs"

@@ -10,7 +10,7 @@ from typing import Any
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.counterparts import locally_connected, tree
 from boundlab.specs.own_data import DATASETS
-from boundlab.specs.presets import PRESETS
+from boundlab.specs.presets import PRESETS, epochs_of
 from boundlab.ui.train_link import arch_values
 
 ALL_LABELS = "all"
@@ -27,8 +27,10 @@ def sizes(dataset: str) -> tuple[str, ...]:
 
 def default_epochs(dataset: str, n: int | None, preset: str) -> int:
     """About as many steps as a shipped run of that data set and recipe has, however few images there are."""
-    facts = DATASETS[dataset]
-    whole = PRESETS[preset].epochs or facts.short_epochs
+    facts, recipe = DATASETS[dataset], PRESETS[preset]
+    if recipe.steps is not None:
+        return epochs_of(preset, facts.short_epochs, -(-(n or facts.train_size) // recipe.batch_size))
+    whole = recipe.epochs or facts.short_epochs
     return min(max(_MOST_EPOCHS, facts.short_epochs), math.ceil(whole * facts.train_size / (n or facts.train_size)))
 
 

@@ -20,7 +20,7 @@ from boundlab.ui.pages.train.live import live_view, preview
 from boundlab.ui.pages.train.row import job_title
 from boundlab.ui.privacy import plain
 from boundlab.ui.shelf import has_place, run_name
-from boundlab.ui.shipped import shipped_runs
+from boundlab.ui.shipped import listed_runs
 from boundlab.ui.visitor import at_home
 
 _LOADING = ":material/hourglass_empty: Loading torch and the images: a few seconds, longer on a busy machine"
@@ -54,7 +54,7 @@ def view(controls: Controls, job: Job, me: str, alone: bool) -> None:
     except BoundlabError as error:
         st.error(f"{plain(str(error))}.")
         return
-    shipped = [other for other in shipped_runs() if other.spec.train.dataset == run.spec.train.dataset]
+    shipped = [other for other in listed_runs() if other.spec.train.dataset == run.spec.train.dataset]
     live_view(controls, run, shipped, part_errors.read_part_errors(job.folder))
     _take_away(job)
     if job.state == "done" or (job.spec.watched and job.state == "running"):
