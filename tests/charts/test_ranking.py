@@ -47,9 +47,22 @@ def test_every_measure_has_a_short_name_of_its_own():
         assert len(set(names)) == len(names)
 
 
+def test_the_selected_are_ordered_again_at_the_same_places():
+    among = ROWS.assign(tau=[-0.4, np.nan, 0.3], runs=4).drop(index=1)
+    figure = ranks(ROWS, "tau", "path_norm", among=among)
+    dots, lit = figure.data[-2:]
+    where = {data[-1]: place for data, place in zip(dots.customdata, dots.y, strict=True)}
+    assert where.keys() == set(ROWS["measure"])
+    assert list(zip(lit.x, lit.y, strict=True)) == [(-0.4, where["path_norm"]), (0.3, where["random"])]
+    assert [data[1] for data in lit.customdata] == [4, 4]
+    assert "selected" in lit.hovertemplate
+    assert ranks(ROWS, "tau", "path_norm", among=among[:0]).data[-1].name is None
+
+
 def test_every_network_with_both_numbers_is_a_dot():
     table = pd.DataFrame(
         {
+            "run": [f"x-{number:012x}" for number in range(0, 4 << 18, 1 << 18)],
             "path_norm": [1.0, 10.0, np.inf, 100.0],
             "gap": [0.01, 0.02, 0.03, np.nan],
             "weight_decay": [1e-3, 2e-3, 1e-3, 1e-3],
@@ -63,3 +76,11 @@ def test_every_network_with_both_numbers_is_a_dot():
     assert figure.layout.xaxis.type == "log"
     assert "L = 3, H = 8, λ = 0.001, seed 0" in figure.data[0].text[0]
     assert scatter_of(table.assign(path_norm=-1.0), "path_norm", "", "gap").layout.xaxis.type is None
+    hint = [note.text for note in figure.layout.annotations]
+    assert hint == ["drag over networks to select them"]
+    assert set(figure.data[0].customdata) == {"AAAAA", "AAAAB"}
+    lit = scatter_of(table, "path_norm", "", "gap", selected=[table["run"][1]])
+    assert not lit.layout.annotations
+    faint, ringed = lit.data[0].marker.opacity
+    assert faint < ringed == 1
+    assert lit.data[0].marker.line.width[1] > lit.data[0].marker.line.width[0]

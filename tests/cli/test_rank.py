@@ -27,6 +27,13 @@ def test_its_numbers_are_those_of_the_analysis(capsys, whole_pack):
         assert row["low"] <= row["high"]
 
 
+def test_conditions_are_those_of_the_pages_links(capsys, whole_pack):
+    found = asked(capsys, "--dataset", "mnist", "--where", "channels=8..16", "--where", "test_error=..0.05")
+    runs = [r for r in whole_pack if r.spec.train.dataset == "mnist" and r.trained and r.final["test_error"] <= 0.05]
+    runs = [r for r in runs if isinstance(r.spec.arch.channels, int) and 8 <= r.spec.arch.channels <= 16]
+    assert found["runs"] == len(runs) > 8
+
+
 def test_it_prints_a_line_per_measure(capsys):
     assert main(["rank", "--where", "channels=8"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -38,8 +45,8 @@ def test_it_prints_a_line_per_measure(capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--where", "chanels=3"], "NAME of --where must be one of"),
-        (["--where", "channels=x"], "--where channels must be a number, got 'x'"),
+        (["--where", "chanels=3"], "must begin with the name of a column"),
+        (["--where", "channels=x"], "channels must be a number or a span like 0.1..0.5, got 'x'"),
         (["--where", "channels=999"], "there are no two such runs on digits that trained and differ"),
         (["--dataset", "cifar"], "dataset must be one of"),
         (["--delta", "2"], "delta must lie strictly between 0 and 1"),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 
-from boundlab.analysis.gathering import Alike, last_records
+from boundlab.analysis.gathering import Alike, Gathered, last_records
 from boundlab.bounds import ALL
 from boundlab.bounds.base import evaluate
 from boundlab.quantities.norms import Array
@@ -61,16 +61,23 @@ def measures_table(runs: Sequence[Run], delta: float = 0.001) -> pd.DataFrame:
     kept = {run.id: run for run in runs}
     ordered = [kept[name] for name in found.labels["run"]]
     rows = pd.DataFrame([_varied(run) for run in ordered])
-    columns = {key: np.full(len(rows), np.nan) for key in (*TARGETS, *measure_names())}
-    for part in found.parts:
-        for key, values in (_errors(part) | _bounds(part, delta) | _norms(part)).items():
-            columns[key][part.records] = values
+    columns = measured(found, (*TARGETS, *measure_names()), delta)
     finals = [run.final for run in ordered]
     columns["train_loss"] = np.array([float(final.get("train_loss", np.nan)) for final in finals])
     columns["parameters"] = np.array([float(run.spec.arch.parameters) for run in ordered])
     columns["small_weight_decay"] = -rows["weight_decay"].to_numpy(float)
     columns["random"] = np.array([zlib.crc32(run.id.encode()) / 2**32 for run in ordered])
     return pd.concat([rows, pd.DataFrame(columns)], axis=1)
+
+
+def measured(found: Gathered, keys: Collection[str], delta: float) -> dict[str, Array]:
+    """(records,) of each of `keys`, of the records' errors, norms and bounds; NaN where there is none."""
+    columns = {key: np.full(len(found.labels), np.nan) for key in keys}
+    for part in found.parts:
+        for key, values in (_errors(part) | _bounds(part, delta, keys) | _norms(part, keys)).items():
+            if key in columns:
+                columns[key][part.records] = values
+    return columns
 
 
 def _varied(run: Run) -> dict[str, object]:
@@ -92,22 +99,22 @@ def _errors(part: Alike) -> dict[str, Array]:
     return {"gap": part.test_error - part.train_error, "test_error": part.test_error}
 
 
-def _bounds(part: Alike, delta: float) -> dict[str, Array]:
+def _bounds(part: Alike, delta: float, keys: Collection[str]) -> dict[str, Array]:
     found = {}
-    for convention in CONVENTIONS:
-        for bound in ALL:
-            value = evaluate(bound, part.norms, part.sample, Settings(convention, delta))
-            if convention in bound.formulas and value.reason is None and value.value is not None:
-                found[f"{bound.key}:{convention}"] = value.value
+    asked = [(b, c) for c in CONVENTIONS for b in ALL if c in b.formulas and f"{b.key}:{c}" in keys]
+    for bound, convention in asked:
+        value = evaluate(bound, part.norms, part.sample, Settings(convention, delta))
+        if value.reason is None and value.value is not None:
+            found[f"{bound.key}:{convention}"] = value.value
     return found
 
 
-def _norms(part: Alike) -> dict[str, Array]:
+def _norms(part: Alike, keys: Collection[str]) -> dict[str, Array]:
     layers = part.norms.layers
     found = {"product_frobenius": norm_products(part), "product_spectral": norm_products(part, "spectral_map")}
     found["path_norm"] = np.asarray(part.norms.path_l1)
     found["distance"] = np.sqrt(sum(np.asarray(layer.frobenius_from_init) ** 2 for layer in layers))
-    if part.norms.margins is not None:
+    if "inverse_margin" in keys and part.norms.margins is not None:
         found["inverse_margin"] = inverse_margins(part)
     return found
 

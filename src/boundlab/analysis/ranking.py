@@ -26,12 +26,18 @@ _IDENTITY = ("dataset", "setting", "seed", *VARIED)
 
 @dataclass(frozen=True)
 class Rank:
-    """Kendall's tau-b of a measure with the target over `runs` runs; `low`, `high`: percentiles of the bootstrap."""
+    """Kendall's tau-b of a measure with the target over `runs` runs, `pairs` pairs of them; `low`, `high`: percentiles of the
+    bootstrap."""
 
     tau: float
     low: float
     high: float
     runs: int
+
+    @property
+    def pairs(self) -> int:
+        """Every two runs are one."""
+        return self.runs * (self.runs - 1) // 2
 
 
 def overall(measure: Array, target: Array, configuration: Array, seed: int = 0) -> Rank:
@@ -140,9 +146,10 @@ def _named(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranked(table: pd.DataFrame, target: str, keys: Sequence[str] | None = None) -> pd.DataFrame:
-    """One row per measure (of `keys`; None: of all) that two runs of a `measures_table` have, the highest tau first: measure (its key), name, tau, low, high, runs;
-    psi (mean over the variables that move) and, per variable, psi_VARIABLE; worst, the largest sign-error of an environment, `where`
-    (variable, low, high) it is, middle, their median, and environments, how many there are."""
+    """One row per measure (of `keys`; None: of all) that two runs of a `measures_table` have, the highest tau first: measure (its key),
+    name, tau, low, high, runs, pairs; psi (mean over the variables that move), moved_pairs and, per variable, psi_VARIABLE; worst, the
+    largest sign-error of an environment, `where` (variable, low, high) it is, worst_pairs, how many it has; middle, the median of all,
+    and environments, how many there are."""
     pairs, alike, goal = pairs_of(table), configurations(table), table[target].to_numpy(float)
     rows = []
     names = measure_names()
@@ -150,7 +157,9 @@ def ranked(table: pd.DataFrame, target: str, keys: Sequence[str] | None = None) 
         values = table[key].to_numpy(float)
         rank = overall(values, goal, alike)
         if not np.isnan(rank.tau):
-            rows.append({"measure": key, "name": names[key], **asdict(rank), **_moved(pairs, values, goal)})
+            rows.append(
+                {"measure": key, "name": names[key], **asdict(rank), "pairs": rank.pairs, **_moved(pairs, values, goal)}
+            )
     made = pd.DataFrame(rows)
     return made.sort_values("tau", ascending=False, ignore_index=True) if len(made) else made
 
@@ -158,10 +167,12 @@ def ranked(table: pd.DataFrame, target: str, keys: Sequence[str] | None = None) 
 def _moved(pairs: Pairs, values: Array, goal: Array) -> dict[str, object]:
     one, error = granulated(pairs, values, goal), environments(pairs, values, goal)
     found: dict[str, object] = {"psi": float(one["psi"].mean()) if len(one) else np.nan}
+    found["moved_pairs"] = int(one["pairs"].sum())
     found |= {f"psi_{row.variable}": row.psi for row in one.itertuples()}
     worst = error.loc[error["error"].idxmax()] if len(error) else None
     return found | {
         "worst": np.nan if worst is None else float(worst["error"]),
+        "worst_pairs": 0 if worst is None else int(worst["pairs"]),
         "where": None if worst is None else (worst["variable"], float(worst["low"]), float(worst["high"])),
         "middle": float(error["error"].median()) if len(error) else np.nan,
         "environments": len(error),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from boundlab.charts.theme import ALERT, FONT, GRID_COLOUR, INK, LEADER, axis_look, styles
+from boundlab.analysis.run_codes import run_code
+from boundlab.charts.theme import ALERT, FONT, GRID_COLOUR, INK, LEADER, SELECTED_COLOUR, VEIL, axis_look, styles
 
 _ROW = 23  # pixels
 _AROUND = 62  # above and below the rows
@@ -42,8 +44,16 @@ def height(rows: int) -> int:
     return _AROUND + _ROW * rows
 
 
-def ranks(rows: pd.DataFrame, statistic: str, chosen: str, dark: bool = False, pixels: int | None = None) -> go.Figure:
-    """`rows`: of `ranking.ranked`, drawn from the top; of tau the bootstrap's interval too. `chosen`: a measure, underlined."""
+def ranks(
+    rows: pd.DataFrame,
+    statistic: str,
+    chosen: str,
+    dark: bool = False,
+    pixels: int | None = None,
+    among: pd.DataFrame | None = None,
+) -> go.Figure:
+    """`rows`: of `ranking.ranked`, drawn from the top; of tau the bootstrap's interval too. `chosen`: a measure, in bold; `among`: rows
+    like these, of the selected networks alone. A dot's customdata ends with its measure."""
     title, (low, high) = STATISTICS[statistic]
     rows = rows.dropna(subset=[statistic]).sort_values(statistic, ascending=statistic == "worst")
     names = [short_name(measure) for measure in rows["measure"]]
@@ -55,7 +65,7 @@ def ranks(rows: pd.DataFrame, statistic: str, chosen: str, dark: bool = False, p
         "x": rows[statistic].tolist(),
         "y": places,
         "marker": {"size": 13, "color": colours, "symbol": [_symbol(m) for m in rows["measure"]]},
-        "customdata": np.stack([rows["name"], rows["runs"]], axis=1),
+        "customdata": np.stack([rows["name"], rows["runs"], rows["measure"]], axis=1),
         "hovertemplate": "%{customdata[0]}: %{x:.2f}, %{customdata[1]} networks<extra></extra>",
         "showlegend": False,
     }
@@ -73,7 +83,27 @@ def ranks(rows: pd.DataFrame, statistic: str, chosen: str, dark: bool = False, p
         "font": {"size": FONT, "color": INK[dark]},
     }
     layout["yaxis"]["tickfont"] = {"size": FONT - 2, "color": INK[dark]}
-    return go.Figure({"data": [*bars, dots], "layout": layout})
+    lit = [] if among is None or among.empty else [_lit(rows, among, statistic, places, dark)]
+    return go.Figure({"data": [*bars, dots, *lit], "layout": layout})
+
+
+def _lit(rows: pd.DataFrame, among: pd.DataFrame, statistic: str, places: list[int], dark: bool) -> dict[str, Any]:
+    """The same number of the selected networks alone."""
+    here = among.set_index("measure")
+    known = [(here.loc[m], place) for m, place in zip(rows["measure"], places, strict=True) if m in here.index]
+    known = [(row, place) for row, place in known if np.isfinite(row[statistic])]
+    look = {"symbol": "diamond-open", "size": 15, "color": SELECTED_COLOUR[dark], "line": {"width": 3}}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "selected",
+        "x": [row[statistic] for row, _ in known],
+        "y": [place for _, place in known],
+        "marker": look,
+        "customdata": [[row["name"], int(row["runs"]), row.name] for row, _ in known],
+        "hovertemplate": "%{customdata[0]}: %{x:.2f} among the %{customdata[1]} selected<extra></extra>",
+        "showlegend": False,
+    }
 
 
 def _bars(rows: pd.DataFrame, places: list[int], colours: list[str]) -> list[dict[str, Any]]:
@@ -103,10 +133,16 @@ def _symbol(measure: str) -> str:
 
 
 def scatter_of(
-    table: pd.DataFrame, measure: str, name: str, target: str, dark: bool = False, pixels: int = 430
+    table: pd.DataFrame,
+    measure: str,
+    name: str,
+    target: str,
+    dark: bool = False,
+    pixels: int = 430,
+    selected: Collection[str] = (),
 ) -> go.Figure:
     """Every network of a `measures_table`: the measure (log scale where it is positive), and per 100 images what it should order;
-    coloured by weight decay, one marker per depth."""
+    coloured by weight decay. A dot's customdata is the run's code; those of the runs `selected` are ringed, the others faint."""
     known = table[np.isfinite(table[measure]) & np.isfinite(table[target])]
     words = {"gap": "gap, in 100 images", "test_error": "wrong of 100 test images"}[target]
     x = known[measure].to_numpy(float)
@@ -127,9 +163,10 @@ def scatter_of(
         "x": x.tolist(),
         "y": (100 * known[target]).tolist(),
         "text": about,
+        "customdata": [run_code(run) for run in known["run"]],
         "hovertemplate": "%{text}<br>%{x:.4g}: %{y:.2f}<extra></extra>",
-        "marker": {"size": 9, "color": decays.tolist(), "colorscale": "Viridis", "colorbar": bar, "opacity": 0.85}
-        | {"line": {"width": 1, "color": GRID_COLOUR[dark]}},
+        "marker": {"size": 9, "color": decays.tolist(), "colorscale": "Viridis", "colorbar": bar}
+        | _marked(known["run"].isin(list(selected)).to_numpy(), dark),
         "showlegend": False,
     }
     log = len(x) > 0 and bool((x > 0).all()) and x.max() > 5 * x.min()
@@ -142,8 +179,26 @@ def scatter_of(
         ),
         "yaxis": axis_look(words, dark),
         "font": {"size": FONT, "color": INK[dark]},
+        "dragmode": "select",
+        "newselection": {"line": {"color": SELECTED_COLOUR[dark], "width": 2, "dash": "dot"}},
+        "annotations": [] if selected else [_hint(dark)],
     }
     return go.Figure({"data": [dots], "layout": layout})
+
+
+def _marked(selected: np.ndarray, dark: bool) -> dict[str, Any]:
+    """The looks of dots, one by one where some are selected."""
+    if not selected.any():
+        return {"opacity": 0.85, "line": {"width": 1, "color": GRID_COLOUR[dark]}}
+    line = {"width": np.where(selected, 3, 1).tolist()}
+    line |= {"color": np.where(selected, SELECTED_COLOUR[dark], GRID_COLOUR[dark]).tolist()}
+    return {"size": np.where(selected, 13, 8).tolist(), "opacity": np.where(selected, 1.0, 0.4).tolist(), "line": line}
+
+
+def _hint(dark: bool) -> dict[str, Any]:
+    place = {"xref": "paper", "yref": "paper", "x": 0.01, "xanchor": "left", "y": 0.99, "yanchor": "top"}
+    look = {"showarrow": False, "font": {"size": FONT - 3, "color": INK[dark]}, "bgcolor": VEIL[dark]}
+    return {"text": "drag over networks to select them"} | place | look
 
 
 def _said(row: Any) -> str:

@@ -60,6 +60,7 @@ _STRICT = STYLES | {
 # what a picture and its words are about: Theorem S2 where there is one, it is the one to quote
 LEADS = ("doubled", "sparse")
 ALERT = ("#A8321F", "#FF8E7A")
+SELECTED_COLOUR = ("#C2185B", "#FF8AD8")  # of runs that a reader selected
 _SHADE = ("rgba(200, 60, 30, 0.06)", "rgba(255, 120, 90, 0.08)")
 VEIL = ("rgba(255, 255, 255, 0.75)", "rgba(17, 19, 24, 0.75)")  # behind words on a picture
 LEADER = ("#8A8F98", "#7C828C")  # thin lines from words to what they name

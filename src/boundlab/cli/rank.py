@@ -14,10 +14,13 @@ from boundlab.specs.own_data import DATASETS
 from boundlab.validation import between, one_of, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
+    from boundlab.runs.run import Run
+
 _TARGETS = ("gap", "test_error")
-_WORDS = ("kind", "preset")
 
 
 def add_to(commands: Commands) -> None:
@@ -29,7 +32,11 @@ def add_to(commands: Commands) -> None:
     sub.add_argument("--dataset", default="digits")
     sub.add_argument("--target", choices=_TARGETS, default="gap")
     sub.add_argument(
-        "--where", action="append", default=[], metavar="NAME=VALUE", help="only such runs; may be given several times"
+        "--where",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="only such runs, as links of page All runs say it: kind=conv|mlp, channels=8..16, lr=0.1; may be given several times",
     )
     sub.add_argument("--delta", type=decimal, default=0.001)
     sub.add_argument("--out", type=Path, help="run folders (default: the shipped pack)")
@@ -47,32 +54,29 @@ def _run(a: argparse.Namespace) -> int:
         raise ValueError(f"delta must lie strictly between 0 and 1, got {shown(a.delta)}")
     found = list_runs(a.out) if a.out else open_pack()
     say_left_out(found)
-    table = measures_table([run for run in found.runs if run.spec.train.dataset == a.dataset], a.delta)
-    chosen = _chosen(table, a.where)
-    rows = ranked(chosen, a.target)
+    chosen = _chosen([run for run in found.runs if run.spec.train.dataset == a.dataset], a.where, a.delta)
+    table = measures_table(chosen, a.delta)
+    rows = ranked(table, a.target) if chosen else table
     if rows.empty:
         raise RunError(f"there are no two such runs on {a.dataset} that trained and differ; ask for fewer conditions")
     if a.json:
         print(json.dumps({"dataset": a.dataset, "target": a.target, "runs": len(chosen), "measures": _plain(rows)}))
     else:
-        _print(rows, chosen, a)
+        _print(rows, len(chosen), a)
     return 0
 
 
-def _chosen(table: pd.DataFrame, conditions: list[str]) -> pd.DataFrame:
-    """The rows of runs that trained, of those that are asked for. Raises ValueError for a condition that cannot be read."""
-    from boundlab.analysis.measures import VARIED
+def _chosen(runs: Sequence[Run], conditions: Sequence[str], delta: float) -> list[Run]:
+    """The runs that trained, of those that are asked for. Raises ValueError for a condition that cannot be read."""
+    from boundlab.analysis.narrowing import read_condition, rows_where
+    from boundlab.analysis.run_columns import column_values, fields_table, run_columns, with_columns
 
-    kept = table[table["trained"]] if len(table) else table
-    for condition in conditions:
-        name, _, value = condition.partition("=")
-        one_of("NAME of --where", name, (*VARIED, "seed", *_WORDS))
-        try:
-            wanted = value if name in _WORDS else float(value)
-        except ValueError:
-            raise ValueError(f"--where {name} must be a number, got {shown(value)}") from None
-        kept = kept[kept[name] == wanted] if len(kept) else kept
-    return kept.reset_index(drop=True)
+    kinds = {key: column.kind for key, column in run_columns(runs).items()}
+    asked = [read_condition(condition, kinds) for condition in conditions]
+    columns = ["trained", *(condition.column for condition in asked)]
+    table = with_columns(fields_table(runs), columns, lambda key: column_values(runs, key, delta))
+    kept = set(rows_where(table, [*asked, read_condition("trained=yes", kinds)])["run"])
+    return [run for run in runs if run.id in kept]
 
 
 def _plain(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -81,9 +85,9 @@ def _plain(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return parsed
 
 
-def _print(rows: pd.DataFrame, chosen: pd.DataFrame, a: argparse.Namespace) -> None:
+def _print(rows: pd.DataFrame, runs: int, a: argparse.Namespace) -> None:
     print(
-        f"{a.dataset}, {len(chosen)} runs that trained: Kendall's tau-b with the {a.target.replace('_', ' ')}, and the bootstrap's 95 % interval "
+        f"{a.dataset}, {runs} runs that trained: Kendall's tau-b with the {a.target.replace('_', ' ')}, and the bootstrap's 95 % interval "
         "(whole configurations are drawn again);"
     )
     print(

@@ -20,6 +20,7 @@ from boundlab.runs.certificates import CERTIFICATES, with_certificates
 from boundlab.runs.coded import CODED, TRAINED, read_coded, store_coded, with_coded
 from boundlab.runs.contents import Origin, check_sample, problems
 from boundlab.runs.run import DAMAGES, Found, Run, troubles
+from boundlab.specs.arch import ArchSpec
 from boundlab.specs.run import RunSpec
 from boundlab.system.files import make_folder, read_json, read_parquet, write_atomic, write_parquet
 
@@ -89,7 +90,8 @@ def _packed(path: Path, heads: list[Origin], known: set[str]) -> tuple[list[Run]
     left_out = {str(name)[:80]: f"{path} has records of it, but pack.json has not" for name in names}
     left_out = {name: why for name, why in left_out.items() if name not in places and name not in known}
     whose = np.array([*(places.get(name, -1) for name in names), -1])[codes]
-    wrong, frame, runs = problems(table, whose, heads), table.to_pandas(), []
+    wrong, runs = problems(table, whose, heads), []
+    frame = table.drop_columns(["run"]).to_pandas().copy()  # a copy has its numbers together: runs are slices of it
     order = np.argsort(whose, kind="stable")
     ends = np.searchsorted(whose[order], np.arange(len(heads) + 1))
     for at, head in enumerate(heads):
@@ -118,11 +120,13 @@ def _shared(stored: Any, normalize: Scaling, known: Samples) -> SampleStats:
 def _heads(entries: list[Any], samples: list[Any], known: Samples) -> tuple[list[Origin], dict[str, str]]:
     """What pack.json says of each run, and of the entries that say nothing usable their ids and why."""
     shared = cache(lambda at, normalize: _shared(samples[at], normalize, known))
+    same: dict[ArchSpec, ArchSpec] = {}  # one for all runs: what is computed of it is kept
     heads: dict[str, Origin] = {}
     left_out = {}
     for number, entry in enumerate(entries, start=1):
         try:
             spec = RunSpec.from_dict(entry["spec"])
+            spec = RunSpec(same.setdefault(spec.arch, spec.arch), spec.train)
             if entry["id"] != spec.id or spec.id in heads:
                 raise ValueError(f"its spec is of {spec.id}" if spec.id not in heads else "it comes twice")
             sample = shared(entry["sample"], spec.arch.normalize)

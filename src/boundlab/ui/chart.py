@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -19,6 +19,9 @@ _CONFIG = {
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
     "toImageButtonOptions": {"format": "png", "scale": 2},
 }
+
+# the same where points can be selected
+_SELECTING = _CONFIG | {"modeBarButtonsToRemove": ["autoScale2d", "zoomIn2d", "zoomOut2d"]}
 
 _BUTTON = 40  # pixels that the button of `remote` takes
 
@@ -37,13 +40,26 @@ class KeptFigure(go.Figure):  # type: ignore[misc]
 
 
 def show(
-    figure: go.Figure, key: str, alt: str, points: TableOrCsv | None = None, file: str = "", caption: str = ""
+    figure: go.Figure,
+    key: str,
+    alt: str,
+    points: TableOrCsv | None = None,
+    file: str = "",
+    caption: str = "",
+    pick: Callable[[], None] | None = None,
+    areas: bool = False,
 ) -> None:
     """Draw it where the page is, and under it what saves it. `key`: no other chart of the page has it; `alt`: what a screen
     reader says; `points`: what its CSV has, the figure's own numbers where nothing is said; `file`: what saved files are called,
-    without an ending; `caption`: what is written on a saved picture, `alt` where nothing is said."""
+    without an ending; `caption`: what is written on a saved picture, `alt` where nothing is said; `pick`: the callback of a reader who
+    selects points (`picked` says which), by a click, or with `areas` also by a frame or a line around them."""
     with st.container(key=f"stage_{key}", gap="xxsmall"):
-        draw(with_remote(figure, key), key, alt)
+        if pick is None:
+            draw(with_remote(figure, key), key, alt)
+        else:
+            modes: tuple[Literal["points", "box", "lasso"], ...] = ("points", "box", "lasso") if areas else ("points",)
+            config, drawn = _SELECTING if areas else _CONFIG, with_remote(figure, key)
+            st.plotly_chart(drawn, key=key, config=config, alt=alt, on_select=pick, selection_mode=modes)
         name = file or f"boundlab-{key.removeprefix('chart_').replace('_', '-')}"
         save_bar(f"save_{key}", key, name, (caption or alt).replace("*", ""), writer(figure, points))
 
@@ -66,6 +82,13 @@ def writer(figure: go.Figure, points: TableOrCsv | None) -> Callable[[], str]:
 def draw(figure: go.Figure, key: str, alt: str) -> None:
     """The chart alone, where a player saves it."""
     st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt)
+
+
+def picked(key: str) -> list[object]:
+    """In the callback of `show`: the customdata of the points that the reader selected; any browser can send anything."""
+    event = st.session_state.get(key) or {}
+    points = event.get("selection", {}).get("points", [])
+    return [point.get("customdata") for point in points if isinstance(point, Mapping)]
 
 
 def draw_pickable(figure: go.Figure, key: str, alt: str) -> tuple[int, int] | None:

@@ -134,6 +134,24 @@ class Controls(Links):
         self.keep(key, value, list(options))
         return [option for option in value if option in here]
 
+    def choose_any(
+        self,
+        label: str,
+        options: Sequence[str],
+        key: str,
+        default: Sequence[str],
+        called: Callable[[str], str] = str,
+        **more: Any,
+    ) -> list[str]:
+        """Any of many options, in the order in which they were chosen; `called`: an option's name on screen."""
+        if (linked := self._linked(key)) is not None:
+            good = self._possible(key, linked, options, label, several=True, few=False)
+            st.session_state[key] = good if good or linked == [""] else list(default)
+        now = [value for value in st.session_state.get(key, default) if value in options]
+        value = st.multiselect(label, options, now, key=key, format_func=called, **more)
+        self.keep(key, value, list(default))
+        return value
+
     def switch(self, label: str, key: str, default: bool = False, help: str | None = None) -> bool:
         """On or off."""
         self.begin_switch(key, label, default)

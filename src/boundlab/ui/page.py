@@ -25,7 +25,7 @@ _BY_THEMSELVES = (
 _SETTINGS = ("convention", "delta")
 _SHARED = (
     *("dataset", "recipe", "runs", "flagged", "networks", "layers", "channels", "wd", "seed", "task", "weight"),
-    *(*_SETTINGS, "scale", "show"),
+    *(*_SETTINGS, "scale", "show", "selected", "where"),
 )
 
 
@@ -44,7 +44,7 @@ class Page:
 
 _FIGURE = (
     *("dataset", "convention", "delta", "scale", "panels", "paper", "show", "flagged", "recipe", "runs"),
-    *("layers", "channels", "wd", "axes", "quantity", "own"),
+    *("layers", "channels", "wd", "axes", "quantity", "own", "selected"),
 )
 _ONE = ("networks", "dataset", "recipe", "runs", "layers", "channels", "wd", "seed", "flagged", "run")
 _NETWORK = (*_ONE, "epoch", "convention", "delta")
@@ -166,7 +166,18 @@ PAGES = (
         "Ranking",
         ":material/leaderboard:",
         "Which bound, or which plain number, orders networks as their gap or test error does.",
-        ("dataset", "convention", "delta", "recipe", "runs", "flagged", "target", "counted", "number"),
+        (
+            *("dataset", "convention", "delta", "recipe", "runs", "flagged", "target", "counted", "number"),
+            *("where", "selected"),
+        ),
+    ),
+    Page(
+        "runs",
+        "pages/12_runs.py",
+        "All runs",
+        ":material/table_view:",
+        "Every run in one table: filter, group, select, save; what is selected is marked on Ranking and the figures.",
+        ("data", "group", "only", "columns", "where", "selected", "parallel"),
     ),
     Page(
         "theory",

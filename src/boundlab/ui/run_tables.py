@@ -6,7 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from boundlab.analysis.curves import last_known
+from boundlab.analysis.run_columns import RunColumn, column_values, fields_table, run_columns
 from boundlab.analysis.tables import final_table, history_table, runs_table
+from boundlab.quantities.norms import Array
 from boundlab.runs.run import Run
 from boundlab.runs.thinning import on_common_records
 from boundlab.specs.presets import PRESETS
@@ -75,3 +77,31 @@ def history(
     ends too; `seen` as in `runs_of`."""
     version = "" if set(ids) <= set(shipped_by_id()) else (seen or visible_runs()).version
     return _history(ids, settings, max_records, carry_on, version)
+
+
+ORIGIN = RunColumn("origin", "Origin", "word")
+
+
+@st.cache_resource(show_spinner="Listing the runs …", max_entries=16)
+def _fields(version: str, _seen: VisibleRuns) -> tuple[pd.DataFrame, dict[str, RunColumn]]:
+    rows = fields_table(_seen.all)
+    shipped = rows["run"].isin(list(shipped_by_id())).map({True: "shipped", False: "trained here"})
+    return rows.assign(origin=shipped.astype("category")), run_columns(_seen.all) | {ORIGIN.key: ORIGIN}
+
+
+def every_run(seen: VisibleRuns | None = None) -> tuple[pd.DataFrame, dict[str, RunColumn]]:
+    """`fields_table` of all runs, whatever they are of, with their origin, the same object at every rerun; and all columns that can be
+    asked for. `seen` as in `runs_of`."""
+    now = seen or visible_runs()
+    return _fields(now.version, now)
+
+
+@st.cache_resource(show_spinner=False, max_entries=128)  # 80 kB each of 10,000 runs
+def _values(key: str, delta: float, version: str, _seen: VisibleRuns) -> Array:
+    return column_values(_seen.all, key, delta)
+
+
+def values_of_runs(key: str, delta: float, seen: VisibleRuns | None = None) -> Array:
+    """`column_values` of all rows of `every_run`."""
+    now = seen or visible_runs()
+    return _values(key, delta, now.version, now)

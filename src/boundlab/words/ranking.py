@@ -39,11 +39,11 @@ def ranking_headline(rows: pd.DataFrame, names: dict[str, str], target: str, net
     about = f"the {TARGET[target]} of {networks} {data} networks"
     if best["low"] <= 0:
         return (
-            f"No number here orders {about} for sure: the best one, {names[best['measure']]}, has τ = {_tau(best['tau'])}, and its interval "
-            "reaches 0."
+            f"No number here orders {about} for sure: the best one, {names[best['measure']]}, has τ = {_tau(best['tau'])} over "
+            f"{best['pairs']:,} pairs, and its interval reaches 0."
         )
     interval = f"{_tau(best['low'])} to {_tau(best['high'])}"
-    found = f"{names[best['measure']]} orders {about} best: τ = {_tau(best['tau'])} ({interval})"
+    found = f"{names[best['measure']]} orders {about} best: τ = {_tau(best['tau'])} ({interval}) over {best['pairs']:,} pairs"
     others = (
         []
         if ":" in best["measure"] or bounds.empty
@@ -57,17 +57,38 @@ def _named(row: pd.Series, called: str) -> str:
     return f"{called} {_tau(row['tau'])}"
 
 
+def selected_sentence(rows: pd.DataFrame, chosen: str, names: dict[str, str], selected: int) -> str:
+    """How the chosen measure orders the selected networks alone, and which one does best; `rows`: of `ranking.ranked`, of these."""
+    if rows.empty:
+        return f"**{_networks(selected)} selected**: too few, or too much alike, to be ordered."
+    ordered = rows[rows["measure"] != "random"].sort_values("tau", ascending=False)
+    best, here = ordered.iloc[0], rows[rows["measure"] == chosen]
+    about = f"Among the **{_networks(selected)} selected**"
+    said = [f"{names[chosen]} {_with_interval(here.iloc[0])}" if len(here) else f"{names[chosen]} orders nothing"]
+    said += [] if best["measure"] == chosen else [f"best there: {names[best['measure']]}, {_with_interval(best)}"]
+    return f"{about}, {best['pairs']:,} pairs: {'; '.join(said)}."
+
+
+def _networks(number: int) -> str:
+    return "one network" if number == 1 else f"{number:,} networks"
+
+
+def _with_interval(row: pd.Series) -> str:
+    return f"τ = {_tau(row['tau'])} ({_tau(row['low'])} to {_tau(row['high'])})"
+
+
 def worst_sentence(row: pd.Series) -> str:
     """Where the measure of a row of `ranked` orders worst, and how it does one variable at a time."""
     moved = {str(k).removeprefix("psi_"): v for k, v in row.items() if str(k).startswith("psi_") and np.isfinite(v)}
     parts = ", ".join(f"{_TITLES.get(name, name)} {_tau(float(psi))}" for name, psi in moved.items())
     if row["environments"] == 0:
-        return f"{row['name']}. One variable at a time: {parts or 'no two networks differ in one alone'}."
+        pairs = f", over {row['moved_pairs']:,} pairs" if moved else ""
+        return f"{row['name']}. One variable at a time: {parts or 'no two networks differ in one alone'}{pairs}."
     variable, low, high = row["where"]
     return (
-        f"{row['name']}. One variable at a time: {parts}. Worst of {row['environments']} environments: {_TITLES.get(variable, variable)} from "
-        f"{low:g} to {high:g}, where {100 * row['worst']:.0f} of 100 pairs are ordered wrongly; half of the environments are at "
-        f"{100 * row['middle']:.0f} or less."
+        f"{row['name']}. One variable at a time: {parts}, over {row['moved_pairs']:,} pairs. Worst of {row['environments']} environments: "
+        f"{_TITLES.get(variable, variable)} from {low:g} to {high:g}, where {100 * row['worst']:.0f} of 100 pairs ({row['worst_pairs']:,} in "
+        f"all) are ordered wrongly; half of the environments are at {100 * row['middle']:.0f} or less."
     )
 
 
