@@ -14,6 +14,7 @@ import boundlab
 from boundlab.analysis.margin_tradeoff import trade_off
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate, only
+from boundlab.bounds.theorem_s import of_steps
 from boundlab.data.splits import apply_task
 from boundlab.evaluation import report
 from boundlab.evaluation.report import report_on
@@ -141,3 +142,22 @@ def test_beyond_the_largest_margin_a_larger_one_only_comes_closer_to_one(margins
     ramp, _ = margin_errors(values, grid)
     total = ramp + complexity * scale / grid
     assert (total - 1) * grid == pytest.approx((total[0] - 1) * grid[0], abs=1e-6 * (1 + abs(grid[-1])))
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        np.array([[3.0, -2.0], [3.0, 7.0]]),
+        np.array([0.0, 1e9]),
+        np.array([1.0, np.nan, np.inf]),
+        np.array([-np.inf, 2.0, 2.0]),
+        np.array([]),
+        np.array(5.0),
+    ],
+    ids=["alike", "far apart", "not finite", "infinite below", "none", "one"],
+)
+def test_a_function_of_whole_numbers_is_what_it_is_of_each(steps):
+    def function(t):
+        return np.sqrt(np.log(1.5 * (np.abs(t) + 1) * (np.abs(t) + 2)))
+
+    np.testing.assert_array_equal(of_steps(function, steps), function(steps))

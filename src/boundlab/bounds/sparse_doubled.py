@@ -20,7 +20,14 @@ from boundlab.bounds.biases import (
 )
 from boundlab.bounds.concentration import kl_inverse
 from boundlab.bounds.sparse import BOUND as SPARSE
-from boundlab.bounds.theorem_s import OWN_N, SHARED_UNDER_MAX, best_margin, class_factor, frobenius_centered
+from boundlab.bounds.theorem_s import (
+    OWN_N,
+    SHARED_UNDER_MAX,
+    best_margin,
+    class_factor,
+    frobenius_centered,
+    of_steps,
+)
 from boundlab.quantities.norms import Array, NetworkNorms, log
 from boundlab.quantities.paths import contrast_energy, path_energy
 from boundlab.quantities.sample import SampleStats
@@ -130,9 +137,13 @@ def _factors(
 def _grid(log_tau: Array, log_scale: float, n: int, delta: float) -> tuple[Array, Array]:
     """(log of what rounding tau up to the grid costs, confidence term at 0.9 `delta`); `log_scale` centres the grid."""
     at = (log_tau + log_scale) / _ETA
-    t = np.ceil(at)
-    omega = 1.5 * (np.abs(t) + 1) * (np.abs(t) + 2)
-    return _ETA * (t - at), np.sqrt(np.log(omega / ((1 - _ENERGY_SHARE) * delta)) / (2 * n))
+    steps = np.ceil(at)
+
+    def confidence(t: Array) -> Array:
+        omega = 1.5 * (np.abs(t) + 1) * (np.abs(t) + 2)
+        return np.sqrt(np.log(omega / ((1 - _ENERGY_SHARE) * delta)) / (2 * n))
+
+    return _ETA * (steps - at), of_steps(confidence, steps)
 
 
 def strict(net: NetworkNorms, sample: SampleStats, settings: Settings) -> Terms:

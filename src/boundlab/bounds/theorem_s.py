@@ -61,9 +61,19 @@ def class_factor(classes: int) -> tuple[float, float]:
     return (1.0 if classes == 2 else math.sqrt(math.pi / 2)), kappa
 
 
+def of_steps(function: Callable[[Array], Array], steps: Array) -> Array:
+    """`function` of whole numbers, of which many are alike: computed once for each that lies between the smallest and the largest."""
+    low, high = (steps.min(), steps.max()) if steps.size else (0.0, np.inf)
+    if not high - low < steps.size:  # far apart, infinite or NaN
+        return function(steps)
+    return function(np.arange(low, high + 1))[(steps - low).astype(np.intp)]
+
+
 def _confidence(log_tau: Array, n: int, delta: float) -> Array:
-    t = np.abs(np.ceil(log_tau / ETA))
-    return np.sqrt(2 * np.log(1.5 * (t + 1) * (t + 2) / delta) / n)
+    def of(t: Array) -> Array:
+        return np.sqrt(2 * np.log(1.5 * (np.abs(t) + 1) * (np.abs(t) + 2) / delta) / n)
+
+    return of_steps(of, np.ceil(log_tau / ETA))
 
 
 def best_margin(

@@ -10,10 +10,11 @@ from plotly.colors import hex_to_rgb
 
 from boundlab.charts.theme import ALERT, INK, STYLES
 
-_WIDTH = 200
+_WIDTH, _FONT = 200, 20  # drawn some 150 pixels wide
 _WARM, _COLD = "#C25608", "#2B62B5"
 _BLANK = ("#F4F4F0", "#1C2026")
 _BARS = 20
+_FACTOR = 50  # a group of factors: its name, and its bar below
 
 
 def _svg(height: float, words: str, parts: Sequence[str]) -> str:
@@ -27,7 +28,7 @@ def _rect(x: float, y: float, width: float, height: float, fill: str) -> str:
 
 
 def _text(x: float, y: float, words: str, colour: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="12" text-anchor="{anchor}" fill="{colour}">{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{_FONT}" text-anchor="{anchor}" fill="{colour}">{escape(words)}</text>'
 
 
 def _shade(value: float, dark: bool) -> str:
@@ -74,21 +75,21 @@ def margin_bars(quantiles: np.ndarray, wrong: float, dark: bool) -> str:
     ]  # fmt: skip
     zero = _WIDTH * (0 - edges[0]) / (edges[-1] - edges[0])
     parts.append(f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="2" y2="84" stroke="{INK[dark]}" stroke-width="1.5"/>')
-    parts.append(_text(min(max(zero, 6), _WIDTH - 6), 98, "0", INK[dark], "middle"))
-    return _svg(102, f"Margins of the training images: {wrong:.1%} are below 0, which is wrong", parts)
+    parts.append(_text(min(max(zero, 6), _WIDTH - 6), 104, "0", INK[dark], "middle"))
+    return _svg(108, f"Margins of the training images: {wrong:.1%} are below 0, which is wrong", parts)
 
 
 def factor_lengths(rows: Sequence[tuple[str, float]], dark: bool) -> str:
     """`rows`: (words, log2 of a factor): to the right what makes the bound larger, to the left what makes it smaller."""
     reach = max(1.0, *(abs(log2) for _, log2 in rows)) if rows else 1.0
-    middle, room, colour = 138.0, 58.0, STYLES["sparse"].colour(dark)
+    middle, room, colour = _WIDTH / 2, _WIDTH / 2, STYLES["sparse"].colour(dark)
     parts = []
     for number, (words, log2) in enumerate(rows):
-        length, top = room * abs(log2) / reach, 4 + 24 * number
+        length, top = room * abs(log2) / reach, _FACTOR * number
         left = middle if log2 > 0 else middle - length
-        parts.append(_text(0, top + 12, words, INK[dark]))
-        parts.append(_rect(left, top, max(length, 1), 15, colour if log2 > 0 else STYLES["gap"].colour(dark)))
+        parts.append(_text(0, top + 20, words, INK[dark]))
+        parts.append(_rect(left, top + 27, max(length, 1), 15, colour if log2 > 0 else STYLES["gap"].colour(dark)))
     words = "What makes the sparse bound large: " + ", ".join(
         f"{name} times 2 to the {log2:.1f}" for name, log2 in rows
     )
-    return _svg(8 + 24 * len(rows), words, parts)
+    return _svg(_FACTOR * len(rows), words, parts)
