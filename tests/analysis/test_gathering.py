@@ -93,3 +93,20 @@ def test_what_a_page_does_to_a_table_changes_no_other(runs):
     table.loc[:, "seed"] = -1
     table.iloc[0, list(COLUMNS).index("value")] = 17.0
     pd.testing.assert_frame_equal(final_table(runs, Settings()), before)
+
+
+def test_the_gap_is_between_labels_of_one_distribution(pack):
+    """By hand: of 10 classes, 40 % drawn anew: 0.6 x test error + 0.4 x 0.9 less training error; each run by its own noise."""
+    runs = [run for run in pack if run.id.startswith("digits-conv-3-16-wd0.002")][:3]
+    noisy = [
+        dataclasses.replace(
+            run,
+            spec=dataclasses.replace(run.spec, train=dataclasses.replace(run.spec.train, label_noise=noise)),
+            records=run.records.assign(train_error=0.1, test_error=0.3),
+        )
+        for run, noise in zip(runs, (0.0, 0.4, 1.0), strict=True)
+    ]
+    table = final_table(noisy, Settings()).set_index(["label_noise", "series"])["value"]
+    gaps = [table[noise, "gap"] for noise in (0.0, 0.4, 1.0)]
+    assert gaps == pytest.approx([0.3 - 0.1, 0.6 * 0.3 + 0.4 * 0.9 - 0.1, 0.9 - 0.1])
+    assert table[0.4, "test_error"] == pytest.approx(0.3)

@@ -23,7 +23,7 @@ class Alike:
     """Records of runs of one architecture on one sample: each bound is evaluated once for all of them.
 
     `records`: their places among those of `Gathered`; `test_images`: of their task; `train_error`, `test_error`: (records,), NaN
-    between epoch ends.
+    between epoch ends; `label_noise`: (records,) the share of training labels that were drawn anew.
     """
 
     records: slice
@@ -32,6 +32,12 @@ class Alike:
     test_images: int
     train_error: Array
     test_error: Array
+    label_noise: Array
+
+    @property
+    def gap(self) -> Array:
+        """(records,) `gap_of` of each."""
+        return gap_of(self.train_error, self.test_error, self.label_noise, self.sample.classes)
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,12 @@ class Lines:
 
     line: Array
     labels: pd.DataFrame
+
+
+def gap_of(train_error: Array, test_error: Array, label_noise: Array | float, classes: int) -> Array:
+    """Test error less training error, both on labels of the same distribution, the one that a bound is about: of equally noisy test
+    labels the expected error, (1 - noise) x that on true ones + noise x that of guessing."""
+    return (1 - label_noise) * test_error + label_noise * (1 - 1 / classes) - train_error
 
 
 def identity(run: Run) -> dict[str, Any]:
@@ -108,12 +120,11 @@ def gathered(parts: Sequence[tuple[Run, pd.DataFrame]]) -> Gathered:
     groups: dict[Any, list[tuple[Run, pd.DataFrame]]] = {}
     for run, records in parts:
         groups.setdefault((run.spec.arch, run.sample, run.spec.train.labels), []).append((run, records))
-    frames = [pd.concat([records for _, records in group], ignore_index=True) for group in groups.values()]
-    ends = np.cumsum([len(frame) for frame in frames])
-    alike = [
-        _alike(group[0][0], frame, slice(end - len(frame), end))
-        for group, frame, end in zip(groups.values(), frames, ends.tolist(), strict=True)
-    ]
+    alike, frames, start = [], [], 0
+    for group in groups.values():
+        frames.append(pd.concat([records for _, records in group], ignore_index=True))
+        alike.append(_alike([(run, len(records)) for run, records in group], frames[-1], start))
+        start = alike[-1].records.stop
     ordered = [part for group in groups.values() for part in group]
     whose = np.repeat(np.arange(len(ordered)), [len(records) for _, records in ordered])
     labels = _identities([run for run, _ in ordered]).take(whose).reset_index(drop=True)
@@ -122,14 +133,17 @@ def gathered(parts: Sequence[tuple[Run, pd.DataFrame]]) -> Gathered:
     return Gathered(tuple(alike), labels)
 
 
-def _alike(run: Run, records: pd.DataFrame, places: slice) -> Alike:
-    """`run`: one of those whose records they are."""
+def _alike(runs: Sequence[tuple[Run, int]], records: pd.DataFrame, start: int) -> Alike:
+    """`runs`: those whose records they are, in order, with how many are of each; `start`: the place of the first."""
+    run, size = runs[0][0], len(records)
     train, test = (
-        records[name].to_numpy(float) if name in records else np.full(len(records), np.nan)
+        records[name].to_numpy(float) if name in records else np.full(size, np.nan)
         for name in ("train_error", "test_error")
     )
+    noise = np.repeat([one.spec.train.label_noise for one, _ in runs], [count for _, count in runs])
     images = DATASETS[run.spec.train.dataset].test_images(run.spec.train.labels)
-    return Alike(places, from_columns(records, run.spec.arch.shapes()), run.sample, images, train, test)
+    norms = from_columns(records, run.spec.arch.shapes())
+    return Alike(slice(start, start + size), norms, run.sample, images, train, test, noise)
 
 
 def _identities(runs: Sequence[Run]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from boundlab.analysis.gathering import last_records
+from boundlab.analysis.gathering import gap_of, last_records
 from boundlab.analysis.measures import CONTROLS, measure_names, measured
 from boundlab.quantities.norms import Array
 from boundlab.runs.run import Run
@@ -128,8 +128,14 @@ def _fields(run: Run) -> dict[str, Any]:
         {} if train.loss == "certificate" else {"certificate_weight": None}
     )
     values |= {"trained": run.beats_chance(train_error), "at_plateau": run.at_plateau}
-    values |= {"train_error": train_error, "test_error": test_error, "gap": test_error - train_error}
+    values |= {"train_error": train_error, "test_error": test_error, "gap": _gap(run, train_error, test_error)}
     return values | {name: _word(values.get(name)) for name in _WORDS}
+
+
+def _gap(run: Run, train_error: float, test_error: float) -> float:
+    return float(
+        gap_of(np.asarray(train_error), np.asarray(test_error), run.spec.train.label_noise, run.spec.arch.classes)
+    )
 
 
 def _word(value: Any) -> str:

@@ -146,7 +146,7 @@ def _fill(numbers: dict[str, Array], part: Alike, settings: Settings) -> dict[in
             if (found := getattr(result, name)) is not None:
                 numbers[name][row] = found
     limit = clopper_pearson(part.test_error, part.test_images, settings.delta)
-    measured = (limit, part.test_error, part.train_error, part.test_error - part.train_error)
+    measured = (limit, part.test_error, part.train_error, part.gap)
     numbers["value"][len(ALL) :] = measured
     np.log2(numbers["value"], out=numbers["log2_value"], where=numbers["value"] > 0)
     return reasons

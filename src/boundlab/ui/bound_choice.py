@@ -12,7 +12,7 @@ from boundlab.ui.controls import Controls
 DELTAS = ("0.1", "0.05", "0.01", "0.001", "0.0001")
 _SHOW_HELP = (
     "Hide or show lines; the axes stay put. Hold-out limit: with probability 1 − δ the error is below it, judging by the "
-    "test images alone (Clopper–Pearson). Generalization gap: test error minus train error. An arrow at a name: its "
+    "test images alone (Clopper–Pearson). Generalization gap: test error minus train error, both on equally noisy labels. An arrow at a name: its "
     "line is off the picture."
 )
 CONVENTION_HELP = (

@@ -17,10 +17,11 @@ from boundlab.text import percent, readable, times
 from boundlab.words.notices import STILL, called
 
 NOISE = (
-    "Label noise: of every training label it is decided by lot, with this probability, whether it is drawn anew, each class as likely as "
-    "any other; about a tenth of those come out right again. Training errors count the labels that were trained on, test errors true ones."
+    "**Label noise**: of every training label it is decided by lot, with this probability, whether it is drawn anew, each class as likely as "
+    "any other; about a tenth of those come out right again. The training error counts the labels that were trained on, the test error true "
+    "ones. The gap, like a bound, is about labels of one kind: the error expected on equally noisy test labels, less the training error."
 )
-SUBSETS = "Fewer training images are a part of more: the first n of one order. All networks of one picture trained for the same number of steps."
+SUBSETS = "**Fewer training images** are a part of more: the first n of one order. All networks of one picture trained for the same number of steps."
 
 
 def memorisation_headline(

@@ -94,6 +94,8 @@ def _handle(axis: Axis, panel: str | None) -> Handle | None:
 def selected(choice: Choice, listing: pd.DataFrame, axis: Axis, panel: str | None) -> Selection:
     """What a choice shows; `panel`: the column that tells panels apart."""
     runs, handle = choice.rows, _handle(axis, panel)
+    if axis.study and handle:
+        runs = _with_a_line(runs, axis.column, handle.column)
     if panel is None or runs.empty:
         return Selection(runs, handle, None, {0.0: ""}, choice, listing)
     runs, kept = _in_panels(runs, panel, together=handle is _LAMBDA)
@@ -130,6 +132,13 @@ def _with_a_curve(listing: pd.DataFrame, axis: Axis, others: tuple[str, ...]) ->
         return listing
     points = listing.groupby(list(others))[axis.column].transform("nunique")
     return listing[points > 1] if (points > 1).any() else listing
+
+
+@once_per_table
+def _with_a_line(runs: pd.DataFrame, along: str, by: str) -> pd.DataFrame:
+    """Leave out positions of a handle at which there is a single point, where others have more."""
+    points = runs.groupby(by)[along].transform("nunique")
+    return runs[points > 1] if (points > 1).any() else runs
 
 
 def panel_choices(listing: pd.DataFrame, axis: Axis) -> list[str]:
