@@ -53,5 +53,21 @@ def test_several_panels_have_a_clause_each(pack):
     curves = by_axis(table, axis, panel="channels")
     panels = {value: f"H = {value:g}" for value in sorted(curves["panel"].unique())}
     words = figure_headline(curves, axis, settings, panels)
-    assert all(f"{title}: " in words for title in panels.values())
+    assert all(re.search(rf"{re.escape(title)}( \([\d.]+ to [\d.]+\))?: ", words) for title in panels.values())
     assert words.count("-fold") == len(panels)
+
+
+def test_panels_that_compare_different_ranges_say_which(pack):
+    axis, settings = AXES["weight_decay"], Settings()
+    table = final_table(
+        [run for run in pack if run.spec.train.dataset == "digits" and run.spec.arch.conv_layers == 3], settings
+    )
+    first, second = sorted(table["channels"].unique())[:2]
+    table = table[table["channels"].isin([first, second])]
+    largest = table["weight_decay"].max()
+    curves = by_axis(table[(table["channels"] == first) | (table["weight_decay"] < largest)], axis, panel="channels")
+    shorter = curves[curves["panel"] == second]["weight_decay"].max()
+    words = figure_headline(curves, axis, settings, {first: "narrow", second: "wide"})
+    least = table["weight_decay"].min()
+    assert f"narrow ({least:.3g} to {largest:.3g}): " in words
+    assert f"wide ({least:.3g} to {shorter:.3g}): " in words

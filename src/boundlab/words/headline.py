@@ -20,8 +20,18 @@ def figure_headline(curves: pd.DataFrame, axis: Axis, settings: Settings, panels
     if len(parts) == 1:
         (lines,) = parts.values()
         return _sentence(lines, axis, settings)
-    clauses = [f"{title}: {_clause(lines, settings)}" for title, lines in parts.items()]
+    ranges = {title: _range(lines, axis) for title, lines in parts.items()}
+    apart = len(set(ranges.values()) - {""}) > 1  # else it is to be seen in the chart
+    clauses = [f"{title}{ranges[title] if apart else ''}: {_clause(lines, settings)}" for title, lines in parts.items()]
     return f"Along {axis.symbol}, {_name(next(iter(parts.values())), settings)}, {'; '.join(clauses)}."
+
+
+def _range(lines: dict[str, pd.DataFrame], axis: Axis) -> str:
+    """From where to where the leading bound is compared."""
+    if (first := lead(lines)) is None:
+        return ""
+    start, end = lines[first][axis.column].iloc[[0, -1]]
+    return f" ({start:.3g} to {end:.3g})"
 
 
 def _by_series(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
