@@ -6,8 +6,9 @@ from boundlab.cli import bench_browser
 from boundlab.cli.bench_browser import CHART, launch, settle
 from tests.conftest import ROOT
 
-__all__ = ["CHART", "FORMULA", "OFFER", "launch", "open_notes", "serving", "settle", "started", "visit"]
+__all__ = ["CHART", "FORMULA", "GRID", "OFFER", "launch", "open_notes", "serving", "settle", "started", "visit"]
 FORMULA = ".katex"
+GRID = '[data-testid="stDataFrame"] canvas'
 OFFER = ".st-key-untrained"  # where a network is missing, in place of its chart
 
 

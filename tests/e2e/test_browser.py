@@ -6,11 +6,11 @@ import pytest
 
 from boundlab.ui.page import PAGES
 from tests.charts.test_colours import contrast
-from tests.e2e.serving import CHART, FORMULA, open_notes, serving, settle, visit
+from tests.e2e.serving import CHART, FORMULA, GRID, open_notes, serving, settle, visit
 
 TO_DIGITS = {
     "compare": "n1=CONV-3-16 · digits 8×8 · λ = 0.004&n2=CONV-5-16 · digits 8×8 · λ = 0.004",
-    **{page.key: "dataset=digits" for page in PAGES if page.key not in ("compare", "train", "checkpoint")},
+    **{page.key: "dataset=digits" for page in PAGES if page.key not in ("compare", "runs", "train", "checkpoint")},
     "start": "dataset=digits&reveal=true",
     "playground": "dataset=digits&layers=2",
 }
@@ -262,6 +262,7 @@ def test_the_menu_leads_to_every_page(browser, server):
         page.wait_for_url(f"**/{entry.key}**")
         others = {
             "theory": FORMULA,
+            "runs": GRID,
             "train": '[data-testid="stBaseButton-primary"]',
             "checkpoint": "[data-testid='stFileUploader']",
         }

@@ -3,12 +3,13 @@
 import pytest
 
 from tests.e2e.first_words import controls, words
-from tests.e2e.serving import CHART, FORMULA, visit
+from tests.e2e.serving import CHART, FORMULA, GRID, visit
 
 FIRST = {
     "certificates": CHART,
     "compare": CHART,
     "ranking": CHART,
+    "runs": GRID,
     "theory": FORMULA,
     "train": CHART,
     "checkpoint": '[data-testid="stFileUploader"]',

@@ -13,6 +13,7 @@ ASK = {  # a parameter of every page that takes one of a few values, or a number
     "train": ("kind", "weight_decay"),
     "checkpoint": ("dataset", "task"),
     "compare": ("n1", "count"),
+    "runs": ("data", "group"),
 }
 SAMPLE = ("control characters", "breaks out of code", "HTML", "right to left", "huge")
 INJECTED = (

@@ -14,10 +14,12 @@ from boundlab.analysis.run_columns import RunColumn, with_columns
 from boundlab.quantities.norms import Array
 from boundlab.ui import address
 from boundlab.ui.controls import Controls
+from boundlab.ui.privacy import plain
 
 WHERE = "where"  # in the link
 _COLUMNS = f"{WHERE}_columns"
 _MOST_MARKS = 120  # positions of a slider
+_MOST_NAMED = 3  # conditions that cannot be read
 _HELP = "Each column gets a control below. Runs without such a number are left out."
 
 
@@ -51,7 +53,7 @@ def _asked(controls: Controls, texts: list[str] | None, columns: Mapping[str, Ru
             wrong.append(str(error))
         else:
             asked[condition.column] = condition
-    controls.own(WHERE, f"In the link, `{WHERE}`: {'; '.join(wrong)}." if wrong else None)
+    controls.own(WHERE, f"In the link, `{WHERE}`: {plain('; '.join(wrong[:_MOST_NAMED]))}." if wrong else None)
     return asked
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from boundlab.analysis.run_codes import join_codes, run_code, split_codes
 from boundlab.ui import address
 from boundlab.ui.links import Links
+from boundlab.ui.privacy import plain
 from boundlab.ui.shelf import VisibleRuns, visible_runs
 
 SELECTED = "selected"  # in the link
@@ -34,10 +35,10 @@ def selected_runs(controls: Links) -> tuple[str, ...]:
         codes = split_codes(text)
     except ValueError as error:
         codes = []
-        controls.own(SELECTED, f"Selected runs: {error}.")
+        controls.own(SELECTED, f"In the link, `{SELECTED}`: {plain(str(error))}.")
     if missing := [code for code in codes if code not in known]:
         runs = "one of the selected runs is" if len(missing) == 1 else f"{len(missing)} of the selected runs are"
-        controls.own(SELECTED, f"In the link, {runs} not here.")
+        controls.own(SELECTED, f"In the link, `{SELECTED}`: {runs} not here.")
     if many := st.session_state.pop(_TOO_MANY, 0):
         controls.notes.warning(
             f"{many:,} runs are too many to select: a link carries {MOST_SELECTED}. Filter them first."
