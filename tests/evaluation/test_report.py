@@ -30,9 +30,9 @@ def test_kept_statistics_and_threads_change_nothing(tmp_path, monkeypatch):
         return json.dumps(report(dataclasses.replace(subject), Settings("strict"), seen))
 
     plain = measured()
-    for module in ("networks.sample_stats", "evaluation.report"):
+    for module in ("networks.sample_stats", "evaluation.known_data"):
         monkeypatch.setattr(f"boundlab.{module}.KEPT_FROM", 10)
     assert measured(workers=3) == plain
     assert len(list((tmp_path / "statistics").iterdir())) == 2
-    monkeypatch.setattr("boundlab.evaluation.report.repeated", None)  # not called
+    monkeypatch.setattr("boundlab.evaluation.known_data.repeated", None)  # not called
     assert measured() == plain

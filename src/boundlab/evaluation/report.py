@@ -17,23 +17,22 @@ from boundlab.bounds import BY_KEY, LITERATURE
 from boundlab.bounds.base import BIASES_IGNORED, effective_n, evaluate
 from boundlab.bounds.coded import CodedCertificate, coded_json
 from boundlab.checkpoints.completed import completed
-from boundlab.data.inspection import altered, repeated
 from boundlab.data.splits import Split, apply_task, cut_window
 from boundlab.evaluation.kept_norms import norms_of
+from boundlab.evaluation.known_data import facts_of, known_facts
 from boundlab.evaluation.precision import check_weights, precision
-from boundlab.evaluation.report_parts import UPPER, hold_out_json, norms_json, sample_json, value_json
+from boundlab.evaluation.report_parts import NO_ERRORS, UPPER, hold_out_json, norms_json, sample_json, value_json
 from boundlab.evaluation.theorem_d import certify_coded
 from boundlab.networks.build import from_weights, layers
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.networks.outcome import Outcome, margin_errors, outcome, outcome_columns
-from boundlab.networks.sample_stats import KEPT_FROM, content_hash, feed, sample_stats, statistics_folder
+from boundlab.networks.sample_stats import feed
 from boundlab.quantities.doubts import doubts
 from boundlab.quantities.norms import MARGIN_GRID, MarginErrors
 from boundlab.quantities.records import norm_column
 from boundlab.specs.run import Labels, TrainSpec
 from boundlab.specs.settings import Settings
 from boundlab.system.devices import usable_cores
-from boundlab.system.kept import kept
 
 D_LEFT_OUT = "computed in the strict convention, unless the passes over the data are left out (--no-errors)"
 
@@ -62,28 +61,13 @@ def measure_checkpoint(
     dtype = precision(checkpoint, train.images) if errors else torch.float32  # the pass over the data decides
     train = Split(train.images.to(dtype), train.labels)
     test = None if test is None else Split(test.images.to(dtype), test.labels)
-    sample = sample_stats(train.images, arch, dataset, root)  # of the very numbers that the network gets
-    record = norms_of(checkpoint, keep, root)
-    record |= {"image_shape": list(data[0].images.shape[1:]), **_copies(data, root), "altered": altered(dataset, root)}
+    sample, columns = facts_of(train, data, arch, dataset, root)  # of the very numbers that the network gets
+    record = norms_of(checkpoint, keep, root) | columns
     seen = None
     if errors:
         seen, unseen = outcomes_on(checkpoint, train, test, dtype, watch, workers)
         record |= outcome_columns(seen, unseen)
     return Subject(title, arch, None, sample, record), seen
-
-
-def _copies(data: tuple[Split, Split | None], root: str | Path | None) -> dict[str, int]:
-    train, test = data
-    unseen = None if test is None else test.images
-
-    def counted() -> dict[str, int]:
-        return repeated(train.images.numpy(), train.labels.numpy(), None if unseen is None else unseen.numpy())
-
-    if len(train.labels) < KEPT_FROM:
-        return counted()
-    parts = [train.images, train.labels, *([] if unseen is None else [unseen])]
-    found: dict[str, int] = kept(statistics_folder(root), ["copies", content_hash(*parts)], counted)
-    return found
 
 
 def outcomes_on(
@@ -167,7 +151,20 @@ def evaluate_file(
         with tempfile.TemporaryDirectory(prefix="boundlab-spec-") as folder:
             (file := Path(folder, path.name)).write_bytes(completed(path, spec))
             checkpoint = load_checkpoint(file, dataset, classes)
-    return report_on(checkpoint, apply_task(asked, root), dataset, settings, errors, path.stem, root, labels)
+    if not errors:
+        return _without_errors(checkpoint, asked, settings, path.stem, root)
+    return report_on(checkpoint, apply_task(asked, root), dataset, settings, True, path.stem, root, labels)
+
+
+def _without_errors(
+    checkpoint: Checkpoint, asked: TrainSpec, settings: Settings, title: str, root: Path | None
+) -> dict[str, Any]:
+    """`report` without a pass over the data, nor reading them where they are known."""
+    check_weights([*checkpoint.weights, *checkpoint.biases, *(checkpoint.init or [])])
+    sample, columns = known_facts(asked, checkpoint.arch, root)
+    record = norms_of(checkpoint, True, root) | columns
+    made = report(Subject(title, checkpoint.arch, asked.labels, sample, record), settings)
+    return made | {"hold_out": dict(NO_ERRORS)}
 
 
 def report_on(

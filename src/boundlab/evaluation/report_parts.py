@@ -18,16 +18,14 @@ from boundlab.quantities.sample import SampleStats
 from boundlab.specs.shapes import LayerShape
 
 UPPER = "spectral_map_upper"  # of a layer, in records of checkpoints and in the report
+NO_ERRORS = {"value": None, "reason": "errors were left out (--no-errors)"}
 _NOT_MEASURED = "needs the network's margins on the training sample (left out with --no-errors)"
 
 
 def hold_out_json(test_error: float | None, test: Split | None, delta: float) -> dict[str, Any]:
     """What the test images alone promise (Clopper and Pearson 1934), with probability 1 - delta over them: `value` of the error, from `n`."""
     if test_error is None or test is None:
-        return {
-            "value": None,
-            "reason": "there are no test images" if test is None else "errors were left out (--no-errors)",
-        }
+        return {"value": None, "reason": "there are no test images"} if test is None else dict(NO_ERRORS)
     n = len(test.labels)
     return {"value": float(clopper_pearson(test_error, n, delta)), "n": n}
 
