@@ -15,22 +15,22 @@ from boundlab.specs.arch import ArchSpec
 from boundlab.specs.run import TrainSpec
 from boundlab.system.kept import kept
 
-Facts = tuple[SampleStats, dict[str, Any]]  # statistics of the sample, and a record's columns about the data
+DataFacts = tuple[SampleStats, dict[str, Any]]  # statistics of the sample, and a record's columns about the data
 
 
 def facts_of(
     train: Split, data: tuple[Split, Split | None], arch: ArchSpec, dataset: str, root: str | Path | None = None
-) -> Facts:
+) -> DataFacts:
     """`train`: as the network gets them; `data`: (train, test or None) as they are."""
     columns = {"image_shape": list(data[0].images.shape[1:]), **_copies(data, root), "altered": altered(dataset, root)}
     return sample_stats(train.images, arch, dataset, root), columns
 
 
-def known_facts(asked: TrainSpec, arch: ArchSpec, root: str | Path | None = None) -> Facts:
+def known_facts(asked: TrainSpec, arch: ArchSpec, root: str | Path | None = None) -> DataFacts:
     """`facts_of` a task's data in float32, by the hashes of the published files, so that these are read once. Raises DataError
     or ValueError as `apply_task`."""
 
-    def measured() -> Facts:
+    def measured() -> DataFacts:
         data = apply_task(asked, root)
         return facts_of(cut_window(data[0], arch.in_shape), data, arch, asked.dataset, root)
 
