@@ -389,11 +389,52 @@ def test_folders_that_will_not_do(tmp_path, spoil, message):
     refused(tmp_path / "a", message)
 
 
+def test_everything_that_is_no_picture_is_named_at_once(tmp_path):
+    pictures(tmp_path / "a")
+    cat, dog = tmp_path / "a" / "cat", tmp_path / "a" / "dog"
+    for name in ("labels.txt", "notes.md", "x.heic"):
+        (cat / name).write_text("x")
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):  # of systems: nobody has to know of them
+        (cat / name).write_text("x")
+    (dog / "page.png").write_text("<!DOCTYPE html>")
+    (dog / "none.jpg").write_bytes(b"")
+    (dog / "deep").mkdir()
+    (dog / "odd.png").write_bytes(b"no picture")
+    refused(
+        tmp_path / "a",
+        r"^7 files are not a PNG, JPEG, BMP or WebP picture that can be read: cat/labels\.txt \(a \.txt file\), cat/notes\.md \(a \.md file\), "
+        r"cat/x\.heic \(a \.heic file\), dog/deep \(another folder\), dog/none\.jpg \(an empty file\) and 2 more; convert, mend or remove them$",
+    )
+    for name in ("labels.txt", "notes.md", "x.heic"):
+        (cat / name).unlink()
+    (dog / "deep").rmdir()
+    refused(
+        tmp_path / "a",
+        r"^3 files .*none\.jpg \(an empty file\), dog/odd\.png \(bytes of no picture\), dog/page\.png \(a web page\); convert",
+    )
+    for name in ("none.jpg", "odd.png"):
+        (dog / name).unlink()
+    refused(
+        tmp_path / "a",
+        r"page\.png should be a PNG, JPEG, BMP or WebP picture, got a web page; convert, mend or remove it$",
+    )
+    (dog / "page.png").unlink()
+    own.add(tmp_path / "a")
+
+
+def test_pictures_whose_bytes_end_too_soon_are_named_at_once(tmp_path):
+    pictures(tmp_path / "a")
+    for name in ("cat", "dog"):
+        whole = (tmp_path / "a" / name / "0.png").read_bytes()
+        (tmp_path / "a" / name / "0.png").write_bytes(whole[:60])
+    refused(tmp_path / "a", r"^2 files .*cat/0\.png \(.*dog/0\.png \(")
+
+
 def test_pictures_that_cannot_be_read_are_said_before_they_are_counted(tmp_path):
     for name in ("cat", "dog"):
         (tmp_path / "a" / name).mkdir(parents=True)
         (tmp_path / "a" / name / "0.png").write_bytes(b"no picture")
-    refused(tmp_path / "a", r"cat/0\.png should be a PNG, JPEG, BMP or WebP picture, got")
+    refused(tmp_path / "a", r"2 files are not a PNG, JPEG, BMP or WebP picture .*cat/0\.png \(.*dog/0\.png \(")
 
 
 def test_parts_that_will_not_do(tmp_path):

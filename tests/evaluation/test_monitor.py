@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import boundlab
+from boundlab.analysis.tables import run_summaries
 from boundlab.data.splits import load_splits
 from boundlab.errors import DataError, Diverged, RunError
 from boundlab.jobs import queue
@@ -23,7 +24,7 @@ from boundlab.quantities.records import norm_column
 from boundlab.runs.folder import list_runs, open_run
 from boundlab.runs.job import read_job_folder
 from boundlab.runs.status import read_status
-from boundlab.specs.recipes import recipe, why_not_figured
+from boundlab.specs.recipes import described, recipe, why_not_figured
 from boundlab.specs.run import RunSpec
 from boundlab.training.worker import train_run
 from tests.conftest import ROOT
@@ -71,7 +72,7 @@ def test_a_loop_of_ones_own_writes_a_run_that_grows_and_is_sealed(digits, tmp_pa
         monitor()
         assert len(open_run(monitor.folder).epochs) == number + 1
     run, status = open_run(monitor.folder), read_status(monitor.folder)
-    assert (monitor.finished, run.state, status.state, status.step, status.steps) == (True, "done", "done", 30, 30)
+    assert (monitor.finished, run.state, status.state, status.step, status.steps) == (True, "done", "done", 3, 3)
     assert list(run.records["epoch"]) == [0, 1, 2, 3]
     assert list_runs(tmp_path / "runs").left_out == {}
     told = run.spec.train
@@ -217,8 +218,55 @@ def test_one_folder_has_one_writer(digits, tmp_path):
     with pytest.raises(ValueError, match="has finished after 1 epochs"):
         first()
     assert first.finish() == first.folder
-    with pytest.raises(ValueError, match="not called yet"):
-        boundlab.Monitor(network(), *digits, tmp_path, seed=4).finish()
+
+
+def test_an_end_before_the_first_epoch_leaves_nothing(digits, tmp_path):
+    monitor = boundlab.Monitor(network(), *digits, tmp_path)
+    folder = monitor.folder
+    assert folder.is_dir()
+    with pytest.raises(ValueError, match=r"no epoch to keep.*monitor\(\), then finish"):
+        monitor.finish()
+    assert monitor.finished
+    assert not folder.exists()
+    with pytest.raises(ValueError, match="has finished after 0 epochs"):
+        monitor()
+    again = boundlab.Monitor(network(), *digits, tmp_path)
+    again()
+    assert again.finish() == folder  # its place is free
+
+
+def test_what_nobody_told_is_said_nowhere(digits, tmp_path):
+    """A loop whose optimiser and batches are its own business: no file and no words claim them."""
+    monitor = boundlab.Monitor(network(), *digits, tmp_path)
+    monitor()
+    run = open_run(monitor.finish())
+    written = json.loads((monitor.folder / "spec.json").read_text())
+    told = {"weight_decay", "batch_size", "lr", "momentum", "loss"}
+    assert told.isdisjoint(written)
+    assert set(run.spec.train.unknown) == told
+    assert RunSpec.from_dict(written) == run.spec
+    assert (run.spec.id, run.id) == (monitor.folder.name, monitor.folder.name)
+    (row,) = run_summaries([run])
+    assert told.isdisjoint(row)
+    assert row["plateau_number"] is None
+    assert recipe(run.spec) == "own loop"
+    assert "λ not told" in described(run.spec)
+    assert list(run.records["step"]) == [0, 1]  # a step is an epoch
+    assert "optimizer" in monitor.note
+    about = boundlab.Monitor(network(), *digits, tmp_path, optimizer=optimiser(network()), batch_size=32)
+    assert about.spec.train.unknown == ("loss",)
+    assert recipe(about.spec) == "own loop, batch size 32, lr 0.05, momentum 0.8"
+    adam = torch.optim.Adam(network().parameters(), lr=0.1, weight_decay=1e-3)
+    known = boundlab.Monitor(network(), *digits, tmp_path, optimizer=adam)
+    assert known.spec.train.unknown == ("batch_size", "momentum", "loss")
+    assert recipe(known.spec) == "own loop, lr 0.1"  # said although it is what is usual here
+
+
+def test_rows_of_pixels_are_laid_out_for_a_convolution(digits, tmp_path):
+    (x, y), (x_test, y_test) = digits
+    rows = boundlab.Monitor(network(), (x.flatten(1), y), (x_test.flatten(1), y_test), tmp_path)
+    assert rows.spec.arch.in_shape == (1, 8, 8)
+    assert torch.equal(rows.train.images, x)
 
 
 def test_an_interrupted_run_may_be_begun_anew(digits, tmp_path):
@@ -278,7 +326,7 @@ def test_nothing_here_trains_pauses_or_resumes_it(digits, tmp_path):
     job = read_job_folder(monitor.folder)
     with pytest.raises(RunError, match="a program of its own"):
         queue.ask(job, "stop")
-    monitor._end("stopped", "")
+    monitor._run.end("stopped", "")
     with pytest.raises(RunError, match="a program of its own"):
         queue.resume(read_job_folder(monitor.folder), None, Limits(1))
     with pytest.raises(ValueError, match=r"boundlab\.Monitor watches"):
@@ -306,7 +354,7 @@ def test_records_are_as_pages_need_them(digits, tmp_path):
     monitor = boundlab.Monitor(network(), *digits, tmp_path)
     monitor()
     lines = [json.loads(line) for line in (monitor.folder / "records.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [0, 10]
+    assert [line["step"] for line in lines] == [0, 1]
     assert np.isfinite(lines[1]["loss"])
     assert Path(monitor.folder / "spec.json").is_file()
 

@@ -223,10 +223,7 @@ def test_what_is_no_chain_of_known_layers_is_refused_in_one_sentence(name):
         checkpoint_of(model, SHAPE)
 
 
-@pytest.mark.filterwarnings("ignore:.*script.*is deprecated:DeprecationWarning")
-def test_torchscript_and_normalisation_by_channel_name_their_remedy():
-    with pytest.raises(ValueError, match=r"TorchScript.*load_state_dict"):
-        checkpoint_of(torch.jit.script(LeNet5()), SHAPE)
+def test_normalisation_by_channel_names_its_remedy():
     with pytest.raises(ValueError, match="one mean and one deviation for all channels"):
         checkpoint_of(LeNet5(), SHAPE, normalize=((0.1, 0.2, 0.3), (1, 1, 1)))
 

@@ -62,7 +62,15 @@ def test_a_recipe_names_what_differs_from_the_presets_standard(given, label):
 
 def test_every_field_of_a_spec_is_an_axis_a_choice_or_part_of_the_recipe():
     """A field added later must be told apart somewhere, or unlike runs would be averaged."""
-    elsewhere = {"dataset", "labels", "weight_decay", "preset", "certificate_weight", "seed"}
+    elsewhere = {
+        "dataset",
+        "labels",
+        "weight_decay",
+        "preset",
+        "certificate_weight",
+        "seed",
+        "unknown",
+    }  # the last is of the recipe
     elsewhere |= {"kind", "in_shape", "channels", "conv_layers", "hidden", "classes"}
     named = {"n_train", "epochs", "loss", "batch_size", "lr", "momentum", "kernel_size", "stride", "padding"}
     named |= {

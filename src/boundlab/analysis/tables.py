@@ -205,7 +205,7 @@ def _summary(run: Run, values: dict[str, float]) -> dict[str, Any]:
         "trained": run.trained,
         "at_plateau": run.at_plateau,
         "fitted": run.fitted,
-        "plateau_number": run.plateau_number,
+        "plateau_number": None if run.spec.watched else run.plateau_number,
         "train_error": values.get("train_error"),
         "test_error": values.get("test_error"),
         "rho": rho,

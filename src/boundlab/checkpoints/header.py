@@ -11,8 +11,8 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
+from boundlab.checkpoints.foreign import foreign_words
 from boundlab.checkpoints.inferred import Chain, chain_of, proposed
-from boundlab.checkpoints.pickled import SIGNS, pickle_words
 from boundlab.errors import CheckpointError
 from boundlab.specs.arch import ArchSpec
 from boundlab.specs.geometry import MAX_WEIGHTS
@@ -77,6 +77,7 @@ def read_header(path: str | Path, dataset: str | None) -> Header:
     spec, tensors = _tensors_of(path)
     try:
         if spec is None:
+            _check_numbers("", {name: part for name, part in tensors.items() if part.dtype in _DTYPES})
             raise _unspecified(tensors, dataset)
         arch = _arch(spec, dataset)
         _check_tensors(tensors, _expected(arch))
@@ -131,10 +132,14 @@ def check_fit(header: Header, dataset: str, classes: int | None = None) -> None:
 
 def check_values(header: Header) -> None:
     """Look at every number, a few MB at a time; raises CheckpointError where one is not finite or absurdly large."""
-    for name, (dtype, _, data) in header.tensors.items():
+    _check_numbers(f"{header.path}: ", header.tensors)
+
+
+def _check_numbers(what: str, tensors: dict[str, Stored]) -> None:
+    for name, (dtype, _, data) in tensors.items():
         numbers = np.frombuffer(data, _DTYPES[dtype])
         for first in range(0, len(numbers), _PART):
-            _check_part(f"{header.path}: {name}", numbers[first : first + _PART], dtype)
+            _check_part(f"{what}{name[:_QUOTE]}", numbers[first : first + _PART], dtype)
 
 
 def as_float64(stored: Stored) -> np.ndarray:
@@ -165,11 +170,8 @@ def _entries(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
     start = file.read(8)
     length = int.from_bytes(start, "little")
     if size < 10 or length > size - 8:
-        if start.startswith(SIGNS):
-            raise CheckpointError(
-                "this is not a complete .safetensors file but a pickle, as torch.save writes it, which may run code and is not opened "
-                f"here; {pickle_words(file)}"
-            )
+        if words := foreign_words(file):
+            raise CheckpointError(f"this is not a complete .safetensors file {words}")
         cut = f"it has {size:,} bytes, its beginning announces {length:,} for the header alone"
         announced = cut if length < _MOST_HEADER else "it does not begin as one"
         raise broken(announced if size >= 8 else f"it has {size} bytes")

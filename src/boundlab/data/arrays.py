@@ -145,9 +145,10 @@ def _floats(images: Array, name: str, store: bool) -> Array:
     with np.errstate(all="ignore"):  # what overflows is found below
         pixels = np.ascontiguousarray(images, np.float32)
         low, high = float(pixels.min()), float(pixels.max())
-    if np.isnan(low) or np.isnan(high):
+    if not np.isfinite(pixels).all():
+        odd = "NaN" if np.isnan(pixels).any() else "infinite values"
         raise ValueError(
-            f"{name} should be finite floats in [0, 1], got NaN among them; replace or remove those images"
+            f"{name} should be finite floats in [0, 1], got {odd} among them; replace or remove those images"
         )
     if low >= -_ROUNDING and high <= 1 + _ROUNDING:
         return pixels if low >= 0 and high <= 1 else np.clip(pixels, 0, 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from boundlab.data.labels import label_values
-from boundlab.data.picture_files import ENDINGS, PictureFile, read_pictures
+from boundlab.data.picture_files import PictureFile, read_pictures
 from boundlab.data.pictures import Pictures
 from boundlab.errors import DataError
 
@@ -104,14 +104,7 @@ def _classes(folder: Path, root: Path) -> _Classes:
     for path in entries(folder, root):
         if (name := _plain(path.name)) in classes:
             raise DataError(f"{folder} should hold each class once, got two folders {name!r}; put them together")
-        pictures = entries(path, root)
-        for picture in pictures:
-            if not picture.is_file() or picture.suffix.lower() not in ENDINGS:
-                kind = "another folder" if picture.is_dir() else "something else"
-                raise DataError(
-                    f"{picture} should be a .png, .jpg, .bmp or .webp file, got {kind}; convert or remove it"
-                )
-        classes[name] = list(pictures)
+        classes[name] = list(entries(path, root))
     return classes
 
 

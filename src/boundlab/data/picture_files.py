@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from boundlab.data.pictures import Array, Part, Pictures, check_classes, check_size
 from boundlab.errors import DataError
@@ -20,6 +20,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 _WANTED = "a PNG, JPEG, BMP or WebP picture"
 _GREY, _COLOUR = ("1", "L", "LA"), ("P", "PA", "RGB", "RGBA")
+_NAMED, _QUOTE = 5, 60  # of files that are no pictures: so many, and letters of the reason
 _PIXELS = 64_000_000  # of one picture: a small file can unpack to any size
 _ORIENTATION = 0x0112  # EXIF; from 5 on the picture lies on its side
 # (place, bytes there, what such a file is), of files that are given another's ending
@@ -53,6 +54,16 @@ class Packed(NamedTuple):
 
 
 PictureFile = Path | Packed
+_T = TypeVar("_T")
+
+
+class _NoPicture(DataError):
+    """Of one file: what it should be and is not."""
+
+    def __init__(self, file: PictureFile, wanted: str, got: str, remedy: str) -> None:
+        super().__init__(f"{file} should {wanted}, got {got}; {remedy}")
+        self.name = f"{file.parent.name}/{file.name}" if isinstance(file, Path) else str(file)
+        self.got = got
 
 
 @dataclass(frozen=True)
@@ -75,19 +86,39 @@ def read_pictures(
     `size`: (height, width) to which each is scaled whatever its shape (bilinear); None: all must have one size. Three
     channels unless all are grey; `grey` weighs them by ITU-R 601. `store`: their numbers must be those of a data set.
     """
-    # unreadable: said first
-    looks = {id(file): (file, _looks(file)) for part in parts for files in part.values() for file in files}
+    every = [file for part in parts for files in part.values() for file in files]
+    looks = list(zip(every, _all(_looks, every), strict=True))  # unreadable: said first
     counts = [{name: len(files) for name, files in part.items()} for part in parts]
     if store:
         check_classes(counts[0], counts[1] if len(counts) > 1 else None, what)
     if not looks:
         raise DataError(f"{what} should hold pictures, got none")
-    size = size or _common(list(looks.values()))
-    channels = 3 if not grey and any(look.colour for _, look in looks.values()) else 1
+    size = size or _common(looks)
+    channels = 3 if not grey and any(look.colour for _, look in looks) else 1
     check_size(len(looks), (channels, *size))
     names = tuple(dict.fromkeys(name for part in parts for name in part))
     train, *test = (_decoded(part, names, channels, size) for part in parts)
     return Pictures(train, test[0] if test else None, names)
+
+
+def _all(read: Callable[[PictureFile], _T], files: Iterable[PictureFile]) -> list[_T]:
+    """What `read` makes of every file; raises one DataError for all that are no pictures."""
+    found: list[_T] = []
+    refused: list[_NoPicture] = []
+    for file in files:
+        try:
+            found.append(read(file))
+        except _NoPicture as error:
+            refused.append(error)
+    if len(refused) > 1:
+        some = ", ".join(f"{one.name} ({one.got[:_QUOTE]})" for one in refused[:_NAMED])
+        more = f" and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
+        raise DataError(
+            f"{len(refused)} files are not {_WANTED} that can be read: {some}{more}; convert, mend or remove them"
+        )
+    if refused:
+        raise refused[0]
+    return found
 
 
 @contextmanager
@@ -101,8 +132,11 @@ def _opened(file: PictureFile) -> Iterator[Image.Image]:
     except DataError:
         raise
     except Exception as error:  # decoders raise what they like on damaged bytes
-        reason = _real_format(file) or " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(f"{file} should be {_WANTED}, got {reason}; convert, mend or remove it") from error
+        unknown = (
+            "bytes of no picture" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())[:200]
+        )
+        reason = _real_format(file) or unknown or type(error).__name__
+        raise _NoPicture(file, f"be {_WANTED}", reason, "convert, mend or remove it") from error
 
 
 def _real_format(file: PictureFile) -> str:
@@ -122,14 +156,21 @@ def _real_format(file: PictureFile) -> str:
 
 
 def _looks(file: PictureFile) -> _Looks:
+    if isinstance(file, Path) and not (file.is_file() and file.suffix.lower() in ENDINGS):
+        kind = (
+            "another folder"
+            if file.is_dir()
+            else f"a {file.suffix} file"
+            if file.is_file() and file.suffix
+            else "something else"
+        )
+        raise _NoPicture(file, "be a .png, .jpg, .bmp or .webp file", kind, "convert or remove it")
     with _opened(file) as image:
         if image.mode not in _GREY + _COLOUR:
-            raise DataError(
-                f"{file} should be grey or RGB with 8 bits per channel, got mode {image.mode}; convert it first"
-            )
+            raise _NoPicture(file, "be grey or RGB with 8 bits per channel", f"mode {image.mode}", "convert it first")
         width, height = image.size
         if width * height > _PIXELS:
-            raise DataError(f"{file} should have at most {_PIXELS:,} pixels, got {width}×{height}; scale it down first")
+            raise _NoPicture(file, f"have at most {_PIXELS:,} pixels", f"{width}×{height}", "scale it down first")
         lying = image.getexif().get(_ORIENTATION, 1) >= 5
         return _Looks((width, height) if lying else (height, width), image.mode in _COLOUR)
 
@@ -164,6 +205,10 @@ def _decoded(
 ) -> Part:
     classes = [part.get(name, ()) for name in names]
     pixels = np.empty((sum(map(len, classes)), channels, *size), np.uint8)
-    for place, file in zip(pixels, (file for files in classes for file in files), strict=True):
-        place[...] = _pixels(file, channels, size)
+    places = iter(pixels)
+
+    def decoded(file: PictureFile) -> None:
+        next(places)[...] = _pixels(file, channels, size)
+
+    _all(decoded, (file for files in classes for file in files))
     return Part(pixels, np.repeat(np.arange(len(classes)), [len(files) for files in classes]))

@@ -12,21 +12,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from boundlab.analysis.conditions import conditions
 from boundlab.bounds import LITERATURE, gonon
-from boundlab.bounds.base import Value, chosen_margin, effective_n, value_of
+from boundlab.bounds.base import Value, chosen_margin, value_of
 from boundlab.bounds.coded import coded_json
-from boundlab.data.inspection import repeated
-from boundlab.data.splits import Split, cut_window
+from boundlab.data.splits import Split
 from boundlab.evaluation.branched_pac_bayes import certify_branched
+from boundlab.evaluation.predictor_report import cut_parts, fed, what_any_has
 from boundlab.evaluation.report import D_LEFT_OUT
-from boundlab.evaluation.report_parts import hold_out_json, sample_json, value_json
+from boundlab.evaluation.report_parts import value_json
 from boundlab.evaluation.theorem_d import certify_coded
 from boundlab.networks.branched import Branched
 from boundlab.networks.graph import depth, path_norm
 from boundlab.networks.outcome import Outcome, margin_errors, outcome
 from boundlab.networks.sample_stats import feed, sample_stats
-from boundlab.quantities.doubts import doubts
 from boundlab.quantities.sample import SampleStats
 from boundlab.specs.run import Labels
 from boundlab.specs.settings import Settings
@@ -47,35 +45,24 @@ def report_on_branched(
 ) -> dict[str, Any]:
     """As `report.report`: errors, Gonon's bound, Theorem D, `pac_bayes` of the network under noise, the hold-out limit; the other bounds say that they do not apply, and `why` the
     network is no chain of layers. `spec` lists its operations."""
-    train, test = (None if part is None else cut_window(part, network.inputs.in_shape) for part in data)
-    assert train is not None
+    train, test = cut_parts(data, network.inputs)
     sample = sample_stats(train.images, network.inputs, dataset, root)
-    seen = _over(network, train) if errors else None
-    unseen = _over(network, test) if errors and test is not None else None
+    seen, unseen = (_over(network, part) if errors and part is not None else None for part in (train, test))
     paths, reason = _paths(network)
-    reasons = {
+    values = {
         bound.key: Value(None, reason=bound.refusals.get(settings.convention, f"{_NO_CHAIN} ({why})"))
         for bound in LITERATURE
     }
     if settings.convention in gonon.BOUND.formulas:
-        reasons["gonon"] = _gonon(paths, reason, seen, sample, settings)
-    record = {"image_shape": list(data[0].images.shape[1:]), **_copies(train, test)}
+        values["gonon"] = _gonon(paths, reason, seen, sample, settings)
     return {
         "spec": _spec(network),
-        "dataset": dataset,
-        "n": effective_n(sample, settings),
-        "delta": settings.delta,
-        "convention": settings.convention,
-        "sample": sample_json(sample, network.inputs.shapes(), record),
         "norms": {"path_l1": None if paths is None else float(paths.norm), "parameters": network.parameters},
-        "bounds": {key: value_json(value) for key, value in reasons.items()},
+        "bounds": {key: value_json(value) for key, value in values.items()},
         "theorem_s2": {"value": None, "reason": f"{_NO_CHAIN} ({why})"},
         "theorem_d": _theorem_d(network, train, test, settings, errors),
         "pac_bayes": _pac_bayes(network, train, settings, errors),
-        "hold_out": hold_out_json(None if unseen is None else unseen.error, test, settings.delta),
-        "errors": {"train": None if seen is None else seen.error, "test": None if unseen is None else unseen.error},
-        "warnings": doubts(record, network.inputs.in_shape),
-        "conditions": conditions(dataset, network.inputs, labels),
+        **what_any_has(network.inputs, data, dataset, settings, sample, (seen, unseen), labels),
     }
 
 
@@ -130,19 +117,12 @@ def _pac_bayes(network: Branched, train: Split, settings: Settings, errors: bool
     return dataclasses.asdict(found.parts(settings.delta)) | drawn
 
 
-def _copies(train: Split, test: Split | None) -> dict[str, int]:
-    return repeated(train.images.numpy(), train.labels.numpy(), None if test is None else test.images.numpy())
-
-
 def _spec(network: Branched) -> dict[str, Any]:
     """What it is, operation by operation: name, where in the model, and which operations' results it takes (-1: the input)."""
-    inputs = network.inputs
     return {
         "kind": "graph",
         "model": network.name,
-        "in_shape": list(inputs.in_shape),
-        "classes": inputs.classes,
-        "normalize": None if inputs.normalize is None else list(inputs.normalize),
+        **fed(network.inputs),
         "operations": [_operation(step.module, step.join, step.place, step.sources) for step in network.whole],
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from boundlab.data import own
@@ -16,19 +16,24 @@ from boundlab.data.labels import outputs_of
 from boundlab.data.locate import missing
 from boundlab.data.pictures import Part, Pictures
 from boundlab.data.splits import Split, as_split, load_splits
+from boundlab.evaluation.first_layer import channels_of, map_shape
 from boundlab.evaluation.given_data import for_numpy, whole_dataset
 from boundlab.specs.catalog import SHIPPED
 
 _SAME = 1e-6  # pixels may be rounded otherwise
 
 
-def read_pair(train: Any, test: Any, channels: Sequence[int], normalize: Sequence[float] | None) -> Pictures:
-    """Training and test images, of which each is given as (images, labels), a torch Dataset of such pairs, or a DataLoader, whose
-    dataset is taken. `channels`: the numbers of channels to look for; `normalize`: what is undone where pixels are outside [0, 1].
-    Raises ValueError."""
+def read_pair(train: Any, test: Any, model: nn.Module, normalize: Sequence[float] | None) -> Pictures:
+    """Training and test images as `model` takes them, of which each is given as (images, labels), a torch Dataset of such pairs, or a
+    DataLoader, whose dataset is taken. `normalize`: what is undone where pixels are outside [0, 1]. Raises ValueError."""
     parts = [*_pair(train, "train_data"), *_pair(test, "test_data")]
     parts[::2] = [_pixels(for_numpy(images), normalize) for images in parts[::2]]
-    return read_arrays(dict(zip(NAMES, parts, strict=True)), channels, False, for_numpy)
+    pictures = read_arrays(dict(zip(NAMES, parts, strict=True)), channels_of(model), False, for_numpy)
+    laid = map_shape(tuple(pictures.train.pixels.shape[1:]), model, None)
+    if laid is None or pictures.test is None:
+        return pictures
+    train, test = (Part(p.pixels.reshape(-1, *laid), p.labels) for p in (pictures.train, pictures.test))
+    return Pictures(train, test, pictures.class_names)
 
 
 def as_dataset(pictures: Pictures, classes: int, name: str) -> tuple[str, Split, Split]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,18 @@ import torch
 from torch import nn
 
 from boundlab.data.labels import outputs_of
+from boundlab.data.splits import Split
 from boundlab.evaluation.branched_report import report_on_branched
+from boundlab.evaluation.first_layer import channels_of, dark_sentences, map_shape, other_channels, rows_sentence
 from boundlab.evaluation.given_data import OWN, as_outputs, check_data, given_data
+from boundlab.evaluation.predictor_report import report_on_predictor
 from boundlab.evaluation.printed_report import Report
 from boundlab.evaluation.report import report_on
 from boundlab.networks.branched import Branched, branched
-from boundlab.networks.build import LocallyConnected2d
 from boundlab.networks.checkpoint import Checkpoint, load_checkpoint
 from boundlab.networks.export import checkpoint_of
+from boundlab.networks.not_followed import NotFollowed
+from boundlab.networks.predictor import Predictor, predictor
 from boundlab.networks.sequential import NotAChain
 from boundlab.specs.own_data import DATASETS, at_root
 from boundlab.specs.run import label_groups
@@ -44,11 +48,12 @@ def evaluate(
     """Norms, every bound and errors of a network, as `boundlab evaluate` has them.
 
     `model`: an nn.Module that `boundlab.export` takes, or the path of a checkpoint; of a module whose layers do not follow each other
-    (residual sums, channels side by side) the bounds that hold for it: Gonon's, Theorem D, PAC-Bayes, the hold-out limit. `data`: the name of a data set; arrays
+    (residual sums, channels side by side) the bounds that hold for it: Gonon's, Theorem D, PAC-Bayes, the hold-out limit; of one that no
+    bound here is about (GELU, attention, recurrence) its errors and the hold-out limit. `data`: the name of a data set; arrays
     or tensors `(x_train, y_train)`, `(x_train, y_train, x_test, y_test)` or `((x, y), (x, y))`; a dictionary with these names or
     others that `boundlab.data.arrays` knows; one or two of torch's Dataset or DataLoader, read whole; or a file or folder that
     `boundlab data add` takes. Images are (n, height, width), (n, channels, height, width), channels last, or
-    (n, features); whole numbers are divided by 255. Labels that are not numbers of outputs become them in order (`labels` of the
+    (n, features), which are laid out as `in_shape`, or as a square for a convolution of one channel; whole numbers are divided by 255. Labels that are not numbers of outputs become them in order (`labels` of the
     report). `in_shape` smaller than the images: their middle. `normalize`: (mean,
     deviation) that a module's inputs had. `labels`: a sub-task. The model is not changed. Raises ValueError,
     CheckpointError or DataError.
@@ -62,15 +67,27 @@ def evaluate(
         name = data if isinstance(data, str) and data in DATASETS else OWN
         read = _from_file(model, name, groups, shape, normalize) if isinstance(model, str | Path) else None
         splits, classes = given_data(name, data, groups, _channels(model, read, shape), data_root)
-        network, why = (read, "") if read else _followed(model, shape or tuple(splits[0].images.shape[1:]), normalize)
-        arch = network.inputs if isinstance(network, Branched) else network.arch
+        have = tuple(splits[0].images.shape[1:])
+        if laid := map_shape(have, read or model, shape):
+            splits = _laid_out(splits[0], laid), None if splits[1] is None else _laid_out(splits[1], laid)
+        network, why = (read, "") if read else _fitting(model, shape or laid or have, normalize)
+        arch = network.arch if isinstance(network, Checkpoint) else network.inputs
         splits = as_outputs(splits, classes, arch.classes)
         check_data(arch, splits)
         if isinstance(network, Branched):
             found = report_on_branched(network, splits, name, settings, why, errors, data_root, groups)
+        elif isinstance(network, Predictor):
+            found = report_on_predictor(network, splits, name, settings, why, errors, data_root, groups)
         else:
             found = report_on(network, splits, name, settings, errors, root=data_root, labels=groups)
+        said = [rows_sentence(laid)] if laid else []
+        said += dark_sentences(float(splits[0].images.max())) if name == OWN else []
+        found["warnings"] = said + found["warnings"]
         return Report(found | _numbered(classes, arch.classes))
+
+
+def _laid_out(part: Split, shape: tuple[int, ...]) -> Split:
+    return Split(part.images.reshape(-1, *shape), part.labels)
 
 
 def _numbered(classes: Sequence[str], outputs: int) -> dict[str, Any]:
@@ -79,14 +96,39 @@ def _numbered(classes: Sequence[str], outputs: int) -> dict[str, Any]:
     return {"labels": list(classes)} if own else {}
 
 
-def _followed(model: Any, in_shape: tuple[Any, ...], normalize: Any) -> tuple[Checkpoint | Branched, str]:
+def _fitting(model: Any, in_shape: tuple[Any, ...], normalize: Any) -> tuple[Checkpoint | Branched | Predictor, str]:
+    """`_followed`; where the images have another number of channels than the model takes, that is what is said."""
+    try:
+        return _followed(model, in_shape, normalize)
+    except ValueError as error:
+        if wanted := other_channels(tuple(in_shape), model):
+            raise ValueError(wanted) from error
+        raise
+
+
+def _followed(model: Any, in_shape: tuple[Any, ...], normalize: Any) -> tuple[Checkpoint | Branched | Predictor, str]:
     """The network that a model is, and why it is no chain of layers where it is none. Raises ValueError."""
     try:
         return checkpoint_of(model, in_shape, normalize), ""
+    except NotFollowed as error:
+        return _tested_alone(model, in_shape, normalize, error)
     except NotAChain as error:
-        with suppress(ValueError):
+        try:
             return branched(model, in_shape, normalize), str(error)
-        raise
+        except NotFollowed:
+            return _tested_alone(model, in_shape, normalize, error)
+        except ValueError:
+            raise error from None
+
+
+def _tested_alone(
+    model: nn.Module, in_shape: tuple[Any, ...], normalize: Any, why: ValueError
+) -> tuple[Predictor, str]:
+    """The model as something that answers. Raises ValueError where it is not even that."""
+    try:
+        return predictor(model, in_shape, normalize), str(why)
+    except ValueError as error:
+        raise ValueError(f"{why}. Nor can it be tested: {error}") from error
 
 
 @contextmanager
@@ -115,11 +157,3 @@ def _channels(model: Any, read: Checkpoint | None, in_shape: tuple[Any, ...] | N
     if read is not None or in_shape is not None:
         return ((read.arch.in_shape if read else in_shape or ())[0],)
     return channels_of(model)
-
-
-def channels_of(model: Any) -> tuple[int, ...]:
-    """How many channels a module's first convolution takes, () where it has none."""
-    for module in model.modules() if isinstance(model, nn.Module) else ():
-        if isinstance(module, nn.Conv2d | LocallyConnected2d):
-            return (module.in_channels if isinstance(module, nn.Conv2d) else module.shape.in_channels,)
-    return ()

@@ -10,10 +10,23 @@ import pandas as pd
 from boundlab.data.labels import mapping_words
 from boundlab.text import percent
 
+_VACUOUS = "vacuous: 1 or more says nothing"
 _UNDER_NOISE = " (of the network under noise on its weights)"
 _PROVED = ("theorem_s2", "theorem_d", "pac_bayes", "hold_out")
 _COLUMNS = ("value", "complexity", "confidence", "empirical", "margin", "reason")
 _PARTS = (*_COLUMNS, "factors", "additive")
+
+
+def _reason(bound: dict[str, Any]) -> str | None:
+    """Why a bound has no value, or what keeps it from saying anything."""
+    if bound["value"] is None or bound["value"] < 1:
+        return bound.get("reason")
+    code = (
+        f"; the code of its hidden weights takes {bound['bits'] / bound['n']:,.3g} bits per image"
+        if "bits" in bound
+        else ""
+    )
+    return f"{_VACUOUS} of an error{code}"
 
 
 class BoundReport(dict[str, Any]):
@@ -36,10 +49,12 @@ class Report(dict[str, Any]):
         return {key: BoundReport(bound) for key, bound in self["bounds"].items()}
 
     def to_frame(self) -> pd.DataFrame:
-        """A row per bound (`bounds`, then Theorems S2 and D, PAC-Bayes of a graph, and the hold-out limit): value, complexity, confidence, empirical, margin, and the reason where there is no value."""
+        """A row per bound (`bounds`, then Theorems S2 and D, PAC-Bayes of a graph, and the hold-out limit): value, complexity, confidence, empirical, margin, and the reason
+        where there is no value, or one that says nothing."""
         rows = self["bounds"] | {key: self[key] for key in _PROVED if key in self}
         table = pd.DataFrame.from_dict(rows, orient="index", columns=[]).rename_axis("bound")
         found = {name: [bound.get(name) for bound in rows.values()] for name in _COLUMNS}
+        found["reason"] = [_reason(bound) for bound in rows.values()]
         return table.assign(**found).astype(dict.fromkeys(_COLUMNS[:-1], float))
 
     def _rows(self) -> list[tuple[str, str]]:
@@ -56,7 +71,7 @@ class Report(dict[str, Any]):
                 silent.setdefault(bound["reason"], []).append(key)
             else:
                 which = " (Theorem D2)" if bound.get("j") is not None else _UNDER_NOISE if "draws" in bound else ""
-                says = "" if bound["value"] < 1 else ", vacuous: 1 or more says nothing"
+                says = "" if bound["value"] < 1 else f", {_VACUOUS}"
                 rows.append((key, f"{bound['value']:.4g}{which}{says}"))
         rows += [(", ".join(keys), f"- ({reason})") for reason, keys in silent.items()]
         return rows

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from boundlab.errors import RunError
+from boundlab.runs.folder import remove_folder
 from boundlab.runs.job import LIVE, RESTING, WAITING, Job, read_job_folder
 from boundlab.runs.status import JOB_FILE, STATUS_FILE, Request, read_request, write_request
 from boundlab.specs.run import DEVICES, RunSpec
@@ -201,10 +202,7 @@ def delete(job: Job) -> None:
             raise RunError(f"{job.folder.name} is being trained; stop it first")
         try:
             if job.folder.exists():
-                gone = out / ".deleted" / f"{job.folder.name}-{time.time_ns()}"  # no reader sees half a folder
-                make_folder(gone.parent)
-                job.folder.rename(gone)
-                shutil.rmtree(gone)
+                remove_folder(job.folder)
         finally:
             os.close(lock)
 

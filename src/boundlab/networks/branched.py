@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from boundlab.networks.export import check_plain, double
+from boundlab.networks.export import check_plain, plain_copy
 from boundlab.networks.graph import Graph, GraphNetwork, follow_steps, norms_folded, tensors
 from boundlab.networks.input_scale import composed, scaled_first
+from boundlab.networks.not_followed import NotFollowed
+from boundlab.networks.scripted import class_name
 from boundlab.networks.traced_modules import Affine
 from boundlab.networks.tracing import Traced, followed, unwrapped
 from boundlab.specs.arch import ArchSpec
@@ -68,18 +70,20 @@ class Branched:
 def branched(model: nn.Module, in_shape: Sequence[int], normalize: Sequence[Any] | None = None) -> Branched:
     """`model` in eval mode, as a graph, without the Softmax or LogSoftmax that it ends with. Raises ValueError naming the first
     operation that is not known, or when the graph does not compute what the model does."""
-    name = type(unwrapped(model)).__name__
+    name = class_name(unwrapped(model))
     model = unwrapped(model)
     check_plain(model)
     size = numbers("in_shape", in_shape, ("channels", "height", "width"))
     size = ArchSpec(kind="mlp", in_shape=size, hidden=()).in_shape
     with torch.no_grad():
-        exact = double(model)
+        exact = plain_copy(model, torch.float64)
         steps, flat = followed(exact, size)
         steps, scaled = _plain_start(steps)
         end = steps.pop() if steps and isinstance(steps[-1].module, _ENDS) else None
         if inner := next((step for step in steps if isinstance(step.module, (*_ENDS, nn.Sigmoid))), None):
-            raise ValueError(f"{inner.place or 'the model'}: a {type(inner.module).__name__} may only stand at the end")
+            raise NotFollowed(
+                f"{inner.place or 'the model'}: a {type(inner.module).__name__} may only stand at the end"
+            )
         inputs = _inputs(size, steps, composed(normalize, scaled))
         hidden, output = _split(_averaged_first(norms_folded(steps)))
         found = Branched(name, hidden, output, inputs, flat)

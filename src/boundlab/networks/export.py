@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from boundlab.networks.checkpoint import Checkpoint, save
 from boundlab.networks.input_scale import composed, scaled_first
 from boundlab.networks.layer_fields import geometry
 from boundlab.networks.layer_maps import activated, apply_layer, pooled
+from boundlab.networks.scripted import with_plain_code
 from boundlab.networks.sequential import PERMANENT, Layer, NotAChain, Placed, Reader, one_by_one
 from boundlab.networks.tracing import chain, followed, unwrapped
 from boundlab.specs.arch import ArchSpec
@@ -78,7 +80,7 @@ def _read(
         kind="mlp", in_shape=numbers("in_shape", in_shape, ("channels", "height", "width")), hidden=()
     ).in_shape
     with torch.no_grad():
-        exact = double(model)
+        exact = plain_copy(model, torch.float64)
         parts, flat = _parts(exact, size)
         parts, scaled = scaled_first(parts)
         read = Reader(parts)
@@ -119,6 +121,8 @@ def _ours(module: nn.Module) -> bool:
 def check_plain(model: nn.Module) -> None:
     """Raises ValueError for a tensor that has no values, or not one for every place."""
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if torch.nn.parameter.is_lazy(tensor):
+            raise ValueError(f"{name} has no size yet; call the model on some images first, as lazy modules need it")
         if tensor.is_meta:
             raise ValueError(f"{name} is on the meta device and has no values; load the model's weights first")
         if tensor.layout != torch.strided:
@@ -133,10 +137,12 @@ def check_plain(model: nn.Module) -> None:
             )
 
 
-def double(model: nn.Module) -> nn.Module:
-    """A copy in float64 and eval mode on the CPU."""
+def plain_copy(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """A copy in `dtype` and eval mode on the CPU, TorchScript in it as code that can be followed. Raises ValueError."""
     try:
-        return copy.deepcopy(model).cpu().double().eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of the gradients of what is copied
+            return with_plain_code(copy.deepcopy(model).cpu().to(dtype).eval())
     except RuntimeError as error:  # a weight that is computed by a hook is no leaf
         raise ValueError(f"the model cannot be copied ({str(error).splitlines()[0]}); {PERMANENT}") from error
 
@@ -186,13 +192,15 @@ def _compare(exact: nn.Module, found: Checkpoint, read: Reader, scaled: tuple[fl
     x = torch.randn(_TESTED, *found.arch.in_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     try:
         expected = exact(x.flatten(1) if flat and found.arch.kind == "mlp" else x)
-        if not isinstance(expected, Tensor):
-            raise TypeError(f"its output is a {type(expected).__name__}, not a tensor")
     except Exception as error:  # whatever a stranger's hooks raise
         size = "x".join(map(str, found.arch.in_shape))
         raise ValueError(
             f"the model does not take inputs of in_shape {size} ({(str(error) or type(error).__name__).splitlines()[0]})"
         ) from error
+    if not isinstance(expected, Tensor):
+        raise ValueError(
+            f"the model returns a {type(expected).__name__}, not one tensor (n, classes); wrap it in a module that returns its logits alone"
+        )
     if not _alike(expected, outputs(found, x * scaled[0] + scaled[1]), read):
         raise ValueError(
             "the network that was read does not compute what the model computes, so it is not used; does a module have "

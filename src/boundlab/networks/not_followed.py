@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
+
+class NotFollowed(ValueError):
+    """A model that does what no bound here is about, or whose code cannot be followed; it may still be tested (`predictor`)."""
+
+
 _PRODUCTS = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.Transformer, nn.RNNBase)
 _NOT_KNOWN = (
     *(nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.LocalResponseNorm, nn.RMSNorm),
@@ -14,10 +19,10 @@ _NAMED = 4  # of what else is in the way
 
 
 def refuse_products(model: nn.Module) -> None:
-    """Raises ValueError for attention and recurrence, whatever else would be said first of such a model."""
+    """Raises NotFollowed for attention and recurrence, whatever else would be said first of such a model."""
     for name, module in model.named_modules():
         if isinstance(module, _PRODUCTS):
-            raise ValueError(
+            raise NotFollowed(
                 f"{name or 'the model'} is a {type(module).__name__}: attention and recurrent networks multiply what they compute of the input "
                 "with itself, and the bounds here are about feed-forward ReLU networks; there is no number to give but a test's"
             )

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from boundlab.networks.not_followed import further, refuse_products
+from boundlab.networks.not_followed import NotFollowed, further, refuse_products
+from boundlab.networks.scripted import class_name
 from boundlab.networks.traced_modules import Unknown, module_of
 from boundlab.text import cut
 
@@ -35,14 +36,9 @@ class Traced:
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """What DataParallel, DistributedDataParallel, AveragedModel and torch.compile wrap. Raises ValueError for TorchScript."""
+    """What DataParallel, DistributedDataParallel, AveragedModel and torch.compile wrap."""
     wrappers = (nn.DataParallel, nn.parallel.DistributedDataParallel, torch.optim.swa_utils.AveragedModel)
     while True:
-        if isinstance(model, torch.jit.ScriptModule):
-            raise ValueError(
-                "the model is TorchScript, whose code cannot be followed; give the nn.Module that it was made of, with its weights: "
-                "module.load_state_dict(scripted.state_dict())"
-            )
         inner = model.module if isinstance(model, wrappers) else getattr(model, "_orig_mod", None)
         if not isinstance(inner, nn.Module):
             return model
@@ -70,15 +66,21 @@ def follow(model: nn.Module, example: Tensor) -> list[Traced]:
 
 
 def followed(model: nn.Module, in_shape: Sequence[int]) -> tuple[list[Traced], bool]:
-    """The steps of `model`, and whether it takes flattened inputs, as some dense networks do. Raises ValueError."""
+    """The steps of `model`, and whether it takes flattened inputs, as some dense networks do. Raises NotFollowed."""
     refuse_products(model)
     example = torch.randn(_EXAMPLES, *in_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     try:
         return follow(model, example), False
     except ValueError as error:
-        with contextlib.suppress(ValueError):
+        said = error
+        try:
             return follow(model, example.flatten(1)), True
-        raise ValueError(f"{error}{further(model, str(error))}") from error
+        except ValueError as flat:
+            if isinstance(error, NotFollowed) and not isinstance(
+                flat, NotFollowed
+            ):  # it takes these, then does something else
+                said = flat
+        raise NotFollowed(f"{said}{further(model, str(said))}") from error
 
 
 def _exported(model: nn.Module, example: Tensor) -> Any:
@@ -90,8 +92,8 @@ def _exported(model: nn.Module, example: Tensor) -> Any:
         if "data-dependent" in said:
             said = "it decides by a number that it computes from its input"
         size = "x".join(map(str, example.shape[1:]))
-        raise ValueError(
-            f"{type(model).__name__} could not be followed on inputs of in_shape {size} ({cut(said)}); its forward must take one "
+        raise NotFollowed(
+            f"{class_name(model)} could not be followed on inputs of in_shape {size} ({cut(said)}); its forward must take one "
             "tensor of that size and may not decide by the values in it"
         ) from error
 

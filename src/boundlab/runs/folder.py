@@ -8,6 +8,8 @@ beside the seal.
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ from boundlab.runs.contents import Origin, check_sample, problems
 from boundlab.runs.run import DAMAGES, Found, Run, troubles
 from boundlab.runs.status import STATUS_FILE, read_state
 from boundlab.specs.run import RunSpec
-from boundlab.system.files import read_json, read_lines, read_parquet
+from boundlab.system.files import make_folder, read_json, read_lines, read_parquet
 
 
 def open_run(folder: Path) -> Run:
@@ -60,6 +62,14 @@ def sealed(folder: Path) -> bool:
     """Whether the run is finished and its results are there."""
     results = ("epochs.parquet", "network.safetensors")
     return read_state(folder) == "done" and all((folder / name).is_file() for name in results)
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a run's folder, whose lock is held, so that no reader sees half of it; raises OSError."""
+    gone = folder.parent / ".deleted" / f"{folder.name}-{time.time_ns()}"
+    make_folder(gone.parent)
+    folder.rename(gone)
+    shutil.rmtree(gone)
 
 
 def list_runs(out: Path) -> Found:

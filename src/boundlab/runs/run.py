@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,8 +64,8 @@ class Run:
 
     @property
     def plateau_number(self) -> float:
-        """`RunSpec.plateau_number` of this run's sample size, to compare with `PLATEAU`."""
-        return self.spec.plateau_number(self.sample.n)
+        """`RunSpec.plateau_number` of this run's sample size, to compare with `PLATEAU`; NaN of what another program trained."""
+        return math.nan if self.spec.watched else self.spec.plateau_number(self.sample.n)
 
     @property
     def at_plateau(self) -> bool:

@@ -120,6 +120,16 @@ def own_datasets(root: str | Path | None = None) -> dict[str, Dataset]:
     return found
 
 
+def listed_name(key: str) -> str:
+    """A data set as lists of them call it: a shipped one by its key, one of the reader's own by the name that it was given, with the
+    end of its key where two have that name."""
+    if not OWN_KEY.fullmatch(key) or key not in DATASETS:
+        return key
+    title = DATASETS[key].title
+    alike = [other for name, other in own_datasets().items() if other.title == title and name != key]
+    return f"{title} ({key[-4:]})" if alike else title
+
+
 @dataclass(frozen=True)
 class Catalogue(Mapping[str, Dataset]):
     """The data sets that have a loader here, then the reader's own below `root`, as they lay there when it was made."""

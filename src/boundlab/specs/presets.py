@@ -105,8 +105,8 @@ PRESETS = {
         steps=1500,
         varied=("n_train", "label_noise", "batch_size", "lr", "kernel_size"),
     ),
-    # what `boundlab.Monitor` watches: learning rate and the rest are what it is told, or not known
-    OWN_LOOP: Preset(False, None, 0.1, 0.9, "torch", False, None, (), "epochs", 1, trains=False),
+    # what `boundlab.Monitor` watches: the learning rate and the rest are what it is told, or not known (TrainSpec.unknown)
+    OWN_LOOP: Preset(False, None, 0.1, 0.9, "torch", False, None, (), "epochs", 1, weight_decay=0.0, trains=False),
 }
 TRAINED_HERE = tuple(name for name, preset in PRESETS.items() if preset.trains)
 

@@ -48,6 +48,8 @@ def data_of(dataset: str, labels: Sequence[Sequence[int]] | None, in_shape: tupl
 def asked(spec: RunSpec) -> str:
     """What training weighed beside the errors."""
     train = spec.train
+    if "weight_decay" in train.unknown:
+        return "λ not told"
     by_loss = {"mse": f"λ = {train.weight_decay:g}", "certificate": f"weight {train.certificate_weight:g}"}
     return by_loss.get(train.loss, "for Theorem D2")
 
@@ -80,6 +82,8 @@ def _unusual(spec: RunSpec, besides: Sequence[str] = ()) -> list[str]:
         usual |= {f.name: f.default for f in dataclasses.fields(arch) if f.name in _WORDS}
     # of a watched run nobody may know how many there will be
     usual["epochs"] = own["epochs"] if spec.watched else train.usual_epochs
+    if spec.watched:  # what was told is said, also where it is what is usual here
+        usual |= dict.fromkeys({"batch_size", "lr", "momentum", "loss"} - {*train.unknown})
     named = {name: words for name, words in _WORDS.items() if name not in besides and own[name] != usual[name]}
     parts = [words.format(listed(own[name], "/")) for name, words in named.items()]
     if arch.bias != standard.arch.bias:
@@ -109,6 +113,8 @@ def why_not_figured(spec: RunSpec) -> str:
     train = spec.train
     if why := _not_alike(spec):
         return why
+    if "weight_decay" in train.unknown:
+        return "they are drawn over weight decay, which the monitor was not told (optimizer=...)"
     if train.weight_decay <= 0:
         return "their axis of weight decay is logarithmic, and it is 0"
     if train.loss != "mse":

@@ -19,6 +19,8 @@ PLATEAU = 4.0  # empirical: below this number rho has not come down yet
 LARGEST_MARGIN = 1e300  # a product with it must not overflow
 DEVICES = ("auto", "cpu", "cuda")
 _LOSSES = ("mse", "certificate", "certificate_d")
+_LARGEST_BATCH = 1_000_000
+_NOT_TOLD = ("weight_decay", "batch_size", "lr", "momentum", "loss")  # what a monitor may not know
 _NUMBERS = ("label_noise", "weight_decay", "lr", "momentum", "certificate_weight")
 Labels = tuple[tuple[int, ...], ...]  # a sub-task: one tuple of the data set's labels per class
 _NOT_CERTIFICATE = 'certificate_weight belongs to loss "certificate"; leave it out for loss "{}"'
@@ -51,13 +53,15 @@ class TrainSpec:
     weight_decay: float = field(default=1e-3, metadata=limited(number, 0.0, 10.0))
     preset: str = field(default="short", metadata=limited(one_of, PRESETS))
     epochs: int = field(default=5, metadata=limited(whole, 1, 100_000))
-    batch_size: int = field(default=32, metadata=limited(whole, 1, 1_000_000))
+    batch_size: int = field(default=32, metadata=limited(whole, 1, _LARGEST_BATCH))
     lr: float = field(default=0.1, metadata=limited(number, 1e-9, 100.0))
     momentum: float = field(default=0.9, metadata=limited(number, 0.0, 0.9999))
     loss: str = field(default="mse", metadata=limited(one_of, _LOSSES))
     # of the complexity in loss "certificate"; 1: the certificate itself
     certificate_weight: float = field(default=1.0, metadata=limited(number, 0.0, 1000.0))
     seed: int = field(default=0, metadata=limited(whole, 0, 2**31 - 1))
+    # of a run that another program trains: the fields of `_NOT_TOLD` that nobody said, whose values here mean nothing
+    unknown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -93,8 +97,10 @@ class TrainSpec:
         return epochs_of(self.preset, DATASETS[self.dataset].short_epochs, -(-self.images // self.batch_size))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; `certificate_weight` only where it means something."""
+        """JSON form; without what is unknown, `certificate_weight` only where it means something."""
         fields: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        for name in ("unknown", *self.unknown):
+            del fields[name]
         if self.loss != "certificate":
             del fields["certificate_weight"]
         return fields
@@ -132,7 +138,8 @@ class RunSpec:
         if not isinstance(given, dict) or not isinstance(given.get("arch", {}), dict):
             raise ValueError('a run spec must be a JSON object with an object under "arch"')
         train = {k: v for k, v in given.items() if k != "arch"}
-        known_fields(given, "run spec", ["arch", *(f.name for f in dataclasses.fields(TrainSpec))])
+        names = [f.name for f in dataclasses.fields(TrainSpec) if f.name != "unknown"]
+        known_fields(given, "run spec", ["arch", *names])
         one_of("dataset", train.get("dataset"), DATASETS)
         one_of("preset", train.setdefault("preset", "short"), PRESETS)
         data, preset = DATASETS[train["dataset"]], PRESETS[train["preset"]]
@@ -141,7 +148,10 @@ class RunSpec:
         if "certificate_weight" in train and train.get("loss", preset.loss) != "certificate":
             raise ValueError(_NOT_CERTIFICATE.format(train.get("loss", preset.loss)))
         defaults = {name: getattr(preset, name) for name in ("lr", "momentum", "loss", "weight_decay", "batch_size")}
-        training = TrainSpec(**defaults | train)
+        unknown = () if preset.trains else tuple(name for name in _NOT_TOLD if name not in train)
+        if "batch_size" in unknown:  # then a step is an epoch
+            defaults["batch_size"] = min(data.train_size, _LARGEST_BATCH)
+        training = TrainSpec(**defaults | train, unknown=unknown)
         if "epochs" not in train:
             training = dataclasses.replace(training, epochs=training.usual_epochs)
         arch = {
@@ -165,7 +175,8 @@ class RunSpec:
             del fields["epochs"]
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         name = self.arch.title.lower().replace(" ", "-").replace(",", ".")
-        rule = {"mse": f"wd{t.weight_decay:g}", "certificate": f"cert{t.certificate_weight:g}"}.get(t.loss, "certd")
+        decay = "own" if "weight_decay" in t.unknown else f"wd{t.weight_decay:g}"
+        rule = {"mse": decay, "certificate": f"cert{t.certificate_weight:g}"}.get(t.loss, "certd")
         return f"{t.dataset}-{name}-{rule}-s{t.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     @property

@@ -59,9 +59,12 @@ class Controls(Links):
         help: str | None = None,
         default: str | None = None,
         on_change: Callable[[], None] | None = None,
+        called: Callable[[str], str] = str,
     ) -> str:
-        """A few options side by side, the first one chosen to begin with."""
-        more: dict[str, Any] = {"help": help, "required": True} | ({"on_change": on_change} if on_change else {})
+        """A few options side by side, the first one chosen to begin with. `called`: an option's name on screen."""
+        more: dict[str, Any] = {"help": help, "required": True, "format_func": called} | (
+            {"on_change": on_change} if on_change else {}
+        )
         return self._one(
             lambda now: st.segmented_control(label, options, default=now, key=key, **more), label, options, key, default
         )

@@ -11,7 +11,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.runs.run import Run
-from boundlab.specs.recipes import recipe, task
+from boundlab.specs.own_data import listed_name
+from boundlab.specs.recipes import asked, recipe, task
 from boundlab.text import format_epoch
 from boundlab.ui.controls import Controls
 from boundlab.ui.run_filters import by_seed, choose_network, filter_runs
@@ -54,7 +55,7 @@ def chosen_network(
     if kind != FIGURES:
         return own_run(controls)
     with aside:
-        dataset = controls.pick("Data", datasets(), "dataset")
+        dataset = controls.pick("Data", datasets(), "dataset", called=listed_name)
         peers, runs = filter_runs(controls, runs_of(dataset))
     if runs.empty:
         stage.info("No run of this data set trained and reached the plateau; include the others above.")
@@ -139,15 +140,15 @@ def _certified(controls: Controls, drawer: DeltaGenerator | None = None, opening
 def run_caption(run: Run, label: str) -> str:
     """What the network is, in a line."""
     train = run.spec.train
-    asked = f"λ = {train.weight_decay:g}"
+    weighed = asked(run.spec)
     if train.loss == "certificate":
-        asked = f"trained for its certificate, weight {train.certificate_weight:g}"
+        weighed = f"trained for its certificate, weight {train.certificate_weight:g}"
     if train.loss == "certificate_d":
-        asked = "trained for Theorem D2"
+        weighed = "trained for Theorem D2"
     made = recipe(run.spec)
     own = run.id not in shipped_by_id()
     usual = made == "short" or (train.preset in ("certified", "coded") and not own)  # shipped in several forms
-    parts = [run.spec.arch.title, task(run.spec), asked, "" if usual else f"recipe {made}", f"seed {train.seed}"]
+    parts = [run.spec.arch.title, task(run.spec), weighed, "" if usual else f"recipe {made}", f"seed {train.seed}"]
     return " · ".join(filter(None, [*parts, "trained here" if own else "", f"epoch {label}"]))
 
 

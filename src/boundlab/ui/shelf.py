@@ -44,6 +44,7 @@ class Shelf:
         self.broken: dict[str, str] = {}  # folder's name -> why
         self.about: dict[str, tuple[Stamp, Job | None]] = {}  # of `runs`: when it changed, and whose it is
         self.live: dict[str, object] = {}  # of `runs`: those that grow, and their records' file as it was read
+        self.training: dict[str, Job] = {}  # what is trained here just now, as it stood at the last look
         self._gone: dict[str, Run] = {}  # by the latest change: a page under way still finds what it listed
         self._stamps: dict[str, Stamp] = {}
         self._samples = {json.dumps(s.to_dict()): s for s in {id(r.sample): r.sample for r in shipped_runs()}.values()}
@@ -55,7 +56,7 @@ class Shelf:
         with self._lock:
             if time.monotonic() - self._scanned >= SCAN_EVERY:
                 stamps = _scan(self.folder)
-                if stamps != self._stamps or self.live:
+                if stamps != self._stamps or self.live or self.training:
                     self._read(stamps)
                 self._scanned = time.monotonic()
         return self
@@ -70,14 +71,18 @@ class Shelf:
         return self.runs.get(name) or self._gone.get(name)
 
     def _read(self, stamps: dict[str, Stamp]) -> None:
-        same = {name for name, stamp in stamps.items() if self._stamps.get(name) == stamp and name not in self.live}
-        live = dict[str, object]()
+        moving = {*self.live, *self.training}
+        same = {name for name, stamp in stamps.items() if self._stamps.get(name) == stamp and name not in moving}
+        live, training = dict[str, object](), dict[str, Job]()
         runs = {name: run for name, run in self.runs.items() if name in same}
         broken = {name: why for name, why in self.broken.items() if name in same}
         for name in sorted(set(stamps) - same):
             try:
-                if grows := _grows(self.folder / name):
+                job = _running(self.folder / name)
+                if grows := signature(self.folder / name / _RECORDS) if job and job.spec.watched else None:
                     live[name] = grows
+                elif job:
+                    training[name] = job
                 run = (
                     self.runs[name]
                     if grows and self.live.get(name) == grows
@@ -93,7 +98,7 @@ class Shelf:
         known = {name: self.about[name] for name in set(runs) if self.runs.get(name) is runs[name]}
         self.about = known | {name: (stamps[name], _job(self.folder / name)) for name in set(runs) - set(known)}
         self.live = {name: grows for name, grows in live.items() if name in runs}
-        self.runs, self.broken, self._stamps = runs, broken, stamps
+        self.runs, self.broken, self._stamps, self.training = runs, broken, stamps, training
 
     def _sharing(self, run: Run) -> Run:
         """The run; those on equal samples hold the same one, so that `tables` evaluates them together."""
@@ -116,12 +121,12 @@ def _scan(folder: Path) -> dict[str, Stamp]:
     return stamps
 
 
-def _grows(folder: Path) -> object:
-    """Of a run that another program trains now, what changes with every record; None for any other."""
+def _running(folder: Path) -> Job | None:
+    """The job of a run that a process trains now; None for any other."""
     if read_state(folder) != "running":
         return None
     job = _job(folder)
-    return signature(folder / _RECORDS) if job and job.spec.watched and job.state == "running" else None
+    return job if job and job.state == "running" else None
 
 
 def _opened(folder: Path, grows: bool) -> Run | None:
@@ -169,7 +174,8 @@ class VisibleRuns:
 
     runs: dict[str, Run]
     version: str
-    live: bool = False  # whether one of them grows
+    live: tuple[str, ...] = ()  # ids of those that grow
+    training: tuple[Job, ...] = ()  # what this reader may see of what is trained here just now
 
     @property
     def own(self) -> list[Run]:
@@ -198,7 +204,8 @@ def visible_runs() -> VisibleRuns:
     runs = {key: run for key, run in now.runs.items() if key in about and _shown(about[key][1], home, me)}
     stamps = [(key, about[key][0]) for key in runs]
     version = hashlib.sha256(repr(stamps).encode()).hexdigest()[:16] if stamps else ""
-    return VisibleRuns(runs, version, not now.live.keys().isdisjoint(runs))
+    training = tuple(job for job in now.training.values() if _shown(job, home, me))
+    return VisibleRuns(runs, version, tuple(name for name in runs if name in now.live), training)
 
 
 def _shown(job: Job | None, home: bool, me: str) -> bool:

@@ -104,7 +104,7 @@ def unlike(subjects: Sequence[Subject]) -> dict[str, str]:
             "The networks were trained on **different numbers of images**: the bounds differ for that reason too."
         )
     trained = [s.run.spec.train for s in subjects if s.run is not None]
-    if len(decays := {train.weight_decay for train in trained}) > 1:
+    if len(decays := {train.weight_decay for train in trained if "weight_decay" not in train.unknown}) > 1:
         values = ", ".join(f"{d:g}" for d in sorted(decays))
         words["λ"] = f"They were trained with different weight decay (λ = {values})."
     if len(epochs := {train.epochs for train in trained}) > 1:

@@ -74,7 +74,7 @@ def compared(run: Run, other: Run) -> str:
     differences = [
         f"{words.format(getattr(theirs, field))} (here {words.format(getattr(mine, field))})"
         for field, words in _WHAT.items()
-        if getattr(mine, field) != getattr(theirs, field)
+        if getattr(mine, field) != getattr(theirs, field) and field not in (*mine.unknown, *theirs.unknown)
     ]
     if run.sample.n != other.sample.n:
         differences.append(f"{other.sample.n:,} images (here {run.sample.n:,})")

@@ -7,7 +7,7 @@ the shortened address over the history entry of the page that is left.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,13 @@ def arrive_again() -> None:
     """In a callback: as if the reader came just now by what brought them here; nothing where nobody has arrived yet."""
     if now := st.session_state.get(_KEY):
         _begin(Address(now.page, dict(now.came), now.known, now.first, True, now.visit + 1, now.came))
+
+
+def go(params: Mapping[str, str]) -> None:
+    """In a callback: as if the reader came to this page by a link with these parts."""
+    if now := st.session_state.get(_KEY):
+        came = {name: [value] for name, value in params.items()}
+        _begin(Address(now.page, dict(came), now.known, now.first, True, now.visit + 1, came))
 
 
 def here() -> Address:

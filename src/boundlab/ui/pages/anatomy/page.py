@@ -17,6 +17,7 @@ from boundlab.charts.six import SIX_HEIGHT
 from boundlab.charts.theme import styles
 from boundlab.charts.waterfall import waterfall
 from boundlab.runs.run import Run
+from boundlab.specs.own_data import listed_name
 from boundlab.specs.settings import Settings
 from boundlab.ui import chart
 from boundlab.ui.bound_choice import choose_bound, choose_convention, choose_delta
@@ -101,7 +102,7 @@ def take_apart(controls: Controls) -> None:
 def _figure_runs(controls: Controls, more: DeltaGenerator) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Runs of one data set and one recipe; and those to trust."""
     with more:
-        dataset = controls.pick("Data", datasets(), "dataset")
+        dataset = controls.pick("Data", datasets(), "dataset", called=listed_name)
         return filter_runs(controls, runs_of(dataset))
 
 

@@ -14,7 +14,7 @@ from boundlab.data import locate
 from boundlab.errors import RunError
 from boundlab.runs.places import PACK
 from boundlab.specs.arch import ArchSpec
-from boundlab.specs.own_data import DATASETS
+from boundlab.specs.own_data import DATASETS, listed_name
 from boundlab.specs.run import Labels
 from boundlab.specs.tasks import TASKS
 from boundlab.text import quoted
@@ -35,13 +35,15 @@ from boundlab.uploads.server import MOST_MB, MOST_WORKERS, SECONDS
 
 _LINK = "checkpoint"  # in the address: the key of the kept one that is shown
 _ROUND, _NOTE = "checkpoint_round", "checkpoint_note"
-_PICKLES = ("pt", "pth", "bin", "ckpt")  # taken in only to say what to do with them
 _BUSY = ("queued", "running")
-# A file that the browser refuses (too large, of another type) never comes here: what was said of the one before it gives way
+# A file that the browser refuses, as it is too large, never comes here: what was said of the one before it gives way, and Streamlit
+# says why only where the mouse rests. Any type comes: the upload worker names what it is (`checkpoints/foreign.py`)
 _FILES = "checkpoint_files"
 _LATEST = f"""<style>
 .st-key-{_FILES}:has([data-testid="stFileChipIconError"]) [data-testid="stAlert"],
 .st-key-{_FILES} [data-testid="stFileChips"] :has(~ * [data-testid="stFileChip"]) {{ display: none; }}
+.st-key-{_FILES}:has([data-testid="stFileChipIconError"])::after {{
+  content: "Not taken: it is larger than {MOST_MB} MB. Measure it with boundlab evaluate FILE."; color: #c0392b; }}
 </style>"""
 
 
@@ -53,7 +55,9 @@ def checkpoint(controls: Controls) -> None:
     controls.hold(_LINK)
     names = sorted(DATASETS, key=lambda name: bool(locate.missing(name)))  # first those whose images are here
     with st.container(horizontal=True):
-        dataset = controls.pick("Data", names, "dataset", "The network's errors and margins are measured on it.")
+        dataset = controls.pick(
+            "Data", names, "dataset", "The network's errors and margins are measured on it.", called=listed_name
+        )
         labels = _task(controls, dataset, now.get("arch"))
     data_ready(dataset)
     with st.container(key=_FILES):
@@ -101,7 +105,6 @@ def _uploader(mine: Desk, dataset: str, labels: Labels | None) -> None:
     key = f"checkpoint_file_{st.session_state.get(_ROUND, 0)}"
     st.file_uploader(
         "Drop your network here",
-        type=["safetensors", *_PICKLES],
         max_upload_size=MOST_MB,
         key=key,
         on_change=partial(_received, mine, key, dataset, labels),

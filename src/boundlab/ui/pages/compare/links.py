@@ -49,4 +49,6 @@ def _training(subject: Subject) -> dict[str, str]:
     run = subject.run
     if run is None or run.spec.train.loss != "mse" or run.spec.train.labels is not None:
         return {"dataset": subject.dataset}
+    if "weight_decay" in run.spec.train.unknown:
+        return {"dataset": subject.dataset}
     return {"dataset": subject.dataset, "weight_decay": f"{run.spec.train.weight_decay:g}"}

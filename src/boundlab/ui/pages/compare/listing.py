@@ -87,8 +87,9 @@ def _sparse(runs: Sequence[Run]) -> list[float]:
 
 def _of_run(run: Run, seed: str, sparse: float) -> dict[str, Any]:
     train = run.spec.train
-    decay = train.weight_decay if train.loss == "mse" else None
-    made = recipe(run.spec) if decay is not None else f"weight {train.certificate_weight:g}, {recipe(run.spec)}"
+    plain = train.loss == "mse"
+    decay = train.weight_decay if plain and "weight_decay" not in train.unknown else None
+    made = recipe(run.spec) if plain else f"weight {train.certificate_weight:g}, {recipe(run.spec)}"
     more = {"λ": decay, "Seed": seed, "Epochs": train.epochs, "Recipe": made, "Sparse bound": sparse}
     return _of(Subject.of_run(run)) | more | {"Origin": _SHIPPED if run.id in shipped_by_id() else _OWN}
 

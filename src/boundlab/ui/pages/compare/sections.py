@@ -18,7 +18,7 @@ from boundlab.charts.one_bound import one_bound
 from boundlab.charts.theme import lead, styles
 from boundlab.charts.versus import versus
 from boundlab.specs.own_data import DATASETS
-from boundlab.specs.recipes import data_of, recipe, task
+from boundlab.specs.recipes import asked, data_of, recipe, task
 from boundlab.specs.settings import Settings
 from boundlab.text import readable
 from boundlab.ui import chart
@@ -75,8 +75,8 @@ def _about(group: Sequence[Subject]) -> dict[str, str]:
     trained, data, source = "not known", _data(subject), "checkpoint"
     if run is not None:
         train = run.spec.train
-        asked = f"λ = {train.weight_decay:g}" if train.loss == "mse" else f"certificate × {train.certificate_weight:g}"
-        trained = f"{asked}, {recipe(run.spec)}, seed {train.seed}"
+        weighed = asked(run.spec) if train.loss == "mse" else f"certificate × {train.certificate_weight:g}"
+        trained = f"{weighed}, {recipe(run.spec)}, seed {train.seed}"
         source = "shipped" if run.id in shipped_by_id() else "trained here"
         source += f", with {len(group) - 1} other seed{'s' * (len(group) > 2)}" if len(group) > 1 else ""
     return {

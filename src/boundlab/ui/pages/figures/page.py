@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 
 import pandas as pd
 import streamlit as st
@@ -10,6 +11,7 @@ import streamlit as st
 from boundlab.analysis.curves import SCALES
 from boundlab.analysis.tables import AXES, Axis
 from boundlab.charts.theme import HEIGHT
+from boundlab.specs.own_data import listed_name
 from boundlab.specs.settings import Settings
 from boundlab.ui import chart
 from boundlab.ui.bound_choice import choose_convention, choose_delta, choose_series
@@ -29,6 +31,7 @@ from boundlab.ui.pages.figures.heat import (
     heat_page,
     show_heat_map,
 )
+from boundlab.ui.pages.figures.live import live_part
 from boundlab.ui.pages.figures.neighbours import make_neighbours
 from boundlab.ui.pages.figures.numbers import numbers_section
 from boundlab.ui.pages.figures.own import own_control
@@ -55,6 +58,7 @@ SCALE_HELP = (
     "log2: like the paper's figures · linear: the values themselves, up to a little above the sparse bound · relative: "
     "every line divided by its own first point, to compare trends"
 )
+_DATA_HELP = "MNIST: 60,000 images. digits: 1,437 images of 8×8."
 _PANELS_HELP = (
     "Small multiples side by side, on the same axes, like the paper's three panels; best on a wide screen. heat map: one bound "
     "or error of all networks at once, over two of λ, width and depth."
@@ -67,7 +71,7 @@ def explore(controls: Controls, axis: Axis) -> None:
     """Sentence, chart with its handle, controls, then the notes; a moved control reruns only this."""
     place, standing = figure_first(axis.key, HEIGHT + BAR), Standing(f"player_{axis.key}")
     with place.row:
-        dataset = controls.pick("Data", datasets(), "dataset", "MNIST: 60,000 images. digits: 1,437 images of 8×8.")
+        dataset = controls.pick("Data", datasets(), "dataset", _DATA_HELP, called=listed_name)
         sliders = st.container()
         convention = choose_convention(controls)
         heat_controls = st.container(horizontal=True, key=HEAT_CONTROLS)
@@ -80,6 +84,7 @@ def explore(controls: Controls, axis: Axis) -> None:
         runs = filter_trusted(controls, peers)
         if runs.empty:
             place.stage.info(EMPTY)
+            _live(axis, place, ())
             return
         with across:
             choices = [*panel_choices(runs, axis), *([HEAT] if has_heat_map(runs) else [])]
@@ -101,6 +106,7 @@ def explore(controls: Controls, axis: Axis) -> None:
         controls.spare()
         with place.stage:
             offer_training(selection.choice, peers)
+        _live(axis, place, ())
         return
     with place.more:
         own = own_control(controls, every, selection)
@@ -117,13 +123,14 @@ def show_view(view: View, controls: Controls, place: Figure, peers: pd.DataFrame
     if at is None:
         with place.stage:
             offer_training(at_handle(controls, view.selection), peers)
+        _live(axis, place, ())
         return
     now = reading(view, at)
     file = f"boundlab-{view.dataset}-{axis.key}" + (f"-{handle.word}" if handle else "")
     words = " · ".join(filter(None, [now.caption, drawn.over.short]))
     shot = standing.picture(drawn.film, lambda: picture(view, dark, at))
     csv = functools.partial(points, view, drawn.over, at)
-    place.headline.markdown(now.headline)
+    _live(axis, place, view.runs, now.headline)
     with place.stage:
         alt = f"Bounds, test and train error against {axis.title}; the sentence above says what the chart shows"
         chart.draw(shot.figure, f"chart_{axis.key}", alt)
@@ -133,6 +140,15 @@ def show_view(view: View, controls: Controls, place: Figure, peers: pd.DataFrame
         with place.notes:
             st.caption(words)
             _notes(view, at, drawn.over.note, peers)
+
+
+def _live(axis: Axis, place: Figure, shown: Collection[str], headline: str = "") -> None:
+    """The sentence above the figure, and beside it, where the figure is that of epochs, what is trained just now."""
+    with place.headline, st.container(horizontal=True, vertical_alignment="center"):
+        if headline:
+            st.markdown(headline, width="content")
+        if axis.key == "epoch":
+            live_part(visible_runs(), shown)
 
 
 def _notes(view: View, at: int, paper_note: str, peers: pd.DataFrame) -> None:

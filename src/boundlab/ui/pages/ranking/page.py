@@ -9,7 +9,7 @@ from boundlab.analysis.measures import CONTROLS, measures_table
 from boundlab.analysis.ranking import ranked
 from boundlab.bounds import ALL
 from boundlab.charts.ranking import height, short_name
-from boundlab.specs.own_data import DATASETS
+from boundlab.specs.own_data import DATASETS, listed_name
 from boundlab.ui.bound_choice import choose_convention, choose_delta
 from boundlab.ui.conditions import filter_where
 from boundlab.ui.controls import Controls, with_controls
@@ -44,7 +44,7 @@ def ranking(controls: Controls) -> None:
     """Sentence, two charts, controls; definitions and the table on request."""
     place = figure_first("ranking", height(LINES))
     with place.row:
-        dataset = controls.pick("Data", datasets(), "dataset")
+        dataset = controls.pick("Data", datasets(), "dataset", called=listed_name)
         target = _TARGETS[controls.pick("Orders", list(_TARGETS), "target")]
         statistic = _ORDERED[controls.choose("Counted", list(_ORDERED), "counted", _HELP, width=190)]
     with place.more:

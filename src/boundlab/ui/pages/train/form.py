@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.specs.grid import product
-from boundlab.specs.own_data import DATASETS
+from boundlab.specs.own_data import DATASETS, listed_name
 from boundlab.specs.presets import PRESETS, TRAINED_HERE
 from boundlab.specs.run import RunSpec
 from boundlab.specs.tasks import TASKS, tasks
@@ -102,7 +102,9 @@ def _choose(controls: Controls, label: str, options: Sequence[str], name: str, w
 def _data(controls: Controls) -> dict[str, Any]:
     """Fields of TrainSpec: which images, with which labels."""
     with st.container(horizontal=True):
-        dataset = controls.pick("Data", list(DATASETS), "dataset", default=FIRST["dataset"], on_change=_renew)
+        dataset = controls.pick(
+            "Data", list(DATASETS), "dataset", default=FIRST["dataset"], on_change=_renew, called=listed_name
+        )
         n = _choose(controls, "Training images", sizes(dataset), "n_train", 150, on_change=_renew)
         task = _choose(controls, "Classes", tasks(dataset), "task", 190)
         noise = _choose(controls, "Label noise", _NOISES, "label_noise", help=_NOISE_HELP)

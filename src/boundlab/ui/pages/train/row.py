@@ -21,6 +21,7 @@ from boundlab.ui.pages.train import engine
 from boundlab.ui.privacy import plain
 
 _SILENT = 30.0  # seconds without a heartbeat after which a process may hang
+_KILLED = "its program ended without a word, as a killed one does"
 _ITS_OWN = "Trained by a program of its own, which alone can pause it, stop it or go on; a page can only show it, and delete it once it ended."
 _ICONS = {
     "queued": ":material/hourglass_empty:",
@@ -68,9 +69,8 @@ def row(job: Job, every: Sequence[Job], watched: str | None, me: str, machine: S
             then = (
                 _ITS_OWN if job.spec.watched else "What it recorded is kept; Resume goes on from its last checkpoint."
             )
-            st.caption(
-                f"Interrupted: {plain(job.error or 'its process ended without a word, perhaps with the server')}. {then}"
-            )
+            how = _KILLED if job.spec.watched else "its process ended without a word, perhaps with the server"
+            st.caption(f"Interrupted: {plain(job.error or how)}. {then}")
         elif job.error:
             st.error(f"{plain(job.error)}.")
         if job.spec.watched and job.state not in ("done", "lost"):
