@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import boundlab
+from boundlab.analysis.run_columns import fields_table
 from boundlab.analysis.tables import run_summaries
 from boundlab.data.splits import load_splits
 from boundlab.errors import DataError, Diverged, RunError
@@ -249,6 +250,9 @@ def test_what_nobody_told_is_said_nowhere(digits, tmp_path):
     (row,) = run_summaries([run])
     assert told.isdisjoint(row)
     assert row["plateau_number"] is None
+    fields = fields_table([run]).loc[0]
+    assert fields[["weight_decay", "batch_size", "lr", "momentum", "plateau_number"]].isna().all()
+    assert fields["loss"] == ""
     assert recipe(run.spec) == "own loop"
     assert "λ not told" in described(run.spec)
     assert list(run.records["step"]) == [0, 1]  # a step is an epoch

@@ -120,7 +120,7 @@ def fields_table(runs: Sequence[Run]) -> pd.DataFrame:
 
 def _fields(run: Run) -> dict[str, Any]:
     arch, train = run.spec.arch, run.spec.train
-    values = {**vars(arch), **vars(train)}
+    values = {**vars(arch), **vars(train), **dict.fromkeys(train.unknown)}
     train_error, test_error = (_of_record(run, name) for name in ("train_error", "test_error"))
     values |= {"run": run.id, "task": data_of(train.dataset, train.labels, arch.in_shape), "architecture": arch.title}
     values |= {"parameters": arch.parameters, "n": run.sample.n, "recipe": recipe(run.spec)}

@@ -7,6 +7,7 @@ import streamlit as st
 from boundlab.analysis.curves import SCALES
 from boundlab.analysis.tables import LABEL_NOISE, N_TRAIN
 from boundlab.charts.theme import HEIGHT
+from boundlab.specs.own_data import listed_name
 from boundlab.specs.settings import Settings
 from boundlab.ui.bound_choice import choose_convention, choose_delta, choose_series
 from boundlab.ui.controls import Controls, with_controls
@@ -79,6 +80,6 @@ def memorisation(controls: Controls) -> None:
 def _data(controls: Controls, known: list[str]) -> str:
     """The data set; a choice only where there are several."""
     if len(known) > 1:
-        return controls.pick("Data", known, "dataset")
+        return controls.pick("Data", known, "dataset", called=listed_name)
     controls.check("dataset", known, "Data")
     return known[0]
