@@ -87,3 +87,44 @@ def test_a_loop_of_ones_own_is_watched_live(loop, browser):
         row.get_by_text("done").first.wait_for(timeout=120_000)
         settle(page)
     assert open_run(folder).state == "done"
+
+
+def test_the_page_offers_the_loop_and_says_what_became_of_it(loop, browser):
+    """Somebody who looks at the shipped runs is led to what grows; when its program is killed the page says so, and where its records are."""
+    folder, train, program = loop
+    train(3)
+    with serving() as url:
+        page = visit(browser, f"{url}/training", width=1280, height=720)
+        assert page.get_by_text("my-data", exact=True).count() == 1  # among the data, by the reader's own name
+        assert page.get_by_text("own-my-data").count() == 0
+        page.get_by_role("button", name="Live: my-data").click()
+        page.get_by_text("live, epoch 3").wait_for(timeout=120_000)
+        page.wait_for_function(f"() => ({LAST})() === 3", timeout=120_000)
+        train()
+        page.get_by_text("live, epoch 4").wait_for(timeout=120_000)
+        program.kill()
+        program.wait()
+        said = page.get_by_test_id("stAlert").filter(has_text="is no longer trained")
+        said.wait_for(timeout=120_000)
+        assert "its program ended without a word, as a killed one does. It has no result" in said.inner_text()
+        assert page.get_by_text("live, epoch").count() == 0
+        assert page.get_by_test_id("stException").count() == 0
+        page.get_by_text("What it recorded").click()
+        row = page.locator(f'[class*="st-key-job_{folder.name[:12]}"]').first
+        row.get_by_text("its program ended without a word").wait_for(timeout=120_000)
+        row.get_by_text("epoch 4").wait_for(timeout=120_000)
+        settle(page)
+
+
+def test_a_loop_that_finishes_stays_in_the_figure(loop, browser):
+    _, train, program = loop
+    train(2)
+    with serving() as url:
+        page = visit(browser, f"{url}/training")
+        page.get_by_role("button", name="Live: my-data").click()
+        page.get_by_text("live, epoch 2").wait_for(timeout=120_000)
+        program.stdin.close()
+        program.wait()
+        page.get_by_text("live, epoch 2").wait_for(state="detached", timeout=120_000)
+        page.wait_for_function(f"() => ({LAST})() === 2", timeout=120_000)
+        assert page.get_by_text("is no longer trained").count() == 0
