@@ -15,6 +15,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from boundlab.analysis.run_codes import join_codes
 from boundlab.charts.theme import STYLES
 from boundlab.runs.run import Found
 from boundlab.specs.run import RunSpec
@@ -322,6 +323,31 @@ def test_runs_made_for_their_certificate_are_not_on_the_figure_pages(pack, monke
     assert set(run_tables.table("mnist", Settings())["run"]) == {source.id}
     for cache in caches:
         cache.clear()
+
+
+@pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
+def test_points_of_selected_runs_are_ringed_and_no_others(page, pack):
+    drawn = [run for run in pack if run.id.startswith("digits-conv-3-16-wd0.001-s0-")]
+    link = {"dataset": "digits", "layers": "3", "channels": "16", "wd": "0.001"}
+    app = open_link(
+        page, **{k: v for k, v in link.items() if k in page.takes or k == "dataset"}, selected=join_codes([drawn[0].id])
+    )
+    assert not app.exception
+    assert not app.warning
+    (rings,) = [trace for trace in chart(app)["data"] if trace["name"] == "selected"]
+    at = {"training": None, "lambda": 0.001, "width": 16, "depth": 3}[page.key]
+    assert set(rings["x"]) == {at} if at else len(set(rings["x"])) > 3
+    leading = (
+        line(app, "Theorem S2") if "Theorem S2" in [t["name"] for t in chart(app)["data"]] else line(app, "Sparse")
+    )
+    assert {round(y, 3) for y in rings["y"]} & {round(y, 3) for y in leading}
+    assert any("runs you selected" in note["text"] for note in chart(app)["layout"]["annotations"])
+    other = open_link(
+        page, dataset="digits", selected=join_codes([next(r.id for r in pack if r.id.startswith("mnist"))])
+    )
+    assert "selected" not in [trace["name"] for trace in chart(other)["data"]]
+    assert not other.warning
+    assert "selected" in other.query_params
 
 
 def test_published_is_never_shown_as_a_guarantee():

@@ -45,13 +45,15 @@ def _filled(values: np.ndarray, order: np.ndarray, first: np.ndarray) -> np.ndar
 
 
 def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: str | None = None) -> pd.DataFrame:
-    """Over seeds: panel, frame, `axis.column`, series, mean, low, high (of value), seeds, margin, empirical, flagged, as_of.
+    """Over seeds: panel, frame, `axis.column`, series, mean, low, high (of value), seeds, margin, empirical, flagged, selected (where the
+    table has such a column: whether one of the runs is), as_of.
 
     `frame`, `panel`: the columns that tell apart the steps of an animation and the panels; None: there is only one.
     """
     table = table.dropna(subset=["value"])
     table = table.assign(
         as_of=table.get("as_of", np.nan),
+        selected=table.get("selected", False),
         frame=table[frame] if frame else 0.0,
         panel=table[panel] if panel else 0.0,
         flagged=~table[list(axis.sound)].astype(bool).all(axis="columns"),
@@ -65,6 +67,7 @@ def by_axis(table: pd.DataFrame, axis: Axis, frame: str | None = None, panel: st
         margin=("margin", "mean"),
         empirical=("empirical", "mean"),
         flagged=("flagged", "any"),
+        selected=("selected", "any"),
         as_of=("as_of", "min"),
     ).reset_index()
 

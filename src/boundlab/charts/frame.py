@@ -14,6 +14,7 @@ from boundlab.charts.theme import (
     GRID_COLOUR,
     HEIGHT,
     INK,
+    SELECTED_COLOUR,
     VEIL,
     axis_look,
     linear_axis,
@@ -68,9 +69,19 @@ def _y_axis(axis: Axis, canvas: Canvas) -> dict[str, Any]:
 
 def own_note(canvas: Canvas) -> dict[str, Any]:
     """What dashed lines with crossed circles are."""
-    place = {"x": 0.01, "xanchor": "left", "y": 0.99, "yanchor": "top", "yshift": -20}  # under what is said of 1
-    look = {"showarrow": False, "font": {"size": FONT - 3, "color": INK[canvas.dark]}, "bgcolor": VEIL[canvas.dark]}
-    return {"text": "⊕ dashed: your runs", "xref": "paper", "yref": "paper"} | look | place
+    return _corner_note("⊕ dashed: your runs", INK[canvas.dark], canvas, 1)
+
+
+def selected_note(canvas: Canvas, lower: bool) -> dict[str, Any]:
+    """What rings are; `lower`: there is an `own_note`."""
+    return _corner_note("◯ with runs you selected", SELECTED_COLOUR[canvas.dark], canvas, 2 if lower else 1)
+
+
+def _corner_note(text: str, colour: str, canvas: Canvas, line: int) -> dict[str, Any]:
+    """So many lines under what is said of 1."""
+    place = {"x": 0.01, "xanchor": "left", "y": 0.99, "yanchor": "top", "yshift": -20 * line}
+    look = {"showarrow": False, "font": {"size": FONT - 3, "color": colour}, "bgcolor": VEIL[canvas.dark]}
+    return {"text": text, "xref": "paper", "yref": "paper"} | look | place
 
 
 def layout(axis: Axis, canvas: Canvas) -> dict[str, Any]:

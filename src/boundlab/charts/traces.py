@@ -15,7 +15,7 @@ import pandas as pd
 
 from boundlab.analysis.tables import Axis
 from boundlab.charts.canvas import Canvas
-from boundlab.charts.theme import ALERT, LEADS, faded
+from boundlab.charts.theme import ALERT, LEADS, SELECTED_COLOUR, faded, lead
 from boundlab.text import format_epoch, readable
 
 Trace = dict[str, Any]  # as Plotly has it, whole or a part
@@ -29,6 +29,7 @@ class Points(NamedTuple):
     high: np.ndarray
     seeds: np.ndarray
     flagged: np.ndarray
+    selected: np.ndarray
     as_of: np.ndarray
 
 
@@ -50,6 +51,7 @@ class Panel:
 
 def panel_of(curves: pd.DataFrame, axis: Axis) -> Panel:
     """Gather one panel's rows of `curves.by_axis` into arrays over its x positions, NaN where there is no point."""
+    curves = curves if "selected" in curves else curves.assign(selected=False)
     wide = curves.pivot(index=["series", "frame"], columns=axis.column, values=list(Points._fields)).astype(float)
     x = wide.columns.levels[1].to_numpy(float)
     blocks = wide.to_numpy().reshape(len(wide), len(Points._fields), len(x))
@@ -75,7 +77,7 @@ def _hovers(points: Points, name: str, canvas: Canvas) -> tuple[str, ...]:
 
 
 def _hover(point: tuple[float, ...], name: str, scale: str) -> str:
-    mean, low, high, seeds, _, as_of = point
+    mean, low, high, seeds, *_, as_of = point
     if scale == "relative":
         words = f"× {mean:.3g}"
     else:
@@ -157,11 +159,29 @@ def rings_fixed(dark: bool) -> Trace:
     return {"type": "scatter", "name": "flagged", "mode": "markers", "marker": ring, "hoverinfo": "skip"}
 
 
+def selected_fixed(dark: bool) -> Trace:
+    """Around the points of runs that the reader selected."""
+    look = {"width": 3, "color": SELECTED_COLOUR[dark]}
+    ring = {"symbol": "circle-open", "size": 22, "color": SELECTED_COLOUR[dark], "line": look}
+    return {"type": "scatter", "name": "selected", "mode": "markers", "marker": ring, "hoverinfo": "skip"}
+
+
+def selected_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canvas) -> Trace:
+    """Where they are, on the lines that the picture is about."""
+    about = {lead(shown), "test_error"} & set(shown) or set(shown)
+    return _rings(panel, [name for name in shown if name in about], frame, canvas, "selected")
+
+
 def rings_moving(panel: Panel, shown: Sequence[str], frame: float, canvas: Canvas) -> Trace:
     """Where they are."""
+    return _rings(panel, shown, frame, canvas, "flagged")
+
+
+def _rings(panel: Panel, shown: Sequence[str], frame: float, canvas: Canvas, which: str) -> Trace:
     drawn = [panel.at(name, frame) for name in shown]
-    x = [panel.x[points.flagged > 0] for points in drawn]
-    y = [heights(points.mean, canvas)[points.flagged > 0] for points in drawn]
+    there = [getattr(points, which) > 0 for points in drawn]
+    x = [panel.x[places] for places in there]
+    y = [heights(points.mean, canvas)[places] for points, places in zip(drawn, there, strict=True)]
     return {"x": tuple(np.concatenate([[], *x]).tolist()), "y": rounded(np.concatenate([[], *y]))}
 
 

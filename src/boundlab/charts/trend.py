@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from boundlab.analysis.tables import Axis
 from boundlab.charts import names, traces
 from boundlab.charts.canvas import Canvas
-from boundlab.charts.frame import NAMES_AXIS, axis_name, layout, own_note
+from boundlab.charts.frame import NAMES_AXIS, axis_name, layout, own_note, selected_note
 from boundlab.charts.traces import Panel, Trace
 
 
@@ -41,6 +41,8 @@ class _Parts:
         every = [points for panel in panels for points in panel.points.values()]
         self.several = any(np.nanmax(points.seeds) > 1 for points in every)
         self.flagged = any(np.nansum(points.flagged) > 0 for points in every)
+        mine = [points for panel in own for points in panel.points.values()]
+        self.selected = any(np.nansum(points.selected) > 0 for points in [*every, *mine])
 
     def fixed(self) -> list[Trace]:
         """Of every trace what no frame changes."""
@@ -53,6 +55,8 @@ class _Parts:
             for mine in self.own[number - 1 : number]:
                 out += [here | traces.own_fixed(mine, name, self.canvas) for name in self.shown]
             out += [here | traces.rings_fixed(self.canvas.dark)] if self.flagged else []
+            for _ in (0, *self.own[number - 1 : number]) if self.selected else ():
+                out += [here | traces.selected_fixed(self.canvas.dark)]
         return out + [part for number in range(1, len(self.panels) + 1) for part in self._named(number)]
 
     def _named(self, number: int) -> list[Trace]:
@@ -74,6 +78,8 @@ class _Parts:
             for mine in self.own[number : number + 1]:
                 out += [traces.line_moving(mine.at(name, frame), name, self.canvas) for name in self.shown]
             out += [traces.rings_moving(panel, self.shown, frame, self.canvas)] if self.flagged else []
+            for one in (panel, *self.own[number : number + 1]) if self.selected else ():
+                out += [traces.selected_moving(one, self.shown, frame, self.canvas)]
         for number, panel in enumerate(self.panels):
             named = next((one for one in (panel, *self.own[number : number + 1]) if one.has(frame)), panel)
             ends = names.names_moving(named, self.shown, frame, self.canvas)
@@ -182,6 +188,7 @@ def film(
     place = [axis.key, canvas.x, canvas.y, list(canvas.panels), canvas.scale, canvas.convention]
     look = layout(axis, canvas)
     look["annotations"] += [own_note(canvas)] if mine else []
+    look["annotations"] += [selected_note(canvas, lower=bool(mine))] if parts.selected else []
     stamp = stamp_of([frames, still, fixed, look])
     return Film(still, fixed, frames, look, stamp, stamp_of(place), stamp_of([sorted(look), canvas.dark]))
 

@@ -21,6 +21,7 @@ from boundlab.ui.pages.figures.selection import ONE, panel_choices, select
 from boundlab.ui.pages.figures.view import View
 from boundlab.ui.run_filters import filter_origin, filter_recipe
 from boundlab.ui.run_tables import runs_of
+from boundlab.ui.selected import selected_runs
 from boundlab.ui.shelf import datasets, visible_runs
 from boundlab.ui.untrained import offer_training
 
@@ -39,6 +40,7 @@ _NOTHING = "No run of the recipe *long* is there: restore `data/runs`, or train 
 def memorisation(controls: Controls) -> None:
     """Sentence, chart with its handle, controls, then the notes. All runs are drawn, ringed where their training error is not near 0."""
     place, known = figure_first("memorisation", HEIGHT + BAR), datasets(_STUDY)
+    lit = selected_runs(controls)
     if not known:
         controls.spare()
         place.stage.info(_NOTHING)
@@ -73,7 +75,8 @@ def memorisation(controls: Controls) -> None:
         return
     with place.more:
         own = own_control(controls, every, selection)
-    view = View(axis, dataset, settings, scale, selection, column_of(peers, "run"), OFF, series, visible_runs(), own)
+    ids, seen = column_of(peers, "run"), visible_runs()
+    view = View(axis, dataset, settings, scale, selection, ids, OFF, series, seen, own, lit)
     show_view(view, controls, place, peers, standing)
 
 

@@ -48,6 +48,7 @@ from boundlab.ui.pages.figures.view import View
 from boundlab.ui.player import player
 from boundlab.ui.run_filters import filter_origin, filter_recipe, filter_trusted
 from boundlab.ui.run_tables import runs_of
+from boundlab.ui.selected import selected_runs
 from boundlab.ui.shelf import datasets, visible_runs
 from boundlab.ui.untrained import gaps, offer_training
 
@@ -70,6 +71,7 @@ _PANELS_HELP = (
 def explore(controls: Controls, axis: Axis) -> None:
     """Sentence, chart with its handle, controls, then the notes; a moved control reruns only this."""
     place, standing = figure_first(axis.key, HEIGHT + BAR), Standing(f"player_{axis.key}")
+    lit = selected_runs(controls)
     with place.row:
         dataset = controls.pick("Data", datasets(), "dataset", _DATA_HELP, called=listed_name)
         sliders = st.container()
@@ -110,7 +112,8 @@ def explore(controls: Controls, axis: Axis) -> None:
         return
     with place.more:
         own = own_control(controls, every, selection)
-    view = View(axis, dataset, settings, scale, selection, column_of(peers, "run"), paper, series, visible_runs(), own)
+    ids, seen = column_of(peers, "run"), visible_runs()
+    view = View(axis, dataset, settings, scale, selection, ids, paper, series, seen, own, lit)
     show_view(view, controls, place, peers, standing)
 
 

@@ -33,6 +33,7 @@ class View:
     shown: list[str]
     seen: VisibleRuns  # what the reader may see: all that is drawn can be made outside their session
     own: tuple[str, ...] = ()  # ids of runs of another recipe, trained here, that are drawn over these
+    selected: tuple[str, ...] = ()  # ids of runs that the reader selected, drawn here or not
 
     @property
     def handle(self) -> Handle | None:
@@ -62,8 +63,15 @@ class View:
             self.selection.panel,
             self.runs,
             self.own,
+            self.lit,
             self.seen.version,
         )
+
+    @cached_property
+    def lit(self) -> tuple[str, ...]:
+        """The ids of the selected ones that are drawn."""
+        drawn = {*self.runs, *self.own} if self.selected else set()
+        return tuple(sorted(drawn.intersection(self.selected)))
 
     def finals(self) -> pd.DataFrame:
         """`final_table` of all runs that there are to choose from."""
@@ -99,7 +107,7 @@ class View:
 
 @st.cache_data(show_spinner=False, max_entries=48)  # 0.2 MB each
 def _curves(_view: View, key: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    handle, panel, rows = _view.handle, _view.selection.panel, _view.rows()
+    handle, panel, rows = _view.handle, _view.selection.panel, _marked(_view, _view.rows())
     frame = handle.column if handle else None
     here = rows["trained_here"].astype(bool)
     if here.all():
@@ -110,6 +118,11 @@ def _curves(_view: View, key: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return curves, _of_another_recipe(_view, curves) if _view.own else own
 
 
+def _marked(view: View, rows: pd.DataFrame) -> pd.DataFrame:
+    """With the column `selected`."""
+    return rows.assign(selected=rows["run"].isin(view.lit))
+
+
 def _of_another_recipe(view: View, curves: pd.DataFrame) -> pd.DataFrame:
     """`by_axis` of the runs `own`: their epochs are not those of the shipped ones, so that they stay as they were at the end of
     their training, wherever a handle of epochs stands; else, their curves at the positions that the handle has."""
@@ -118,9 +131,9 @@ def _of_another_recipe(view: View, curves: pd.DataFrame) -> pd.DataFrame:
         column = view.handle.column if view.handle else None
         epochs = view.axis.key == "epoch"
         rows = history(view.own, view.settings, 64, False, view.seen) if epochs else finals
-        own = by_axis(rows[rows["run"].isin(view.own)], view.axis, column, panel)
+        own = by_axis(_marked(view, rows[rows["run"].isin(view.own)]), view.axis, column, panel)
         return own[own["frame"].isin(curves["frame"])]
-    own = by_axis(finals[finals["run"].isin(view.own)], view.axis, None, panel)
+    own = by_axis(_marked(view, finals[finals["run"].isin(view.own)]), view.axis, None, panel)
     own = own[own["panel"].isin(curves["panel"])].drop(columns="frame")
     return own.merge(curves[["frame"]].drop_duplicates(), how="cross")[list(curves.columns)]
 
