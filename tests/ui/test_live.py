@@ -16,8 +16,9 @@ from streamlit.testing.v1 import AppTest
 from boundlab.analysis.curves import by_axis, by_slot, last_known, of_one_run
 from boundlab.analysis.tables import AXES, SERIES, growing_table, history_table, layers_table
 from boundlab.charts.canvas import Canvas
-from boundlab.charts.norms_over_epochs import depth_colours, layers_chart
+from boundlab.charts.norms_over_epochs import layers_chart
 from boundlab.charts.progress import alive, bounds_chart, loss_chart, update_of, whole_steps, x_range
+from boundlab.charts.theme import viridis
 from boundlab.quantities.records import norm_columns_of
 from boundlab.runs import part_errors
 from boundlab.runs.folder import open_run
@@ -192,7 +193,7 @@ def test_many_layers_have_a_colour_each_and_the_first_and_last_their_names():
     table = pd.DataFrame(
         {"epoch": [0.0, 1.0], **{name: [2.0, 1.0] for name in names}, "output": [1.0, 1.0], "rho": [2.0**30, 1]}
     )
-    assert len(set(depth_colours(31, False))) == 31
+    assert len(set(viridis(31, False))) == 31
     figure = layers_chart(table, 10, (-1, 31), [], None, False)
     named = [note.text for note in figure.layout.annotations]
     assert named[0] == "conv1"

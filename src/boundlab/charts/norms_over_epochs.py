@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
 
 from boundlab.charts.progress import RIGHT_MARGIN, behind_line, drop_line, last_point, over_epochs_layout, x_range
-from boundlab.charts.theme import HEIGHT, INK, LEADER, log2_axis, names_at_end
+from boundlab.charts.theme import HEIGHT, INK, LEADER, log2_axis, names_at_end, viridis
 from boundlab.charts.traces import Trace
 from boundlab.text import readable
 
@@ -18,18 +17,11 @@ _MOST_NAMES = 12  # at line ends, rho included; of more layers only some are nam
 _RHO = "rho"
 
 
-def depth_colours(count: int, dark: bool) -> list[str]:
-    """Colours from the first layer to the last: Viridis without the end that the background swallows."""
-    ends = (0.35, 1.0) if dark else (0.0, 0.75)
-    colours = sample_colorscale("Viridis", np.linspace(*ends, count).tolist(), colortype="tuple")
-    return ["#" + "".join(f"{round(255 * part):02X}" for part in colour) for colour in colours]
-
-
 def _looks(table: pd.DataFrame, dark: bool) -> dict[str, tuple[str, float]]:
     """Column -> colour and width, rho last and on top; the first layers are the widest, since norms of several layers often
     agree and one line then lies on another."""
     layers = [name for name in table if name not in ("epoch", _RHO)]
-    looks = zip(depth_colours(len(layers), dark), np.linspace(9.0, 3.0, len(layers)).tolist(), strict=True)
+    looks = zip(viridis(len(layers), dark), np.linspace(9.0, 3.0, len(layers)).tolist(), strict=True)
     return dict(zip(layers, looks, strict=True)) | {_RHO: (INK[dark], 5.0)}
 
 

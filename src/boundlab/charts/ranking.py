@@ -10,7 +10,18 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from boundlab.analysis.run_codes import run_code
-from boundlab.charts.theme import ALERT, FONT, GRID_COLOUR, INK, LEADER, SELECTED_COLOUR, VEIL, axis_look, styles
+from boundlab.charts.theme import (
+    ALERT,
+    FONT,
+    GRID_COLOUR,
+    INK,
+    LEADER,
+    SELECTED_COLOUR,
+    VEIL,
+    axis_look,
+    styles,
+    viridis,
+)
 
 _ROW = 23  # pixels
 _AROUND = 62  # above and below the rows
@@ -165,7 +176,7 @@ def scatter_of(
         "text": about,
         "customdata": [run_code(run) for run in known["run"]],
         "hovertemplate": "%{text}<br>%{x:.4g}: %{y:.2f}<extra></extra>",
-        "marker": {"size": 9, "color": decays.tolist(), "colorscale": "Viridis", "colorbar": bar}
+        "marker": {"size": 9, "color": decays.tolist(), "colorscale": viridis(7, dark), "colorbar": bar}
         | _marked(known["run"].isin(list(selected)).to_numpy(), dark),
         "showlegend": False,
     }

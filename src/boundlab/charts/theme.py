@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from plotly.colors import hex_to_rgb
+import numpy as np
+from plotly.colors import hex_to_rgb, sample_colorscale
 
 from boundlab.text import power, tick
 
@@ -192,3 +193,10 @@ def spread(positions: list[float], gap: float, low: float = -math.inf, high: flo
     for index, place in zip(order, placed, strict=True):
         out[index] = place
     return out
+
+
+def viridis(count: int, dark: bool) -> list[str]:
+    """So many colours, from dark to bright: Viridis without the end that the background swallows."""
+    ends = (0.35, 1.0) if dark else (0.0, 0.75)
+    colours = sample_colorscale("Viridis", np.linspace(*ends, count).tolist(), colortype="tuple")
+    return ["#" + "".join(f"{round(255 * part):02X}" for part in colour) for colour in colours]
