@@ -33,6 +33,7 @@ SLOW = (
     *(
         "ui/test_pages.py",
         "ui/test_ranking_page.py",
+        "ui/test_memorisation_page.py",
         "ui/test_runs_page.py",
         "training/test_together.py",
         "ui/test_study_pages.py",

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from boundlab.analysis.tables import AXES
+from boundlab.analysis.tables import AXES, LABEL_NOISE, N_TRAIN
 from tests.cases import DIGITS
 from tests.conftest import reference_weights, write_checkpoint
 from tests.e2e.serving import CHART, FORMULA, settle, visit
@@ -17,6 +17,8 @@ TITLES = {
     "lambda": AXES["weight_decay"].title,
     "width": AXES["channels"].title,
     "depth": AXES["depth"].title,
+    "memorisation": LABEL_NOISE.title,
+    "memorisation?along=training+images": N_TRAIN.title,
     "anatomy": "value so far (log₂ scale)",
     "lambda?panels=heat+map": AXES["weight_decay"].title,
     "width?panels=heat+map&dataset=digits": AXES["channels"].title,
@@ -69,7 +71,7 @@ CONTROLS = """() => ['stSlider', 'stButtonGroup', 'stSelectbox', 'stCheckbox', '
   .filter(control => control.getBoundingClientRect().height > 4).length"""
 
 
-@pytest.mark.parametrize("path", ["training", "lambda", "width", "depth", "width?panels=heat+map"])
+@pytest.mark.parametrize("path", ["training", "lambda", "width", "depth", "width?panels=heat+map", "memorisation"])
 def test_a_figure_page_says_little_before_it_is_asked(browser, server, path):
     """At most 60 words, those in the chart and on its bar among them, numbers not; and at most six controls, in one row."""
     page = browser.arrive(1280, 720)

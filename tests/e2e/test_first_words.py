@@ -8,6 +8,7 @@ from tests.e2e.serving import CHART, FORMULA, GRID, visit
 FIRST = {
     "certificates": CHART,
     "compare": CHART,
+    "memorisation": CHART,
     "ranking": CHART,
     "runs": GRID,
     "theory": FORMULA,

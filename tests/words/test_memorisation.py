@@ -34,25 +34,33 @@ def test_along_label_noise_the_gap_opens_and_bounds_notice_more_or_less():
         NOISY, runs("label_noise", (0, 0.5, 1), [True, True, False]), LABEL_NOISE, Settings(), ONE
     )
     assert words == (
-        "From label noise 0 to 1 the gap opens from **1.00 %** to **90.00 %**; the sparse bound grows 3.0-fold, to **12**, the others "
-        "0.25-fold (Graf) to 50-fold (Golowich). 1 of 3 networks (ringed) end above 2 % training error."
+        "From label noise 0 to 1 the gap grows 90-fold, to **90.00 %**; the sparse bound grows 3.0-fold, the others 0.25- to 50-fold. "
+        "1 of 3 networks (ringed) end above 2 % training error."
     )
 
 
 def test_a_gap_that_closes_and_a_bound_that_stays():
     still = curves("label_noise", (0, 1), gap=(0.2, 0.1), sparse=(4, 4.01))
     words = memorisation_headline(still, runs("label_noise", (0, 1), [True, True]), LABEL_NOISE, Settings(), ONE)
-    assert words == (
-        "From label noise 0 to 1 the gap closes from **20.00 %** to **10.00 %**; the sparse bound stays at **4.01**."
-    )
+    assert words == ("From label noise 0 to 1 the gap falls 2.0-fold, to **10.00 %**; the sparse bound stays.")
+
+
+def test_a_gap_that_begins_at_nothing_has_no_factor():
+    none = curves("label_noise", (0, 1), gap=(-0.01, 0.5), sparse=(4, 8))
+    words = memorisation_headline(none, runs("label_noise", (0, 1), [True, True]), LABEL_NOISE, Settings(), ONE)
+    assert words == "From label noise 0 to 1 the gap goes from -1.00 % to **50.00 %**; the sparse bound grows 2.0-fold."
+    along = curves("n_train", (100, 400), gap=(0.0, 0.4), sparse=(10, 20))
+    words = memorisation_headline(along, runs("n_train", (100, 400), [True, True]), N_TRAIN, Settings(), ONE)
+    assert "the gap goes from 0.00 % to **40.00 %**" in words
+    assert "the sparse bound grows like $n^{0.50}$" in words
 
 
 def test_along_n_the_powers_stand_beside_that_of_the_formula():
     along = curves("n_train", (100, 400, 1600), gap=(0.4, 0.2, 0.1), sparse=(10, 10 / 4**0.25, 5), graf=(1, 2, 4))
     words = memorisation_headline(along, runs("n_train", (100, 400, 1600), [True] * 3), N_TRAIN, Settings(), ONE)
     assert words == (
-        "From n = 100 to 1,600 the gap closes from **40.00 %** to **10.00 %** (like $n^{-0.50}$); the sparse bound falls 2.0-fold, to "
-        "**5** (like $n^{-0.25}$), its formula alone like $n^{-1/2}$."
+        "From n = 100 to 1,600 the gap falls like $n^{-0.50}$, to **10.00 %**; the sparse bound falls like $n^{-0.25}$, its formula like "
+        "$n^{-1/2}$."
     )
     notes = " ".join(
         memorisation_notes(along, runs("n_train", (100, 400, 1600), [True] * 3), NO_MARGINS, N_TRAIN, Settings())
@@ -76,7 +84,7 @@ def test_a_sentence_per_panel_and_refusals():
     two = pd.concat([NOISY, NOISY.assign(panel=32.0)])
     some = runs("label_noise", (0, 0.5, 1), [True] * 3)
     words = memorisation_headline(two, some, LABEL_NOISE, Settings(), {0.0: "H = 16", 32.0: "H = 32"})
-    assert words.count("the gap opens") == 2
+    assert words.count("the gap grows") == 2
     assert "H = 16: From" in words
     bare = NOISY[NOISY["series"].isin(["gap", "golowich"])]
     assert memorisation_headline(bare, some, LABEL_NOISE, Settings(), ONE).startswith("The sparse bound does not apply")

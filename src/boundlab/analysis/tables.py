@@ -91,7 +91,7 @@ AXES = {
     "channels": Axis("channels", "channels", "channels H per layer", "H", 2, log=True),
     "depth": Axis("depth", "conv_layers", "convolutional layers L", "L", 3),
 }
-LABEL_NOISE = Axis("label_noise", "label_noise", "share of labels drawn at random", "label noise", None, study="long")
+LABEL_NOISE = Axis("label_noise", "label_noise", "share of random labels", "label noise", None, study="long")
 N_TRAIN = Axis("n_train", "n_train", "training images n", "n", None, log=True, study="long")
 MEMORISATION = {axis.key: axis for axis in (LABEL_NOISE, N_TRAIN)}
 

@@ -104,4 +104,7 @@ def _relative(
     every = np.log2(curves["mean"][curves["mean"] > 0])
     every = pd.concat([every, paper["log2_value"]]) if paper is not None else every
     low, high = (min(-1.0, every.min()), max(1.0, every.max())) if len(every) else (-1.0, 1.0)
-    return float(low) - 0.06 * float(high - low), float(high) + 0.06 * float(high - low)
+    above = (
+        0.16 if axis.study else 0.06
+    )  # a page that begins with this scale keeps its names below the toolbar of a phone
+    return float(low) - 0.06 * float(high - low), float(high) + above * float(high - low)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from boundlab.charts.canvas import Canvas
-from boundlab.charts.theme import LEADER, lead
+from boundlab.charts.theme import FONT, INK, LEADER, lead
 from boundlab.charts.traces import Trace, heights, rounded
 
 
@@ -36,4 +36,19 @@ def inverse_root(curves: pd.DataFrame, canvas: Canvas) -> list[Trace]:
                 "hoverinfo": "skip",
             }
         )
-    return traces
+    return [*traces, *([_named(canvas)] if traces else [])]
+
+
+def _named(canvas: Canvas) -> Trace:
+    """What the dashes are, in the lower left corner of the first panel."""
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "name": "1 / √n, named",
+        "x": [canvas.x[0]],
+        "y": [canvas.y[0]],
+        "text": [" – –  like 1 / √n"],
+        "textposition": "top right",
+        "textfont": {"size": FONT - 2, "color": INK[canvas.dark]},
+        "hoverinfo": "skip",
+    }

@@ -121,6 +121,18 @@ PAGES = (
         _without("layers"),
     ),
     Page(
+        "memorisation",
+        "pages/13_memorisation.py",
+        "Memorisation",
+        ":material/shuffle:",
+        "Bounds and errors against label noise, and against the number of training images.",
+        (
+            *("along", "dataset", "convention", "delta", "scale", "panels", "show", "recipe", "runs"),
+            *("layers", "channels", "wd", "label_noise", "n_train", "own"),
+        ),
+        ("dataset", *_SETTINGS, "scale", "show"),
+    ),
+    Page(
         "anatomy",
         "pages/5_anatomy.py",
         "Anatomy",

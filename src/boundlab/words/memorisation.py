@@ -13,7 +13,7 @@ from boundlab.bounds import BY_KEY
 from boundlab.charts.theme import lead, styles
 from boundlab.runs.run import FITTED
 from boundlab.specs.settings import Settings
-from boundlab.text import percent, readable, times
+from boundlab.text import percent, times
 from boundlab.words.notices import STILL, called
 
 NOISE = (
@@ -50,40 +50,39 @@ def _sentence(curves: pd.DataFrame, axis: Axis, settings: Settings) -> str:
         return "The sparse bound does not apply to these runs."
     if low == high:
         return f"Only {axis.at(low)} has a run for this network."
-    name, gap = called(found, settings.convention), _gap(found["gap"])
+    name, gap = called(found, settings.convention), found["gap"]
     if axis.log:
-        return f"From {axis.at(low)} to {high:,g} the gap {gap}{_like(curves, axis, 'gap')}; {name} {_changed(found[first])}{_like(curves, axis, first)}, its formula alone like $n^{{-1/2}}$."
-    return f"From {axis.at(low)} to {high:,g} the gap {gap}; {name} {_changed(found[first])}{_others(found, first, settings)}."
+        powers = exponents(curves, axis.column)
+        moved = _like(found[first], powers.get(first))
+        words = f"{_gap(gap, powers.get('gap'))}; {name} {moved}, its formula like $n^{{-1/2}}$."
+        return f"From {axis.at(low)} to {high:,g} the gap {words}"
+    return f"From {axis.at(low)} to {high:g} the gap {_gap(gap)}; {name} {_fold(found[first])}{_others(found, first)}."
 
 
-def _gap(move: Move) -> str:
-    way = "opens" if move.last > move.first else "closes"
-    return f"{way} from **{percent(move.first)}** to **{percent(move.last)}**"
+def _gap(move: Move, power: float | None = None) -> str:
+    if move.first <= 0:
+        return f"goes from {percent(move.first)} to **{percent(move.last)}**"
+    return f"{_like(move, power)}, to **{percent(move.last)}**"
 
 
-def _changed(move: Move) -> str:
+def _fold(move: Move) -> str:
     factor = move.factor
     if math.isnan(factor) or abs(factor - 1) < STILL:
-        return f"stays at **{readable(move.last)}**"
-    way = f"grows {times(factor)}-fold" if factor > 1 else f"falls {times(1 / factor)}-fold"
-    return f"{way}, to **{readable(move.last)}**"
+        return "stays"
+    return f"grows {times(factor)}-fold" if factor > 1 else f"falls {times(1 / factor)}-fold"
 
 
-def _like(curves: pd.DataFrame, axis: Axis, series: str) -> str:
-    power = exponents(curves, axis.column).get(series)
-    return "" if power is None else f" (like $n^{{{power:.2f}}}$)"
+def _like(move: Move, power: float | None) -> str:
+    """The power of n that a series follows; how it moves where there is none."""
+    if power is None:
+        return _fold(move)
+    return f"{'grows' if power > 0 else 'falls'} like $n^{{{power:.2f}}}$"
 
 
-def _others(found: Mapping[str, Move], first: str, settings: Settings) -> str:
-    """The other bounds that move least and most."""
-    factors = {
-        name: move.factor for name, move in found.items() if name in BY_KEY and name != first and move.factor > 0
-    }
-    if len(factors) < 2:
-        return ""
-    looks, order = styles(settings.convention), sorted(factors, key=factors.__getitem__)
-    least, most = (f"{_factor(factors[name])}-fold ({looks[name].short})" for name in (order[0], order[-1]))
-    return f", the others {least} to {most}"
+def _others(found: Mapping[str, Move], first: str) -> str:
+    """By which factors the other bounds move, least and most."""
+    factors = [move.factor for name, move in found.items() if name in BY_KEY and name != first and move.factor > 0]
+    return f", the others {_factor(min(factors))}- to {_factor(max(factors))}-fold" if len(factors) > 1 else ""
 
 
 def _factor(ratio: float) -> str:
