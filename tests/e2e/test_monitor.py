@@ -116,6 +116,35 @@ def test_the_page_offers_the_loop_and_says_what_became_of_it(loop, browser):
         settle(page)
 
 
+def test_what_is_trained_here_is_offered_where_it_can_be_watched(tmp_path, monkeypatch, browser):
+    """A run of the command line, not of a monitor: it joins the figure when it is finished, and page Train shows it until then."""
+    monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "runs"))
+    (spec := tmp_path / "spec.json").write_text(
+        '{"dataset": "digits", "epochs": 5000, "arch": {"channels": 4, "conv_layers": 2}}'
+    )
+    command = [sys.executable, "-m", "boundlab", "train", str(spec), "--out", str(tmp_path / "runs"), "--device", "cpu"]
+    program = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, env=os.environ.copy()
+    )
+    try:
+        with serving() as url:
+            page = visit(browser, f"{url}/training")
+            offered = page.get_by_role("link", name="Live: digits")
+            for _ in range(60):  # it may not have begun when the page was drawn
+                if offered.count():
+                    break
+                page.wait_for_timeout(1000)
+                page.reload()
+                page.locator(".js-plotly-plot").first.wait_for()
+                settle(page)
+            offered.click()
+            page.wait_for_url("**/train?run=digits-conv-2-4-*", timeout=120_000)
+            page.locator('[class*="st-key-job_digits-conv-2-4"]').first.get_by_text("running").wait_for(timeout=120_000)
+    finally:
+        program.kill()
+        program.wait()
+
+
 def test_a_loop_that_finishes_stays_in_the_figure(loop, browser):
     _, train, program = loop
     train(2)

@@ -7,6 +7,7 @@ from torch import nn
 import boundlab
 from boundlab.data.splits import load_splits
 from boundlab.networks.branched import branched
+from boundlab.networks.checkpoint import load_checkpoint
 from boundlab.networks.export import checkpoint_of
 from tests.networks.test_graph import ResNet
 from tests.networks.test_tracing import SHAPE, LeNet5, trained
@@ -57,6 +58,16 @@ def test_a_chain_is_the_same_network_whether_it_is_torchscript_or_not(kind, way)
         assert other.arch == plain.arch
         for one, two in zip(plain.weights, other.weights, strict=True):
             torch.testing.assert_close(one, two, rtol=1e-12, atol=0)
+
+
+def test_a_program_that_was_saved_is_exported_as_the_remedy_says(tmp_path):
+    torch.manual_seed(0)
+    model = trained(LeNet5())
+    torch.jit.save(torch.jit.script(model), tmp_path / "net.pt")
+    path = boundlab.export(torch.jit.load(tmp_path / "net.pt"), tmp_path / "net.safetensors", SHAPE)
+    kept, plain = load_checkpoint(path, "mnist"), checkpoint_of(model, SHAPE)
+    assert kept.arch == plain.arch
+    assert all(torch.equal(one.double(), two.double()) for one, two in zip(kept.weights, plain.weights, strict=True))
 
 
 @pytest.mark.parametrize("way", ["scripted", "traced"])

@@ -17,8 +17,8 @@ def pickle_words(file: BinaryIO) -> str:
     program, content = _opcodes(file)
     if program:
         return (
-            "it holds a TorchScript program: put its weights into the nn.Module that it was made of "
-            "(module.load_state_dict(scripted.state_dict())), then boundlab.export(module, ...)"
+            "it holds a TorchScript program: if it is your own, load it, then boundlab.export(torch.jit.load(FILE), OUT, in_shape), or put "
+            "its weights into the nn.Module that it was made of (module.load_state_dict(scripted.state_dict()))"
         )
     classes, texts = _mentioned(content)
     if own := [name for name in classes if name.split(".")[0] not in _PLAIN]:
