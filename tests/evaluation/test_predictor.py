@@ -288,3 +288,16 @@ def test_layouts_of_images_that_change_nothing(digits):
     pairs = torch.utils.data.TensorDataset(x, y)
     shuffled = torch.utils.data.DataLoader(pairs, 30, shuffle=True)
     assert boundlab.evaluate(relu(), shuffled)["errors"]["train"] == pytest.approx(usual)
+
+
+def test_in_a_frame_every_row_without_a_promise_has_its_reason(digits):
+    report = boundlab.evaluate(relu(), digits, "strict")
+    frame = report.to_frame()
+    assert report["theorem_d"]["value"] == 1  # 200 images pay for no code
+    assert frame.loc["theorem_d", "reason"].startswith(
+        "vacuous: 1 or more says nothing of an error; the code of its hidden weights takes "
+    )
+    says_something = frame["value"] < 1
+    assert frame.loc[~says_something, "reason"].notna().all()
+    assert frame.loc[says_something, "reason"].isna().all()
+    assert says_something["hold_out"]
