@@ -141,7 +141,7 @@ def _every(curves: pd.DataFrame, axis: Axis, settings: Settings) -> str:
             for name, power in sorted(powers.items(), key=lambda one: one[1])
         ]
         return (
-            f"**Powers of n**, by least squares: {', '.join(parts)}. Every formula divides by √n (−0.50): what is more comes from norms that grow with n."
+            f"**Powers of n**, by least squares: {', '.join(parts)}. Every formula divides by √n (−0.50), up to logarithms: what is more comes from norms that grow with n."
             if parts
             else ""
         )
