@@ -242,7 +242,7 @@ def folder_of(run, path, count, bare=False):
     path.mkdir()
     needed = norm_columns_of(run.spec.arch.shapes())
     lines = []
-    for record in run.records.drop(columns="run").iloc[:count].to_dict("records"):
+    for record in run.records.drop(columns="run", errors="ignore").iloc[:count].to_dict("records"):
         record = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in record.items()}
         measured = "margin_quantiles" in record and isinstance(record["margin_quantiles"], list) and not bare
         known = {k: v for k, v in record.items() if isinstance(v, list) or (v is not None and v == v)}

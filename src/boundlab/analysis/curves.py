@@ -76,7 +76,14 @@ def of_one_run(table: pd.DataFrame, axis: Axis) -> pd.DataFrame:
     """`by_axis` of rows of a single run, one per x and series, without its price; nothing is flagged."""
     table = table.dropna(subset=["value"])
     kept = table[[axis.column, "series", "margin", "empirical"]].assign(
-        panel=0.0, frame=0.0, mean=table["value"], low=table["value"], high=table["value"], seeds=1, flagged=False
+        panel=0.0,
+        frame=0.0,
+        mean=table["value"],
+        low=table["value"],
+        high=table["value"],
+        seeds=1,
+        flagged=False,
+        selected=False,
     )
     kept["as_of"] = table.get("as_of", np.nan)
     return kept.sort_values([axis.column, "series"], kind="stable", ignore_index=True)
