@@ -273,15 +273,17 @@ _DARK_WORDS = """<style>
 [data-testid="stBaseButton-primary"]:enabled *,
 [data-testid="stMultiSelect"] [data-tag] * { color: #111318; }
 </style>"""
-# Streamlit's own links take the outline away
-_FOCUS = """<style>
+# Streamlit's own links take the outline away, and its margins the last pages off a projector
+_MENU_LOOK = """<style>
+[data-testid="stSidebarHeader"] { margin-bottom: 0; }
+[data-testid="stSidebarUserContent"] { padding-bottom: 1rem; }
 [data-testid="stPageLink"] a:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 </style>"""
 
 
 def _menu() -> None:
     with st.sidebar:
-        st.html(_FOCUS)
+        st.html(_MENU_LOOK)
         st.markdown("### Boundlab")
         for entry in PAGES:
             st.page_link(entry.path, label=entry.title, icon=entry.icon, help="", width="stretch")
