@@ -30,7 +30,7 @@ def test_a_line_per_run_with_all_numbers(dark):
     assert decay.values == pytest.approx([-4, -3, -1], abs=1e-6)  # two decades and more: a log axis
     assert error.values == pytest.approx([1, 2, 4])  # of 100, within a decade
     assert list(depth.values) == [1, 2, 1]
-    assert [axis.label for axis in lines.dimensions] == ["λ", "Test error in 100", "Layers"]
+    assert [axis.label for axis in lines.dimensions] == ["λ", "Test error, %", "Layers"]
     assert lines.tickfont.size >= 16
     assert lines.labelfont.size >= 16
 
@@ -66,3 +66,19 @@ def test_only_numbers_that_differ_have_an_axis():
     assert can_be_drawn(table, [word, DECAY, seed, same, DEPTH]) == [DECAY, DEPTH]
     many = [RunColumn(f"c{i}", f"c{i}", "number") for i in range(12)]
     assert len(can_be_drawn(pd.DataFrame({c.key: [1.0, 2.0] for c in many}), many)) == 7
+
+
+def test_what_is_0_stands_below_the_others_of_a_log_axis():
+    (lines,) = parallel(TABLE.assign(wd=[0.0, 1e-3, 1e-2, 1e-1]), [DECAY, DEPTH], []).data
+    decay = lines.dimensions[0]
+    assert decay.values == pytest.approx([-3.5, -3, -2, -1])
+    assert dict(zip(decay.ticktext, decay.tickvals, strict=True))["0"] == -3.5
+
+
+def test_bounds_are_called_as_on_the_other_charts():
+    (lines,) = parallel(
+        TABLE.assign(wd=[1.0, 2, 3, 4]).rename(columns={"wd": "sparse:strict"}),
+        [RunColumn("sparse:strict", "long", "number")],
+        [],
+    ).data
+    assert lines.dimensions[0].label == "Theorem S"

@@ -145,7 +145,7 @@ def test_parallel_coordinates_are_drawn_once_they_are_asked_for(table):
     (drawn,) = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     (lines,) = drawn["data"]
     assert lines["type"] == "parcoords"
-    assert [axis["label"] for axis in lines["dimensions"]] == ["λ", "Test error in 100"]
+    assert [axis["label"] for axis in lines["dimensions"]] == ["λ", "Test error, %"]
     assert "wider screen" in " ".join(c.value for c in app.caption)
     alone = open_link(PAGE, parallel="true", columns="architecture")
     assert "two columns of numbers" in alone.info[0].value

@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from boundlab.analysis.measures import measure_names
 from boundlab.analysis.run_columns import RunColumn
+from boundlab.charts.ranking import short_name
 from boundlab.charts.theme import FONT, INK, SELECTED_COLOUR
 from boundlab.text import tick
 
 _MOST = 7  # axes that are readable side by side
 _DECADES = 10  # largest over smallest from which on an axis is logarithmic
 _TICKS = 5
+_BELOW = 0.5  # decades that 0 stands below the smallest of the others
 _CALM = ("#C9CDD3", "#454B55")
 
 
@@ -49,11 +52,19 @@ def parallel(
 
 def _axis(values: np.ndarray, column: RunColumn) -> dict[str, Any]:
     shown = 100 * values if column.kind == "share" else values
-    title = column.title + (" in 100" if column.kind == "share" else "")
-    logarithmic = len(shown) > 0 and shown.min() > 0 and shown.max() > _DECADES * shown.min()
-    drawn = np.log10(shown) if logarithmic else shown
-    ticks = _log_ticks(drawn) if logarithmic else _ticks_of(np.unique(drawn))
-    texts = [tick(10**t if logarithmic else t) for t in ticks]
+    name = short_name(column.key) if column.key in measure_names() else column.title
+    title = name + (", %" if column.kind == "share" else "")
+    positive = shown[shown > 0]
+    if len(positive) and shown.min() >= 0 and positive.max() > _DECADES * positive.min():
+        floor = np.log10(positive.min()) - _BELOW  # of what is 0
+        drawn = np.where(shown > 0, np.log10(np.maximum(shown, positive.min())), floor)
+        ticks = _log_ticks(np.log10(positive))
+        texts = [tick(10**t) for t in ticks]
+        if len(positive) < len(shown):
+            ticks, texts = [floor, *ticks], ["0", *texts]
+    else:
+        drawn, ticks = shown, _ticks_of(np.unique(shown))
+        texts = [tick(t) for t in ticks]
     return {"label": title, "values": drawn.astype(np.float32), "tickvals": ticks, "ticktext": texts}
 
 

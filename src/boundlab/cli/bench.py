@@ -12,13 +12,13 @@ from typing import Any
 
 from boundlab.cli.arguments import Commands, command, positive, with_device
 
-_ROUNDS = {"bounds": 9, "store": 7, "app": 7}
+_ROUNDS = {"bounds": 9, "store": 7, "app": 7, "runs": 7}
 
 
 def add_to(commands: Commands) -> None:
     """The command and its arguments."""
     sub = command(commands, "bench", "measure throughput on this machine", _run, with_device())
-    sub.add_argument("what", choices=["bounds", "train", "store", "app"])
+    sub.add_argument("what", choices=["bounds", "train", "store", "app", "runs"])
     sub.add_argument(
         "--rounds", type=positive, help="how often each way is timed, in turn with the others (not of train)"
     )
