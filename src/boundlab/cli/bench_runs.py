@@ -22,7 +22,7 @@ from boundlab.runs.run import Run
 
 MANY = 10_000
 _GRID = '[data-testid="stDataFrame"] canvas'
-_FILTERED = "runs?where=weight_decay%3D..0.01"
+_FILTERED = "runs?where=weight_decay%3D..0.008"
 _SAID = (
     "() => [...document.querySelectorAll('.stMain p')].find(p => p.innerText.startsWith('Test errors of')).innerText"
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 
+import pyarrow as pa
 import streamlit as st
 
 from boundlab.runs.pack import open_pack
@@ -26,6 +27,7 @@ def load_and_freeze_shipped() -> None:
     _shipped()
     gc.collect()
     gc.freeze()
+    pa.default_memory_pool().release_unused()  # of the reading
 
 
 def shipped_by_id() -> dict[str, Run]:
