@@ -14,7 +14,7 @@ TO_DIGITS = {
     "start": "dataset=digits&reveal=true",
     "playground": "dataset=digits&layers=2",
 }
-NOTED = {"training", "lambda", "width", "depth", "anatomy"}  # what their chart is of is in their notes
+NOTED = {"training", "lambda", "width", "depth", "memorisation", "anatomy"}  # what their chart is of is in their notes
 
 
 # of every chart: whether there is a point, a bar or a cell in it
