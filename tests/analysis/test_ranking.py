@@ -78,6 +78,25 @@ def by_hand():
     return pairs_of(rows), *(np.array([entry[i] for entry in BY_HAND]) for i in (1, 2))
 
 
+def test_of_many_runs_some_are_resampled_for_an_interval_as_wide(monkeypatch):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=900)
+    y = 0.5 * x + rng.normal(size=900)
+    seeds = np.arange(900) // 3
+    whole = overall(x, y, seeds)
+    monkeypatch.setattr("boundlab.analysis.ranking._MOST", 300)
+    assert (
+        overall(x, y, np.zeros(900, int)).low == overall(x, y, np.zeros(900, int)).high
+    )  # one network: nothing to resample
+    widths = []
+    for seed in range(5):
+        part = overall(x, y, seeds, seed)
+        assert (part.tau, part.runs) == (whole.tau, 900)
+        assert part.low < part.tau < part.high
+        widths.append(part.high - part.low)
+    assert np.mean(widths) == pytest.approx(whole.high - whole.low, rel=0.2)
+
+
 def test_granulated_by_hand():
     pairs, measure, target = by_hand()
     found = granulated(pairs, measure, target).set_index("variable")
