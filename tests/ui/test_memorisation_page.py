@@ -6,6 +6,7 @@ import math
 import pytest
 
 from boundlab.analysis.curves import by_axis
+from boundlab.analysis.run_codes import join_codes
 from boundlab.analysis.scaling import exponents, moves
 from boundlab.analysis.tables import LABEL_NOISE, N_TRAIN, final_table
 from boundlab.specs.recipes import recipe, studied
@@ -94,6 +95,16 @@ def test_who_did_not_fit_is_ringed_counted_and_listed(long):
     for part in ("**Margins** that nine of ten", "**Which bounds notice**", "**Label noise**: of every training label"):
         assert part in words
     assert len(app.dataframe[0].value) >= rows["label_noise"].nunique()
+
+
+def test_a_selected_run_is_ringed(long):
+    table = drawn_rows(long, LABEL_NOISE, Settings()).drop_duplicates("run")
+    one = table[table["label_noise"] > 0].iloc[0]
+    app = open_link(PAGE, selected=join_codes([one["run"]]))
+    assert not app.exception
+    assert not app.warning
+    assert set(numbers(trace(app, "selected")["x"])) == {one["label_noise"]}
+    assert "selected" in PAGE.takes
 
 
 def test_a_bad_link_is_answered_with_a_note_and_the_default():

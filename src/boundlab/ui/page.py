@@ -128,9 +128,9 @@ PAGES = (
         "Bounds and errors against label noise, and against the number of training images.",
         (
             *("along", "dataset", "convention", "delta", "scale", "panels", "show", "recipe", "runs"),
-            *("layers", "channels", "wd", "label_noise", "n_train", "own"),
+            *("layers", "channels", "wd", "label_noise", "n_train", "own", "selected"),
         ),
-        ("dataset", *_SETTINGS, "scale", "show"),
+        ("dataset", *_SETTINGS, "scale", "show", "selected"),
     ),
     Page(
         "anatomy",
