@@ -18,8 +18,10 @@ PARTS = ("value", "complexity", "confidence", "empirical", "margin")
 
 @pytest.fixture(scope="module")
 def runs(whole_pack):
-    """One of each architecture, data set and task, and a second of the first of them."""
-    kinds = {(run.spec.arch, run.spec.train.dataset, run.spec.train.labels): run for run in whole_pack}
+    """The one with most records of each architecture, data set and task, and a second of the first of them."""
+    kinds = {}
+    for run in sorted(whole_pack, key=lambda run: -len(run.records)):
+        kinds.setdefault((run.spec.arch, run.spec.train.dataset, run.spec.train.labels), run)
     first = next(iter(kinds.values()))
     like = [run for run in whole_pack if run.spec.arch == first.spec.arch and run.sample is first.sample]
     return [*kinds.values(), next(run for run in like if run is not first)]

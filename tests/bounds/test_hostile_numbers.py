@@ -92,7 +92,7 @@ def test_export_keeps_the_precision_of_mixed_models_and_refuses_what_cannot_be_r
         checkpoint_of(large, (1, 4, 4))
     hooked = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     hooked.register_forward_hook(lambda module, inputs, output: (output, 1))
-    with pytest.raises(ValueError, match="its output is a tuple"):
+    with pytest.raises(ValueError, match="returns a tuple, not one tensor"):
         checkpoint_of(hooked, (1, 4, 4))
 
 

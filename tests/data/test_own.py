@@ -480,7 +480,7 @@ def _many(classes):
         ),
         (arrays() | {"x_train": arrays(dtype=np.float32)["x_train"] - 0.5}, r"floats in \[0, 1\], got -0\.5 to 0\.5"),
         (arrays() | {"x_train": np.full((20, 6, 4), np.nan)}, r"got NaN among them"),
-        (arrays() | {"x_train": np.full((20, 6, 4), 1e300)}, r"got inf to inf"),
+        (arrays() | {"x_train": np.full((20, 6, 4), 1e300)}, r"got infinite values among them"),
         (arrays() | {"x_train": np.zeros((20, 6), np.uint8)}, r"\(n, h, w\), .* got shape \(20, 6\)"),
         (arrays() | {"x_train": np.zeros((0, 6, 4), np.uint8)}, r"got shape \(0, 6, 4\)"),
         (arrays(shape=(6, 4, 4)), r"1 or 3 channels second or last, got shape \(20, 6, 4, 4\), of which neither is"),
@@ -653,7 +653,7 @@ def test_the_train_page_offers_and_queues_own_data(tmp_path, machine):  # noqa: 
     key = own.add(tmp_path / "pets").name
     app = open_link(TRAIN, dataset=key, channels="4", conv_layers="2")
     assert (list(app.exception), list(app.warning), list(app.error)) == ([], [], [])
-    assert choices(app, "dataset") == [*SHIPPED, key]
+    assert choices(app, "dataset") == [*SHIPPED, "pets"]
     assert choices(app, "task") == ["all classes", "0 against 1"]
     assert choices(app, "n_train") == ["all", "250"]
     trains(app).click().run()

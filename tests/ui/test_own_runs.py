@@ -24,9 +24,10 @@ from tests.ui.test_pages import FIGURES, chart, line, open_link
 from tests.ui.test_study_pages import ANATOMY, CERTIFICATES, STUDY, THEORY, figures
 
 # Start, the Playground, Train and Your checkpoint have tests of their own
+# Ranking and Memorisation draw other recipes, and have too
 NUMBERED = [
-    page for page in PAGES if {"dataset", "recipe"} <= set(page.params) and page.key != "ranking"
-]  # of many runs
+    page for page in PAGES if {"dataset", "recipe"} <= set(page.params) and page.key not in ("ranking", "memorisation")
+]
 LAMBDA = next(page for page in PAGES if page.key == "lambda")
 
 

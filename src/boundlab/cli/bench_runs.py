@@ -29,7 +29,7 @@ _SAID = (
 
 
 def write_many(runs: Sequence[Run], count: int, folder: Path) -> None:
-    """So many runs as a pack: these, again and again with other seeds, each with its first and last record."""
+    """So many runs as a pack: these, again and again with other seeds, each with its first and last record, if it has several."""
     seeds = max(run.spec.train.seed for run in runs) + 1
     turns = itertools.product(range(-(-count // len(runs))), runs)
     write_part([_with_seed(run, turn * seeds) for turn, run in itertools.islice(turns, count)], folder)
@@ -38,7 +38,9 @@ def write_many(runs: Sequence[Run], count: int, folder: Path) -> None:
 def _with_seed(run: Run, more: int) -> Run:
     """The same numbers under a seed that is so much larger."""
     train = dataclasses.replace(run.spec.train, seed=run.spec.train.seed + more)
-    return Run(dataclasses.replace(run.spec, train=train), run.records.iloc[[0, run.ends[-1]]], run.sample, run.state)
+    return Run(
+        dataclasses.replace(run.spec, train=train), run.records.iloc[sorted({0, run.ends[-1]})], run.sample, run.state
+    )
 
 
 def measure(rounds: int) -> Timings:
