@@ -29,7 +29,9 @@ def handle(page):
 
 
 def said(page):
-    return page.locator(PLAYER).locator(WORDS)
+    return (
+        page.locator(PLAYER).locator(f"{WORDS}:visible").first
+    )  # while Streamlit puts another in its place there are two
 
 
 def drawn(page):

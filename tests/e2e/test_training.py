@@ -43,6 +43,7 @@ def badge(page, state):
 
 
 def press(page, name):
+    settle(page)  # else the button may be drawn anew between the click's two halves
     page.get_by_test_id("stMain").locator(f"[class*='st-key-{name}_'] button").first.click()
 
 
