@@ -79,6 +79,8 @@ def test_play_moves_every_curve_and_a_wider_network_leaves_the_last_as_a_ghost(b
     assert lines(other) == there
     other.get_by_text("Dashed: the last one you played, channels 8").wait_for()
     page.get_by_role("link", name="Width").first.click()
+    page.wait_for_url("**/width**")  # the Playground's charts are there until then
+    settle(page)
     page.locator(CHART).first.wait_for()
     page.go_back()
     finished(page)
