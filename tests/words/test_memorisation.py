@@ -34,7 +34,7 @@ def test_along_label_noise_the_gap_opens_and_bounds_notice_more_or_less():
         NOISY, runs("label_noise", (0, 0.5, 1), [True, True, False]), LABEL_NOISE, Settings(), ONE
     )
     assert words == (
-        "From label noise 0 to 1 the gap grows 90-fold, to **90.00 %**; the sparse bound grows 3.0-fold, the others 0.25- to 50-fold. "
+        "From label noise 0 to 1 the gap grows 90-fold, to **90.00 %**; the sparse bound grows 3.0-fold, the others fall up to 4.0-fold or grow up to 50-fold. "
         "1 of 3 networks (ringed) end above 2 % training error."
     )
 
@@ -99,3 +99,14 @@ def test_a_sentence_per_panel_and_refusals():
 )
 def test_who_did_not_fit_is_counted_once_each(fitted, count):
     assert missed(runs("label_noise", (0, 1), fitted)).startswith(count)
+
+
+def test_where_all_others_move_one_way_the_headline_says_which():
+    up = curves("label_noise", (0, 1), gap=(0.1, 0.5), sparse=(4, 8), golowich=(1, 3), graf=(2, 8))
+    down = curves("label_noise", (0, 1), gap=(0.1, 0.5), sparse=(8, 4), golowich=(3, 1), graf=(8, 2))
+    for moved, words in (
+        (up, "the sparse bound grows 2.0-fold, the others grow 3.0- to 4.0-fold."),
+        (down, "the sparse bound falls 2.0-fold, the others fall 3.0- to 4.0-fold."),
+    ):
+        fit = runs("label_noise", (0, 1), [True, True])
+        assert memorisation_headline(moved, fit, LABEL_NOISE, Settings(), ONE).endswith(words)

@@ -82,7 +82,13 @@ def _like(move: Move, power: float | None) -> str:
 def _others(found: Mapping[str, Move], first: str) -> str:
     """By which factors the other bounds move, least and most."""
     factors = [move.factor for name, move in found.items() if name in BY_KEY and name != first and move.factor > 0]
-    return f", the others {_factor(min(factors))}- to {_factor(max(factors))}-fold" if len(factors) > 1 else ""
+    if len(factors) < 2:
+        return ""
+    least, most = min(factors), max(factors)
+    if least < 1 < most:
+        return f", the others fall up to {times(1 / least)}-fold or grow up to {times(most)}-fold"
+    low, high = (least, most) if least >= 1 else (1 / most, 1 / least)
+    return f", the others {'grow' if least >= 1 else 'fall'} {times(low)}- to {times(high)}-fold"
 
 
 def _factor(ratio: float) -> str:
