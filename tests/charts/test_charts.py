@@ -170,7 +170,7 @@ def test_relative_curves_start_at_the_same_height(pack):
     figure = trend(rows, AXES["weight_decay"], SHOWN, Canvas((1e-4, 1e-2), (-5, 5), scale="relative")).figure
     assert {named(figure, name).y[0] for name in SHOWN} == {0.0}
     assert not any("says nothing" in a.text for a in figure.layout.annotations)
-    assert "first λ" in figure.layout.yaxis.title.text
+    assert "leftmost" in figure.layout.yaxis.title.text
 
 
 def test_the_ladder_places_every_value(pack):

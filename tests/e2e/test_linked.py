@@ -89,7 +89,7 @@ def test_a_click_on_a_number_of_the_ranks_draws_it(browser, server):
       const dots = plot._fullData.at(-1), at = dots.customdata.findIndex(data => data.at(-1) === 'path_norm');
       const box = plot.querySelector('.nsewdrag').getBoundingClientRect();
       return [box.x + xaxis.d2p(dots.x[at]), box.y + yaxis.d2p(dots.y[at])]; }"""
-    title = "() => document.querySelectorAll('.js-plotly-plot')[1]._fullLayout.xaxis.title.text"
+    title = "() => document.querySelectorAll('.js-plotly-plot')[1]?._fullLayout?.xaxis.title.text"
     assert page.evaluate(title) != "Path norm"
     page.mouse.click(*page.evaluate(place))
     page.wait_for_function(f"{title.removeprefix('() => ')} === 'Path norm'", timeout=60_000)

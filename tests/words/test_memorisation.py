@@ -105,8 +105,8 @@ def test_where_all_others_move_one_way_the_headline_says_which():
     up = curves("label_noise", (0, 1), gap=(0.1, 0.5), sparse=(4, 8), golowich=(1, 3), graf=(2, 8))
     down = curves("label_noise", (0, 1), gap=(0.1, 0.5), sparse=(8, 4), golowich=(3, 1), graf=(8, 2))
     for moved, words in (
-        (up, "the sparse bound grows 2.0-fold, the others grow 3.0- to 4.0-fold."),
-        (down, "the sparse bound falls 2.0-fold, the others fall 3.0- to 4.0-fold."),
+        (up, "the sparse bound grows 2.0-fold, others 3.0- to 4.0-fold."),
+        (down, "the sparse bound falls 2.0-fold, others 3.0- to 4.0-fold."),
     ):
         fit = runs("label_noise", (0, 1), [True, True])
         assert memorisation_headline(moved, fit, LABEL_NOISE, Settings(), ONE).endswith(words)

@@ -63,7 +63,7 @@ def _thin(ticks: Sequence[float], axis: Axis, most: int) -> list[float]:
 def _y_axis(axis: Axis, canvas: Canvas) -> dict[str, Any]:
     if canvas.scale == "linear":
         return linear_axis(*canvas.y, canvas.dark)
-    title = "value (log₂ scale)" if canvas.scale == "log2" else f"value ÷ value at its first {axis.symbol} (log₂ scale)"
+    title = "value (log₂ scale)" if canvas.scale == "log2" else "value ÷ its leftmost value (log₂ scale)"
     return log2_axis(*canvas.y, canvas.dark, title)
 
 

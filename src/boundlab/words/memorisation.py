@@ -56,7 +56,7 @@ def _sentence(curves: pd.DataFrame, axis: Axis, settings: Settings) -> str:
         moved = _like(found[first], powers.get(first))
         words = f"{_gap(gap, powers.get('gap'))}; {name} {moved}, its formula like $n^{{-1/2}}$."
         return f"From {axis.at(low)} to {high:,g} the gap {words}"
-    return f"From {axis.at(low)} to {high:g} the gap {_gap(gap)}; {name} {_fold(found[first])}{_others(found, first)}."
+    return f"From {axis.at(low)} to {high:g} the gap {_gap(gap)}; {name} {_both(found, first)}."
 
 
 def _gap(move: Move, power: float | None = None) -> str:
@@ -79,16 +79,19 @@ def _like(move: Move, power: float | None) -> str:
     return f"{'grows' if power > 0 else 'falls'} like $n^{{{power:.2f}}}$"
 
 
-def _others(found: Mapping[str, Move], first: str) -> str:
-    """By which factors the other bounds move, least and most."""
+def _both(found: Mapping[str, Move], first: str) -> str:
+    """By which factor the leading bound moves, and by which the others do, least and most."""
+    lead = _fold(found[first])
     factors = [move.factor for name, move in found.items() if name in BY_KEY and name != first and move.factor > 0]
     if len(factors) < 2:
-        return ""
+        return lead
     least, most = min(factors), max(factors)
     if least < 1 < most:
-        return f", the others fall up to {times(1 / least)}-fold or grow up to {times(most)}-fold"
+        return f"{lead}, the others fall up to {times(1 / least)}-fold or grow up to {times(most)}-fold"
     low, high = (least, most) if least >= 1 else (1 / most, 1 / least)
-    return f", the others {'grow' if least >= 1 else 'fall'} {times(low)}- to {times(high)}-fold"
+    verb = "grow" if least >= 1 else "fall"
+    alike = "others" if lead.startswith(verb) else f"the others {verb}"
+    return f"{lead}, {alike} {times(low)}- to {times(high)}-fold"
 
 
 def _factor(ratio: float) -> str:

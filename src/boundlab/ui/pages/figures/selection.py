@@ -72,7 +72,8 @@ def select(controls: Controls, listing: pd.DataFrame, axis: Axis, panels: str) -
         still = _with_a_choice(controls, listing, still)
     if not still:
         return selected(Choice(listing, {}, {}, {}), listing, axis, panel)
-    choice = narrow(controls, listing, still, best=_with_a_curve(listing, axis, (*still, *([panel] if panel else []))))
+    best = _with_a_curve(listing, axis, (*still, *([panel] if panel else [])))
+    choice = narrow(controls, listing, still, best=_that_fit(best, tuple(still)) if axis.study else best)
     return selected(choice, listing, axis, panel)
 
 
@@ -132,6 +133,13 @@ def _with_a_curve(listing: pd.DataFrame, axis: Axis, others: tuple[str, ...]) ->
         return listing
     points = listing.groupby(list(others))[axis.column].transform("nunique")
     return listing[points > 1] if (points > 1).any() else listing
+
+
+@once_per_table
+def _that_fit(listing: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Leave out choices at which fewer networks fit their labels than at others: memorising is what is to be seen first."""
+    share = listing.groupby(list(columns))["fitted"].transform("mean")
+    return listing[share == share.max()]
 
 
 @once_per_table
