@@ -19,3 +19,7 @@ class RunError(BoundlabError):
 
 class Diverged(BoundlabError):
     """Training's loss, weights or what is measured of them became infinite or NaN."""
+
+
+class LessonError(BoundlabError):
+    """A lesson that is written wrongly, or that the runs contradict; the message names the file and the line."""

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from boundlab.specs.pages import LESSON
 from boundlab.ui.page import PAGES
 from tests.nasty import NASTY, alive, strings
 from tests.ui.test_pages import open_link
@@ -53,7 +54,7 @@ def links(names):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.key)
 def test_no_value_of_any_parameter_breaks_a_page(page):
-    for link in links(page.params):
+    for link in links((*page.params, *LESSON)):
         app = opened(page, link)
         assert notes(app), link
 

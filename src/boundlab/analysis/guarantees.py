@@ -23,7 +23,7 @@ from boundlab.text import decimals, percent
 
 THEOREMS = {"S2": "doubled", "S": "sparse"}  # name -> key of its bound, the smaller first
 _THEOREM_OF = {"theorem_s2": "S2", "theorem_s": "S"}
-_KINDS = (*_THEOREM_OF, "theorem_d", "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
+GUARANTEE_KINDS = (*_THEOREM_OF, "theorem_d", "pac_bayes_fixed", "pac_bayes_learnt", "holdout")
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def guarantees(run: Run, record: pd.DataFrame, delta: float) -> list[Guarantee]:
     """Every guarantee about `run` at `record` (one row of `run.epochs`), each with delta / (number of those that have one),
     so that all of them hold together with probability 1 - delta."""
     final = bool(record["step"].iloc[0] == run.final["step"])
-    have = [kind for kind in _KINDS if _available(kind, run, record, final) is None]
+    have = [kind for kind in GUARANTEE_KINDS if _available(kind, run, record, final) is None]
     share = delta / max(1, len(have))
-    return [_guarantee(kind, run, record, final, share) for kind in _KINDS]
+    return [_guarantee(kind, run, record, final, share) for kind in GUARANTEE_KINDS]
 
 
 def guarantees_about(subject: Subject, delta: float) -> list[Guarantee]:

@@ -47,7 +47,11 @@ class Controls(Links):
             st.select_slider(label, [options[0], " "], disabled=True, help=only, key=f"{key}_only")
         else:
             shown: Literal["collapsed", "visible"] = "collapsed" if bare else "visible"
-            value = str(st.select_slider(label, options, value, key=key, help=help, label_visibility=shown))
+            value = str(
+                st.select_slider(
+                    label, options, value, key=key, help=help, label_visibility=shown, disabled=self.locked(key)
+                )
+            )
         self.keep(key, value, start)
         return value
 
@@ -65,6 +69,7 @@ class Controls(Links):
         more: dict[str, Any] = {"help": help, "required": True, "format_func": called} | (
             {"on_change": on_change} if on_change else {}
         )
+        more["disabled"] = self.locked(key)
         return self._one(
             lambda now: st.segmented_control(label, options, default=now, key=key, **more), label, options, key, default
         )
@@ -85,6 +90,7 @@ class Controls(Links):
         """Like `pick`, in less room. `called`: an option's name on screen; `bare`: its own name stands elsewhere."""
         more: dict[str, Any] = {"help": help, "width": width, "on_change": on_change, "format_func": called}
         more |= {"label_visibility": "collapsed"} if bare else {}
+        more["disabled"] = self.locked(key)
         return self._one(
             lambda now: st.selectbox(label, options, options.index(now), key=key, **more),
             label,
@@ -131,7 +137,8 @@ class Controls(Links):
         if linked is not None or name not in st.session_state:
             st.session_state[name] = [option for option in here if option in wanted]
         now = st.session_state[name]
-        chosen = st.pills(label, here, selection_mode="multi", default=now, key=name, help=help, format_func=called)
+        more: dict[str, Any] = {"help": help, "format_func": called, "disabled": self.locked(key)}
+        chosen = st.pills(label, here, selection_mode="multi", default=now, key=name, **more)
         value = [option for option in options if option in (chosen if option in here else wanted)]
         st.session_state[key] = value
         self.keep(key, value, list(options))
@@ -158,7 +165,9 @@ class Controls(Links):
     def switch(self, label: str, key: str, default: bool = False, help: str | None = None) -> bool:
         """On or off."""
         self.begin_switch(key, label, default)
-        value = st.toggle(label, bool(st.session_state.get(key, default)), key=key, help=help)
+        value = st.toggle(
+            label, bool(st.session_state.get(key, default)), key=key, help=help, disabled=self.locked(key)
+        )
         self.keep(key, str(value).lower(), str(default).lower())
         return value
 

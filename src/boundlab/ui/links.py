@@ -108,6 +108,10 @@ class Links:
         if address.here().first:  # else the address is ours
             address.here().notes[key] = Note(text)
 
+    def locked(self, key: str) -> bool:
+        """Whether a lesson keeps this control as it is."""
+        return key in address.here().locked
+
     def arriving(self, key: str) -> bool:
         """Whether the control has yet to take its value from the address."""
         return key not in address.here().read

@@ -44,6 +44,7 @@ class Address:
     drawn: dict[str, set[str]] = field(default_factory=dict)  # part of the page -> its controls at its last run
     notes: dict[str, Note] = field(default_factory=dict)  # by control
     moves: dict[str, Note] = field(default_factory=dict)  # by group of sliders: what had to follow another choice
+    locked: frozenset[str] = frozenset()  # controls that a lesson keeps as they are
 
 
 def arrive(page: str, known: Collection[str], shared: Collection[str]) -> None:
