@@ -10,7 +10,11 @@ from tests.e2e.serving import CHART, FORMULA, GRID, open_notes, serving, settle,
 
 TO_DIGITS = {
     "compare": "n1=CONV-3-16 · digits 8×8 · λ = 0.004&n2=CONV-5-16 · digits 8×8 · λ = 0.004",
-    **{page.key: "dataset=digits" for page in PAGES if page.key not in ("compare", "runs", "train", "checkpoint")},
+    **{
+        page.key: "dataset=digits"
+        for page in PAGES
+        if page.key not in ("compare", "lessons", "runs", "train", "checkpoint")
+    },
     "start": "dataset=digits&reveal=true",
     "playground": "dataset=digits&layers=2",
 }
@@ -261,6 +265,7 @@ def test_the_menu_leads_to_every_page(browser, server):
         page.get_by_role("link", name=entry.title, exact=True).first.click()
         page.wait_for_url(f"**/{entry.key}**")
         others = {
+            "lessons": "[class*='st-key-lesson_']",
             "theory": FORMULA,
             "runs": GRID,
             "train": '[data-testid="stBaseButton-primary"]',

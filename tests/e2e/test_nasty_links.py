@@ -14,6 +14,7 @@ ASK = {  # a parameter of every page that takes one of a few values, or a number
     "checkpoint": ("dataset", "task"),
     "compare": ("n1", "count"),
     "runs": ("data", "group"),
+    "lessons": ("lesson", "step"),
 }
 SAMPLE = ("control characters", "breaks out of code", "HTML", "right to left", "huge")
 INJECTED = (

@@ -9,7 +9,7 @@ import pytest
 from boundlab.ui.page import PAGES
 from tests.e2e.serving import CHART, OFFER, settle, visit
 
-CHARTS = [page for page in PAGES if page.key not in ("runs", "theory", "train", "checkpoint")]
+CHARTS = [page for page in PAGES if page.key not in ("lessons", "runs", "theory", "train", "checkpoint")]
 PATIENCE = 300  # s for a page to come to rest
 DRAWN = """() => JSON.stringify([...document.querySelectorAll('.js-plotly-plot')].map(plot =>
   (plot._fullData ?? []).map(({name, x, y, z, visible}) => [name, visible, Array.from(x ?? []), Array.from(y ?? []), z ?? []])))"""

@@ -24,7 +24,7 @@ def lesson_list() -> None:
 
 def _card(lesson: Lesson) -> None:
     place = Place(lesson, 1)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"lesson_{lesson.name}"):
         st.page_link(
             PAGE[place.step.page].path,
             label=f"**{lesson.title}**",
