@@ -54,7 +54,11 @@ def test_every_step_asks_alone_and_then_shows_its_page_as_its_link_says(place):
     assert app.get("plotly_chart")
     assert place.step.go_on in said(app)
     number = place.step.number
-    assert (f"You said {(number.low + number.high) // 2}: it is" if number else f"**{place.step.choices[place.step.right]}**") in said(app)
+    assert (
+        f"You said {(number.low + number.high) // 2}: it is"
+        if number
+        else f"**{place.step.choices[place.step.right]}**"
+    ) in said(app)
     again = at(place, linked(app, "guess"))
     assert said(again) == said(app)
     assert not warned(again)
