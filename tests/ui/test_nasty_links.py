@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from boundlab.specs.pages import LESSON
+from boundlab.specs.pages import EVERYWHERE
 from boundlab.ui.page import PAGES
 from tests.nasty import NASTY, alive, strings
 from tests.ui.test_pages import open_link
@@ -54,7 +54,7 @@ def links(names):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.key)
 def test_no_value_of_any_parameter_breaks_a_page(page):
-    for link in links((*page.params, *LESSON)):
+    for link in links((*page.params, *EVERYWHERE)):
         app = opened(page, link)
         assert notes(app), link
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LESSON = ("lesson", "step", "guess")  # of a link to any page: the lesson that the reader is in, and how far
+PRESENT = "present"  # of a link to any page: 1 in front of a lecture hall
+EVERYWHERE = (*LESSON, PRESENT)
 _SETTINGS = ("convention", "delta")
 _SHARED = (
     *("dataset", "recipe", "runs", "flagged", "networks", "layers", "channels", "wd", "seed", "task", "weight"),

@@ -13,12 +13,13 @@ from boundlab.errors import LessonError
 from boundlab.lessons.expressions import FORMS, amount
 from boundlab.lessons.facts import shown_text
 from boundlab.lessons.lesson import Lesson, LessonStep
-from boundlab.specs.pages import LESSON, PAGE
+from boundlab.specs.pages import LESSON, PAGE, PRESENT
 from boundlab.text import quoted
 from boundlab.ui import address
 from boundlab.ui.class_answers import answered, show_answers
 from boundlab.ui.controls import Controls
 from boundlab.ui.lesson_library import lessons
+from boundlab.ui.presenting import presenting
 from boundlab.ui.shipped import shipped_runs
 
 _SKIPPED = "-"  # in the link, in the place of a guess
@@ -44,7 +45,8 @@ class Place:
     def link(self, number: int | None = None) -> dict[str, str]:
         """The parts of a link to one of its steps, before the guess; None: to this one."""
         at = number or self.number
-        return self.lesson.steps[at - 1].link | {"lesson": self.lesson.name, "step": str(at)}
+        large = {PRESENT: "1"} if presenting() else {}
+        return self.lesson.steps[at - 1].link | {"lesson": self.lesson.name, "step": str(at)} | large
 
 
 def lesson_panel(page: str) -> None:

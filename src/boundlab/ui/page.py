@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from boundlab.errors import BoundlabError
-from boundlab.specs.pages import LESSON, PAGE, PAGES
+from boundlab.specs.pages import EVERYWHERE, PAGE, PAGES
 from boundlab.text import quoted
 from boundlab.ui.address import arrive, get
 from boundlab.ui.lesson_panel import lesson_panel
+from boundlab.ui.presenting import offer_presenting, present, presenting
 from boundlab.ui.privacy import without_paths
 from boundlab.ui.server import upload_server
 from boundlab.ui.shelf import shelf, visible_runs
@@ -28,14 +29,15 @@ def open_page(key: str) -> None:
     """Configure the page, draw the menu, say which parts of the link are not understood, load the runs."""
     page = PAGE[key]
     st.set_page_config(f"{page.title} · Boundlab", layout="wide", initial_sidebar_state=230)
-    arrive(key, (*page.params, *LESSON), page.takes)
+    arrive(key, (*page.params, *EVERYWHERE), page.takes)
     st.html(_FORMULAS)
     if is_dark():
         st.html(_DARK_WORDS)
+    present()
     if not st.context.is_embedded:
         _menu()
     meet()
-    if unknown := sorted(set(st.query_params) - {*page.params, *LESSON}):
+    if unknown := sorted(set(st.query_params) - {*page.params, *EVERYWHERE}):
         known = ", ".join(f"`{name}`" for name in page.params)
         st.warning(f"This link has parts this page does not know, ignored: {quoted(unknown)}. Known: {known}.")
     upload_server()  # the first page of a server clears what a killed one left of uploads
@@ -71,7 +73,7 @@ def _say_left_out(left_out: dict[str, str], where: str, advice: str, named: bool
 _FORMULAS = """<style>
 @media (max-width: 900px) { .katex-display { overflow: auto hidden; padding-bottom: 4px; } }
 [class*="st-key-bar_"] { flex-wrap: nowrap; }
-@media (max-width: 480px) { [class*="st-key-bar_"] { align-items: flex-end; } }
+@media (max-width: 480px) { [class*="st-key-bar_"] { align-items: flex-end; } [class*="st-key-html_"] { display: none; } }
 </style>"""
 # White, Streamlit's own choice, is hard to read on the dark theme's orange
 _DARK_WORDS = """<style>
@@ -90,15 +92,17 @@ _MENU_LOOK = """<style>
 def _menu() -> None:
     with st.sidebar:
         st.html(_MENU_LOOK)
-        st.markdown("### Boundlab")
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown("### Boundlab", width="content")
+            offer_presenting()
         for entry in PAGES:
             st.page_link(entry.path, label=entry.title, icon=entry.icon, help="", width="stretch")
 
 
 def title(name: str, question: str = "", help: str | None = None) -> None:
     """The page's name and the question it answers, on one line where there is room; `help`: more, on request. In a lesson, which
-    asks questions of its own, nothing."""
-    if get("lesson"):
+    asks questions of its own, and in front of a lecture hall, nothing."""
+    if get("lesson") or presenting():
         return
     st.subheader(f"{name} &nbsp; :small[:gray[{question}]]" if question else name, anchor=False, help=help)
 

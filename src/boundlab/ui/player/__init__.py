@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 
+from boundlab.charts.standalone import standalone
 from boundlab.charts.trend import Picture
 from boundlab.ui.browser import reported
 
@@ -21,6 +23,7 @@ def _source(*files: str) -> str:
     return "\n".join((Path(__file__).parent / file).read_text() for file in files)
 
 
+_HTML = "Save the picture with its handle as one file that moves without a network, about 5 MB"
 _CSV = "Save the numbers that are drawn"
 _player = st.components.v2.component(
     "boundlab_player", html=_source("player.html"), css=_source("player.css"), js=_source("panels.js", "player.js")
@@ -82,6 +85,26 @@ def player(
             st.download_button(
                 "CSV", points, name, "text/csv", type="tertiary", on_click="ignore", key=f"csv_{key}", help=_CSV
             )
+        if data["labels"]:
+            _offer_html(key, picture, str(data["name"]), labels, at, file, caption, words or [])
+
+
+def _offer_html(
+    key: str, picture: Picture, name: str, labels: list[str], at: int, file: str, caption: str, words: list[str]
+) -> None:
+    """The picture with its handle as a file; made when it is asked for."""
+    dark = st.context.theme.type == "dark"
+    page = partial(standalone, picture, name, labels, at, caption.replace("*", ""), words, dark)
+    st.download_button(
+        "HTML",
+        page,
+        f"{file.rstrip('-')}-moves.html",
+        "text/html",
+        type="tertiary",
+        on_click="ignore",
+        key=f"html_{key}",
+        help=_HTML,
+    )
 
 
 def save_bar(key: str, stamp: str, file: str, caption: str, points: Callable[[], str]) -> None:
