@@ -8,7 +8,7 @@ import pytest
 
 from boundlab.errors import RunError
 from boundlab.runs.certificates import CERTIFICATES
-from boundlab.runs.pack import network_file, open_pack, open_parts, part_folders, read_pack
+from boundlab.runs.pack import network_file, open_pack, open_parts, pack_hash, part_folders, read_pack
 from boundlab.runs.part import write_part
 from boundlab.runs.places import PACK
 
@@ -115,3 +115,15 @@ def test_every_shipped_network_is_of_a_run_of_its_part():
 
 def test_the_first_part_is_as_it_was_written():
     assert {name: hashlib.sha256((PACK / name).read_bytes()).hexdigest() for name in FIRST_PART} == FIRST_PART
+
+
+def test_the_hash_is_of_all_runs_and_records_wherever_the_pack_lies(parted, tmp_path):
+    files = sorted(path for part in part_folders(tmp_path) for path in part.glob("*.*") if path.name in FIRST_PART)
+    written = "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(tmp_path)}\n"
+        for path in sorted(files, key=lambda path: str(path.relative_to(tmp_path)))
+    )
+    before = pack_hash(tmp_path)
+    assert before == hashlib.sha256(written.encode()).hexdigest()
+    (tmp_path / "b" / "epochs.parquet").write_bytes(b"another")
+    assert pack_hash(tmp_path) != before

@@ -453,3 +453,13 @@ def test_tables_print_numbers_as_people_write_them(page, convention):
     assert not [cell for cell in printed if re.search(r"\de[+-]?\d", cell)]
     assert [cell for cell in printed if re.fullmatch(r"\d{1,3},\d{3}", cell)]  # 11,740
     assert [cell for cell in printed if re.fullmatch(r"\d\.\d×10[⁰¹²³⁴⁵⁶⁷⁸⁹]+", cell)]
+
+
+@pytest.mark.parametrize("page", FIGURES, ids=lambda p: p.key)
+def test_the_notes_end_with_what_cites_the_view(page):
+    (text,) = [code.value for code in open_link(page, dataset="digits").code if "boundlab_view" in code.value]
+    assert f"{{{page.title}}}" in text
+    assert shipped.shipped_hash()[:16] in text
+    assert "galanti2023norm" in text
+    (other,) = [code.value for code in open_link(page, dataset="mnist").code if "boundlab_view" in code.value]
+    assert other != text

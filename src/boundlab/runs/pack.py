@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from boundlab.errors import RunError
@@ -19,6 +20,15 @@ def part_folders(folder: Path) -> list[Path]:
 def network_file(part: Path, run: str) -> Path:
     """Where the network of a part's run lies, if it is kept."""
     return part / CHECKPOINTS / f"{run}.safetensors"
+
+
+def pack_hash(folder: Path = PACK) -> str:
+    """The sha256 of what `sha256sum` prints of every part's runs and records, by their paths below `folder`."""
+    files = (part / name for part in part_folders(folder) for name in (INDEX, RECORDS) if (part / name).is_file())
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n" for path in files
+    ]
+    return hashlib.sha256("".join(sorted(lines, key=lambda line: line.split("  ", 1)[1])).encode()).hexdigest()
 
 
 def read_pack(folder: Path = PACK) -> list[Run]:

@@ -7,7 +7,7 @@ import gc
 import pyarrow as pa
 import streamlit as st
 
-from boundlab.runs.pack import open_pack
+from boundlab.runs.pack import open_pack, pack_hash
 from boundlab.runs.places import PACK
 from boundlab.runs.run import Run
 from boundlab.specs.presets import PRESETS
@@ -48,6 +48,12 @@ def shipped_runs() -> list[Run]:
 def listed_runs() -> list[Run]:
     """Those that a page may offer one by one: not the many that are only compared with each other."""
     return [run for run in shipped_runs() if not PRESETS[run.spec.train.preset].varied]
+
+
+@st.cache_resource(show_spinner=False)
+def shipped_hash() -> str:
+    """`pack_hash` of the shipped pack, read once per server."""
+    return pack_hash(PACK)
 
 
 def certified_runs() -> list[Run]:

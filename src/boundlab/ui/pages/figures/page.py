@@ -14,13 +14,14 @@ from boundlab.charts.theme import HEIGHT
 from boundlab.specs.own_data import listed_name
 from boundlab.specs.settings import Settings
 from boundlab.ui import chart
+from boundlab.ui.address import here
 from boundlab.ui.bound_choice import choose_convention, choose_delta, choose_series
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.handle import Standing
 from boundlab.ui.layout import EMPTY, Figure, figure_first
 from boundlab.ui.once import column_of
-from boundlab.ui.page import is_dark, title
+from boundlab.ui.page import PAGES, is_dark, title
 from boundlab.ui.pages.figures.drawing import drawing, noted, picture, points, reading
 from boundlab.ui.pages.figures.heat import (
     HEAT,
@@ -50,7 +51,9 @@ from boundlab.ui.run_filters import filter_origin, filter_recipe, filter_trusted
 from boundlab.ui.run_tables import runs_of
 from boundlab.ui.selected import selected_runs
 from boundlab.ui.shelf import datasets, visible_runs
+from boundlab.ui.shipped import shipped_hash
 from boundlab.ui.untrained import gaps, offer_training
+from boundlab.words.citation import citation
 
 BAR = 52  # pixels of the handle under the chart
 # the order of the figures in the paper's announcement, as it calls them
@@ -143,6 +146,7 @@ def show_view(view: View, controls: Controls, place: Figure, peers: pd.DataFrame
         with place.notes:
             st.caption(words)
             _notes(view, at, drawn.over.note, peers)
+            _cite(view, words)
 
 
 def _live(axis: Axis, place: Figure, shown: Collection[str], headline: str = "") -> None:
@@ -169,6 +173,13 @@ def _notes(view: View, at: int, paper_note: str, peers: pd.DataFrame) -> None:
             if has_heat_map(view.selection.listing):
                 st.button("All networks as a heat map", icon=":material/grid_view:", on_click=show_heat_map)
     numbers_section(now.table, view.axis)
+
+
+def _cite(view: View, caption: str) -> None:
+    """What somebody else needs to draw this view again, as text to copy."""
+    st.markdown("**Cite this view** with the link that is copied under the chart")
+    name = next(page.title for page in PAGES if page.key == here().page)
+    st.code(citation(name, caption, [*view.runs, *view.own], shipped_hash()), language="bibtex", wrap_lines=True)
 
 
 def explore_axis(key: str) -> None:
