@@ -9,6 +9,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from boundlab.charts.theme import INK
 from boundlab.errors import LessonError
 from boundlab.lessons.expressions import FORMS, amount
 from boundlab.lessons.facts import shown_text
@@ -67,7 +68,7 @@ def lesson_panel(page: str) -> None:
             _leave()
         return
     address.here().locked = frozenset(place.step.locked)
-    st.html(_ROOM + _without(place.step.hidden))
+    st.html(_ROOM + _without(place.step.hidden) + _named_clearly(place.step.locked))
     with st.container(border=True, key="lesson_panel"):
         shown = _told(place, guess, page)
     if not shown:
@@ -90,6 +91,15 @@ def _place(name: str, written: str | None) -> Place | None:
 def _without(hidden: tuple[str, ...]) -> str:
     """Names of controls come from the pages' own list, so that nothing of a lesson's file is written here."""
     return "".join(f"<style>.st-key-{name} {{ display: none; }}</style>" for name in hidden)
+
+
+def _named_clearly(locked: tuple[str, ...]) -> str:
+    """The names of controls that stay as they are can still be read."""
+    ink = INK[st.context.theme.type == "dark"]
+    return "".join(
+        f"<style>.st-key-{name} :is(label, span[aria-hidden='true']) p {{ color: {ink}; opacity: 1; }}</style>"
+        for name in locked
+    )
 
 
 def _told(place: Place, guess: str | None, page: str) -> bool:

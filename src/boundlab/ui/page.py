@@ -71,6 +71,8 @@ def _say_left_out(left_out: dict[str, str], where: str, advice: str, named: bool
 
 # A formula wider than a narrow screen is scrolled, not cut; what saves a chart stays on one line
 _FORMULAS = """<style>
+[data-testid="stMain"]:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
+.katex-display { margin-inline: -4px; padding-inline: 4px; }
 @media (max-width: 900px) { .katex-display { overflow: auto hidden; padding-bottom: 4px; } }
 [class*="st-key-bar_"] { flex-wrap: nowrap; }
 @media (max-width: 480px) { [class*="st-key-bar_"] { align-items: flex-end; } [class*="st-key-html_"] { display: none; } }
