@@ -3,7 +3,7 @@
 import hashlib
 
 from boundlab.version import __version__
-from boundlab.words.citation import citation, runs_cited
+from boundlab.words.citation import citation, frame, runs_cited
 
 MANY = [f"digits-conv-3-{number}" for number in range(9)]
 
@@ -38,3 +38,13 @@ def test_no_name_breaks_its_bibtex():
     view = text.split("\n\n")[0]
     assert view.count("{") == view.count("}")
     assert "a\\textbraceright b\\textbraceleft c\\textbackslash d\\_e\\%f\\&g\\#h\\$i @misc\\textbraceleft" in view
+
+
+def test_a_frame_has_the_link_without_lesson_and_nothing_of_it_is_markup():
+    params = {"dataset": ["mnist"], "own": ["a b", '"><script>'], "lesson": ["x"], "present": ["1"]}
+    written = frame("https://example.org:8501/lambda?old=1#top", params, 'W"idth')
+    assert written.startswith(
+        '<iframe src="https://example.org:8501/lambda?dataset=mnist&amp;own=a+b&amp;own=%22%3E%3Cscript%3E&amp;embed=true" '
+        'title="Boundlab: W&quot;idth"'
+    )
+    assert written.count("<") == 2

@@ -17,11 +17,12 @@ from boundlab.errors import RunError
 from boundlab.runs.places import runs_folder
 from boundlab.system.files import make_folder
 from boundlab.ui.ahead import ahead
+from boundlab.ui.framing import Framing
 from boundlab.ui.intake import Intake
 from boundlab.ui.server import upload_server
 from boundlab.ui.visitor import at_home
 
-MIDDLEWARE = [Middleware(Intake)]
+MIDDLEWARE = [Middleware(Framing), Middleware(Intake)]
 
 
 def _keep_private() -> None:

@@ -27,6 +27,13 @@ _STAGE = """<style>
 </style>"""
 
 
+# In somebody's page or slides: the chart, its handle and what it is of; the link has the rest
+_EMBEDDED = """<style>
+.st-key-below_the_chart { display: none; }
+[data-testid="stMainBlockContainer"] { padding: 0.5rem 1rem; }
+</style>"""
+
+
 @dataclass(frozen=True)
 class Figure:
     """The parts of a page that shows first and explains after, from the top: one sentence, the chart, one row of controls with
@@ -44,9 +51,10 @@ def figure_first(name: str, height: int) -> Figure:
     so that nothing below jumps."""
     with st.container(gap="xsmall"):
         headline, stage = st.container(), st.container(key=f"stage_{name}", gap="xsmall")
-        row, more = controls_row()
-        notes = st.expander("Notes", on_change="rerun", key=NOTES)
-    st.html(_STAGE % (name, height))
+        with st.container(key="below_the_chart", gap="xsmall"):
+            row, more = controls_row()
+            notes = st.expander("Notes", on_change="rerun", key=NOTES)
+    st.html(_STAGE % (name, height) + (_EMBEDDED if st.context.is_embedded else ""))
     return Figure(headline, stage, row, more, notes)
 
 

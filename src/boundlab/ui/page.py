@@ -103,8 +103,8 @@ def _menu() -> None:
 
 def title(name: str, question: str = "", help: str | None = None) -> None:
     """The page's name and the question it answers, on one line where there is room; `help`: more, on request. In a lesson, which
-    asks questions of its own, and in front of a lecture hall, nothing."""
-    if get("lesson") or presenting():
+    asks questions of its own, in front of a lecture hall or in somebody's page, nothing."""
+    if get("lesson") or presenting() or st.context.is_embedded:
         return
     st.subheader(f"{name} &nbsp; :small[:gray[{question}]]" if question else name, anchor=False, help=help)
 

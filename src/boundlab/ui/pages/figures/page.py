@@ -53,7 +53,7 @@ from boundlab.ui.selected import selected_runs
 from boundlab.ui.shelf import datasets, visible_runs
 from boundlab.ui.shipped import shipped_hash
 from boundlab.ui.untrained import gaps, offer_training
-from boundlab.words.citation import citation
+from boundlab.words.citation import citation, frame
 
 BAR = 52  # pixels of the handle under the chart
 # the order of the figures in the paper's announcement, as it calls them
@@ -141,6 +141,8 @@ def show_view(view: View, controls: Controls, place: Figure, peers: pd.DataFrame
         alt = f"Bounds, test and train error against {axis.title}; the sentence above says what the chart shows"
         chart.draw(shot.figure, f"chart_{axis.key}", alt)
         player(key, shot, handle.name if handle else "", names, at, file, words, points=csv, serial=drawn.film.stamp)
+        if st.context.is_embedded:
+            st.caption(words)
     make_neighbours(view, dark, at)
     if place.notes.open:
         with place.notes:
@@ -180,6 +182,8 @@ def _cite(view: View, caption: str) -> None:
     st.markdown("**Cite this view** with the link that is copied under the chart")
     name = next(page.title for page in PAGES if page.key == here().page)
     st.code(citation(name, caption, [*view.runs, *view.own], shipped_hash()), language="bibtex", wrap_lines=True)
+    st.markdown("**In your own page or slides**, with its handle")
+    st.code(frame(st.context.url or "", here().params, name), language="html", wrap_lines=True)
 
 
 def explore_axis(key: str) -> None:
