@@ -1,4 +1,4 @@
-"""`boundlab app | evaluate | export | train | sweep | runs | rank | pack | certify | data | lesson | bench`. Bad input: exit code 2 and one sentence.
+"""`boundlab app | evaluate | export | train | sweep | runs | rank | pack | certify | data | lesson | exercises | bench`. Bad input: exit code 2 and one sentence.
 
 Each command is a file, listed here, in the order of `boundlab --help`. What a command needs (pandas, torch) it loads when it
 runs, so that help and mistakes in arguments are answered at once.
@@ -10,13 +10,13 @@ import sys
 
 import numpy as np
 
-from boundlab.cli import app, bench, certify, data, evaluate, export, lesson, pack, rank, runs, sweep, train
+from boundlab.cli import app, bench, certify, data, evaluate, exercises, export, lesson, pack, rank, runs, sweep, train
 from boundlab.cli.arguments import Parser
 from boundlab.errors import BoundlabError
 from boundlab.specs.own_data import at_root
 from boundlab.training.failure import of_a_command
 
-_COMMANDS = (app, evaluate, export, train, sweep, runs, rank, pack, certify, data, lesson, bench)
+_COMMANDS = (app, evaluate, export, train, sweep, runs, rank, pack, certify, data, lesson, exercises, bench)
 
 
 def _parser() -> Parser:

@@ -12,7 +12,7 @@ from boundlab.errors import LessonError
 from boundlab.lessons.expressions import amount, filled_in, holds
 from boundlab.lessons.lesson import LessonStep, Quantity
 from boundlab.runs.run import Run
-from boundlab.specs.recipes import recipe, task
+from boundlab.specs.recipes import figured, recipe, task
 from boundlab.specs.settings import CONVENTIONS, Settings
 
 _PROMISES = {
@@ -116,3 +116,13 @@ def shown_text(step: LessonStep, runs: Sequence[Run]) -> tuple[str, dict[str, fl
     if wrong := contradicted(step, values):
         raise LessonError("; ".join(wrong))
     return filled_in(step.text, values), values
+
+
+def standard_networks(runs: Sequence[Run]) -> list[Run]:
+    """The figures' own networks, trained in the usual way, by id. Raises LessonError where there is none."""
+    found = [
+        run for run in runs if run.trained and figured(run.spec) and recipe(run.spec) == "short" and run.at_plateau
+    ]
+    if not found:
+        raise LessonError("there is no run of the recipe short: restore `data/runs` from the repository")
+    return sorted(found, key=lambda run: run.id)
