@@ -45,6 +45,7 @@ SLOW = (
         "runs/test_broken_runs.py",
         "ui/test_heat_map.py",
         "ui/test_lessons.py",
+        "ui/test_old_links.py",
     ),
     *("data/test_download.py", "bounds/test_biases_from_below.py", "cli/test_terminal.py"),
     *("evaluation/test_notebook", "bounds/test_theorem_s.py", "ui/test_live.py", "training/test_loop.py"),
