@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 
 from boundlab.lessons.lesson import Check, Expression, Term
 from boundlab.text import at_most_of_hundred, of_hundred, percent, readable, times
+from boundlab.words.glossary import glossary
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 _SIGNS = re.compile(r"(<=|>=|<|>)")
+_WORD = re.compile(r"\[\[([^\[\]]+)\]\]")
 _IN_TEXT = re.compile(r"\{([^{}]*)\}")
 FORMS: dict[str, Callable[[float], str]] = {
     "": readable,
@@ -76,6 +78,14 @@ def holds(check: Check, values: Mapping[str, float]) -> bool:
     return {"<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right}[check.sign]
 
 
+def words_in(text: str) -> list[str]:
+    """Every `[[word]]` of the glossary. Raises ValueError for one that it does not have."""
+    found = list(dict.fromkeys(_WORD.findall(text)))
+    if unknown := [word for word in found if word.lower() not in glossary()]:
+        raise ValueError(f"`[[{unknown[0]}]]`: the glossary has {', '.join(glossary())}")
+    return found
+
+
 def filled_in(text: str, values: Mapping[str, float]) -> str:
     """The text with its numbers."""
 
@@ -83,4 +93,4 @@ def filled_in(text: str, values: Mapping[str, float]) -> str:
         expression, form = _with_form(found.group(1))
         return FORMS[form](amount(expression, values))
 
-    return _IN_TEXT.sub(written, text)
+    return _WORD.sub(r"\1", _IN_TEXT.sub(written, text))

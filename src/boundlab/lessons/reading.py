@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from boundlab.errors import LessonError
-from boundlab.lessons.expressions import in_text, names, read_check
+from boundlab.lessons.expressions import in_text, names, read_check, words_in
 from boundlab.lessons.facts import QUANTITIES, check_where
 from boundlab.lessons.lesson import Check, Lesson, LessonStep, Number, Quantity
 from boundlab.specs.pages import PAGE
@@ -19,7 +19,6 @@ _CHOICE = re.compile(r"- \[([ xX])\]\s+(.*)")
 _LET = re.compile(r"([a-z][a-z0-9_]*)\s*=\s*([a-z0-9_]+)(?:\s+at\s+(.*))?")
 _NUMBER = re.compile(r"(-?[0-9]{1,6}) to (-?[0-9]{1,6}), answer \{([^{}]*)\}")
 _MOST = {"letters": 100_000, "steps": 20, "choices": 6}
-_ONCE = ("page", "link", "ask", "number", "lock", "hide", "try")
 
 
 class _Line(NamedTuple):
@@ -110,6 +109,7 @@ def _made(
             at,
             f"two to {_MOST['choices']} choices, `- [ ] ...`, one of them `- [x] ...`, were expected, or `number:`; got {found}",
         )
+    _try(at, lambda: words_in(text))
     number = _number(told["number"]) if "number" in told else None
     _known(checks, text, number, lets, at)
     return LessonStep(

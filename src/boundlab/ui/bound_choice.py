@@ -8,17 +8,14 @@ from boundlab.bounds.base import Bound
 from boundlab.charts.theme import STYLES, styles
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.ui.controls import Controls
+from boundlab.words.glossary import explained, options_explained
 
 DELTAS = ("0.1", "0.05", "0.01", "0.001", "0.0001")
 _SHOW_HELP = (
-    "Hide or show lines; the axes stay put. Hold-out limit: with probability 1 − δ the error is below it, judging by the "
-    "test images alone (Clopper–Pearson). Generalization gap: test error minus train error, both on equally noisy labels. An arrow at a name: its "
-    "line is off the picture."
+    f"Hide or show lines; the axes stay put. Hold-out limit: {explained('hold-out limit')} Generalization gap: {explained('generalization gap')} "
+    "An arrow at a name: its line is off the picture."
 )
-CONVENTION_HELP = (
-    "published: what the paper's figures plot · theorem: the cited theorem, constants and empirical error included · "
-    "strict: Theorems S and S2, every constant and fan-in counted"
-)
+CONVENTION_HELP = options_explained(*CONVENTIONS)
 
 
 def choose_settings(controls: Controls, default: str | None = None) -> Settings:
@@ -33,7 +30,7 @@ def choose_convention(controls: Controls, default: str | None = None) -> str:
 
 def choose_delta(controls: Controls) -> float:
     """The probability that a bound may fail with."""
-    return float(controls.choose("δ", DELTAS, "delta", "The probability that a bound fails.", "0.001"))
+    return float(controls.choose("δ", DELTAS, "delta", explained("delta"), "0.001"))
 
 
 def choose_bound(controls: Controls, convention: str, width: int = 280) -> Bound:

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from boundlab.charts.theme import INK
 from boundlab.errors import LessonError
-from boundlab.lessons.expressions import FORMS, amount
+from boundlab.lessons.expressions import FORMS, amount, words_in
 from boundlab.lessons.facts import shown_text
 from boundlab.lessons.lesson import Lesson, LessonStep
 from boundlab.specs.pages import LESSON, PAGE, PRESENT
@@ -22,6 +22,7 @@ from boundlab.ui.controls import Controls
 from boundlab.ui.lesson_library import lessons
 from boundlab.ui.presenting import presenting
 from boundlab.ui.shipped import shipped_runs
+from boundlab.words.glossary import explained
 
 _SKIPPED = "-"  # in the link, in the place of a guess
 # In a lesson the page's own name and sentence are not what is read first, and the chart should be on the first screen
@@ -126,12 +127,17 @@ def _told(place: Place, guess: str | None, page: str) -> bool:
         _moves(ways, place, page, answered_yet=False)
         return False
     st.markdown(f"{step.question} {_verdict(step, guess, right)}")
-    st.markdown(text)
+    st.markdown(text, help=_explained(step))
     show_answers(_question(place), _named(step), right)
     if step.go_on:
         st.caption(f"**Try yourself.** {step.go_on}")
     _moves(ways, place, page)
     return True
+
+
+def _explained(step: LessonStep) -> str | None:
+    """What the glossary has of the words of a step."""
+    return "\n\n".join(f"**{word}**: {explained(word.lower())}" for word in words_in(step.text)) or None
 
 
 def _number_of(step: LessonStep, values: dict[str, float]) -> str:

@@ -39,7 +39,13 @@ def present() -> None:
         with st.sidebar:
             _component(key="presenting")
         st.button(
-            "", icon=":material/close:", help=_HELP, key="present_leave", type="tertiary", on_click=_put, args=([],)
+            "Leave",
+            icon=":material/close:",
+            help=_HELP,
+            key="present_leave",
+            type="tertiary",
+            on_click=_put,
+            args=([],),
         )
 
 

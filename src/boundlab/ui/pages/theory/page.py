@@ -15,11 +15,12 @@ from boundlab.ui.formulas import PROOFS
 from boundlab.ui.pages.theory.bounds import bounds
 from boundlab.ui.pages.theory.texts import folded
 from boundlab.words.figures import MEANINGS
+from boundlab.words.glossary import glossary
 
-SECTIONS = ("bounds", "proof", "conventions", "gaps", "references")
+SECTIONS = ("bounds", "proof", "conventions", "words", "gaps", "references")
 _SECTIONS_HELP = (
     "bounds: each one stated, its symbols with their numbers, its assumptions checked · proof: this project's own theorems · "
-    "conventions: what published, theorem and strict mean · gaps: where the published curves differ from the theorems, and what is not here yet · references: BibTeX"
+    "conventions: what published, theorem and strict mean · words: what each one means here · gaps: where the published curves differ from the theorems, and what is not here yet · references: BibTeX"
 )
 _GAPS = Path(boundlab.bounds.__file__).with_name("gaps.md")
 
@@ -35,6 +36,8 @@ def theory(controls: Controls) -> None:
         _proof(controls)
     elif section == "conventions":
         _conventions()
+    elif section == "words":
+        _words()
     elif section == "gaps":
         folded(_GAPS.read_text())
     else:
@@ -59,6 +62,13 @@ def _conventions() -> None:
                     why.setdefault(bound.refusals[convention], []).append(styles(convention)[bound.key].name)
             for reason, names in why.items():
                 st.caption(f"Not here: {', '.join(names)}: {reason}.")
+
+
+def _words() -> None:
+    """Each word once, where it is defined beside it."""
+    for entry in glossary().values():
+        symbol = f" ({entry.symbol})" if entry.symbol else ""
+        st.markdown(f"**{entry.word}**{symbol}: {entry.meaning} :gray[{entry.source}]")
 
 
 def _references() -> None:
