@@ -17,7 +17,7 @@ STATES = {page.key: "" if page.key == "start" else page.key for page in PAGES} |
     "answer": "lambda?lesson=1-the-claim&guess=1",
     "present": "width?present=1",
     "heat map": "lambda?panels=heat+map",
-    "notes": "depth?notes=true",
+    "words": "theory?section=words",
 }
 # What has the focus, where, and whether anything of its looks, or of what is around it, says so
 FOCUS = """async () => {
@@ -60,7 +60,7 @@ def arrived(browser, server, path, dark=False, width=1280):
 @pytest.mark.parametrize("state", STATES)
 def test_axe_finds_nothing(browser, server, state, dark):
     page = arrived(browser, server, STATES[state], dark)
-    if state not in ("lessons", "question", "runs", "theory", "train", "checkpoint"):
+    if state not in ("lessons", "question", "words", "runs", "theory", "train", "checkpoint"):
         page.locator(CHART).first.wait_for(timeout=60_000)
     page.evaluate(AXE)
     assert page.evaluate("() => document.querySelectorAll('[data-testid=stMain] *').length") > 20

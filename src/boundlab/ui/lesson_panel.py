@@ -137,7 +137,7 @@ def _told(place: Place, guess: str | None, page: str) -> bool:
 
 def _explained(step: LessonStep) -> str | None:
     """What the glossary has of the words of a step."""
-    return "\n\n".join(f"**{word}**: {explained(word.lower())}" for word in words_in(step.text)) or None
+    return "\n\n".join(f"**{word}**: {explained(word)}" for word in words_in(step.text)) or None
 
 
 def _number_of(step: LessonStep, values: dict[str, float]) -> str:

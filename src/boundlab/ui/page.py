@@ -85,6 +85,7 @@ _DARK_WORDS = """<style>
 # Streamlit's own links take the outline away, and its margins the last pages off a projector
 _MENU_LOOK = """<style>
 [data-testid="stSidebarHeader"] { margin-bottom: 0; }
+.st-key-menu_head { flex-wrap: nowrap; justify-content: space-between; gap: 0; }
 [data-testid="stSidebarUserContent"] { padding-bottom: 0.5rem; }
 [data-testid="stSidebarUserContent"] [data-testid="stPageLink"] a { padding-block: 0; min-height: 1.75rem; margin-block: 0.05rem; }
 [data-testid="stPageLink"] a:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
@@ -94,7 +95,7 @@ _MENU_LOOK = """<style>
 def _menu() -> None:
     with st.sidebar:
         st.html(_MENU_LOOK)
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(horizontal=True, vertical_alignment="center", key="menu_head"):
             st.markdown("### Boundlab", width="content")
             offer_presenting()
         for entry in PAGES:

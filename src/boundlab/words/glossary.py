@@ -22,18 +22,18 @@ class Word:
 
 @cache
 def glossary() -> dict[str, Word]:
-    """By word, in the order of the alphabet."""
+    """By word in small letters, in the order of the alphabet."""
     text = Path(__file__).with_name("glossary.md").read_text(encoding="utf-8")
     found = [
         Word(word, meaning, "" if symbol == "none" else symbol, source)
         for word, meaning, symbol, source in _ENTRY.findall(text)
     ]
-    return {entry.word: entry for entry in sorted(found, key=lambda entry: entry.word)}
+    return {entry.word.lower(): entry for entry in sorted(found, key=lambda entry: entry.word.lower())}
 
 
 def explained(word: str) -> str:
     """What a word means. Raises KeyError for one that is not explained."""
-    return glossary()[word].meaning
+    return glossary()[word.lower()].meaning
 
 
 def options_explained(*words: str) -> str:
