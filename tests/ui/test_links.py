@@ -114,7 +114,7 @@ def test_sliders_stay_where_they_are_put_and_what_is_missing_offers_to_be_traine
     assert "**No network with L = 8 and λ = 0.0115 has been trained** on MNIST." in [m.value for m in app.markdown]
     assert any(">0.0115</s>" in marks.proto.body for marks in app.get("html"))  # where the reader is, struck out
     assert app.query_params == {"layers": "8", "wd": "0.0115"}
-    (nearest_one,) = app.button
+    (nearest_one,) = app.main.button
     layers, decay = re.fullmatch(r"Show the nearest: L = (\d) and λ = ([\d.]+)", nearest_one.label).groups()
     assert "5" <= layers < "8"  # of those with several widths, the deepest there are
     nearest_one.click().run()

@@ -42,7 +42,7 @@ def test_it_opens_on_the_question_with_two_guesses():
     assert not app.warning
     assert [title.value for title in app.subheader] == ["How many of 100 new digits will this network get wrong?"]
     assert [slider.value for slider in app.select_slider] == ["50", "50"]
-    assert [button.label for button in app.button] == ["Reveal", "Show without guessing"]
+    assert [button.label for button in app.main.button] == ["Reveal", "Show without guessing"]
     assert len(app.get("plotly_chart")) == 1
     assert not [sent for sent in players(app) if sent["frames"]]  # nothing is given away
     assert "60,000" in app.caption[0].value
