@@ -269,10 +269,10 @@ def test_the_csv_says_which_points_are_the_readers(out, source, finished, monkey
     stand_in(out, source, finished, weight_decay=0.0025)
     files, real = [], st.download_button
     monkeypatch.setattr(
-        st, "download_button", lambda label, data, *a, **k: files.append(data) or real(label, data, *a, **k)
+        st, "download_button", lambda label, data, *a, **k: files.append((label, data)) or real(label, data, *a, **k)
     )
     app = open_link(LAMBDA, dataset="digits")
-    table = pd.read_csv(io.StringIO(files[-1]()))
+    table = pd.read_csv(io.StringIO(dict(files)["CSV"]()))
     mine = table[(table["source"] == "trained here") & (table["series"] == "sparse")]
     assert mine["x"].tolist() == [0.0025]
     np.testing.assert_allclose(np.log2(mine["mean"]), line(app, "Sparse", own=True), atol=1e-4)
