@@ -407,10 +407,10 @@ def test_the_csv_is_what_is_drawn(monkeypatch):
     files = []
     real = st.download_button
     monkeypatch.setattr(
-        st, "download_button", lambda label, data, *a, **k: files.append(data) or real(label, data, *a, **k)
+        st, "download_button", lambda label, data, *a, **k: files.append((label, data)) or real(label, data, *a, **k)
     )
     app = open_link(page, show=["Golowich 2018", "Sparse (Galanti 2023)"], paper="CONV-3-600", epoch="2")
-    table = pd.read_csv(io.StringIO(files[-1]()))
+    table = pd.read_csv(io.StringIO(dict(files)["CSV"]()))
     ours = table[table["source"] == "our runs"]
     assert set(ours["series"]) == {"golowich", "sparse"}
     np.testing.assert_allclose(np.log2(ours[ours["series"] == "sparse"]["mean"]), line(app, "Sparse (Gal"), atol=1e-4)
