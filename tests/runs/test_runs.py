@@ -105,7 +105,9 @@ def test_one_bad_entry_of_a_pack_is_left_out_with_a_word(pack, tmp_path, change)
 
 
 def test_what_is_shipped_is_small_and_complete(pack):
-    assert sum(p.stat().st_size for p in (ROOT / "data").rglob("*") if p.is_file()) < 64e6
+    assert (
+        sum(p.stat().st_size for p in (ROOT / "data").rglob("*") if p.is_file()) < 80e6
+    )  # the most that the grids may take
     mnist = {(r.spec.arch.conv_layers, r.spec.train.weight_decay) for r in pack if r.spec.train.dataset == "mnist"}
     assert mnist >= {(3, w) for w in (8e-4, 9e-4, 1e-3, 2e-3, 3e-3, 4e-3)} | {(depth, 4e-3) for depth in (4, 5, 6, 8)}
     digits = {(r.spec.arch.channels, r.spec.train.weight_decay) for r in pack if r.spec.train.dataset == "digits"}
