@@ -75,6 +75,7 @@ _FORMULAS = """<style>
 .katex-display { margin-inline: -4px; padding-inline: 4px; }
 @media (max-width: 900px) { .katex-display { overflow: auto hidden; padding-bottom: 4px; } }
 [class*="st-key-bar_"] { flex-wrap: nowrap; }
+[class*="st-key-html_"] { margin-left: 0.4rem; }
 @media (max-width: 480px) { [class*="st-key-bar_"] { align-items: flex-end; } [class*="st-key-html_"] { display: none; } }
 </style>"""
 # White, Streamlit's own choice, is hard to read on the dark theme's orange
