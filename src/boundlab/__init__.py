@@ -18,3 +18,8 @@ def __getattr__(name: str) -> Any:
 
         return export
     raise AttributeError(f"module 'boundlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """For whoever asks what there is, a notebook's completion among them; nothing is loaded."""
+    return sorted({*globals(), "Monitor", "evaluate", "export"})

@@ -91,6 +91,10 @@ class Monitor:
         self._record(self._start)
         atexit.register(_at_exit, weakref.ref(self))
 
+    def __repr__(self) -> str:
+        state = "finished" if self.finished else "watching"
+        return f"<boundlab.Monitor of {self._start.arch.title}, {state}, {self.epoch} epochs, in {self.folder}>"
+
     @property
     def folder(self) -> Path:
         """Of the run."""

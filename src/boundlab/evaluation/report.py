@@ -34,7 +34,7 @@ from boundlab.specs.run import Labels, TrainSpec
 from boundlab.specs.settings import Settings
 from boundlab.system.devices import usable_cores
 
-D_LEFT_OUT = "computed in the strict convention, unless the passes over the data are left out (--no-errors)"
+D_LEFT_OUT = 'computed in the convention strict only (`convention="strict"`, `--convention strict`), and not where errors are left out'
 
 
 def measure_checkpoint(

@@ -44,7 +44,7 @@ class Links:
         here.drawn[self._part] = self._drawn | before & self._spared
         texts = [note.text for name, note in here.notes.items() if name in self._drawn] + self._unused()
         if (more := len(texts) - _MOST_NOTES) > 0:
-            texts[_MOST_NOTES:] = [f"So are {more} more parts of this link."]
+            texts[_MOST_NOTES:] = [f"So {'is 1 more part' if more == 1 else f'are {more} more parts'} of this link."]
         if texts:
             self.notes.warning("\n\n".join(texts))
         now = repr(here.params)
