@@ -53,6 +53,7 @@ def test_arrow_keys_move_the_handle_p_shows_a_pointer_and_escape_leaves(browser,
     where = address(page)
     page.keyboard.press("Escape")
     page.wait_for_url(lambda url: "present" not in url)
+    settle(page)
     assert page.get_by_test_id("stSidebar").is_visible()
     assert page.locator(DOT).count() == 0
     page.wait_for_function(
@@ -71,6 +72,7 @@ def test_by_the_button_reload_and_back_it_is_the_same(browser, server):
     assert compared(browser, page) == there
     page.keyboard.press("Escape")
     page.wait_for_url(lambda url: "present" not in url)
+    settle(page)  # the menu comes back, and what stands in it moves
     page.get_by_test_id("stSidebar").get_by_role("link", name="Depth", exact=True).click()
     page.wait_for_url("**/depth**")
     compared(browser, page)
