@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -36,11 +37,9 @@ LAST = """() => {
 }"""
 
 
-@pytest.fixture
-def loop(tmp_path, monkeypatch):
-    """Its folder, and what trains one more epoch."""
-    monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("BOUNDLAB_DATA", str(tmp_path / "data"))
+@contextmanager
+def looping(tmp_path):
+    """A loop: its folder, what trains one more epoch, its process."""
     program = subprocess.Popen(
         [sys.executable, "-c", LOOP],
         stdin=subprocess.PIPE,
@@ -61,6 +60,14 @@ def loop(tmp_path, monkeypatch):
     program.stdin.close()
     program.wait()
     program.stdout.close()
+
+
+@pytest.fixture
+def loop(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("BOUNDLAB_DATA", str(tmp_path / "data"))
+    with looping(tmp_path) as started:
+        yield started
 
 
 def test_a_loop_of_ones_own_is_watched_live(loop, browser):
@@ -116,6 +123,28 @@ def test_the_page_offers_the_loop_and_says_what_became_of_it(loop, browser):
         settle(page)
 
 
+def test_tabs_that_were_open_before_it_began_follow_it(tmp_path, monkeypatch, browser):
+    """The way a reader comes who reads the page first and starts the loop then: nothing is touched, nothing reloaded."""
+    monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("BOUNDLAB_DATA", str(tmp_path / "data"))
+    with serving() as url:
+        figure, train_page = visit(browser, f"{url}/training"), visit(browser, f"{url}/train")
+        for page in (figure, train_page):
+            page.evaluate("() => { window.notReloaded = true; }")
+        with looping(tmp_path) as (folder, train, _):
+            train(2)
+            figure.get_by_role("button", name="Live: my-data").wait_for(timeout=120_000)
+            row = train_page.locator(f'[class*="st-key-job_{folder.name[:12]}"]').first
+            row.get_by_text("live from its own program").wait_for(timeout=120_000)
+            row.get_by_text("epoch 2").wait_for(timeout=120_000)
+            train()
+            row.get_by_text("epoch 3").wait_for(timeout=120_000)
+        figure.get_by_role("button", name="Live: my-data").wait_for(state="detached", timeout=120_000)
+        for page in (figure, train_page):
+            assert page.evaluate("() => window.notReloaded")
+            assert page.get_by_test_id("stException").count() == 0
+
+
 def test_what_is_trained_here_is_offered_where_it_can_be_watched(tmp_path, monkeypatch, browser):
     """A run of the command line, not of a monitor: it joins the figure when it is finished, and page Train shows it until then."""
     monkeypatch.setenv("BOUNDLAB_RUNS", str(tmp_path / "runs"))
@@ -130,13 +159,7 @@ def test_what_is_trained_here_is_offered_where_it_can_be_watched(tmp_path, monke
         with serving() as url:
             page = visit(browser, f"{url}/training")
             offered = page.get_by_role("link", name="Live: digits")
-            for _ in range(60):  # it may not have begun when the page was drawn
-                if offered.count():
-                    break
-                page.wait_for_timeout(1000)
-                page.reload()
-                page.locator(".js-plotly-plot").first.wait_for()
-                settle(page)
+            offered.wait_for(timeout=120_000)  # it may not have begun when the page was drawn
             offered.click()
             page.wait_for_url("**/train?run=digits-conv-2-4-*", timeout=120_000)
             page.locator('[class*="st-key-job_digits-conv-2-4"]').first.get_by_text("running").wait_for(timeout=120_000)

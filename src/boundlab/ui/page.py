@@ -16,7 +16,8 @@ from boundlab.ui.shelf import shelf, visible_runs
 from boundlab.ui.shipped import load_and_freeze_shipped, shipped_left_out
 from boundlab.ui.visitor import at_home, meet
 
-_FOLLOW_EVERY = 1.0  # seconds
+_FOLLOW_EVERY = 1.0  # seconds, while a run grows
+_NOTICE_EVERY = {True: 5.0, False: 30.0}  # seconds, while none does: at home, in a class, where each look is one of many
 _BY_THEMSELVES = (
     "start",
     "playground",
@@ -53,13 +54,14 @@ def open_page(key: str) -> None:
     _say_left_out(shipped_left_out(), "Left out of the shipped runs", "Restore `data/runs` from the repository.")
     now = visible_runs()
     lesson_panel(key)
-    if now.live and key not in _BY_THEMSELVES:
-        st.fragment(_follow, run_every=_FOLLOW_EVERY)(now.version)
+    if key not in _BY_THEMSELVES:
+        every = _FOLLOW_EVERY if now.live else _NOTICE_EVERY[at_home()]
+        st.fragment(_follow, run_every=every)(now.stamp)
 
 
-def _follow(version: str) -> None:
-    """Draw the page again when a run that grows has a new record, or has ended."""
-    if visible_runs().version != version:
+def _follow(stamp: str) -> None:
+    """Draw the page again when a run that grows has a new record, when one has begun elsewhere, or has ended."""
+    if visible_runs().stamp != stamp:
         st.rerun()
 
 

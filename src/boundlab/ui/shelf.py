@@ -178,6 +178,11 @@ class VisibleRuns:
     training: tuple[Job, ...] = ()  # what this reader may see of what is trained here just now
 
     @property
+    def stamp(self) -> str:
+        """Another one whenever `version` is, and when something begins or ceases to be trained."""
+        return "/".join((self.version, *sorted(job.id for job in self.training)))
+
+    @property
     def own(self) -> list[Run]:
         """Those that are not shipped too."""
         shipped = shipped_by_id()

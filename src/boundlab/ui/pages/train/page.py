@@ -29,11 +29,12 @@ from boundlab.ui.visitor import visitor
 from boundlab.words.live import what_is_trained
 
 _WATCHING = frozenset((engine.WATCHED, "live", "compare", "convention", "delta"))  # names in the link of the lower part
+_NOTICE_EVERY = 5.0  # seconds
 _WATCHING_SINCE = "train_watching"  # in the session: in which visit a job lived
 
 
 def train() -> None:
-    """Everything on the page; only jobs and curves refresh by themselves, and only while a job lives."""
+    """Everything on the page; only jobs and curves refresh by themselves, while a job lives."""
     me = visitor()
     try:
         machine, _ = server.scheduler(), longest()
@@ -48,6 +49,14 @@ def train() -> None:
         st.fragment(_order, run_every=None if machine.devices else 1.0)(me, machine, machine.devices is None)
     with upper if curves_first else lower:
         st.fragment(_watch, run_every=1.0 if alive else None)(me, machine, alive, curves_first)
+    if not alive:
+        st.fragment(_notice, run_every=_NOTICE_EVERY)(me)
+
+
+def _notice(me: str) -> None:
+    """Draw the page again when something has begun elsewhere: a loop of one's own, the command line, another tab."""
+    if _alive(_jobs(), me):
+        st.rerun()
 
 
 def _curves_first(alive: bool) -> bool:
