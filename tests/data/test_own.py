@@ -670,3 +670,21 @@ def test_figures_offer_the_data_sets_that_have_runs(tmp_path):
         app = open_link(next(page for page in PAGES if page.key == key), **asked)
         assert choices(app, "dataset") == ["mnist", "digits"]
         assert "the link asks for `svhn`, possible: `mnist`, `digits`" in app.warning[0].value
+
+
+def test_a_name_that_lists_show_is_understood_wherever_a_key_is(tmp_path, capsys, monkeypatch):
+    assert main(["data", "add", str(saved(tmp_path / "mine.npz", **arrays(40, (8, 8))))]) == 0
+    (key,) = own_datasets()
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2, bias=False))
+    path = boundlab.export(network, tmp_path / "net.safetensors", (1, 8, 8))
+    by_name, by_key = boundlab.evaluate(path, "mine"), boundlab.evaluate(path, key)
+    assert by_name == by_key
+    assert by_name["dataset"] == key
+    capsys.readouterr()
+    assert main(["evaluate", str(path), "--dataset", "mine", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == dict(by_key)
+    assert main(["evaluate", str(path), "--dataset", "mine too"]) == 2
+    monkeypatch.chdir(tmp_path)
+    np.savez(tmp_path / "mine", **arrays(30, (8, 8), seed=1))
+    os.rename("mine.npz", "mine")  # a file of that name is what is meant
+    assert boundlab.evaluate(path, "mine")["n"] != by_key["n"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from boundlab.cli.arguments import Commands, command, decimal, integer, with_data_root
 from boundlab.specs.catalog import SHIPPED
-from boundlab.specs.own_data import DATASETS
+from boundlab.specs.own_data import DATASETS, dataset_key
 from boundlab.specs.run import label_groups
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.text import decimals
@@ -64,10 +64,11 @@ def _groups(text: str) -> tuple[tuple[int, ...], ...]:
 def _run(a: argparse.Namespace) -> int:
     from boundlab.evaluation.report import evaluate_file
 
-    one_of("dataset", a.dataset, DATASETS)
+    dataset = dataset_key(a.dataset)
+    one_of("dataset", dataset, DATASETS)
     settings = Settings(a.convention, a.delta, a.n, a.margin)
     spec = None if a.spec is None else _spec(a.spec)
-    result = evaluate_file(a.file, a.dataset, settings, not a.no_errors, a.data_root, a.labels, spec)
+    result = evaluate_file(a.file, dataset, settings, not a.no_errors, a.data_root, a.labels, spec)
     if a.json:
         print(json.dumps(result))
     else:
@@ -98,6 +99,8 @@ def _print(result: dict[str, Any], settings: Settings) -> None:
         print(f"{key:12} {_line(bound)}")
     if settings.convention == "strict":
         print(f"{'theorem_d':12} {_coded_line(result['theorem_d'])}")
+    if (limit := result["hold_out"]["value"]) is not None:
+        print(f"{'hold_out':12} {limit:<12.6g} (from the test images alone, whatever the network)")
 
 
 def _rho(number: float | None) -> str:
@@ -110,7 +113,7 @@ def _coded_line(found: dict[str, Any]) -> str:
     test = "" if found["test_error"] is None else f", test error {decimals(found['test_error'], 4)}"
     return (
         f"{found['value']:<12.6g} (Theorem {found['theorem']}, of the network with rounded hidden weights: {found['bits']} bits, train "
-        f"error {decimals(found['train_error'], 4)}{test}; loss {found['loss']:.4g}, divergence {found['divergence']:.4g} nats)"
+        f"error {decimals(found['train_error'], 4)}{test}; loss {found['loss']:.4g}, divergence {found['divergence']:.4g} nats){_vacuous(found['value'])}"
     )
 
 
@@ -119,4 +122,10 @@ def _line(bound: dict[str, Any]) -> str:
         return f"- ({bound['reason']})"
     parts = [f"{name} {bound[name]:.4g}" for name in ("complexity", "confidence", "empirical")]
     margin = [] if bound["margin"] is None else [f"margin {bound['margin']:.3g}"]
-    return f"{bound['value']:<12.6g} ({', '.join(parts + margin)})"
+    return f"{bound['value']:<12.6g} ({', '.join(parts + margin)}){_vacuous(bound['value'])}"
+
+
+def _vacuous(value: float) -> str:
+    from boundlab.evaluation.printed_report import SAYS_NOTHING
+
+    return f", {SAYS_NOTHING}" if value >= 1 else ""

@@ -25,7 +25,7 @@ from boundlab.networks.export import checkpoint_of
 from boundlab.networks.not_followed import NotFollowed
 from boundlab.networks.predictor import Predictor, predictor
 from boundlab.networks.sequential import NotAChain
-from boundlab.specs.own_data import DATASETS, at_root
+from boundlab.specs.own_data import DATASETS, at_root, dataset_key
 from boundlab.specs.run import label_groups
 from boundlab.specs.settings import Settings
 from boundlab.validation import numbers
@@ -64,7 +64,7 @@ def evaluate(
     if data_root is not None and not isinstance(data_root, str | Path):
         raise ValueError(f"data_root must be the path of a folder, got {type(data_root).__name__}")
     with as_a_command(data_root):
-        name = data if isinstance(data, str) and data in DATASETS else OWN
+        name = _name(data)
         read = _from_file(model, name, groups, shape, normalize) if isinstance(model, str | Path) else None
         splits, classes = given_data(name, data, groups, _channels(model, read, shape), data_root)
         have = tuple(splits[0].images.shape[1:])
@@ -142,6 +142,13 @@ def as_a_command(root: str | Path | None = None) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
+
+
+def _name(data: Any) -> str:
+    """The key of a known data set, given by it, or by what lists call it where no file is called so; else OWN."""
+    if not isinstance(data, str) or (data not in DATASETS and Path(data).exists()):
+        return OWN
+    return key if (key := dataset_key(data)) in DATASETS else OWN
 
 
 def _from_file(

@@ -10,7 +10,7 @@ import pandas as pd
 from boundlab.data.labels import mapping_words
 from boundlab.text import percent
 
-_VACUOUS = "vacuous: 1 or more says nothing"
+SAYS_NOTHING = "vacuous: 1 or more says nothing"
 _UNDER_NOISE = " (of the network under noise on its weights)"
 _PROVED = ("theorem_s2", "theorem_d", "pac_bayes", "hold_out")
 _COLUMNS = ("value", "complexity", "confidence", "empirical", "margin", "reason")
@@ -26,7 +26,7 @@ def _reason(bound: dict[str, Any]) -> str | None:
         if "bits" in bound
         else ""
     )
-    return f"{_VACUOUS} of an error{code}"
+    return f"{SAYS_NOTHING} of an error{code}"
 
 
 class BoundReport(dict[str, Any]):
@@ -64,14 +64,13 @@ class Report(dict[str, Any]):
         rows = [(f"{part} error", told(self["errors"][part])) for part in ("train", "test")]
         if (limit := self["hold_out"]["value"]) is not None:
             rows.append(("hold-out", f"at most {percent(limit)}"))
-        proved = ("theorem_s2", "theorem_d", "pac_bayes") if self["convention"] == "strict" else ("theorem_s2",)
         silent: dict[str, list[str]] = {}
-        for key, bound in (self["bounds"] | {name: self[name] for name in proved if name in self}).items():
+        for key, bound in (self["bounds"] | {name: self[name] for name in _PROVED[:-1] if name in self}).items():
             if bound["value"] is None:
                 silent.setdefault(bound["reason"], []).append(key)
             else:
                 which = " (Theorem D2)" if bound.get("j") is not None else _UNDER_NOISE if "draws" in bound else ""
-                says = "" if bound["value"] < 1 else f", {_VACUOUS}"
+                says = "" if bound["value"] < 1 else f", {SAYS_NOTHING}"
                 rows.append((key, f"{bound['value']:.4g}{which}{says}"))
         rows += [(", ".join(keys), f"- ({reason})") for reason, keys in silent.items()]
         return rows

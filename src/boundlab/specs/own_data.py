@@ -130,6 +130,12 @@ def listed_name(key: str) -> str:
     return f"{title} ({key[-4:]})" if alike else title
 
 
+def dataset_key(name: str) -> str:
+    """The key of the data set that lists call `name` (`listed_name`); `name` itself where none is called so."""
+    found = () if name in DATASETS else (key for key in own_datasets() if listed_name(key) == name)
+    return next(iter(found), name)
+
+
 @dataclass(frozen=True)
 class Catalogue(Mapping[str, Dataset]):
     """The data sets that have a loader here, then the reader's own below `root`, as they lay there when it was made."""

@@ -17,7 +17,10 @@ from boundlab.ui.shipped import load_and_freeze_shipped, shipped_left_out
 from boundlab.ui.visitor import at_home, meet
 
 _FOLLOW_EVERY = 1.0  # seconds, while a run grows
-_NOTICE_EVERY = {True: 5.0, False: 30.0}  # seconds, while none does: at home, in a class, where each look is one of many
+_NOTICE_EVERY = {
+    True: 5.0,
+    False: 30.0,
+}  # seconds, while none does: at home, in a class, where each look is one of many
 _BY_THEMSELVES = (
     "start",
     "playground",
