@@ -259,6 +259,54 @@ def test_the_picture_is_saved_with_its_caption(browser, server, kind, tmp_path):
         assert "digits 8×8 · λ = 0.0008 to 0.03" in content.decode()
 
 
+def test_a_chart_is_named_by_its_numbers_also_after_another_choice(browser, server):
+    page = visit(browser, f"{server}/lambda?dataset=digits")
+    named = page.get_by_role("figure", name="Lines over weight decay λ from 0.0008 to 0.03")
+    named.first.wait_for(timeout=60_000)
+    before = named.first.get_attribute("aria-label")
+    for part in ("over all positions of the handle, epoch", "Sparse (Galanti 2023) 3.21 to", "Test error 1.85 % to"):
+        assert part in before
+    page.get_by_text("theorem", exact=True).first.click()
+    page.wait_for_url("**convention=theorem**", timeout=60_000)
+    page.wait_for_function(
+        "before => document.querySelector('[role=figure]').getAttribute('aria-label') !== before", arg=before
+    )
+    settle(page)
+    after = page.get_by_role("figure").first.get_attribute("aria-label")
+    page = visit(browser, page.url)
+    page.wait_for_function(
+        "after => document.querySelector('[role=figure]').getAttribute('aria-label') === after", arg=after
+    )
+
+
+def test_a_chart_answers_what_it_shows_and_its_link_says_its_version(browser, server):
+    page = visit(browser, f"{server}/lambda?dataset=digits", own=True)
+    about, answer = page.get_by_role("button", name="What am I looking at?"), page.locator("#caption")
+    assert about.get_attribute("aria-expanded") == "false"
+    assert not answer.is_visible()
+    about.focus()
+    page.keyboard.press("Enter")
+    assert about.get_attribute("aria-expanded") == "true"
+    for part in ("CONV-3-16", "digits 8×8", "after 200 epochs", "3 seeds", "n = 1,437", "δ = 0.001", "published"):
+        assert part in answer.inner_text()
+    handle(page).focus()
+    page.keyboard.press("Home")
+    page.wait_for_url("**epoch=0**", timeout=60_000)
+    page.wait_for_function("() => location.href.includes('epoch=0')")
+    page.get_by_text("after 0 epochs").first.wait_for(timeout=60_000)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Link", exact=True).click()
+    link = page.evaluate("() => navigator.clipboard.readText()")
+    assert link == page.url + "&v=1"
+    page.goto(link)
+    page.wait_for_function("() => !location.search.includes('v=1')", timeout=60_000)  # it is of this version
+    assert page.get_by_test_id("stAlert").count() == 0
+    about.click()
+    page.keyboard.press("Escape")
+    about.click()
+    assert not answer.is_visible()
+
+
 def test_the_menu_leads_to_every_page(browser, server):
     page = visit(browser, server)
     for entry in PAGES[1:]:

@@ -6,6 +6,7 @@ import os
 import re
 import threading
 from html import unescape
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -45,8 +46,10 @@ def test_the_snippet_shows_the_same_view_in_another_page_and_it_moves(browser, s
     frame = page.frame_locator("iframe")
     frame.locator(CHART).first.wait_for(timeout=60_000)
     inside = page.frames[1]
-    assert inside.url == unescape(re.search('src="([^"]*)"', snippet).group(1))
     settle(inside)
+    asked = parse_qs(unescape(re.search('src="([^"]*)"', snippet).group(1)).split("?")[1])
+    assert asked.pop("v") == ["1"]
+    assert parse_qs(inside.url.split("?")[1]) == asked
     assert (
         inside.evaluate("() => document.querySelector('.js-plotly-plot')._fullData.map(trace => [...trace.y ?? []])")
         == live

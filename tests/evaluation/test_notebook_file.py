@@ -1,43 +1,20 @@
 """The notebook that ships runs from the first cell to the last, and shows what it says."""
 
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from tests.conftest import ROOT
+from tests.kernel import run_cells, shown
 
 NOTEBOOK = ROOT / "data" / "from_python.ipynb"
-
-
-def shown(notebook):
-    """The text of every output of every code cell."""
-    return [
-        "".join(str(out.get("text", "")) + str(out.get("data", {}).get("text/plain", "")) for out in cell.outputs)
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    ]
 
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     """The notebook, run anew by this Python."""
-    folder = tmp_path_factory.mktemp("kernel")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT / "src"))
-        patch.setenv("JUPYTER_DATA_DIR", str(folder))
-        patch.setenv("IPYTHONDIR", str(folder))
-        kernel = folder / "kernels" / "this"
-        kernel.mkdir(parents=True)
-        words = f'["{sys.executable}", "-m", "ipykernel_launcher", "-f", "{{connection_file}}"]'
-        (kernel / "kernel.json").write_text(f'{{"argv": {words}, "display_name": "this", "language": "python"}}')
-        notebook = nbformat.read(NOTEBOOK, 4)
-        NotebookClient(
-            notebook, timeout=600, kernel_name="this", resources={"metadata": {"path": str(folder)}}
-        ).execute()
-    return notebook
+    return run_cells(nbformat.read(NOTEBOOK, 4), tmp_path_factory.mktemp("kernel"))
 
 
 def test_every_cell_runs_and_shows_what_is_stored(executed):

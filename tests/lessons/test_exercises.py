@@ -4,6 +4,7 @@ import json
 import math
 import re
 
+import nbformat
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -11,6 +12,7 @@ from scipy.stats import binom
 from boundlab.cli.main import main
 from boundlab.errors import LessonError
 from boundlab.lessons.exercises import exercises, notebook, sheet
+from tests.kernel import run_cells, shown
 
 SEEDS = (0, 1, 7)
 
@@ -108,3 +110,11 @@ def test_the_command_writes_both_and_refuses_what_is_no_seed(tmp_path, capsys):
 def test_without_runs_it_says_what_to_do():
     with pytest.raises(LessonError, match="restore `data/runs`"):
         exercises([], 0)
+
+
+def test_the_notebook_runs_and_shows_every_answer(made, tmp_path):
+    (tmp_path / "kernel").mkdir()
+    cells = run_cells(nbformat.reads(notebook(made[1], 1, solutions=True), 4), tmp_path / "kernel")
+    said = [float(text.strip()) for text in shown(cells) if text.strip()]
+    # norms are told with four digits
+    assert said == pytest.approx([one.answer for one in made[1]], rel=2e-3)

@@ -58,4 +58,4 @@ def test_every_variable_moves_while_nothing_else_does(dataset, specs):
     for place, name in enumerate(FIELDS[:-1]):
         rest = Counter(values[:place] + values[place + 1 :] for values in every)
         pairs = sum(count * (count - 1) // 2 for count in rest.values())
-        assert pairs >= 50 * CHOICES[dataset].pairs / CHOICES['digits'].pairs, name
+        assert pairs >= 50 * CHOICES[dataset].pairs / CHOICES["digits"].pairs, name

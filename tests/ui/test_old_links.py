@@ -97,3 +97,14 @@ def test_an_old_link_still_leads_there(page, link, kept):
 
 def test_every_page_has_an_old_link():
     assert {page for page, _, _ in OLD} | {"lessons"} == set(PAGE)
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("1", []), ("2", ["`2`"]), ("one", ["`one`"]), ("<b>", ["&lt;b", "`<b>`"])]
+)
+def test_a_link_of_another_version_is_told_so_and_opens(version, said):
+    app = open_link(PAGE["lambda"], dataset="digits", scale="relative", v=version)
+    assert not app.exception
+    assert [any(word in warning.value for word in said) for warning in app.warning] == [True] * bool(said)
+    assert "v" not in app.query_params
+    assert app.query_params["scale"] in ("relative", ["relative"])

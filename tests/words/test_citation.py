@@ -41,10 +41,10 @@ def test_no_name_breaks_its_bibtex():
 
 
 def test_a_frame_has_the_link_without_lesson_and_nothing_of_it_is_markup():
-    params = {"dataset": ["mnist"], "own": ["a b", '"><script>'], "lesson": ["x"], "present": ["1"]}
+    params = {"dataset": ["mnist"], "own": ["a b", '"><script>'], "lesson": ["x"], "present": ["1"], "v": ["7"]}
     written = frame("https://example.org:8501/lambda?old=1#top", params, 'W"idth')
     assert written.startswith(
-        '<iframe src="https://example.org:8501/lambda?dataset=mnist&amp;own=a+b&amp;own=%22%3E%3Cscript%3E&amp;embed=true" '
+        '<iframe src="https://example.org:8501/lambda?dataset=mnist&amp;own=a+b&amp;own=%22%3E%3Cscript%3E&amp;v=1&amp;embed=true" '
         'title="Boundlab: W&quot;idth"'
     )
     assert written.count("<") == 2

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 LESSON = ("lesson", "step", "guess")  # of a link to any page: the lesson that the reader is in, and how far
 PRESENT = "present"  # of a link to any page: 1 in front of a lecture hall
-EVERYWHERE = (*LESSON, PRESENT)
+VERSION, LINK_VERSION = "v", 1  # of a copied link: what its parts mean; one without it is of version 1
+EVERYWHERE = (*LESSON, PRESENT, VERSION)
 _SETTINGS = ("convention", "delta")
 _SHARED = (
     *("dataset", "recipe", "runs", "flagged", "networks", "layers", "channels", "wd", "seed", "task", "weight"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from boundlab.errors import BoundlabError
-from boundlab.specs.pages import EVERYWHERE, PAGE, PAGES
+from boundlab.specs.pages import EVERYWHERE, LINK_VERSION, PAGE, PAGES, VERSION
 from boundlab.text import quoted
+from boundlab.ui import address
 from boundlab.ui.address import arrive, get
 from boundlab.ui.lesson_panel import lesson_panel
 from boundlab.ui.presenting import offer_presenting, present, presenting
@@ -38,6 +39,7 @@ def open_page(key: str) -> None:
     if is_dark():
         st.html(_DARK_WORDS)
     present()
+    _of_version()
     if not st.context.is_embedded:
         _menu()
     meet()
@@ -60,6 +62,18 @@ def open_page(key: str) -> None:
     if key not in _BY_THEMSELVES:
         every = _FOLLOW_EVERY if now.live else _NOTICE_EVERY[at_home()]
         st.fragment(_follow, run_every=every)(now.stamp)
+
+
+def _of_version() -> None:
+    """What a link is a version of is not kept in the address, which says it in words of this version; a link of another is told so."""
+    asked = address.arrived_with(VERSION)
+    if asked:
+        address.put(VERSION, [])
+        if asked != [str(LINK_VERSION)]:
+            st.warning(
+                f"The link is of version {quoted(asked)}, made by another Boundlab; this one reads version {LINK_VERSION}. What it "
+                "does not know of the link is left out."
+            )
 
 
 def _follow(stamp: str) -> None:

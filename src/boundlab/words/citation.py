@@ -8,7 +8,7 @@ from html import escape
 from urllib.parse import urlencode
 
 from boundlab.bounds.sparse import BOUND
-from boundlab.specs.pages import EVERYWHERE
+from boundlab.specs.pages import EVERYWHERE, LINK_VERSION, VERSION
 from boundlab.version import __version__
 
 _NAMED = 6  # runs; more are counted, and told by a hash
@@ -45,7 +45,7 @@ def citation(title: str, caption: str, runs: Collection[str], pack: str) -> str:
 def frame(url: str, params: Mapping[str, Sequence[str]], title: str) -> str:
     """HTML that shows the view in a page of somebody's own. `url`: of the page as the reader has it; `params`: of its link."""
     shown = {name: values for name, values in params.items() if name not in EVERYWHERE}
-    link = f"{url.split('?')[0].split('#')[0]}?{urlencode(shown | {'embed': ['true']}, doseq=True)}"
+    link = f"{url.split('?')[0].split('#')[0]}?{urlencode(shown | {VERSION: [LINK_VERSION], 'embed': ['true']}, doseq=True)}"
     return f'<iframe src="{escape(link)}" title="Boundlab: {escape(title)}" width="960" height="600" style="border: 0"></iframe>'
 
 

@@ -16,6 +16,7 @@ import streamlit as st
 
 from boundlab.charts.standalone import standalone
 from boundlab.charts.trend import Picture
+from boundlab.specs.pages import LINK_VERSION, VERSION
 from boundlab.ui.browser import reported
 
 
@@ -49,12 +50,14 @@ def player(
     words: list[str] | None = None,
     hint: str = "",
     speeds: bool = False,
+    alt: str = "",
 ) -> None:
     """Draw it inside the container `stage...` of its chart. `labels`: one per position; `at`: where it stands; `caption`:
     what the picture shows, written on it when it is saved as `file`; `news`: `charts.progress.update_of` what the chart should
     be by now; `points`: writes what is drawn as CSV, when asked; `serial`: another one where the frames are newer ones of the
     same picture; its stamp where the figure was drawn from these frames; `words`: per position what is said above the handle, which is large then, **so** in bold; `hint`: under its
-    name; `speeds`: with a button for how fast it plays."""
+    name; `speeds`: with a button for how fast it plays; `alt`: what a screen reader says of the chart, where it changes with what is
+    drawn: Streamlit draws a chart anew whose own text changes."""
     frames = picture.written or json.dumps(
         picture.frames, ensure_ascii=False
     )  # Streamlit writes a text faster than what it says
@@ -76,6 +79,8 @@ def player(
         "words": words,
         "hint": hint,
         "speeds": speeds,
+        "alt": alt,
+        "version": {VERSION: LINK_VERSION},
     }
     below: Literal["bottom", "center"] = "bottom" if words else "center"  # what is said stands above the buttons
     with st.container(horizontal=True, vertical_alignment=below, gap="xxsmall", key=f"bar_{key}"):

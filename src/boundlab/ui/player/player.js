@@ -144,6 +144,9 @@ function makePlayer(parent) {
     plot = null;
   };
 
+  // Streamlit would draw a chart anew whose own text changes.
+  const name = () => data?.alt && chart.plot()?.closest("[role=figure]")?.setAttribute("aria-label", data.alt);
+
   // A changed figure is a new chart, drawn at the position the server knew: give it the zoom and the position of the old.
   const meet = () => {
     if (chart.plot() === plot || !chart.ready()) return;
@@ -152,6 +155,7 @@ function makePlayer(parent) {
     [plot, meta, heard, untouched] = [chart.plot(), chart.meta(), undefined, true];
     [laid, shown, ground] = [plot.data, begun(), meta.ground];
     homes = new Set([String(chart.ranges()["yaxis.range"])]);
+    name();
     hear();
     arrange();
     const since = performance.now();
@@ -217,9 +221,15 @@ function makePlayer(parent) {
   get("#next").onclick = () => step(1);
   for (const format of ["png", "svg"])
     get(`#${format}`).onclick = () => (stop(), save(format));
+  get("#about").onclick = () => {
+    get("#caption").hidden = !get("#caption").hidden;
+    get("#about").setAttribute("aria-expanded", !get("#caption").hidden);
+  };
   get("#link").onclick = async () => {
-    if (!navigator.clipboard) return void prompt("The link that restores this view", location.href); // plain http
-    await navigator.clipboard.writeText(location.href);
+    const link = new URL(location.href);
+    for (const [name, version] of Object.entries(data.version)) link.searchParams.set(name, version);
+    if (!navigator.clipboard) return void prompt("The link that restores this view", link.href); // plain http
+    await navigator.clipboard.writeText(link.href);
     get("#link").textContent = "Copied";
     setTimeout(() => (get("#link").textContent = "Link"), 1500);
   };
@@ -239,11 +249,13 @@ function makePlayer(parent) {
       get("#name").textContent = data.name;
       for (const [part, there] of [[".words", data.words], ["#hint", data.hint]]) get(part).hidden = !there;
       get("#hint").textContent = data.hint;
+      get("#caption").textContent = data.caption;
       get(".bar").classList.toggle("large", Boolean(data.words));
       input.setAttribute("aria-label", data.name);
       input.max = Math.max(0, data.labels.length - 1);
       if (others) input.value = data.at;
       meet();
+      name();
       draw();
       hear();
       if (waiting) save(waiting);

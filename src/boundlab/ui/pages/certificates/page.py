@@ -28,15 +28,15 @@ from boundlab.ui.pages.certificates.margins import margins
 from boundlab.ui.pages.certificates.slope import slope
 from boundlab.ui.rounded_network import offer_rounded_network
 from boundlab.ui.shipped import shipped_runs
+from boundlab.words.glossary import explained
 from boundlab.words.guarantees import CHOICE, WINDOW, beside_bar, best_promise, card_title, spelled_out, verdict
 
 _DELTA_HELP = (
-    "The probability that a promise fails. All promises hold together with probability 1 − δ: each is made with δ divided by "
-    "their number. The chart from accurate to certified has all of δ for its theorem."
+    f"{explained('delta')} All promises hold together with probability 1 − δ: each is made with δ divided by their number. "
+    "The chart from accurate to certified has all of δ for its theorem."
 )
 _THEOREM_HELP = (
-    "The theorem of the folds below: S2 is S with sharper steps in its proof, about the same networks and promising the "
-    "same; both are under Theory, side by side under Anatomy."
+    f"The theorem of the folds below. S2: {explained('Theorem S2')} Both are under Theory, side by side under Anatomy."
 )
 
 

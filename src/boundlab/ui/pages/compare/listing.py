@@ -19,6 +19,7 @@ from boundlab.specs.settings import Settings
 from boundlab.ui.pages.compare.offers import Offer
 from boundlab.ui.shelf import find_run
 from boundlab.ui.shipped import shipped_by_id
+from boundlab.words.glossary import explained
 
 _SHIPPED, _OWN, _CHECKPOINT = "shipped", "trained here", "checkpoint"
 _PERCENT = {"Train error", "Test error"}
@@ -26,7 +27,9 @@ SHOWN_COLUMNS = {
     "Network": st.column_config.TextColumn(pinned=True, width=155),
     "Data": st.column_config.TextColumn(width=110),
     "λ": st.column_config.NumberColumn(
-        help="Weight decay; empty where training weighed something else.", format="%g", width=70
+        help=f"Weight decay. {explained('weight decay')} Empty where training weighed something else.",
+        format="%g",
+        width=70,
     ),
     "Recipe": st.column_config.TextColumn(width=150),
     "Seed": st.column_config.TextColumn(width=60),

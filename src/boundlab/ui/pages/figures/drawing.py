@@ -26,6 +26,7 @@ from boundlab.ui.pages.figures.selection import panel_labels
 from boundlab.ui.pages.figures.view import Overlay, View, csv_columns
 from boundlab.ui.shelf import find_run
 from boundlab.words import figures, notices
+from boundlab.words.alternative import figure_words
 from boundlab.words.headline import figure_headline
 from boundlab.words.memorisation import NOISE, SUBSETS, memorisation_headline, memorisation_notes
 
@@ -37,6 +38,7 @@ class Drawing:
     values: list[float]
     over: Overlay
     film: Film
+    alt: str  # what it shows, at all positions
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)  # 0.9 MB each
@@ -61,7 +63,9 @@ def _drawing(_view: View, key: str, dark: bool) -> Drawing:
         _view.settings.convention,
     )
     behind = inverse_root(drawn, area) if axis is N_TRAIN else []
-    return Drawing(values, over, film(drawn, axis, shown, area, over.curves, behind, mine))
+    every = pd.concat([curves, own]) if len(own) else curves
+    alt = figure_words(every, axis, shown, _view.settings.convention, _view.handle.name if _view.handle else "")
+    return Drawing(values, over, film(drawn, axis, shown, area, over.curves, behind, mine), alt)
 
 
 def drawing(view: View, dark: bool) -> Drawing:

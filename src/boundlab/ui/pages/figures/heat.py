@@ -19,6 +19,7 @@ from boundlab.charts.heat_map import CellAxis, heat_map
 from boundlab.charts.theme import STYLES, styles
 from boundlab.specs.settings import Settings
 from boundlab.ui import chart
+from boundlab.ui.cite import cite
 from boundlab.ui.controls import Controls
 from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.layout import Figure
@@ -124,6 +125,8 @@ def heat_page(shown: Shown, ground: Ground, place: Figure) -> None:
         file = f"boundlab-{ground.dataset}-heat-map-{series}"
         with place.stage:
             picked = _stage(figure, file, words, _caption(here, shown, ground), _csv(grid, shown, ground))
+            if st.context.is_embedded:
+                st.caption(_caption(here, shown, ground))
             if picked is not None:
                 with picked.where:
                     offer_one({x: across.values[picked.x], y: up.values[picked.y]} | choice.at, ground.peers)
@@ -135,6 +138,7 @@ def heat_page(shown: Shown, ground: Ground, place: Figure) -> None:
             formulas(ground.settings.convention, [series])
             show_not_drawn(figures.not_drawn(here))
             _numbers(grid)
+            cite(_caption(here, shown, ground), here["run"].unique())
 
 
 @dataclass(frozen=True)

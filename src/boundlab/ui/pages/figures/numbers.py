@@ -11,11 +11,12 @@ from boundlab.charts.theme import styles
 from boundlab.specs.settings import CONVENTIONS
 from boundlab.ui.pages.figures.view import Overlay
 from boundlab.ui.tables import formatted
+from boundlab.words.glossary import explained
 
 _PLATEAU_COLUMN = "plateau number"
 _PLATEAU_HELP = (
-    "Steps before the learning rate first falls × lr / (1 − momentum) × λ. From 4 on the norms have come down as far as "
-    "they will; below, the run is marked and left out (an empirical rule)."
+    f"{explained('plateau')} The number: steps before the learning rate first falls × lr / (1 − momentum) × λ, 4 or more at the "
+    "plateau; below, the run is marked and left out."
 )
 
 

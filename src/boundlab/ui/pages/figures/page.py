@@ -14,14 +14,14 @@ from boundlab.charts.theme import HEIGHT
 from boundlab.specs.own_data import listed_name
 from boundlab.specs.settings import Settings
 from boundlab.ui import chart
-from boundlab.ui.address import here
 from boundlab.ui.bound_choice import choose_convention, choose_delta, choose_series
+from boundlab.ui.cite import cite
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.formulas import formulas, show_not_drawn
 from boundlab.ui.handle import Standing
 from boundlab.ui.layout import EMPTY, Figure, figure_first
 from boundlab.ui.once import column_of
-from boundlab.ui.page import PAGES, is_dark, title
+from boundlab.ui.page import is_dark, title
 from boundlab.ui.pages.figures.drawing import drawing, noted, picture, points, reading
 from boundlab.ui.pages.figures.heat import (
     HEAT,
@@ -51,9 +51,7 @@ from boundlab.ui.run_filters import filter_origin, filter_recipe, filter_trusted
 from boundlab.ui.run_tables import runs_of
 from boundlab.ui.selected import selected_runs
 from boundlab.ui.shelf import datasets, visible_runs
-from boundlab.ui.shipped import shipped_hash
 from boundlab.ui.untrained import gaps, offer_training
-from boundlab.words.citation import citation, frame
 
 BAR = 52  # pixels of the handle under the chart
 # the order of the figures in the paper's announcement, as it calls them
@@ -138,9 +136,9 @@ def show_view(view: View, controls: Controls, place: Figure, peers: pd.DataFrame
     csv = functools.partial(points, view, drawn.over, at)
     _live(axis, place, view.runs, now.headline)
     with place.stage:
-        alt = f"Bounds, test and train error against {axis.title}; the sentence above says what the chart shows"
-        chart.draw(shot.figure, f"chart_{axis.key}", alt)
-        player(key, shot, handle.name if handle else "", names, at, file, words, points=csv, serial=drawn.film.stamp)
+        chart.draw(shot.figure, f"chart_{axis.key}", f"Bounds, test and train error against {axis.title}")
+        name, stamp = handle.name if handle else "", drawn.film.stamp
+        player(key, shot, name, names, at, file, words, points=csv, serial=stamp, alt=drawn.alt)
         if st.context.is_embedded:
             st.caption(words)
     make_neighbours(view, dark, at)
@@ -148,7 +146,7 @@ def show_view(view: View, controls: Controls, place: Figure, peers: pd.DataFrame
         with place.notes:
             st.caption(words)
             _notes(view, at, drawn.over.note, peers)
-            _cite(view, words)
+            cite(words, [*view.runs, *view.own])
 
 
 def _live(axis: Axis, place: Figure, shown: Collection[str], headline: str = "") -> None:
@@ -175,15 +173,6 @@ def _notes(view: View, at: int, paper_note: str, peers: pd.DataFrame) -> None:
             if has_heat_map(view.selection.listing):
                 st.button("All networks as a heat map", icon=":material/grid_view:", on_click=show_heat_map)
     numbers_section(now.table, view.axis)
-
-
-def _cite(view: View, caption: str) -> None:
-    """What somebody else needs to draw this view again, as text to copy."""
-    st.markdown("**Cite this view** with the link that is copied under the chart")
-    name = next(page.title for page in PAGES if page.key == here().page)
-    st.code(citation(name, caption, [*view.runs, *view.own], shipped_hash()), language="bibtex", wrap_lines=True)
-    st.markdown("**In your own page or slides**, with its handle")
-    st.code(frame(st.context.url or "", here().params, name), language="html", wrap_lines=True)
 
 
 def explore_axis(key: str) -> None:

@@ -13,6 +13,7 @@ from boundlab.specs.played import KINDS, Played
 from boundlab.ui.controls import Controls
 from boundlab.ui.page import is_dark
 from boundlab.ui.pages.playground.engine import SEEDS
+from boundlab.words.glossary import explained
 
 _IMAGES = {"digits": ("all", "700", "300", "100")}
 _LARGE = ("6000", "2000", "500", "all")
@@ -21,9 +22,7 @@ _KIND_HELP = (
     "convolution: the same small filter everywhere · not shared: the same neurons, each with weights of its own (locally connected) · tree: patches "
     "that do not overlap · MLP: every neuron sees everything. Tree and MLP have as many parameters as the convolution."
 )
-_NOISE_HELP = (
-    "So many of the training labels are drawn anew, at random. What can still be learnt, and what do the bounds say?"
-)
+_NOISE_HELP = f"{explained('label noise')} What can still be learnt, and what do the bounds say?"
 _LEAST = 2  # training images
 _SEEDS = [str(seed) for seed in range(SEEDS)]
 _IMAGES_HELP = "digits: 1,437 real ones of 8×8 pixels, trained in seconds. mnist: larger ones, minutes."

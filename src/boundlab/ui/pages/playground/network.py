@@ -21,12 +21,10 @@ from boundlab.runs.run import Run
 from boundlab.specs.settings import Settings
 from boundlab.text import format_epoch
 from boundlab.ui.page import is_dark
+from boundlab.words.glossary import explained
 
 _GROUPS = {"weights": "weights' norms", "geometry": "geometry", "proof": "the proof", "data": "data and 1/√n"}
-_MARGINS_HELP = (
-    "The margin of an image: the output for its class minus the largest other one. Below 0 the network is wrong. "
-    "Larger margins make a bound smaller."
-)
+_MARGINS_HELP = f"{explained('margin')} Larger margins make a bound smaller."
 _FACTORS_HELP = (
     "The sparse bound's complexity is a product; each bar is the logarithm of one group of its factors. To the right: makes it "
     "larger, to the left: smaller. Page Anatomy has all of them."

@@ -11,6 +11,7 @@ from boundlab.bounds import ALL
 from boundlab.charts.ranking import height, short_name
 from boundlab.specs.own_data import DATASETS, listed_name
 from boundlab.ui.bound_choice import choose_convention, choose_delta
+from boundlab.ui.cite import cite
 from boundlab.ui.conditions import filter_where
 from boundlab.ui.controls import Controls, with_controls
 from boundlab.ui.layout import EMPTY, figure_first
@@ -24,6 +25,7 @@ from boundlab.ui.tables import formatted
 from boundlab.words.ranking import (
     DEFINITIONS,
     LIMITS,
+    TARGET,
     ranking_headline,
     selected_sentence,
     worst_sentence,
@@ -74,6 +76,10 @@ def ranking(controls: Controls) -> None:
     if place.notes.open:
         with place.notes:
             _explain(rows, among, chosen)
+            cite(
+                f"{len(table)} networks of {DATASETS[dataset].title} in the order of the {TARGET[target]} · δ = {delta:g}",
+                ids,
+            )
     if selected:
         selected_table(drawn)
 

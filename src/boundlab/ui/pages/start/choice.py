@@ -16,13 +16,12 @@ from boundlab.ui.controls import Controls
 from boundlab.ui.run_tables import runs_of
 from boundlab.ui.shelf import find_run
 from boundlab.ui.variables import VARIABLES
+from boundlab.words.glossary import explained
 
 _DATA = ("mnist", "digits")  # the question is about digits
 _LAYERS, _CHANNELS, _DECAY = (VARIABLES[name] for name in ("conv_layers", "channels", "weight_decay"))
 _LEAST = 2  # networks that are worth a handle
-_DELTA_HELP = (
-    "The probability that a promise is broken: all those about one network hold together with probability 1 − δ."
-)
+_DELTA_HELP = f"{explained('delta')} All promises about one network hold together with probability 1 − δ."
 _ALL_HELP = "Also variants of the same argument, and every older bound whose constant is known."
 
 

@@ -18,6 +18,7 @@ from boundlab.ui.controls import Controls
 from boundlab.ui.pages.train.network import counterparts, network, read_network, whole_numbers
 from boundlab.ui.pages.train.starts import ALL_LABELS, FIRST, STARTS, default_epochs, sizes
 from boundlab.ui.run_filters import RECIPE_HELP
+from boundlab.words.glossary import explained
 
 _WEIGHT_DECAYS = (
     "0",
@@ -43,7 +44,7 @@ _RECIPE_HELP = RECIPE_HELP + (
 )
 _DECAY_HELP = "One run per value (and seed). Type another number and press Enter to add it."
 _SEED_HELP = "One run per seed; the same seed gives the same run again."
-_NOISE_HELP = "Share of the training labels that are drawn anew, uniformly: the network can only memorise them."
+_NOISE_HELP = f"{explained('label noise')} The network can only memorise them."
 
 
 def _fill(values: dict[str, Any]) -> None:
