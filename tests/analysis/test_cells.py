@@ -32,6 +32,7 @@ def slowly(table, x, y, series, x_values, y_values):
                     "seeds": len({row["seed"] for row in here}),
                     "trained": all(row["trained"] for row in here),
                     "at_plateau": all(row["at_plateau"] for row in here),
+                    "selected": any(row.get("selected", False) for row in here),
                 }
             )
     return pd.DataFrame(out)
@@ -49,6 +50,7 @@ def made_up(seed):
             "value": math.nan if random.random() < 0.1 else float(random.lognormal()),
             "trained": bool(random.random() < 0.8),
             "at_plateau": bool(random.random() < 0.8),
+            "selected": bool(random.random() < 0.2),
         }
         for decay in (1e-3, 2e-3, 4e-3)
         for channels in (8, 16, 32)

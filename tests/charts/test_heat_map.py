@@ -8,7 +8,7 @@ import pytest
 
 from boundlab.charts.heat_colours import Scale, luminance
 from boundlab.charts.heat_map import LABEL, CellAxis, heat_map, short
-from boundlab.charts.theme import ALERT, INK
+from boundlab.charts.theme import ALERT, INK, SELECTED_COLOUR
 from tests.charts.test_colours import contrast
 
 X, Y = (
@@ -29,6 +29,7 @@ def grid(means=MEANS, **columns):
             "seeds": [0 if math.isnan(m) else 2 for m in means],
             "trained": [True, False, True, True, True, True],
             "at_plateau": True,
+            "selected": False,
             "left_out": [False, False, False, False, True, False],
         }
     )
@@ -172,3 +173,16 @@ def test_a_bound_that_is_0_or_infinite_looks_like_the_end_of_the_scale():
     np.testing.assert_allclose(10 ** z[0], [0.5, 30.0, 2.0])
     assert Scale.over(pd.Series([-0.01, 0.2]), bound=False).low == -0.01
     assert Scale.over(pd.Series([math.nan]), bound=True).ends[0] < Scale.over(pd.Series([math.nan]), bound=True).ends[1]
+
+
+def test_cells_with_selected_runs_are_framed_and_said_so():
+    there = grid(selected=[True, False, False, False, False, True])
+    fig = heat_map(there, X, Y, "sparse", Scale(0.5, 30.0, True), [""] * 6, False, "published")
+    frames = {(s.x0 + s.x1, s.y0 + s.y1) for s in fig.layout.shapes if s.line.color == SELECTED_COLOUR[False]}
+    assert frames == {(0, 0), (4, 2)}
+    assert [a.text for a in fig.layout.annotations if "you selected" in a.text]
+    hovers = np.array(fig.data[0].customdata)
+    assert ["you selected" in text for text in hovers.ravel()] == [True, False, False, False, False, True]
+    bare = heat_map(grid(selected=False), X, Y, "sparse", Scale(0.5, 30.0, True), [""] * 6, False, "published")
+    assert not [a for a in bare.layout.annotations if "you selected" in a.text]
+    assert SELECTED_COLOUR[False] not in {shape.line.color for shape in bare.layout.shapes}

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 import streamlit as st
 
+from boundlab.analysis.run_codes import join_codes
 from boundlab.analysis.tables import SERIES, final_table
 from boundlab.bounds import ALL
-from boundlab.charts.theme import STYLES
+from boundlab.charts.theme import SELECTED_COLOUR, STYLES
 from boundlab.specs.settings import CONVENTIONS, Settings
 from boundlab.ui import shelf
 from boundlab.ui.page import PAGES
@@ -201,3 +202,14 @@ def test_a_page_does_not_bring_the_value_of_its_own_axis_along():
     assert not app.warning
     assert "wd" not in app.query_params
     assert not shelf.own_runs()
+
+
+def test_selected_runs_light_up_in_their_cells(pack):
+    run = next(run for run in pack if run.id.startswith("digits-conv-3-16-wd0.002-s0"))
+    app = open_link(PAGE["lambda"], panels="heat map", dataset="digits", selected=join_codes([run.id]))
+    assert not app.exception
+    layout = chart(app)["layout"]
+    framed = [shape for shape in layout["shapes"] if shape["line"]["color"] == SELECTED_COLOUR[False]]
+    (shape,) = framed
+    assert layout["xaxis"]["ticktext"][round((shape["x0"] + shape["x1"]) / 2)] == "0.002"
+    assert layout["yaxis"]["ticktext"][round((shape["y0"] + shape["y1"]) / 2)] == "16"

@@ -8,31 +8,36 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-CELL = ("mean", "low", "high", "seeds", "trained", "at_plateau")
+CELL = ("mean", "low", "high", "seeds", "trained", "at_plateau", "selected")
 
 
 def cells(
     table: pd.DataFrame, x: str, y: str, series: str, x_values: Sequence[float], y_values: Sequence[float]
 ) -> pd.DataFrame:
     """One row per pair of values, y by y: x, y, mean, low and high of the value over the runs there, how many `seeds`, and
-    whether all of them `trained` and are `at_plateau`. A cell without a value has NaN and 0 seeds.
+    whether all of them `trained` and are `at_plateau`, and any is `selected` (where the table has such a column). A cell without a value has NaN and 0 seeds.
 
     `table`: rows of `tables.final_table` that differ in x, y and seed alone.
     """
     rows = table[(table["series"] == series) & table["value"].notna()]
-    found = rows.groupby([y, x]).agg(
-        mean=("value", "mean"),
-        low=("value", "min"),
-        high=("value", "max"),
-        seeds=("seed", "nunique"),
-        trained=("trained", "all"),
-        at_plateau=("at_plateau", "all"),
+    found = (
+        rows.assign(selected=rows.get("selected", False))
+        .groupby([y, x])
+        .agg(
+            mean=("value", "mean"),
+            low=("value", "min"),
+            high=("value", "max"),
+            seeds=("seed", "nunique"),
+            trained=("trained", "all"),
+            at_plateau=("at_plateau", "all"),
+            selected=("selected", "any"),
+        )
     )
     places = pd.MultiIndex.from_tuples(itertools.product(y_values, x_values), names=[y, x])
     whole = found.reindex(places)
     whole["seeds"] = whole["seeds"].fillna(0).astype(int)
-    for flag in ("trained", "at_plateau"):  # of nothing nothing is wrong
-        whole[flag] = whole[flag].astype("boolean").fillna(value=True).astype(bool)
+    for flag in ("trained", "at_plateau", "selected"):  # of nothing nothing is wrong, and nothing selected
+        whole[flag] = whole[flag].astype("boolean").fillna(value=flag != "selected").astype(bool)
     return whole.reset_index()[[x, y, *CELL]]
 
 

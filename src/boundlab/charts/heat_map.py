@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from boundlab.charts.frame import remote
 from boundlab.charts.heat_colours import Scale, colour_axis, heading, is_dark_at
-from boundlab.charts.theme import ALERT, FONT, INK, LEADER, axis_look, styles, tick_texts
+from boundlab.charts.theme import ALERT, FONT, INK, LEADER, SELECTED_COLOUR, axis_look, styles, tick_texts
 from boundlab.charts.traces import Trace
 from boundlab.text import readable
 
@@ -22,6 +22,11 @@ HEAT_HEIGHT = 432
 _MARGIN = {"l": 56, "r": 14, "t": 74, "b": 74}
 _LETTERS = ("#000000", "#FFFFFF")  # on light and on dark cells
 _GROUND = ("#FFFFFF", "#1C1F26")  # of a hover
+_SELECTED_NOTE = {
+    "text": "▢ with runs you selected",
+    **{"xref": "paper", "x": 1, "xanchor": "right", "yref": "paper", "y": 0, "yanchor": "top", "yshift": -52},
+    "showarrow": False,
+}
 _NOTHING = "rgba(0,0,0,0)"
 
 
@@ -66,6 +71,7 @@ def heat_map(
     column, row = np.tile(np.arange(shape[1]), shape[0]), np.repeat(np.arange(shape[0]), shape[1])
     there = cells["mean"].notna().to_numpy()
     flagged = there & ~(cells["trained"] & cells["at_plateau"]).to_numpy()
+    lit = cells["selected"].to_numpy(bool)
     aside = ~there & cells["left_out"].to_numpy(bool)
     marks = [
         *_labels(cells["mean"].to_numpy(float), column, row, scale),
@@ -85,10 +91,14 @@ def heat_map(
         "xaxis": _axis(x, dark),
         "yaxis": _axis(y, dark),
         "shapes": [
-            *_frames(column[flagged], row[flagged]),
+            *_frames(column[flagged], row[flagged], ALERT[False], 0.44),
+            *_frames(column[lit], row[lit], SELECTED_COLOUR[dark], 0.36),
             *(_border(cells["mean"].to_numpy(float).reshape(shape), dark) if scale.bound else []),
         ],
-        "annotations": [heading(scale, styles(convention)[series].short, 8 - _MARGIN["l"], dark)],
+        "annotations": [
+            heading(scale, styles(convention)[series].short, 8 - _MARGIN["l"], dark),
+            *([_SELECTED_NOTE | {"font": {"size": FONT - 3, "color": SELECTED_COLOUR[dark]}}] if lit.any() else []),
+        ],
         "updatemenus": [remote()],
         "meta": meta,
     }
@@ -141,6 +151,7 @@ def _hover(cell: dict[str, Any], name: str, series: str, title: str) -> str:
         words += f"<br>mean of {cell['seeds']} seeds: {span}"
     if not cell["trained"]:
         return words + "<br>did not train"
+    words += "<br>with runs you selected" if cell["selected"] else ""
     return words if cell["at_plateau"] else words + "<br>did not reach the plateau"
 
 
@@ -184,11 +195,12 @@ def _empty(
     return [place | {"marker": mark, "hoverinfo": "skip"}, place | {"marker": square} | hover]
 
 
-def _frames(column: np.ndarray, row: np.ndarray) -> list[dict[str, Any]]:
-    """Around the cells of runs that did not train or did not reach the plateau: red on white, as a cell may be red too."""
-    looks = ({"color": "#FFFFFF", "width": 7}, {"color": ALERT[False], "width": 3})
+def _frames(column: np.ndarray, row: np.ndarray, colour: str, half: float) -> list[dict[str, Any]]:
+    """Around cells, `half` as wide as one: of runs that did not train or did not reach the plateau, and of selected ones. On white,
+    as a cell may have the colour too."""
+    looks = ({"color": "#FFFFFF", "width": 7}, {"color": colour, "width": 3})
     return [
-        {"type": "rect", "x0": j - 0.44, "x1": j + 0.44, "y0": i - 0.42, "y1": i + 0.42, "line": look}
+        {"type": "rect", "x0": j - half, "x1": j + half, "y0": i - half, "y1": i + half, "line": look}
         for j, i in zip(column.tolist(), row.tolist(), strict=True)
         for look in looks
     ]

@@ -54,18 +54,21 @@ _COLUMNS = {axis.column: axis.title for axis in AXES.values()} | {  # of the tab
     "high": "largest seed",
     "trained": "trained",
     "at_plateau": "at the plateau",
+    "selected": "with selected runs",
 }
 _TITLES = {axis.column: axis.title for axis in AXES.values()}
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What a heat map is of. `peers`: all runs of the recipe; `runs`: of these the ones to trust."""
+    """What a heat map is of. `peers`: all runs of the recipe; `runs`: of these the ones to trust; `selected`: the ids of those that
+    the reader selected, here or not."""
 
     dataset: str
     settings: Settings
     peers: pd.DataFrame
     runs: pd.DataFrame
+    selected: tuple[str, ...] = ()
 
 
 def has_heat_map(runs: pd.DataFrame) -> bool:
@@ -109,7 +112,7 @@ def heat_page(shown: Shown, ground: Ground, place: Figure) -> None:
     x, y, choice, series = shown.x, shown.y, shown.choice, shown.series
     every = table(ground.dataset, ground.settings)
     every = every[every["run"].isin(ground.runs["run"]) & (every["series"] == series)]
-    here = standing_at(every, choice.at)
+    here = standing_at(every.assign(selected=every["run"].isin(ground.selected)), choice.at)
     across, up = (CellAxis(column, sorted(ground.runs[column].unique()), _TITLES[column]) for column in (x, y))
     grid = cells(here, x, y, series, across.values, up.values)
     places = [{x: row[x], y: row[y]} | choice.at for _, row in grid.iterrows()]

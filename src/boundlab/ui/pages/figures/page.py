@@ -92,7 +92,7 @@ def explore(controls: Controls, axis: Axis) -> None:
         with across:
             choices = [*panel_choices(runs, axis), *([HEAT] if has_heat_map(runs) else [])]
             panels = controls.choose("Panels", choices, "panels", _PANELS_HELP) if len(choices) > 1 else ONE
-    ground = Ground(dataset, settings, peers, runs)
+    ground = Ground(dataset, settings, peers, runs, lit)
     if panels == HEAT:
         with heat_controls:
             shown = heat_choice(controls, axis.key, ground, across)
