@@ -18,6 +18,7 @@ from boundlab.analysis.comparison import (
     places,
     short_names,
 )
+from boundlab.analysis.run_codes import join_codes
 from boundlab.analysis.subject import Subject
 from boundlab.bounds import BY_KEY
 from boundlab.bounds.base import evaluate, only
@@ -173,6 +174,23 @@ def linked(app):
     names = [key for key in COMPARE.params if key[0] in "ns" or key == "count"]
     given = {key: app.query_params.get(key) or [] for key in names}
     return {key: value if isinstance(value, str) else value[-1] for key, value in given.items() if value}
+
+
+def test_the_selected_runs_of_another_page_are_a_comparison(pack):
+    runs = sorted(run.id for run in pack if run.id.startswith(("digits-conv-3-8-", "digits-conv-3-16-")))
+    app = open_link(COMPARE, selected=join_codes(runs[:1]))
+    assert "preset_selected" not in {button.key for button in app.button}  # one is no comparison
+    app = open_link(COMPARE, selected=join_codes(runs[:2]))
+    app.button(key="preset_selected").click().run()
+    assert not app.exception
+    picked = app.multiselect(key="compare_picked").value
+    titles = {run.spec.arch.title for run in pack if run.id in runs[:2]}
+    assert len(picked) == 2
+    assert {name.split(" · ")[0] for name in picked} == titles
+    app = open_link(COMPARE, selected=join_codes(runs[:7]))
+    app.button(key="preset_selected").click().run()
+    assert len(app.multiselect(key="compare_picked").value) == 4
+    assert "The first 4 of 7" in app.button(key="preset_selected").help
 
 
 def test_the_table_tells_every_network_apart(pack):

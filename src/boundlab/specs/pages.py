@@ -165,7 +165,7 @@ PAGES = (
         "Compare",
         ":material/compare:",
         "Two to four networks side by side: connectivity, norms, bounds, margins, and the factors that differ.",
-        ("count", "n1", "n2", "n3", "n4", "s1", "s2", "s3", "s4", "convention", "delta", "bound", "view"),
+        ("count", "n1", "n2", "n3", "n4", "s1", "s2", "s3", "s4", "convention", "delta", "bound", "view", "selected"),
     ),
     Page(
         "ranking",

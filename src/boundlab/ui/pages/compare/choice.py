@@ -26,6 +26,7 @@ from boundlab.ui.pages.compare.offers import (
     presets,
 )
 from boundlab.ui.privacy import plain
+from boundlab.ui.selected import selected_runs
 from boundlab.ui.subjects import left_out_sentence
 from boundlab.uploads.kept import left_out
 
@@ -54,6 +55,7 @@ def choose_networks(controls: Controls, above: DeltaGenerator, below: DeltaGener
     with above:
         for preset in offered:
             _button(preset, [known.typical(label) for label in preset.labels])
+        _selected(known.of_runs(frozenset(selected_runs(controls))))
     with below, st.expander("Choose networks", icon=":material/checklist:"):
         picks = _drawer(controls, known, start)
         if words := _seeds(known, picks):
@@ -89,6 +91,16 @@ def _button(preset: ReadyMade, picks: Sequence[Pick]) -> None:
     seeds = [pick.seed for pick in picks]
     words = f"{preset.help} Seeds {', '.join(seeds)}: {_TYPICAL}"
     st.button(preset.title, key=f"preset_{preset.title}", help=words, on_click=_set, args=(names,), icon=icon)
+
+
+def _selected(picks: Sequence[Pick]) -> None:
+    """The runs that the reader selected on another page, where there are enough."""
+    if len(picks) >= FEWEST_COMPARED:
+        left = f" The first {MOST_COMPARED} of {len(picks)}." if len(picks) > MOST_COMPARED else ""
+        names = [pick.name for pick in picks[:MOST_COMPARED]]
+        icon = ":material/check:" if st.session_state[_PICKED] == names else None
+        words = f"The runs that you selected on another page.{left}"
+        st.button("Selected runs", key="preset_selected", help=words, on_click=_set, args=(names,), icon=icon)
 
 
 def _set(names: list[str]) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -76,6 +76,11 @@ class Offer:
         """Every network by its name."""
         found = [Pick(label, seed) for label, entry in self.runs.items() for seed in entry.seeds]
         return {pick.name: pick for pick in [*found, *map(Pick, self.loaded)]}
+
+    def of_runs(self, ids: Collection[str]) -> list[Pick]:
+        """The networks of these runs, in the order of the list."""
+        found = [(label, seed, run) for label, entry in self.runs.items() for seed, run in entry.seeds.items()]
+        return [Pick(label, seed) for label, seed, run in found if run in ids]
 
     def typical(self, label: str) -> Pick:
         """Of a spec the seed that stands for it."""
