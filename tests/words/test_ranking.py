@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from boundlab.words.ranking import ranking_headline, selected_sentence, worst_sentence
+from boundlab.words.ranking import chance_sentence, ranking_headline, selected_sentence, worst_sentence
 
 NAMES = {"path_norm": "Path norm", "sparse:strict": "Theorem S", "random": "Random numbers"}
 
@@ -60,3 +60,11 @@ def test_what_the_selected_say():
     assert said == "Among the **12 networks selected**, 66 pairs: Theorem S τ = 0.60 (0.30 to 0.90)."
     assert "too few" in selected_sentence(few[:0], "path_norm", NAMES, 1)
     assert "Theorem S orders nothing; best there: Path norm" in selected_sentence(few[::2], "sparse:strict", NAMES, 9)
+
+
+def test_gaps_that_chance_explains_are_counted_by_hand():
+    # two standard errors of 10 % on 100 and on 10,000 images: 6 % and 0.6 %
+    table = pd.DataFrame({"test_error": [0.1, 0.1, 0.1, 0.1], "gap": [0.059, 0.0601, 0.0059, 0.0061]})
+    assert chance_sentence(table, [100, 100, 10_000, 10_000]).startswith("**2 of 4 gaps are within two standard errors")
+    assert chance_sentence(table.assign(gap=-0.1), [100] * 4).startswith("**4 of 4")
+    assert chance_sentence(table.assign(gap=0.07), [100] * 4) == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -51,6 +53,19 @@ def ranking_headline(rows: pd.DataFrame, names: dict[str, str], target: str, net
     )
     others += [_named(row, "random numbers") for _, row in rows[rows["measure"] == "random"].iterrows()]
     return "; ".join([found, *others]) + "."
+
+
+def chance_sentence(table: pd.DataFrame, images: Sequence[int]) -> str:
+    """How many gaps are no larger than what the choice of the test images may do, where they are a quarter or more; "" else.
+    `table`: of `measures.measures_table`; `images`: in each network's test set."""
+    error = table["test_error"].to_numpy(float)
+    spread = np.sqrt(error * (1 - error) / np.asarray(images, float))
+    within = int((table["gap"].to_numpy(float) <= 2 * spread).sum())
+    if 4 * within < len(table):
+        return ""
+    return (
+        f"**{within} of {len(table)} gaps are within two standard errors**: chance orders these."
+    )
 
 
 def _named(row: pd.Series, called: str) -> str:

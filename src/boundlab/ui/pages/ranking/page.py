@@ -26,6 +26,7 @@ from boundlab.words.ranking import (
     DEFINITIONS,
     LIMITS,
     TARGET,
+    chance_sentence,
     ranking_headline,
     selected_sentence,
     worst_sentence,
@@ -68,6 +69,8 @@ def ranking(controls: Controls) -> None:
         start = bounds[0] if bounds else None
         chosen = by_name[controls.choose("Number", list(by_name), "number", default=start, width=190)]
     said = [ranking_headline(rows, names, target, len(table), DATASETS[dataset].title)]
+    if target == "gap" and (doubt := chance_sentence(table, _test_images(table))):
+        said.append(doubt)
     if among is not None:
         said.append(selected_sentence(among, chosen, names, len(selected)))
     place.headline.markdown("\n\n".join(said))
@@ -82,6 +85,11 @@ def ranking(controls: Controls) -> None:
             )
     if selected:
         selected_table(drawn)
+
+
+def _test_images(table: pd.DataFrame) -> list[int]:
+    specs = [find_run(name).spec for name in table["run"]]
+    return [DATASETS[spec.train.dataset].test_images(spec.train.labels) for spec in specs]
 
 
 def _where(controls: Controls, runs: pd.DataFrame, delta: float) -> tuple[str, ...]:
