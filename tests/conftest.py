@@ -49,7 +49,13 @@ SLOW = (
     ),
     *("data/test_download.py", "bounds/test_biases_from_below.py", "cli/test_terminal.py"),
     *("evaluation/test_notebook", "bounds/test_theorem_s.py", "ui/test_live.py", "training/test_loop.py"),
-    *("evaluation/test_certify.py", "jobs/test_downloads.py", "system/test_orphans.py", "cli/test_bad_input.py"),
+    *(
+        "evaluation/test_certify.py",
+        "jobs/test_downloads.py",
+        "jobs/test_cluster.py",
+        "system/test_orphans.py",
+        "cli/test_bad_input.py",
+    ),
     *("networks/test_weights.py", "test_wheel.py", "training/test_cuda_graph.py", "ui/test_server.py"),
 )
 

@@ -47,6 +47,16 @@ def locate(name: str, file: str, root: str | Path | None = None) -> Path:
     return path
 
 
+def files_below(name: str, root: str | Path | None = None) -> list[str]:
+    """The files of a data set, shipped or own, as they lie below the data root; [] where it needs none. Raises DataError for one
+    that is missing."""
+    base = data_root(root)
+    if name in SHIPPED:
+        return [locate(name, file, root).relative_to(base).as_posix() for file in FILES.get(name, {})]
+    key = name.removeprefix("own-")
+    return [f"own/{key}.{ending}" for ending in ("npz", "json")]
+
+
 def missing(name: str, root: str | Path | None = None) -> list[str]:
     """Files of a data set that are not there, [] when it can be loaded; raises ValueError for an unknown name."""
     one_of("dataset", name, DATASETS)

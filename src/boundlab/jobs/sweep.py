@@ -25,7 +25,8 @@ from boundlab.system.locks import BUSY, held
 from boundlab.system.processes import ONE_THREAD
 
 
-def _launch(specs: list[RunSpec], out: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
+def start_runs(specs: list[RunSpec], out: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
+    """A process that trains runs together below `out`, and ends when its standard input is closed."""
     queue = out / ".queue"
     make_folder(queue)
     file = queue / f"{specs[0].id}.json"
@@ -42,13 +43,14 @@ def _launch(specs: list[RunSpec], out: Path, arguments: list[str]) -> subprocess
         "--with-parent",
         *arguments,
     ]
-    with _log(out, specs[0].id).open("wb") as log:
+    with log_of(out, specs[0].id).open("wb") as log:
         return subprocess.Popen(
             command, env=os.environ | ONE_THREAD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
         )
 
 
-def _log(out: Path, run: str) -> Path:
+def log_of(out: Path, run: str) -> Path:
+    """What a process launched here for `run` writes when it fails."""
     return out / ".queue" / f"{run}.{os.getpid()}.log"  # another sweep may wait for the same run
 
 
@@ -79,15 +81,15 @@ def sweep(
         while waiting or running:
             busy = {name for names, _ in running for name in names}
             free = [spec for name, spec in waiting.items() if name not in busy and not held(out, name)]
-            for group in _groups(free, out, device, workers - len(running))[: workers - len(running)]:
-                running.append(([spec.id for spec in group], _launch(group, out, arguments)))
+            for group in stacks_of(free, out, device, workers - len(running))[: workers - len(running)]:
+                running.append(([spec.id for spec in group], start_runs(group, out, arguments)))
             time.sleep(0.3)
             for names, process in [entry for entry in running if entry[1].poll() is not None]:
                 running.remove((names, process))
-                failed |= _failed(names, _ended(process, _log(out, names[0])), out)
+                failed |= failures(names, ended(process, log_of(out, names[0])), out)
             failed = {name: why for name, why in failed.items() if not finished(out / name)}
             waiting = {n: spec for n, spec in waiting.items() if n not in failed and not finished(out / n)}
-            progress(len(specs) - len(waiting) + sum(_fraction(out / name) for name in waiting))
+            progress(len(specs) - len(waiting) + sum(fraction(out / name) for name in waiting))
     finally:
         for _, process in running:  # only after Ctrl-C: a run resumes from its last epoch
             process.terminate()
@@ -95,7 +97,7 @@ def sweep(
     return failed
 
 
-def _groups(free: list[RunSpec], out: Path, device: str, places: int) -> list[list[RunSpec]]:
+def stacks_of(free: list[RunSpec], out: Path, device: str, places: int) -> list[list[RunSpec]]:
     """What is trained together: first what was begun so."""
     named = {out / spec.id: spec for spec in free}
     begun, alone = stacks.with_mates(list(named))
@@ -103,7 +105,7 @@ def _groups(free: list[RunSpec], out: Path, device: str, places: int) -> list[li
     return [[named[folder] for folder in stack] for stack in begun] + fresh
 
 
-def _failed(names: list[str], error: str | None, out: Path) -> dict[str, str]:
+def failures(names: list[str], error: str | None, out: Path) -> dict[str, str]:
     """Of the runs that a process was to train, those that will not be finished, and why; `error`: its last line."""
     found = {}
     for name in names:
@@ -115,7 +117,7 @@ def _failed(names: list[str], error: str | None, out: Path) -> dict[str, str]:
     return found
 
 
-def _ended(process: subprocess.Popen[bytes], log: Path) -> str | None:
+def ended(process: subprocess.Popen[bytes], log: Path) -> str | None:
     """The last line that a process wrote before it failed, None where it did not."""
     _close(process)
     lines = log.read_text(errors="replace").strip().splitlines()
@@ -131,7 +133,8 @@ def finished(folder: Path) -> bool:
         return False
 
 
-def _fraction(folder: Path) -> float:
+def fraction(folder: Path) -> float:
+    """How much of a run is trained, 0 to 1."""
     now = _status(folder)
     return min(1.0, now.step / now.steps) if now and now.steps else 0.0
 

@@ -63,9 +63,7 @@ def chance_sentence(table: pd.DataFrame, images: Sequence[int]) -> str:
     within = int((table["gap"].to_numpy(float) <= 2 * spread).sum())
     if 4 * within < len(table):
         return ""
-    return (
-        f"**{within} of {len(table)} gaps are within two standard errors**: chance orders these."
-    )
+    return f"**{within} of {len(table)} gaps are within two standard errors**: chance orders these."
 
 
 def _named(row: pd.Series, called: str) -> str:
