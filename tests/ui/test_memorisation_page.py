@@ -3,6 +3,7 @@
 import json
 import math
 
+import pandas as pd
 import pytest
 
 from boundlab.analysis.curves import by_axis
@@ -21,7 +22,7 @@ ALONG = {"label noise": LABEL_NOISE, "training images": N_TRAIN}
 
 @pytest.fixture(scope="module")
 def long(whole_pack):
-    found = [run for run in whole_pack if studied(run.spec, "long")]
+    found = [run for run in whole_pack if studied(run.spec, "long") and run.spec.train.dataset == "digits"]
     assert found
     return found
 
@@ -97,6 +98,27 @@ def test_who_did_not_fit_is_ringed_counted_and_listed(long):
     assert len(app.dataframe[0].value) >= rows["label_noise"].nunique()
 
 
+def test_it_begins_at_the_largest_n_that_most_learn_by_heart(whole_pack):
+    """Of MNIST that is not all of it."""
+    table = pd.DataFrame(
+        [
+            (run.spec.train.images, bool(run.fitted))
+            for run in whole_pack
+            if studied(run.spec, "long") and run.spec.train.dataset == "mnist"
+        ],
+        columns=["n", "fitted"],
+    )
+    share = table.groupby("n")["fitted"].mean()
+    largest = max(n for n, fitted in share.items() if fitted >= 0.5)
+    assert largest < table["n"].max()
+    app = open_link(PAGE, dataset="mnist")
+    assert not app.exception
+    assert not app.warning
+    assert f"n = {largest:,}" in headline(app) or f"n = {largest:,}" in " ".join(c.value for c in app.caption)
+    assert "(ringed)" not in headline(app)
+    assert "(ringed)" in headline(open_link(PAGE, dataset="mnist", n_train=str(table["n"].max())))
+
+
 def test_a_selected_run_is_ringed(long):
     table = drawn_rows(long, LABEL_NOISE, Settings()).drop_duplicates("run")
     one = table[table["label_noise"] > 0].iloc[0]
@@ -126,12 +148,18 @@ def test_no_other_page_draws_or_offers_them(key):
 
 def test_page_ranking_offers_them_as_recipes_of_their_own(whole_pack):
     page = next(one for one in PAGES if one.key == "ranking")
-    recipes = {recipe(run.spec) for run in whole_pack if studied(run.spec, "long") or studied(run.spec, "population")}
-    for name in recipes:
-        app = open_link(page, dataset="digits", recipe=name)
+    found = {
+        (run.spec.train.dataset, recipe(run.spec))
+        for run in whole_pack
+        if studied(run.spec, "long") or studied(run.spec, "population")
+    }
+    for dataset, name in sorted(found):
+        app = open_link(page, dataset=dataset, recipe=name)
         assert not app.exception
         assert not app.warning
-        count = sum(recipe(run.spec) == name and run.trained for run in whole_pack)
+        count = sum(
+            (run.spec.train.dataset, recipe(run.spec)) == (dataset, name) and run.trained for run in whole_pack
+        )
         right = json.loads(app.get("plotly_chart")[1].proto.spec)
         assert len(right["data"][0]["x"]) <= count
         assert f"{count} " in " ".join(m.value for m in app.markdown)

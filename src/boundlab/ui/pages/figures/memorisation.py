@@ -30,6 +30,7 @@ _ALONG_HELP = (
     "label noise: a share of the training labels is drawn at random, each class as likely as any other, and the network is trained on "
     "them; test labels stay true · training images: the first n of one order, so that fewer are part of more. The handle moves the other one."
 )
+_FIRST = "digits"
 _STUDY = LABEL_NOISE.study
 _SCALE = "relative"  # who notices is a question of factors
 _NOTHING = "No run of the recipe *long* is there: restore `data/runs`, or train some on page Train."
@@ -83,6 +84,7 @@ def memorisation(controls: Controls) -> None:
 def _data(controls: Controls, known: list[str]) -> str:
     """The data set; a choice only where there are several."""
     if len(known) > 1:
-        return controls.pick("Data", known, "dataset", called=listed_name)
+        first = _FIRST if _FIRST in known else None  # as links of the time when these were all
+        return controls.pick("Data", known, "dataset", default=first, called=listed_name)
     controls.check("dataset", known, "Data")
     return known[0]

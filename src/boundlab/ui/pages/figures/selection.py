@@ -175,9 +175,18 @@ def handle_position(controls: Controls, selection: Selection, names: list[str], 
     if handle is _LAMBDA and selection.panel is None:
         every = panel_labels(list(values_of(selection.listing, "weight_decay")), handle)
         default = f"{preferred_start(selection.listing)['weight_decay']:g}"
+    if handle is _OTHER["label_noise"]:
+        default = _where_they_fit(selection.runs, names)
     at = handle_at(controls, key, handle.key, handle.name.removesuffix(" ="), every, names, few=handle is not _EPOCH)
     controls.keep(handle.key, at or default, default)
     return names.index(at or default) if (at or default) in names else None
+
+
+def _where_they_fit(runs: pd.DataFrame, names: list[str]) -> str:
+    """The largest n at which most networks learnt their images by heart; the last where there is none."""
+    most = runs.groupby("n_train")["fitted"].mean()
+    fit = [name for name in names if most.get(float(name), 0.0) >= 0.5]
+    return fit[-1] if fit else names[-1]
 
 
 def at_handle(controls: Controls, selection: Selection) -> Choice:
