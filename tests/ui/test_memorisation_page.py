@@ -157,9 +157,7 @@ def test_page_ranking_offers_them_as_recipes_of_their_own(whole_pack):
         app = open_link(page, dataset=dataset, recipe=name)
         assert not app.exception
         assert not app.warning
-        count = sum(
-            (run.spec.train.dataset, recipe(run.spec)) == (dataset, name) and run.trained for run in whole_pack
-        )
+        count = sum((run.spec.train.dataset, recipe(run.spec)) == (dataset, name) and run.trained for run in whole_pack)
         right = json.loads(app.get("plotly_chart")[1].proto.spec)
         assert len(right["data"][0]["x"]) <= count
         assert f"{count} " in " ".join(m.value for m in app.markdown)
