@@ -23,11 +23,15 @@ def test_a_wrong_line_a_wrong_number_and_a_missing_file(capsys, tmp_path):
     untrue.write_text(MINE.replace("high < 0.9 * low", "high > low"))
     assert main(["lesson", "check", str(good)]) == 0
     capsys.readouterr()
-    assert main(["lesson", "check", str(wrong), str(untrue), str(good)]) == 1
+    assert main(["lesson", "check", str(wrong), str(untrue), str(good)]) == 2
     out, err = capsys.readouterr()
-    assert "good.md: Why weight decay?, 1 steps" in out
+    assert "good.md: Why weight decay?, 1 step;" in out
     assert "wrong.md, line 5: there is no page `lamda`" in err
     assert "untrue.md, line 12: `high > low` is not so: 0.66" in err
+    endless = tmp_path / "endless.md"
+    endless.write_text(MINE.replace("{low/high:fold}", "{low/0:fold}"))
+    assert main(["lesson", "check", str(endless)]) == 2
+    assert "endless.md, line 4: a number of this step is no number: it divides by 0" in capsys.readouterr().err
     assert main(["lesson", "check", str(tmp_path / "gone.md")]) == 2
     assert "gone.md" in capsys.readouterr().err
 

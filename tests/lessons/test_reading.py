@@ -52,6 +52,16 @@ def test_a_lesson_is_read_whole():
 @pytest.mark.parametrize(
     ("old", "new", "line", "said"),
     [
+        ("try: Drag it.", "tyr: Drag it.", 15, "there is no `tyr:`; there are page, link, ask"),
+        ("It falls {low", "![](http://x/y.png) {low", 17, "pictures and other files are not shown"),
+        ("It falls {low", "<img src=//x> {low", 17, "pictures and other files are not shown"),
+        ("dataset=mnist&layers=3&show", "dataset=imagenet&layers=3&show", 6, "`dataset` is one of mnist, digits"),
+        (
+            "dataset=mnist&layers=3&show",
+            "dataset=mnist&layers=banana&show",
+            6,
+            "`layers` is a number here, got `banana`",
+        ),
         ("# Why weight decay?", "Why?", 1, "the title, `# ...`, was expected"),
         ("What a larger λ does.", "", 1, "a sentence under the title"),
         ("page: lambda", "page: lamda", 5, "there is no page `lamda`; there are start, playground"),
@@ -73,7 +83,7 @@ def test_a_lesson_is_read_whole():
         ("check: high < 0.9 * low", "check: high < lower", 12, "`lower` has no value in this step"),
         ("lock: dataset", "lock: data", 13, "page `lambda` has no `data`"),
         ("hide: convention", "hide: body", 14, "page `lambda` has no `body`"),
-        ("{low/high:fold}", "{low/high:folds}", 4, "after the colon one of percent, fold"),
+        ("{low/high:fold}", "{low/high:folds}", 17, "after the colon one of percent, fold"),
         ("{low/high:fold}", "{slow}", 4, "`slow` has no value in this step"),
         ("try: Drag it.", "try: Drag it.\ntry: Again.", 16, "stands in this step twice, first in line 15"),
         ("So many.", "", 21, "says nothing when it is revealed"),

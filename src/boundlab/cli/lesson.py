@@ -19,7 +19,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _check(a: argparse.Namespace) -> int:
-    """Exit code 1 where a file is no lesson, or the runs contradict it."""
+    """Exit code 2 where a file is no lesson, or the runs contradict it."""
     from boundlab.errors import LessonError
     from boundlab.lessons.facts import shown_text
     from boundlab.lessons.library import read_lesson_file
@@ -39,11 +39,12 @@ def _check(a: argparse.Namespace) -> int:
             except LessonError as error:
                 found.append(f"{file.name}, {error}")
         if not found:
-            print(f"{file.name}: {lesson.title}, {len(lesson.steps)} steps; its numbers are those of the shipped runs")
+            count = f"{len(lesson.steps)} step{'s' * (len(lesson.steps) != 1)}"
+            print(f"{file.name}: {lesson.title}, {count}; its numbers are those of the shipped runs")
         wrong += found
     for text in wrong:
         print(f"boundlab: {text}", file=sys.stderr)
-    return 1 if wrong else 0
+    return 2 if wrong else 0
 
 
 def _list(a: argparse.Namespace) -> int:

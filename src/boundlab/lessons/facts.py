@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from boundlab.analysis.guarantees import GUARANTEE_KINDS, guarantees
 from boundlab.analysis.tables import SERIES, final_table
 from boundlab.errors import LessonError
-from boundlab.lessons.expressions import amount, filled_in, holds
+from boundlab.lessons.expressions import amount, filled_in, holds, in_text
 from boundlab.lessons.lesson import LessonStep, Quantity
 from boundlab.runs.run import Run
 from boundlab.specs.recipes import figured, recipe, task
@@ -115,6 +116,9 @@ def shown_text(step: LessonStep, runs: Sequence[Run]) -> tuple[str, dict[str, fl
     values = amounts(step, runs)
     if wrong := contradicted(step, values):
         raise LessonError("; ".join(wrong))
+    spoken = [expression for expression, _ in in_text(step.text)] + ([step.number.answer] if step.number else [])
+    if not all(math.isfinite(amount(expression, values)) for expression in spoken):
+        raise LessonError(f"line {step.line}: a number of this step is no number: it divides by 0")
     return filled_in(step.text, values), values
 
 

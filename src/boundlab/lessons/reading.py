@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,13 +12,21 @@ from boundlab.errors import LessonError
 from boundlab.lessons.expressions import in_text, names, read_check, words_in
 from boundlab.lessons.facts import QUANTITIES, check_where
 from boundlab.lessons.lesson import Check, Lesson, LessonStep, Number, Quantity
+from boundlab.specs.catalog import SHIPPED
 from boundlab.specs.pages import PAGE
+from boundlab.specs.settings import CONVENTIONS
 from boundlab.text import quoted
 
-_DIRECTIVE = re.compile(r"(page|link|ask|number|let|check|lock|hide|try):(?:\s+(.*))?")
+_WORDS = ("page", "link", "ask", "number", "let", "check", "lock", "hide", "try")
+_DIRECTIVE = re.compile(rf"({'|'.join(_WORDS)}):(?:\s+(.*))?")
+_MISTYPED = re.compile(r"([a-z_]{2,12}):(\s.*)?")
+_PICTURE = re.compile(r"!\[|<\s*(img|iframe|video|audio|object|embed|link|script)\b", re.I)
 _CHOICE = re.compile(r"- \[([ xX])\]\s+(.*)")
 _LET = re.compile(r"([a-z][a-z0-9_]*)\s*=\s*([a-z0-9_]+)(?:\s+at\s+(.*))?")
 _NUMBER = re.compile(r"(-?[0-9]{1,6}) to (-?[0-9]{1,6}), answer \{([^{}]*)\}")
+# values of a link that are the same on every page
+_POSSIBLE = {"dataset": tuple(SHIPPED), "convention": CONVENTIONS}
+_NUMBERS = ("layers", "channels", "wd", "delta", "n_train", "label_noise", "epoch", "seed")
 _MOST = {"letters": 100_000, "steps": 20, "choices": 6}
 
 
@@ -79,8 +88,20 @@ def _step(lines: list[_Line]) -> LessonStep:
         elif found := _CHOICE.fullmatch(line.text):
             choices.append((found.group(1), found.group(2)))
         else:
+            _check_prose(line)
             text.append(line.text)
     return _made(lines[0], told, choices, lets, checks, "\n".join(text).strip())
+
+
+def _check_prose(line: _Line) -> None:
+    """A mistyped directive is not shown as text, and no reader's browser is sent to another host. Raises."""
+    if found := _MISTYPED.fullmatch(line.text):
+        raise _Wrong(
+            line.number, f"there is no `{found.group(1)}:`; there are {', '.join(_WORDS)} (text begins otherwise)"
+        )
+    if _PICTURE.search(line.text):
+        raise _Wrong(line.number, "pictures and other files are not shown in a lesson; a link, `[...](...)`, is")
+    _try(line.number, lambda: (words_in(line.text), in_text(line.text)))
 
 
 def _made(
@@ -154,7 +175,19 @@ def _link(line: _Line | None, page: str) -> dict[str, str]:
             line.number, f"a link's values were expected, `name=value&name=value`, got `{line.text}`"
         ) from error
     _has(line.number, [name for name, _ in found], page)
+    for name, value in found:
+        if name in _POSSIBLE and value not in _POSSIBLE[name] and not value.startswith("own-"):
+            raise _Wrong(line.number, f"`{name}` is one of {', '.join(_POSSIBLE[name])} here, got {quoted([value])}")
+        if name in _NUMBERS and not _is_number(value):
+            raise _Wrong(line.number, f"`{name}` is a number here, got {quoted([value])}")
     return dict(found)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _controls(line: _Line | None, page: str) -> tuple[str, ...]:

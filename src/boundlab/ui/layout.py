@@ -50,7 +50,7 @@ def figure_first(name: str, height: int) -> Figure:
     """Draw them, empty. `name`: of this figure, on this page; `height`: of chart and handle, kept free until they are there,
     so that nothing below jumps."""
     with st.container(gap="xsmall"):
-        headline, stage = st.container(), st.container(key=f"stage_{name}", gap="xsmall")
+        headline, stage = st.container(key="headline"), st.container(key=f"stage_{name}", gap="xsmall")
         with st.container(key="below_the_chart", gap="xsmall"):
             row, more = controls_row()
             notes = st.expander("Notes", on_change="rerun", key=NOTES)

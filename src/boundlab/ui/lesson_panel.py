@@ -85,7 +85,7 @@ def _place(name: str, written: str | None) -> Place | None:
     lesson = known[name]
     numbers = [str(number) for number in range(1, len(lesson.steps) + 1)]
     if written is not None and written not in numbers:
-        st.warning(f"LessonStep: the link asks for {quoted([written])}, possible: {', '.join(numbers)}.")
+        st.warning(f"Step: the link asks for {quoted([written])}, possible: {', '.join(numbers)}.")
     return Place(lesson, int(written) if written in numbers else 1)
 
 
