@@ -48,11 +48,11 @@ def memorisation(controls: Controls) -> None:
         return
     with place.row:
         axis = _ALONG[controls.pick("Along", list(_ALONG), "along", _ALONG_HELP)]
-        dataset = _data(controls, known)
         sliders = st.container()
         convention = choose_convention(controls)
     standing = Standing(f"player_{axis.key}")
     with place.more:
+        dataset = _data(controls, known)
         across = st.container(horizontal=True)
         every = filter_origin(controls, runs_of(dataset, study=_STUDY))
         peers = filter_recipe(controls, every)
