@@ -213,7 +213,7 @@ def test_ctrl_c_leaves_everything_resumable(machines, tmp_path):
     machines.worker("one")
     (grid := tmp_path / "grid.json").write_text(
         json.dumps(
-            [{"base": {"dataset": "digits", "epochs": 400, "arch": {"channels": 4, "conv_layers": 2}}, "axes": {}}]
+            [{"base": {"dataset": "digits", "epochs": 50_000, "arch": {"channels": 4, "conv_layers": 2}}, "axes": {}}]
         )
     )
     command = [sys.executable, "-m", "boundlab", "sweep", str(grid), "--out", str(tmp_path / "runs"), "--device", "cpu"]
