@@ -11,13 +11,14 @@ import threading
 import time
 import zipfile
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from boundlab.errors import BoundlabError
 from boundlab.jobs import cluster as clusters
 from boundlab.jobs.cluster import Cluster, sweep_on
-from boundlab.jobs.on_worker import packed, unpack
+from boundlab.jobs.on_worker import lacking, packed, place, unpack
 from boundlab.runs.folder import open_run, sealed
 from boundlab.runs.status import read_status
 from boundlab.specs.run import RunSpec
@@ -190,6 +191,21 @@ def test_data_are_sent_once_to_who_lacks_them(machines, tmp_path, mnist_root, mo
         assert sweep_on(here, [spec], tmp_path / "runs", lambda *now: None) == {}
         assert sealed(tmp_path / "runs" / spec.id)
     assert sorted(sent) == sorted(names)
+
+
+def test_a_data_set_is_whole_in_one_place_or_sent(tmp_path, monkeypatch):
+    """Neither half of it here and half there, nor, after others were sent, looked for where it is not."""
+    own, worker = tmp_path / "own", SimpleNamespace(local_directory=str(tmp_path / "worker"))
+    monkeypatch.setenv("BOUNDLAB_DATA", str(own))
+    (own / "x").mkdir(parents=True)
+    (own / "x" / "a").write_bytes(b"12")
+    files = {"x/a": 2, "x/b": 3}
+    place({"x/b": b"123"}, worker)
+    assert lacking(files, worker) == ["x/a", "x/b"]
+    assert lacking({"x/a": 2}, worker) == lacking({"x/b": 3}, worker) == lacking({}, worker) == []
+    assert lacking({"x/a": 1}, worker) == ["x/a"]  # another file of that name
+    place({"x/a": b"12"}, worker)
+    assert lacking(files, worker) == []
 
 
 def test_what_no_worker_can_do_is_refused_with_the_remedy(machines, tmp_path):

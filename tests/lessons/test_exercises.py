@@ -83,7 +83,6 @@ def test_solutions_are_there_when_they_are_asked_for(made):
 
 
 def test_the_notebook_is_one_and_computes_what_it_says(made):
-    nbformat = pytest.importorskip("nbformat")
     for solutions in (False, True):
         book = nbformat.reads(notebook(made[0], 0, solutions), 4)
         nbformat.validate(book)

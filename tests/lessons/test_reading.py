@@ -54,6 +54,8 @@ def test_a_lesson_is_read_whole():
     [
         ("try: Drag it.", "tyr: Drag it.", 15, "there is no `tyr:`; there are page, link, ask"),
         ("It falls {low", "![](http://x/y.png) {low", 17, "pictures and other files are not shown"),
+        ("ask: What does", "ask: ![](http://x/y) What does", 7, "pictures and other files are not shown"),
+        ("- [ ] It grows", "- [ ] ![](//x/y)", 8, "pictures and other files are not shown"),
         ("It falls {low", "<img src=//x> {low", 17, "pictures and other files are not shown"),
         ("dataset=mnist&layers=3&show", "dataset=imagenet&layers=3&show", 6, "`dataset` is one of mnist, digits"),
         (

@@ -101,6 +101,7 @@ def _round(
             str(out.absolute()),
             shared,
             cluster.device,
+            dict(cluster.files),
             key=key,
             pure=False,
             retries=_RETRIES,

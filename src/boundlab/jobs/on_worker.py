@@ -23,8 +23,11 @@ _EVERY = 0.5  # seconds between two looks at what is trained
 _TOLD_EVERY = 1.0
 
 
-def train_stack(specs: list[dict[str, Any]], out: str, shared: bool, device: str) -> dict[str, Any]:
-    """The task. `specs`: of runs that are trained together; `out`: their folder, this worker's own where `shared` is false.
+def train_stack(
+    specs: list[dict[str, Any]], out: str, shared: bool, device: str, files: Mapping[str, int]
+) -> dict[str, Any]:
+    """The task. `specs`: of runs that are trained together; `out`: their folder, this worker's own where `shared` is false; `files`:
+    as of `lacking`.
 
     {"failed": id -> why, "folders": id -> a zip of its folder unless `shared`, "stopped": whether nobody wants it any more}.
     """
@@ -32,7 +35,8 @@ def train_stack(specs: list[dict[str, Any]], out: str, shared: bool, device: str
     folder = Path(out) if shared else Path(worker.local_directory) / "runs"
     folder.mkdir(parents=True, exist_ok=True)
     root = placed_root(worker)
-    arguments = ["--device", device, *(["--data-root", str(root)] if root.is_dir() else [])]
+    sent = not _has(data_root(), files) and _has(root, files)
+    arguments = ["--device", device, *(["--data-root", str(root)] if sent else [])]
     failed = _train(runs, folder, arguments, _wanted(worker), _teller(worker, runs, folder))
     if failed is None:
         return {"failed": {}, "folders": {}, "stopped": True}
@@ -108,13 +112,17 @@ def placed_root(worker: Any) -> Path:
 
 
 def lacking(files: Mapping[str, int], dask_worker: Any = None) -> list[str]:
-    """Of files below a data root, by name and size, those that this worker (which Dask puts in) has neither of its own nor sent."""
-    roots = (data_root(), placed_root(dask_worker))
-    return [name for name, size in files.items() if not any(_size(root / name) == size for root in roots)]
+    """Of files below a data root, by name and size, all where neither this worker's own root nor what was sent to it (Dask puts the
+    worker in) has them together; none else."""
+    return [] if _has(data_root(), files) or _has(placed_root(dask_worker), files) else list(files)
+
+
+def _has(root: Path, files: Mapping[str, int]) -> bool:
+    return all(_size(root / name) == size for name, size in files.items())
 
 
 def place(files: Mapping[str, bytes], dask_worker: Any = None) -> None:
-    """Write what was sent; the rest of a data set comes with it, so that one root has it all."""
+    """Write what was sent."""
     root = placed_root(dask_worker)
     for name, content in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)

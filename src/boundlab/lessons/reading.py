@@ -53,6 +53,9 @@ def _read(name: str, text: str) -> Lesson:
     if len(text) > _MOST["letters"]:
         raise _Wrong(1, f"a lesson has at most {_MOST['letters']:,} letters, this one {len(text):,}")
     lines = [_Line(number, line.rstrip()) for number, line in enumerate(text.splitlines(), 1)]
+    for line in lines:  # questions and choices are Markdown, too: no reader's browser is sent to another host
+        if _PICTURE.search(line.text):
+            raise _Wrong(line.number, "pictures and other files are not shown in a lesson; a link, `[...](...)`, is")
     starts = [place for place, line in enumerate(lines) if line.text.startswith("## ")]
     first = next((line for line in lines if line.text), _Line(1, ""))
     if not first.text.startswith("# ") or not first.text[2:].strip():
@@ -94,13 +97,11 @@ def _step(lines: list[_Line]) -> LessonStep:
 
 
 def _check_prose(line: _Line) -> None:
-    """A mistyped directive is not shown as text, and no reader's browser is sent to another host. Raises."""
+    """A mistyped directive is not shown as text. Raises."""
     if found := _MISTYPED.fullmatch(line.text):
         raise _Wrong(
             line.number, f"there is no `{found.group(1)}:`; there are {', '.join(_WORDS)} (text begins otherwise)"
         )
-    if _PICTURE.search(line.text):
-        raise _Wrong(line.number, "pictures and other files are not shown in a lesson; a link, `[...](...)`, is")
     _try(line.number, lambda: (words_in(line.text), in_text(line.text)))
 
 

@@ -17,5 +17,5 @@ def cite(caption: str, runs: Collection[str]) -> None:
     name = PAGE[here().page].title
     st.markdown("**Cite this view** with the link that is copied under the chart")
     st.code(citation(name, caption, runs, shipped_hash()), language="bibtex", wrap_lines=True)
-    st.markdown("**In your own page or slides**, with its handle")
+    st.markdown("**In your own page or slides**")
     st.code(frame(st.context.url or "", here().params, name), language="html", wrap_lines=True)
