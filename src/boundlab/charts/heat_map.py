@@ -24,7 +24,8 @@ _LETTERS = ("#000000", "#FFFFFF")  # on light and on dark cells
 _GROUND = ("#FFFFFF", "#1C1F26")  # of a hover
 _SELECTED_NOTE = {
     "text": "▢ with runs you selected",
-    **{"xref": "paper", "x": 1, "xanchor": "right", "yref": "paper", "y": 0, "yanchor": "top", "yshift": -52},
+    **{"xref": "paper", "x": 0, "xanchor": "left", "xshift": 8 - _MARGIN["l"]},
+    **{"yref": "paper", "y": 1, "yanchor": "bottom", "yshift": 68},
     "showarrow": False,
 }
 _NOTHING = "rgba(0,0,0,0)"
@@ -81,7 +82,7 @@ def heat_map(
     meta = {"stamp": f"{series} {convention} {x.column} {y.column}", "base": 0, "canvas": f"{x.column} {y.column}"}
     look = {
         "height": HEAT_HEIGHT,
-        "margin": _MARGIN,
+        "margin": _MARGIN | ({"t": 94} if lit.any() else {}),  # room for the note
         "showlegend": False,
         "hovermode": "closest",
         "dragmode": False,
