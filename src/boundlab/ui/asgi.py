@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from boundlab.ui.server import upload_server
 from boundlab.ui.visitor import at_home
 
 MIDDLEWARE = [Middleware(Framing), Middleware(Intake)]
+_COLLECT_EVERY = 10.0  # seconds
 
 
 def _keep_private() -> None:
@@ -35,6 +37,13 @@ def _keep_private() -> None:
         print(f"{runs_folder()} may be readable by other accounts of this machine ({error})", file=sys.stderr)
 
 
+async def _collect_garbage() -> None:
+    """Now and then, for all readers: after every rerun, as Streamlit would (runner.postScriptGC), it takes longer than the rerun."""
+    while True:
+        await asyncio.sleep(_COLLECT_EVERY)
+        gc.collect()
+
+
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """From the server's start to its end, whichever signal ends it: `atexit` does not see SIGTERM here."""
@@ -44,6 +53,8 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     if not at_home():
         _keep_private()
     ahead().start()
+    collecting = asyncio.create_task(_collect_garbage())
     yield
+    collecting.cancel()
     ahead().close()
     upload_server().close()

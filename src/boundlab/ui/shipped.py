@@ -22,8 +22,8 @@ def _shipped() -> tuple[dict[str, Run], dict[str, str]]:
 
 @st.cache_resource(show_spinner=False)
 def load_and_freeze_shipped() -> None:
-    """Once per server: read the shipped pack, and have garbage collection, which Streamlit asks for after every rerun, leave
-    alone all that is there by then. Raises BoundlabError where the pack cannot be read."""
+    """Once per server: read the shipped pack, and have garbage collection, which stops everybody, leave alone all that is there
+    by then. Raises BoundlabError where the pack cannot be read."""
     _shipped()
     gc.collect()
     gc.freeze()

@@ -1,6 +1,6 @@
 """What the figure pages draw and say, made once for all readers who choose the same.
 
-Streamlit collects garbage after every rerun, which visits all that is kept: tables are therefore kept pickled (cache_data),
+The collection of garbage visits all that is kept while everybody waits: tables are therefore kept pickled (cache_data),
 and only films and a few figures as they are (cache_resource); nobody changes them.
 """
 

@@ -30,9 +30,8 @@ def neighbours(view: View) -> Iterator[View]:
 
 
 def make_neighbours(view: View, dark: bool, at: int) -> None:
-    """Ask for them; `at`: where the handle stands, from the end where it stands at the end."""
-    last = at == len(view.frames()) - 1
-    ahead().ask([functools.partial(_make, one, dark, -1 if last else at) for one in neighbours(view)])
+    """Ask for them; `at`: where the handle stands, -1 at its end, wherever that is there."""
+    ahead().ask([functools.partial(_make, one, dark, at) for one in neighbours(view)])
 
 
 def _make(view: View, dark: bool, at: int) -> None:

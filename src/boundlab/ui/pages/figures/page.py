@@ -141,7 +141,7 @@ def show_view(view: View, controls: Controls, place: Figure, peers: pd.DataFrame
         player(key, shot, name, names, at, file, words, points=csv, serial=stamp, alt=drawn.alt)
         if st.context.is_embedded:
             st.caption(words)
-    make_neighbours(view, dark, at)
+    make_neighbours(view, dark, -1 if at == len(drawn.values) - 1 else at)
     if place.notes.open:
         with place.notes:
             st.caption(words)
